@@ -1,0 +1,1 @@
+"""Networks, the algorithms that train them, and the players made of them."""

@@ -1,0 +1,1 @@
+"""Side-by-side measurements, written as JSON with the facts of the machine."""

@@ -1,0 +1,1 @@
+"""Presets, one TOML file an experiment, and the loader that checks them."""

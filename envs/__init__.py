@@ -1,0 +1,1 @@
+"""The rules of the games: compiled functions over one record a position; nothing that learns."""

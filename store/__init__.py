@@ -1,0 +1,1 @@
+"""The replay and checkpoint store: immutable segments, and a manifest written last."""
