@@ -1,0 +1,66 @@
+# Everything runs from .venv, which the targets make for themselves:
+#
+#   make train                        learn Connect Four from nothing, and watch it
+#   make train ARGS="--minutes 60"    ... for longer; any option of `ludens train` goes into ARGS
+#   make test                         the tests of every change      (ARGS="-k solver")
+#   make test-all                     the slow ones too, with coverage
+#   make lint                         ruff and mypy
+#   make bench                        the measurements of docs/benchmarks.md
+#   make clean                        .venv and caches; runs/ is kept
+
+PYTHON ?= python3.11
+PRESET ?= connect_four
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup train test test-all lint format bench clean
+
+help:
+	@sed -n 's/^#  *make /make /p' Makefile
+
+setup: $(STAMP)
+
+# The stamp is younger than both files once they are installed; after that no target here needs
+# the network. pip is not upgraded: the one that comes with Python 3.11 is enough.
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null 2>&1 && $(PYTHON) -c '' 2>/dev/null || { \
+	  echo "make: '$(PYTHON)' does not run, and Ludens needs Python 3.11." >&2; \
+	  echo "      Install it (Debian, Ubuntu: python3.11 and python3.11-venv; or pyenv, uv)," >&2; \
+	  echo "      or name it: make PYTHON=/path/to/python3.11 $(or $(MAKECMDGOALS),setup)" >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "make: Ludens needs Python 3.11, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
+	  exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
+	  -c constraints.txt -e ".[test]"
+	@touch $@
+
+train: $(STAMP)
+	$(BIN)/ludens train $(PRESET) $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-all: $(STAMP)
+	$(BIN)/python -m pytest -m "slow or not slow" --cov --cov-report=term $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .coverage
+	find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
