@@ -1,1 +1,5 @@
-"""The rules of the games: compiled functions over one record a position; nothing that learns."""
+"""The games: rules compiled by Numba, notation, rendering, adapters; nothing that learns."""
+
+from envs import kernel_cache
+
+kernel_cache.activate()

@@ -1,0 +1,82 @@
+"""The on-disk cache of compiled kernels, keyed so that a stale kernel cannot be loaded.
+
+Numba notices a change in the file that holds a cached function, but not one in a function that it
+calls in another file. The search calls the rules of the games across files, so the whole cache
+directory is named by a hash of every source file that takes part in compilation: edit one, and the
+kernels are compiled anew. Nothing here imports Numba: the directory must be set before it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPILED_FOLDERS = ("envs", "mcts", "agents", "selfplay", "arena")
+KEPT_GENERATIONS = 4
+
+
+def compiled_sources() -> list[Path]:
+    """Source files that take part in compilation: all of `envs` and `mcts`, others by `njit`."""
+    files: list[Path] = []
+    for folder in COMPILED_FOLDERS:
+        for path in sorted((ROOT / folder).glob("*.py")):
+            if folder in ("envs", "mcts") or b"njit" in path.read_bytes():
+                files.append(path)
+    return files
+
+
+def source_hash() -> str:
+    """Hash of the compiled sources, 16 hex digits."""
+    digest = hashlib.sha256()
+    for path in compiled_sources():
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_root() -> Path:
+    """Where the kernels of all source versions live: `LUDENS_CACHE_DIR`, or the user's cache."""
+    chosen = os.environ.get("LUDENS_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "ludens" / "kernels"
+
+
+def activate() -> Path:
+    """Point Numba's on-disk cache at the directory of the present sources and return it.
+
+    A directory that cannot be written falls back to a temporary one with a warning: the kernels
+    are then compiled again in every session, which is slow but correct.
+    """
+    folder = cache_root() / source_hash()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
+        _prune(folder)
+    except OSError as error:
+        warnings.warn(
+            f"the kernel cache {folder} cannot be written ({error.strerror}); compiled kernels go "
+            "to a temporary folder. Set LUDENS_CACHE_DIR to a writable one.",
+            stacklevel=2,
+        )
+        folder = Path(tempfile.gettempdir()) / f"ludens-kernels-{os.getuid()}" / source_hash()
+        folder.mkdir(parents=True, exist_ok=True)
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    if "numba" in sys.modules:
+        sys.modules["numba"].config.CACHE_DIR = str(folder)
+    return folder
+
+
+def _prune(current: Path) -> None:
+    """Delete the oldest generations, keeping the current one and the few used last."""
+    others = [p for p in current.parent.iterdir() if p.is_dir() and p != current]
+    others.sort(key=lambda p: p.stat().st_mtime, reverse=True)
+    for stale in others[KEPT_GENERATIONS - 1 :]:
+        shutil.rmtree(stale, ignore_errors=True)
