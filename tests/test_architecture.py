@@ -1,0 +1,318 @@
+"""The walls of the house, read from the sources by `ast`: docs/architecture.md drawn as a check.
+
+Every import counts, wherever it stands: inside a function, under `if TYPE_CHECKING`, or as a
+literal handed to `importlib.import_module`. To move a wall, change WALLS and the document together.
+"""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Wall(NamedTuple):
+    """What a room may import besides itself and the standard library."""
+
+    ours: frozenset[str]
+    third_party: frozenset[str]  # dotted prefixes: "ray.rllib" does not admit "ray.serve"
+
+
+def _wall(ours: str, third_party: str) -> Wall:
+    return Wall(frozenset(ours.split()), frozenset(third_party.split()))
+
+
+# A key may be a folder inside a room; the longest matching key decides.
+WALLS = {
+    "envs": _wall("", "numpy numba gymnasium pettingzoo ale_py chess"),
+    "store": _wall("", "numpy pyarrow fsspec safetensors"),
+    "mcts": _wall("envs", "numpy numba"),
+    "agents": _wall("envs store mcts", "numpy numba torch safetensors"),
+    "agents/ppo": _wall("envs store mcts", "numpy numba torch safetensors gymnasium ray.rllib"),
+    "selfplay": _wall("envs store mcts agents", "numpy torch tensorboard ray"),
+    "arena": _wall("envs store mcts agents", "numpy numba scipy rich textual"),
+    "configs": _wall("envs store mcts agents selfplay arena", "tyro"),
+    "benchmarks": _wall(
+        "envs store mcts agents selfplay arena configs", "numpy numba torch jax mctx pgx"
+    ),
+    "ludens.py": _wall("envs store mcts agents selfplay arena configs benchmarks", "tyro"),
+}
+ROOMS = frozenset(key for key in WALLS if "/" not in key and not key.endswith(".py"))
+OURS = ROOMS | {"ludens", "tests"}
+
+HOMELESS = re.compile(r"_?(utils?|commons?|core|misc)")
+
+# What `ludens --help` cannot afford: each costs 0.1 s to several seconds to import.
+HEAVY = frozenset(
+    {"torch", "numba", "ray", "jax", "scipy", "pyarrow", "tensorboard", "gymnasium"}
+    | {"pettingzoo", "safetensors", "fsspec"}
+)
+
+
+class Import(NamedTuple):
+    """One imported name, absolute and dotted, and the line it is on."""
+
+    name: str
+    line: int
+
+    @property
+    def top(self) -> str:
+        """The package it belongs to."""
+        return self.name.partition(".")[0]
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def _imports_of(node: ast.AST, path: str) -> Iterator[Import]:
+    """The names that one statement or call imports; `path` is relative to the root."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield Import(alias.name, node.lineno)
+    elif isinstance(node, ast.ImportFrom):
+        package = Path(path).parent.parts
+        depth = max(0, len(package) + 1 - node.level) if node.level else 0
+        base = ".".join(package[:depth])
+        module = ".".join(part for part in (base, node.module) if part)
+        for alias in node.names:
+            yield Import(f"{module}.{alias.name}", node.lineno)
+    elif isinstance(node, ast.Call) and node.args:
+        called = ast.unparse(node.func).rpartition(".")[2]
+        first = node.args[0]
+        if called in {"import_module", "__import__"} and isinstance(first, ast.Constant):
+            yield Import(str(first.value), node.lineno)
+
+
+def all_imports(source: str, path: str) -> list[Import]:
+    """Every import of a file, at whatever depth."""
+    return [found for node in ast.walk(ast.parse(source)) for found in _imports_of(node, path)]
+
+
+def imports_when_loaded(source: str, path: str) -> list[Import]:
+    """The imports that run when the file is imported: not in functions, not for type checkers."""
+    found: list[Import] = []
+    pending: list[ast.AST] = [ast.parse(source)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            pending.extend(node.orelse)
+            continue
+        found.extend(_imports_of(node, path))
+        pending.extend(ast.iter_child_nodes(node))
+    return found
+
+
+# --- judging ------------------------------------------------------------------------------------
+
+
+def _wall_of(path: str) -> tuple[str, Wall]:
+    inside = [key for key in WALLS if path == key or path.startswith(f"{key}/")]
+    key = max(inside, key=len)
+    return key, WALLS[key]
+
+
+def _admits(allowed: frozenset[str], name: str) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in allowed)
+
+
+def wall_violations(source: str, path: str) -> list[str]:
+    """`file:line: rule` for each import of `source` that goes through a wall."""
+    key, wall = _wall_of(path)
+    room = key.partition("/")[0]
+    problems = []
+    for found in all_imports(source, path):
+        if found.top in OURS:
+            if found.top != room and found.top not in wall.ours:
+                may = ", ".join(sorted(wall.ours)) or "nothing of ours"
+                rule = f"{key} may not import {found.top} ({found.name}); it may import {may}"
+                problems.append(f"{path}:{found.line}: {rule}")
+        elif found.top not in sys.stdlib_module_names and not _admits(wall.third_party, found.name):
+            may = ", ".join(sorted(wall.third_party))
+            rule = f"{key} may not use {found.name}; of third parties it may use {may}"
+            problems.append(f"{path}:{found.line}: {rule}")
+    return problems
+
+
+def homeless_names(paths: list[str]) -> list[str]:
+    """Modules and folders that are named after nothing."""
+    return [
+        f"{path}:1: a thing lives with its owner, and '{part}' owns nothing: name what it holds"
+        for path in paths
+        for part in Path(path).with_suffix("").parts
+        if HOMELESS.fullmatch(part)
+    ]
+
+
+def _files_loaded_by(name: str, root: Path) -> list[str]:
+    """The files of ours that run when `name` is imported: packages on the way, then the module."""
+    files = []
+    for depth in range(1, name.count(".") + 2):
+        stem = Path(*name.split(".")[:depth])
+        for candidate in (stem / "__init__.py", stem.with_suffix(".py")):
+            if (root / candidate).is_file():
+                files.append(candidate.as_posix())
+    return files
+
+
+def heavy_imports_at_start(start: str, root: Path) -> list[str]:
+    """`file:line: rule` for each heavy package that importing `start` would import."""
+    problems = []
+    pending = [(start, start)]
+    seen = {start}
+    while pending:
+        path, chain = pending.pop()
+        for found in imports_when_loaded((root / path).read_text(encoding="utf-8"), path):
+            if found.top in HEAVY:
+                rule = f"{found.top} is imported as `ludens --help` starts ({chain})"
+                problems.append(f"{path}:{found.line}: {rule}; import it in the function")
+            for file in _files_loaded_by(found.name, root) if found.top in OURS else []:
+                if file not in seen:
+                    seen.add(file)
+                    pending.append((file, f"{chain} > {file}"))
+    return sorted(problems)
+
+
+# --- the house as it stands ---------------------------------------------------------------------
+
+
+def _sources(*folders: str) -> list[str]:
+    files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
+    return [file.relative_to(ROOT).as_posix() for file in files]
+
+
+def _report(problems: list[str]) -> str:
+    return "\n" + "\n".join(problems) + "\n(see docs/architecture.md)"
+
+
+@pytest.mark.parametrize("room", [*sorted(ROOMS), "ludens.py"])
+def test_imports_stay_within_the_walls(room: str) -> None:
+    paths = ["ludens.py"] if room == "ludens.py" else _sources(room)
+    assert paths, f"{room} has no sources"
+    problems = [
+        problem
+        for path in paths
+        for problem in wall_violations((ROOT / path).read_text(encoding="utf-8"), path)
+    ]
+    assert not problems, _report(problems)
+
+
+def test_no_module_is_named_after_nothing() -> None:
+    problems = homeless_names(_sources(*ROOMS, "tests"))
+    assert not problems, _report(problems)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    problems = heavy_imports_at_start("ludens.py", ROOT)
+    assert not problems, _report(problems)
+
+
+def test_arrows_run_one_way() -> None:
+    assert "arena" not in WALLS["selfplay"].ours
+    assert "selfplay" not in WALLS["arena"].ours
+    for key, wall in WALLS.items():
+        for lower in wall.ours:
+            missing = WALLS[lower].ours - wall.ours
+            assert not missing, f"{key} may import {lower}, but not {missing} below it"
+            assert key.partition("/")[0] not in WALLS[lower].ours, f"{key} and {lower}: a cycle"
+
+
+def test_every_package_is_installed_and_has_walls() -> None:
+    tops = [init.parent for init in ROOT.glob("*/__init__.py") if init.parent.name != "tests"]
+    folders = {init.parent.relative_to(ROOT) for top in tops for init in top.rglob("__init__.py")}
+    packages = {".".join(folder.parts) for folder in folders}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(project["tool"]["setuptools"]["packages"]) == packages
+    assert {package.partition(".")[0] for package in packages} == ROOMS
+
+
+def _requirement_name(requirement: str) -> str:
+    name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_dependency_has_one_exact_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    declared = [*project["dependencies"], *(name for extra in extras for name in extra)]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    inexact = [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9a-z.]+", pin)]
+    assert not inexact, f"expected NAME==VERSION without a local suffix, got {inexact}"
+    pinned = [_requirement_name(pin) for pin in pins]
+    assert len(set(pinned)) == len(pinned)
+    assert {_requirement_name(name) for name in declared} <= set(pinned)
+
+
+# --- the checks can fail ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "expected"),
+    [
+        ("envs/chess.py", "import mcts.search", "envs may not import mcts (mcts.search)"),
+        ("envs/chess.py", "from mcts import search", "envs may not import mcts (mcts.search)"),
+        ("envs/chess.py", "import torch.nn as nn", "envs may not use torch.nn"),
+        ("store/log.py", "import os, envs.api", "store may not import envs"),
+        ("mcts/tree.py", "def f():\n    import torch", "mcts may not use torch"),
+        ("mcts/tree.py", "if TYPE_CHECKING:\n    from agents import net", "may not import agents"),
+        ("agents/net.py", "import ray", "agents may not use ray"),
+        ("agents/dqn.py", "from ray.rllib import x", "agents may not use ray.rllib.x"),
+        ("agents/ppo/loop.py", "from ray import serve", "agents/ppo may not use ray.serve"),
+        ("agents/ppo/loop.py", "import selfplay.loop", "agents/ppo may not import selfplay"),
+        ("selfplay/loop.py", "from arena.panel import Panel", "selfplay may not import arena"),
+        ("arena/panel.py", "from selfplay import loop", "arena may not import selfplay"),
+        ("arena/panel.py", "import_module('selfplay.loop')", "arena may not import selfplay"),
+        ("arena/panel.py", "importlib.import_module('ludens')", "arena may not import ludens"),
+        ("arena/panel.py", "import tests.golden", "arena may not import tests"),
+        ("configs/load.py", "import yaml", "configs may not use yaml"),
+        ("ludens.py", "def train():\n    import numpy", "ludens.py may not use numpy"),
+    ],
+)
+def test_an_import_through_a_wall_is_found(path: str, source: str, expected: str) -> None:
+    (problem,) = wall_violations(source, path)
+    assert problem.startswith(f"{path}:{source.count(chr(10)) + 1}: ")
+    assert expected in problem
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("envs/chess.py", "from . import api\nfrom .api import step\nimport envs.go, numba"),
+        ("agents/ppo/loop.py", "from .. import net\nfrom ..net import N\nfrom ray import rllib"),
+        ("arena/panel.py", "import asyncio\nimport rich.live\nfrom agents.net import load"),
+        ("ludens.py", "import tyro\nimport selfplay.loop, arena.panel, benchmarks"),
+    ],
+)
+def test_an_import_through_a_door_is_not(path: str, source: str) -> None:
+    assert wall_violations(source, path) == []
+
+
+def test_a_homeless_module_is_found() -> None:
+    paths = ["envs/utils.py", "arena/core/panel.py", "store/score.py", "tests/mcts/misc.py"]
+    found = [problem.partition(":")[0] for problem in homeless_names(paths)]
+    assert found == ["envs/utils.py", "arena/core/panel.py", "tests/mcts/misc.py"]
+
+
+def test_a_heavy_import_behind_light_ones_is_found(tmp_path: Path) -> None:
+    sources = {
+        "ludens.py": "import configs.load\ndef play():\n    import arena.match\n",
+        "configs/__init__.py": "",
+        "configs/load.py": "try:\n    from agents import settings\nfinally:\n    pass\n",
+        "agents/__init__.py": "if TYPE_CHECKING:\n    import torch\nelse:\n    import json\n",
+        "agents/settings.py": "import dataclasses\nimport numba\n",
+        "arena/match.py": "import torch\n",
+    }
+    for path, source in sources.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(source, encoding="utf-8")
+    (problem,) = heavy_imports_at_start("ludens.py", tmp_path)
+    assert problem.startswith("agents/settings.py:2: numba is imported as `ludens --help` starts")
+    assert "ludens.py > configs/load.py > agents/settings.py" in problem
