@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import FunctionType
@@ -40,6 +40,8 @@ RULE_PARAMETERS: dict[str, tuple[str, ...]] = {
     "encode": ("state", "planes"),
     "position_key": ("state",),
 }
+
+_IDENTITY_OF_ANY_SIZE = identity(0, 0)  # stands for "no symmetry given" until the sizes are known
 
 
 class GameError(ValueError):
@@ -95,13 +97,13 @@ class Game:
     format_action: Callable[[int], str]
     parse_action: Callable[[str], int]
     render: Callable[[State], str]
-    symmetries: Symmetries = field(default=None)  # type: ignore[assignment]
+    symmetries: Symmetries = _IDENTITY_OF_ANY_SIZE
     move_separator: str = " "
     title: str = ""
     player_names: tuple[str, str] = ("first", "second")
 
     def __post_init__(self) -> None:
-        if self.symmetries is None:
+        if self.symmetries is _IDENTITY_OF_ANY_SIZE:
             _, height, width = self.planes_shape
             object.__setattr__(self, "symmetries", identity(height * width, self.num_actions))
         if not self.title:

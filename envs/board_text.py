@@ -1,0 +1,33 @@
+"""Boards as text: cells named as in "f5" (column letter, row from the top), coloured drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+RESET = "\x1b[0m"
+FIRST, SECOND = "\x1b[91mX" + RESET, "\x1b[93mO" + RESET  # the first player red, the second yellow
+EMPTY, LEGAL = "\x1b[90m.\x1b[0m", "\x1b[92m*\x1b[0m"
+
+
+def format_cell(cell: int, width: int) -> str:
+    """The name of a cell counted row by row from the top left: 0 is "a1"."""
+    return f"{chr(ord('a') + cell % width)}{cell // width + 1}"
+
+
+def parse_cell(text: str, height: int, width: int) -> int:
+    """The cell of a name such as "f5", in either case; ValueError for anything else."""
+    column, row = ord(text[0].lower()) - ord("a"), text[1:]
+    if not (0 <= column < width and row.isdecimal() and row.isascii()):
+        raise ValueError(f"{text!r} is no cell: expected a letter and a number such as 'a1'")
+    if not 1 <= int(row) <= height or row[0] == "0":
+        raise ValueError(f"{text!r} is no cell: rows go from 1 to {height}")
+    return (int(row) - 1) * width + column
+
+
+def draw_board(cells: Sequence[str], width: int) -> str:
+    """Cells row by row from the top left, with the letters of columns and numbers of rows."""
+    rows = [cells[start : start + width] for start in range(0, len(cells), width)]
+    margin = len(str(len(rows)))
+    lines = [f"{number:>{margin}} {' '.join(row)}" for number, row in enumerate(rows, start=1)]
+    letters = " ".join(chr(ord("a") + column) for column in range(width))
+    return "\n".join([*lines, f"{'':{margin}} {letters}"])

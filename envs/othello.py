@@ -1,0 +1,220 @@
+"""Othello on bitboards, 8x8 (`GAME`) and 6x6 (`GAME_6`).
+
+Bit and action `row * size + column` (row 0 at the top) is a cell; the last action is the pass,
+legal only for a side that has no other move while its opponent has one. The first player is black.
+Moves are written "f5" (column letter, row from the top) and "pass".
+
+A line of discs is followed by doubling steps (Kogge-Stone): a flood that may enter only the
+opponent's discs grows by one, then by two cells a time. Off the middle columns a sideways shift
+would wrap around the edge, so a flood that moves sideways may enter only inner columns; no flanked
+disc lies on the edge of its line. The record keeps the legal moves of the side to move, which the
+end of the game needs as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba.extending import register_jitable
+
+from envs.board_text import EMPTY, FIRST, LEGAL, SECOND, draw_board, format_cell, parse_cell
+from envs.game import Game, Rules, State
+from envs.symmetry import Symmetries, dihedral
+
+ZERO, ONE, TWO, FOUR = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4)
+PAIRS, NIBBLES = np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
+ODD_BITS = np.uint64(0x5555555555555555)
+KEY_OWN, KEY_OPPONENT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+
+
+@register_jitable
+def flood_up(start: Any, through: Any, shift: Any) -> Any:
+    """Cells of `through` in unbroken lines of up to six from `start`, towards higher bits."""
+    double = shift + shift
+    flood = through & (start << shift)
+    flood = flood | (through & (flood << shift))
+    both = through & (through << shift)
+    flood = flood | (both & (flood << double))
+    return flood | (both & (flood << double))
+
+
+@register_jitable
+def flood_down(start: Any, through: Any, shift: Any) -> Any:
+    """As `flood_up`, towards lower bits."""
+    double = shift + shift
+    flood = through & (start >> shift)
+    flood = flood | (through & (flood >> shift))
+    both = through & (through >> shift)
+    flood = flood | (both & (flood >> double))
+    return flood | (both & (flood >> double))
+
+
+@register_jitable
+def count_discs(board: Any) -> Any:
+    """The number of bits set, as uint64; sums of wider and wider fields."""
+    pairs = board - ((board >> ONE) & ODD_BITS)
+    nibbles = (pairs & PAIRS) + ((pairs >> TWO) & PAIRS)
+    octets = (nibbles + (nibbles >> FOUR)) & NIBBLES
+    half = octets + (octets >> np.uint64(32))
+    quarter = half + (half >> np.uint64(16))
+    return (quarter + (quarter >> np.uint64(8))) & np.uint64(0x7F)
+
+
+def _bits(cells: Any) -> np.uint64:
+    return np.uint64(sum(1 << int(cell) for cell in cells))
+
+
+def most_moves(size: int) -> int:
+    """An upper bound on the legal moves of any position of a board of size*size cells.
+
+    A legal move is an empty cell at one end of a line of the opponent's discs with an own disc at
+    the other end. An own disc ends at most 8 such lines; an opponent's disc lies inside at most 4,
+    one an axis. So m moves need m empty cells, m/8 own and m/4 opposing discs (the largest number
+    known for 8x8 is 33).
+    """
+    moves = 0
+    while (moves + 1) + -(-(moves + 1) // 8) + -(-(moves + 1) // 4) <= size * size:
+        moves += 1
+    return moves
+
+
+def _rules(size: int) -> Rules:
+    """The rules on a board of size*size cells, closures over that board's masks."""
+    cells = size * size
+    column_of = np.arange(cells) % size
+    full = _bits(range(cells))
+    inner = _bits(np.flatnonzero((column_of > 0) & (column_of < size - 1)))
+    middle = size // 2
+    white = _bits([(middle - 1) * size + middle - 1, middle * size + middle])
+    black = _bits([(middle - 1) * size + middle, middle * size + middle - 1])
+    across, down = np.uint64(1), np.uint64(size)
+    falling, rising = np.uint64(size + 1), np.uint64(size - 1)
+    axes = ((across, inner), (down, full), (falling, inner), (rising, inner))
+
+    @register_jitable
+    def legal_moves(own: Any, opponent: Any) -> Any:
+        found = ZERO
+        for shift, enterable in axes:
+            through = opponent & enterable
+            found = found | (flood_up(own, through, shift) << shift)
+            found = found | (flood_down(own, through, shift) >> shift)
+        return found & ~(own | opponent) & full
+
+    @register_jitable
+    def flipped_discs(own: Any, opponent: Any, disc: Any) -> Any:
+        flipped = ZERO
+        for shift, enterable in axes:
+            through = opponent & enterable
+            line = flood_up(disc, through, shift)
+            if (line << shift) & own != ZERO:
+                flipped = flipped | line
+            line = flood_down(disc, through, shift)
+            if (line >> shift) & own != ZERO:
+                flipped = flipped | line
+        return flipped
+
+    def reset(state: State) -> None:
+        state["own"] = black
+        state["opponent"] = white
+        state["moves"] = legal_moves(black, white)
+        state["side"] = 0
+        state["over"] = 0
+
+    def legal_actions(state: State, mask: Any) -> None:
+        moves = state["moves"]
+        for cell in range(cells):
+            mask[cell] = (moves >> np.uint64(cell)) & ONE != ZERO
+        mask[cells] = moves == ZERO and state["over"] == 0
+
+    def step(state: State, action: int) -> None:
+        mover, other = state["own"], state["opponent"]
+        if action != cells:
+            disc = ONE << np.uint64(action)
+            flipped = flipped_discs(mover, other, disc)
+            mover = mover | flipped | disc
+            other = other ^ flipped
+        replies = legal_moves(other, mover)
+        state["own"] = other
+        state["opponent"] = mover
+        state["moves"] = replies
+        state["side"] ^= 1
+        state["over"] = replies == ZERO and legal_moves(mover, other) == ZERO
+
+    def is_terminal(state: State) -> bool:
+        return state["over"] != 0
+
+    def value_to_play(state: State) -> float:
+        own, opponent = count_discs(state["own"]), count_discs(state["opponent"])
+        if own == opponent:
+            return 0.0
+        return 1.0 if own > opponent else -1.0
+
+    def to_play(state: State) -> int:
+        return state["side"] & 1
+
+    def encode(state: State, planes: Any) -> None:
+        """Two planes: own discs, the opponent's discs."""
+        own, opponent = state["own"], state["opponent"]
+        for row in range(size):
+            for column in range(size):
+                bit = np.uint64(row * size + column)
+                planes[0, row, column] = (own >> bit) & ONE
+                planes[1, row, column] = (opponent >> bit) & ONE
+
+    def position_key(state: State) -> Any:
+        key = state["own"] * KEY_OWN + (state["opponent"] + ONE) * KEY_OPPONENT
+        key = (key ^ (key >> np.uint64(32))) * KEY_OWN
+        return key ^ (key >> np.uint64(29))
+
+    return Rules(
+        reset, legal_actions, step, is_terminal, value_to_play, to_play, encode, position_key
+    )
+
+
+def _draw(state: State, size: int) -> str:
+    """The board in ANSI colours with a green star where the side to move may play."""
+    discs = (int(state["own"]), int(state["opponent"]))
+    black, white = discs if state["side"] == 0 else discs[::-1]
+    legal = int(state["moves"])
+    cells = []
+    for cell in range(size * size):
+        if black >> cell & 1:
+            cells.append(FIRST)
+        elif white >> cell & 1:
+            cells.append(SECOND)
+        else:
+            cells.append(LEGAL if legal >> cell & 1 else EMPTY)
+    return f"{draw_board(cells, size)}\nX {black.bit_count()}  O {white.bit_count()}"
+
+
+def _game(name: str, title: str, size: int) -> Game:
+    cells = size * size
+    turned = dihedral(size)
+    passes = np.full((len(turned), 1), cells, np.int32)
+
+    def format_action(action: int) -> str:
+        return "pass" if action == cells else format_cell(action, size)
+
+    def parse_action(text: str) -> int:
+        return cells if text.lower() == "pass" else parse_cell(text, size, size)
+
+    return Game(
+        name=name,
+        title=title,
+        rules=_rules(size),
+        fields=[("own", "u8"), ("opponent", "u8"), ("moves", "u8"), ("side", "u1"), ("over", "u1")],
+        num_actions=cells + 1,
+        planes_shape=(2, size, size),
+        max_plies=2 * (cells - 4) - 1,  # a disc each ply, and never two passes in a row
+        max_legal=most_moves(size),
+        format_action=format_action,
+        parse_action=parse_action,
+        render=lambda state: _draw(state, size),
+        symmetries=Symmetries(turned, np.hstack([turned, passes])),
+        player_names=("X (black)", "O (white)"),
+    )
+
+
+GAME = _game("othello", "Othello", 8)
+GAME_6 = _game("othello6", "Othello 6x6", 6)
