@@ -1,0 +1,314 @@
+"""Checkpoints of a run: a few files a step, complete only once their manifest is there."""
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy.typing as npt
+import safetensors
+import safetensors.numpy
+
+from store.errors import (
+    AlreadyStoredError,
+    CheckpointError,
+    CheckpointNotFoundError,
+    StoreError,
+)
+from store.run import Run
+
+CHECKPOINT_SCHEMA_VERSION = 1
+CHECKPOINT_FOLDER = "checkpoints"
+MANIFEST_FILE = "MANIFEST.json"
+MODEL_FILE = "model.safetensors"
+
+_STEP = re.compile(r"\d{9,18}")
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_logger = logging.getLogger("ludens.store")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A verified checkpoint: its `step`, the bytes of its `files`, and JSON `metadata`."""
+
+    step: int
+    files: Mapping[str, bytes]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def save(
+    run: Run, step: int, files: Mapping[str, bytes], metadata: Mapping[str, Any] | None = None
+) -> None:
+    """Save a checkpoint, atomically: until its manifest is written it does not exist.
+
+    Saving the very same again is harmless; what a killed trainer left of the step is removed, and
+    a damaged checkpoint of the step is moved to quarantine first. The run's trainer alone saves.
+
+    Args:
+        run: the run, locked by the caller.
+        step: the learner's step, not negative.
+        files: content of each file by name.
+        metadata: anything JSON can hold (schedules, generator states, a replay cursor).
+
+    Raises:
+        AlreadyStoredError: the step has an intact checkpoint with other content.
+        StoreError: a file name is not allowed, or the metadata cannot be written as JSON.
+        StoreWriteError: disk full, permission denied, ...; earlier checkpoints are untouched.
+    """
+    _check_arguments(step, files)
+    manifest = _encode_manifest(step, files, dict(metadata or {}))
+    if _is_saved_already(run, step, manifest):
+        return
+    folder = _folder(step)
+    try:
+        _remove_files(run, folder)
+        for name, data in files.items():
+            run.files.create(f"{folder}/{name}", data)
+        run.files.create(f"{folder}/{MANIFEST_FILE}", manifest)
+    except StoreError:
+        _remove_unfinished(run, folder)
+        raise
+
+
+def load(run: Run, step: int, names: Collection[str] | None = None) -> Checkpoint:
+    """Read a checkpoint and verify it against its manifest.
+
+    Args:
+        run: the run, which needs no lock.
+        step: one of `steps(run)`.
+        names: files to read and verify; all of them if None.
+
+    Raises:
+        CheckpointNotFoundError: there is no complete checkpoint of that step.
+        CheckpointError: it is damaged; the error names the file.
+    """
+    manifest = _read_manifest(run, step)
+    listed = manifest["files"]
+    wanted = listed if names is None else names
+    files: dict[str, bytes] = {}
+    for name in wanted:
+        if name not in listed:
+            raise CheckpointError(
+                f"{_label(run, step)} has no file {name!r}; it has {sorted(listed)}"
+            )
+        files[name] = _read_verified(run, step, name, listed[name])
+    return Checkpoint(step, files, manifest["metadata"])
+
+
+def read_metadata(run: Run, step: int) -> dict[str, Any]:
+    """Only the metadata of a checkpoint; raises as `load` does."""
+    metadata: dict[str, Any] = _read_manifest(run, step)["metadata"]
+    return metadata
+
+
+def steps(run: Run) -> list[int]:
+    """The steps that have a complete checkpoint, rising."""
+    found = [name for name in run.files.folders(CHECKPOINT_FOLDER) if _STEP.fullmatch(name)]
+    complete = [n for n in found if run.files.exists(f"{CHECKPOINT_FOLDER}/{n}/{MANIFEST_FILE}")]
+    return sorted(map(int, complete))
+
+
+def latest(run: Run) -> int | None:
+    """The newest step with a complete checkpoint, not verified; None when there is none."""
+    return max(steps(run), default=None)
+
+
+def latest_valid(run: Run, names: Collection[str] | None = None) -> Checkpoint | None:
+    """The newest checkpoint that verifies, with a warning for each damaged one passed over.
+
+    None when the run has no checkpoint at all.
+
+    Raises:
+        CheckpointError: there are checkpoints, but all are damaged.
+    """
+    candidates = steps(run)
+    problems: list[str] = []
+    for step in reversed(candidates):
+        try:
+            return load(run, step, names)
+        except (CheckpointError, CheckpointNotFoundError) as error:
+            problems.append(str(error))
+            _logger.warning("%s; trying the checkpoint before it", error)
+    if problems:
+        raise CheckpointError(
+            f"none of the {len(problems)} checkpoints of run {run.name!r} is intact: "
+            + "; ".join(problems)
+        )
+    return None
+
+
+def delete(run: Run, step: int) -> None:
+    """Delete a checkpoint, its manifest first: half of one is never seen. Raises OSError."""
+    folder = _folder(step)
+    _remove_files(run, folder)
+    run.files.remove_folder(folder)
+
+
+def steps_to_keep(all_steps: Collection[int], keep_last: int, keep_every: int = 0) -> list[int]:
+    """The newest `keep_last` steps and every multiple of `keep_every` (0: none), rising.
+
+    Raises:
+        ValueError: `keep_last` is below 1 or `keep_every` below 0.
+    """
+    if keep_last < 1 or keep_every < 0:
+        raise ValueError(f"expected keep_last >= 1, keep_every >= 0; got {keep_last}, {keep_every}")
+    rising = sorted(all_steps)
+    milestones = {step for step in rising if keep_every and step % keep_every == 0}
+    return sorted(milestones.union(rising[-keep_last:]))
+
+
+def prune(run: Run, keep_last: int, keep_every: int = 0) -> list[int]:
+    """Delete all checkpoints but those of `steps_to_keep`; the deleted steps."""
+    kept = set(steps_to_keep(steps(run), keep_last, keep_every))
+    dropped = [step for step in steps(run) if step not in kept]
+    for step in dropped:
+        delete(run, step)
+    return dropped
+
+
+def tensors_to_bytes(tensors: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Named arrays as the bytes of a safetensors file; equal arrays make equal bytes."""
+    encoded: bytes = safetensors.numpy.save(dict(tensors))
+    return encoded
+
+
+def tensors_from_bytes(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    """The named arrays of a safetensors file, writable.
+
+    Raises:
+        CheckpointError: the bytes are not a safetensors file.
+    """
+    try:
+        return {name: array.copy() for name, array in safetensors.numpy.load(data).items()}
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(f"not a safetensors file of {len(data)} bytes: {error}") from error
+
+
+def _folder(step: int) -> str:
+    return f"{CHECKPOINT_FOLDER}/{step:09d}"
+
+
+def _label(run: Run, step: int) -> str:
+    return f"checkpoint {step} of run {run.name!r}"
+
+
+def _check_arguments(step: int, files: Mapping[str, bytes]) -> None:
+    if step < 0:
+        raise StoreError(f"a checkpoint's step must not be negative; got {step}")
+    for name in files:
+        if not _FILE_NAME.fullmatch(name) or name == MANIFEST_FILE:
+            raise StoreError(f"a checkpoint's file cannot be named {name!r}")
+
+
+def _encode_manifest(step: int, files: Mapping[str, bytes], metadata: dict[str, Any]) -> bytes:
+    document = {
+        "schema_version": CHECKPOINT_SCHEMA_VERSION,
+        "step": step,
+        "files": {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+            for name, data in files.items()
+        },
+        "metadata": metadata,
+    }
+    try:
+        sealed = {**document, "seal": _seal(document)}
+        return (json.dumps(sealed, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"the metadata of checkpoint {step} cannot be written as JSON: {error}"
+        ) from error
+
+
+def _seal(document: Mapping[str, Any]) -> str:
+    """SHA-256 of the manifest's own content, so that a flipped bit in it is seen too."""
+    canonical = json.dumps(document, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _read_manifest(run: Run, step: int) -> dict[str, Any]:
+    try:
+        data = run.files.read(f"{_folder(step)}/{MANIFEST_FILE}")
+    except FileNotFoundError:
+        known = steps(run)
+        hint = f"it has {', '.join(map(str, known[-8:]))}" if known else "it has none yet"
+        raise CheckpointNotFoundError(f"no {_label(run, step)}; {hint}") from None
+    except OSError as error:
+        raise CheckpointError(f"{_label(run, step)}: cannot read its manifest: {error}") from error
+    try:
+        document: dict[str, Any] = json.loads(data)
+        intact = document.pop("seal") == _seal(document)
+        version = document["schema_version"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{_label(run, step)} is damaged: {MANIFEST_FILE} is not a manifest ({error})"
+        ) from error
+    if not intact:
+        raise CheckpointError(f"{_label(run, step)} is damaged: {MANIFEST_FILE} was altered")
+    if version != CHECKPOINT_SCHEMA_VERSION:
+        raise CheckpointError(
+            f"{_label(run, step)} has schema version {version!r}, this version of the program "
+            f"reads {CHECKPOINT_SCHEMA_VERSION}"
+        )
+    return document
+
+
+def _read_verified(run: Run, step: int, name: str, entry: Mapping[str, Any]) -> bytes:
+    try:
+        data = run.files.read(f"{_folder(step)}/{name}")
+    except OSError as error:
+        raise CheckpointError(
+            f"{_label(run, step)} is damaged: cannot read {name!r} ({error})"
+        ) from error
+    if len(data) != entry["size"]:
+        raise CheckpointError(
+            f"{_label(run, step)} is damaged: {name!r} has {len(data)} bytes, its manifest says "
+            f"{entry['size']}"
+        )
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise CheckpointError(
+            f"{_label(run, step)} is damaged: {name!r} differs from its manifest's SHA-256"
+        )
+    return data
+
+
+def _is_saved_already(run: Run, step: int, manifest: bytes) -> bool:
+    try:
+        load(run, step)
+    except CheckpointNotFoundError:
+        return False
+    except CheckpointError as error:
+        _logger.warning("%s; it is moved to quarantine and saved anew", error)
+        _quarantine(run, step)
+        return False
+    if run.files.read(f"{_folder(step)}/{MANIFEST_FILE}") == manifest:
+        return True
+    raise AlreadyStoredError(f"{_label(run, step)} exists already with other content")
+
+
+def _quarantine(run: Run, step: int) -> None:
+    taken = run.files.folders("quarantine")
+    target = next(
+        name for n in range(len(taken) + 1) if (name := f"checkpoint-{step:09d}-{n}") not in taken
+    )
+    names = run.files.names(_folder(step))
+    for name in sorted(names, key=lambda name: name != MANIFEST_FILE):  # the manifest first
+        run.files.move(f"{_folder(step)}/{name}", f"quarantine/{target}/{name}")
+
+
+def _remove_files(run: Run, folder: str) -> None:
+    names = run.files.names(folder)
+    for name in sorted(names, key=lambda name: name != MANIFEST_FILE):  # the manifest first
+        run.files.remove(f"{folder}/{name}")
+    run.files.remove_leftovers(folder)
+
+
+def _remove_unfinished(run: Run, folder: str) -> None:
+    """Give back the space of a checkpoint that could not be finished, as far as that works."""
+    try:
+        _remove_files(run, folder)
+        run.files.remove_folder(folder)
+    except OSError as error:
+        _logger.warning("could not remove what was written of %s: %s", folder, error)

@@ -1,0 +1,175 @@
+"""The commit protocol on a local disk, in one place.
+
+A file appears under its name complete and durable, or not at all: it is written aside in the same
+folder, fsynced, given its name without replacing anything, and the folder is fsynced. What a killed
+process left aside starts with `TEMPORARY_PREFIX`; readers never look at such names, and the owner
+of a folder removes them with `remove_leftovers`.
+"""
+
+import ctypes
+import errno
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from store.errors import AlreadyStoredError, StoreWriteError
+
+TEMPORARY_PREFIX = ".writing-"
+
+_AT_FDCWD = -100  # Linux: paths are relative to the working directory
+_RENAME_NOREPLACE = 1
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+def commit_new(path: Path, data: bytes | memoryview) -> None:
+    """Write `data` under a name that must be new, atomically and durably.
+
+    Raises:
+        AlreadyStoredError: the name exists; its content is untouched.
+        StoreWriteError: the disk is full, permission is denied, ...; no trace is left.
+    """
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}-{uuid.uuid4().hex[:12]}"
+    try:
+        ensure_folder(path.parent)
+        _write_durably(temporary, data)
+        rename_new(temporary, path)
+    except OSError as error:
+        raise write_error(path, error, len(data)) from error
+    finally:
+        _remove_quietly(temporary)
+
+
+def commit_same(path: Path, data: bytes | memoryview) -> bool:
+    """Commit `data`, or confirm that exactly these bytes are there; True when it was new.
+
+    For work that is repeated after a crash with the same result.
+
+    Raises:
+        AlreadyStoredError: the name exists with other content.
+        StoreWriteError: as in `commit_new`.
+    """
+    try:
+        commit_new(path, data)
+        return True
+    except AlreadyStoredError:
+        if path.read_bytes() != bytes(data):
+            raise
+    try:  # the earlier attempt may have died before its folder was durable
+        sync_folder(path.parent)
+    except OSError as error:
+        raise write_error(path, error, len(data)) from error
+    return False
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Rename a file without ever replacing one, and make the new name durable.
+
+    Raises:
+        AlreadyStoredError: `target` exists.
+        OSError: whatever else the system reports.
+    """
+    try:
+        _link_then_unlink(source, target)
+    except FileExistsError as error:
+        raise AlreadyStoredError(
+            f"{str(target)!r} exists already, and nothing in a store is ever replaced"
+        ) from error
+    sync_folder(target.parent)
+
+
+def _link_then_unlink(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        # NFS may repeat a request that succeeded: two links prove that this one did.
+        if not source.samefile(target):
+            raise
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        _rename_no_replace(source, target)
+        return
+    source.unlink()
+
+
+def _rename_no_replace(source: Path, target: Path) -> None:
+    """The way of file systems without hard links: renameat2 with RENAME_NOREPLACE."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        raise OSError(errno.ENOTSUP, "neither hard links nor renameat2 are available here")
+    source_bytes, target_bytes = os.fsencode(source), os.fsencode(target)
+    if renameat2(_AT_FDCWD, source_bytes, _AT_FDCWD, target_bytes, _RENAME_NOREPLACE) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), str(target))
+
+
+def ensure_folder(folder: Path) -> None:
+    """Create a folder and its parents, each made durable in its own parent."""
+    if folder.is_dir():
+        return
+    ensure_folder(folder.parent)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise NotADirectoryError(
+                errno.ENOTDIR, "a file is in the way of the folder", str(folder)
+            ) from None
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Remove what killed writers left aside in a folder that the caller owns; their number."""
+    removed = 0
+    if folder.is_dir():
+        for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
+            removed += _remove_quietly(leftover)
+    return removed
+
+
+def write_error(path: Path, error: OSError, size: int | None = None) -> StoreWriteError:
+    """The clear error for a failed write: the path, the reason, the space, what was kept."""
+    reason = os.strerror(error.errno).lower() if error.errno else str(error)
+    blocker = "" if error.filename in (None, str(path)) else f" at {str(error.filename)!r}"
+    need = "" if size is None else f"; {size:,} bytes to write{_free_space(path)}"
+    return StoreWriteError(
+        f"cannot write {str(path)!r}: {reason}{blocker}{need}. "
+        "Nothing of this file was kept; everything saved before is untouched.",
+        error.errno,
+    )
+
+
+def _free_space(path: Path) -> str:
+    folder = next((parent for parent in path.parents if parent.is_dir()), None)
+    if folder is None:
+        return ""
+    try:
+        return f", {shutil.disk_usage(folder).free:,} bytes free"
+    except OSError:
+        return ""
+
+
+def _write_durably(path: Path, data: bytes | memoryview) -> None:
+    with path.open("xb", buffering=0) as file:
+        rest = memoryview(data).cast("B")
+        while rest:  # a raw write may be short, for instance on a disk that is almost full
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+
+
+def _remove_quietly(path: Path) -> bool:
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True

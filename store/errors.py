@@ -1,0 +1,73 @@
+"""What can go wrong in the store, each as its own exception."""
+
+
+class StoreError(Exception):
+    """Base of every error the store raises on purpose."""
+
+
+class StoreWriteError(StoreError):
+    """Writing failed (disk full, permission denied, ...); what was saved before is untouched.
+
+    Attributes:
+        errno: the operating system's error number, as in `OSError.errno`, or None.
+    """
+
+    def __init__(self, message: str, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
+class AlreadyStoredError(StoreError):
+    """The name to be committed exists already; nothing in a store is ever replaced."""
+
+
+class StoreUrlError(StoreError):
+    """The store's address is not one this version can open."""
+
+
+class RunNameError(StoreError):
+    """The name of the run is not allowed."""
+
+
+class RunNotFoundError(StoreError):
+    """The store has no run of that name."""
+
+
+class RunExistsError(StoreError):
+    """A new run was asked for under a name that is taken."""
+
+
+class RunMismatchError(StoreError):
+    """The stored run is of another game or of a schema that this version cannot read."""
+
+
+class RunLockedError(StoreError):
+    """Another process trains this run.
+
+    Attributes:
+        holder_pid: process id of the holder on its machine, or None when it could not be read.
+    """
+
+    def __init__(self, message: str, holder_pid: int | None) -> None:
+        super().__init__(message)
+        self.holder_pid = holder_pid
+
+
+class SchemaError(StoreError):
+    """An episode, schema or array does not have the dtype, shape or names expected."""
+
+
+class SegmentError(StoreError):
+    """A segment's bytes are damaged or not a segment at all: it belongs in quarantine."""
+
+
+class ForeignSegmentError(StoreError):
+    """A segment is intact but not for this reader (newer version, other kind or schema)."""
+
+
+class CheckpointError(StoreError):
+    """A checkpoint is damaged: a file is missing, truncated or altered."""
+
+
+class CheckpointNotFoundError(StoreError):
+    """There is no complete checkpoint of that step."""

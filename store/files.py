@@ -1,0 +1,165 @@
+"""The few operations on files that the store is built from, and where a store's address leads.
+
+Everything above this file speaks of keys ("replay/<writer>/<segment>.arrow") inside a `Files`. An
+object store needs only a second class with these methods: one exclusive PUT is its `create`.
+"""
+# ruff: noqa: D102 (the methods of `Files` are documented once, at the protocol)
+
+import os
+import re
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from store.commit import (
+    TEMPORARY_PREFIX,
+    commit_new,
+    commit_same,
+    ensure_folder,
+    remove_leftovers,
+    rename_new,
+    sync_folder,
+)
+from store.errors import StoreUrlError
+from store.lock import FileLock
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(?:://|::)")
+
+
+class Files(Protocol):
+    """A folder or prefix whose files are addressed by keys with "/" between their parts."""
+
+    @property
+    def url(self) -> str:
+        """Where this is, for people to read."""
+
+    def within(self, folder: str) -> "Files":
+        """The same place seen from a folder in it."""
+
+    def create(self, key: str, data: bytes | memoryview) -> None:
+        """Commit a new file, atomically; raises AlreadyStoredError or StoreWriteError."""
+
+    def create_same(self, key: str, data: bytes | memoryview) -> bool:
+        """Commit, or confirm that the same bytes are there already; True when it was new."""
+
+    def read(self, key: str) -> bytes:
+        """The whole file; raises OSError (FileNotFoundError when there is none)."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a committed file of that key."""
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names of the committed files right in a folder; [] when there is none."""
+
+    def folders(self, folder: str) -> list[str]:
+        """Sorted names of the folders right in a folder; [] when there is none."""
+
+    def modified_ns(self, key: str) -> int:
+        """When the file was committed, in nanoseconds by the store's clock."""
+
+    def size(self, key: str) -> int:
+        """The file's size in bytes; raises OSError."""
+
+    def move(self, key: str, new_key: str) -> None:
+        """Rename one file without replacing another; raises OSError or AlreadyStoredError."""
+
+    def remove(self, key: str) -> None:
+        """Remove one file; raises OSError."""
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder without files in it, if it is there; raises OSError."""
+
+    def remove_leftovers(self, folder: str) -> int:
+        """Remove what killed writers left in a folder that the caller owns."""
+
+    def lock(self, key: str) -> FileLock:
+        """Take the exclusive lock of that key; raises RunLockedError."""
+
+
+class LocalFiles:
+    """`Files` on a local (or network-mounted) file system."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def url(self) -> str:
+        return str(self.root)
+
+    def within(self, folder: str) -> "LocalFiles":
+        return LocalFiles(self.root / folder)
+
+    def create(self, key: str, data: bytes | memoryview) -> None:
+        commit_new(self.root / key, data)
+
+    def create_same(self, key: str, data: bytes | memoryview) -> bool:
+        return commit_same(self.root / key, data)
+
+    def read(self, key: str) -> bytes:
+        return (self.root / key).read_bytes()
+
+    def exists(self, key: str) -> bool:
+        return (self.root / key).is_file()
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(name for name, is_folder in self._scan(folder) if not is_folder)
+
+    def folders(self, folder: str) -> list[str]:
+        return sorted(name for name, is_folder in self._scan(folder) if is_folder)
+
+    def modified_ns(self, key: str) -> int:
+        return (self.root / key).stat().st_mtime_ns
+
+    def size(self, key: str) -> int:
+        return (self.root / key).stat().st_size
+
+    def move(self, key: str, new_key: str) -> None:
+        ensure_folder((self.root / new_key).parent)
+        rename_new(self.root / key, self.root / new_key)
+
+    def remove(self, key: str) -> None:
+        (self.root / key).unlink()
+        sync_folder((self.root / key).parent)
+
+    def remove_folder(self, folder: str) -> None:
+        if (self.root / folder).is_dir():
+            (self.root / folder).rmdir()
+            sync_folder((self.root / folder).parent)
+
+    def remove_leftovers(self, folder: str) -> int:
+        return remove_leftovers(self.root / folder)
+
+    def lock(self, key: str) -> FileLock:
+        return FileLock(self.root / key)
+
+    def _scan(self, folder: str) -> list[tuple[str, bool]]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return [
+                    (entry.name, entry.is_dir())
+                    for entry in entries
+                    if not entry.name.startswith(TEMPORARY_PREFIX)
+                ]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+
+def open_files(store_url: str | Path) -> Files:
+    """The files at a store's address: a local path ("~" is the home folder) or a file:// URL.
+
+    Raises:
+        StoreUrlError: the address is empty or of another scheme.
+    """
+    address = str(store_url)
+    if not address.strip():
+        raise StoreUrlError("the store's address is empty; expected a folder such as 'runs'")
+    scheme = _SCHEME.match(address)
+    if scheme is None:
+        return LocalFiles(Path(address).expanduser().absolute())
+    parts = urlsplit(address)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
+        return LocalFiles(Path(unquote(parts.path)).absolute())
+    raise StoreUrlError(
+        f"cannot open the store {address!r}: scheme {scheme[1]!r} is not supported, only local "
+        "paths are (a folder such as 'runs', or file:///absolute/path)"
+    )

@@ -1,0 +1,203 @@
+"""The replay log of a run: every episode of every writer, read as segments appear."""
+
+import heapq
+import logging
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from store.dedupe import UuidSet
+from store.episodes import EpisodeBatch, EpisodeSchema
+from store.errors import AlreadyStoredError, ForeignSegmentError, SegmentError, StoreError
+from store.run import Run
+from store.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
+
+QUARANTINE_FOLDER = "quarantine"
+
+Cursor = Mapping[str, int]
+"""A place in a log: for each writer the seq of the first segment not yet read. JSON-able."""
+
+_logger = logging.getLogger("ludens.store")
+
+
+class ReplayLog:
+    """Reads a run's episodes of one schema, each once, never failing on a bad file.
+
+    A damaged segment is moved to `<run>/quarantine/` with its reason beside it; an intact one that
+    is not for this reader (newer version, other schema) stays where it is. Either way one warning
+    is logged and reading goes on. Segments come in the order (writer, seq). An episode whose UUID
+    was read before by this object is dropped.
+
+    Attributes:
+        episodes_read: episodes returned so far.
+        duplicates_dropped: episodes dropped so far.
+    """
+
+    def __init__(self, run: Run, schema: EpisodeSchema, start: Cursor | None = None) -> None:
+        self.schema = schema
+        self.episodes_read = 0
+        self.duplicates_dropped = 0
+        self._files = run.files
+        self._cursor = dict(start or {})
+        self._start = dict(start or {})
+        self._done: set[str] = set()
+        self._warned: set[str] = set()
+        self._uuids = UuidSet()
+
+    @property
+    def cursor(self) -> dict[str, int]:
+        """Where this reader stands, to be kept in a checkpoint."""
+        return dict(self._cursor)
+
+    def poll(
+        self, until: Cursor | None = None, max_segments: int | None = None
+    ) -> list[EpisodeBatch]:
+        """The segments not read before, one batch each; [] when there is nothing new.
+
+        Args:
+            until: read only what lies before this cursor (writers it lacks are left out).
+            max_segments: read at most so many, to bound the memory.
+        """
+        batches: list[EpisodeBatch] = []
+        for writer, name in self._unread(until):
+            if max_segments is not None and len(batches) >= max_segments:
+                break
+            batch = self._read(writer, name)
+            if batch is not None:
+                batches.append(batch)
+        return [kept for batch in batches if len(kept := self._without_duplicates(batch))]
+
+    def load_newest(
+        self, rows: int, of: str | None = None, until: Cursor | None = None
+    ) -> list[EpisodeBatch]:
+        """The newest segments that together hold at least `rows` rows, oldest first.
+
+        What lies before them counts as read, so that `poll` goes on after them. Newest is by each
+        writer's own order and, between writers, by the time of the commit.
+
+        Args:
+            rows: wanted number of rows.
+            of: name of the array whose items are counted as rows; episodes are if None.
+            until: consider only what lies before this cursor.
+
+        Raises:
+            SchemaError: the schema has no array `of`.
+        """
+        if of is not None and of not in self.schema.fields:
+            raise StoreError(f"no array {of!r} in the schema; it has {list(self.schema.fields)}")
+        segments = list(self._unread(until))
+        batches: list[EpisodeBatch] = []
+        gathered = 0
+        for writer, name in self._newest_first(segments):
+            if gathered >= rows:
+                break
+            batch = self._read(writer, name)
+            if batch is not None:
+                batches.append(batch)
+                gathered += batch.rows(of)
+        for writer, name in segments:
+            self._mark_done(writer, name)
+        batches.reverse()
+        return [kept for batch in batches if len(kept := self._without_duplicates(batch))]
+
+    def _unread(self, until: Cursor | None) -> Iterator[tuple[str, SegmentName]]:
+        for writer in self._files.folders(REPLAY_FOLDER):
+            if not is_writer_name(writer):
+                self._warn_once(writer, f"{REPLAY_FOLDER}/{writer}: not a writer's folder, skipped")
+                continue
+            end = None if until is None else until.get(writer, 0)
+            for name in self._segment_names(writer):
+                if end is not None and name.seq >= end:
+                    break
+                if name.seq >= self._start.get(writer, 0) and _key(writer, name) not in self._done:
+                    yield writer, name
+
+    def _segment_names(self, writer: str) -> list[SegmentName]:
+        names: list[SegmentName] = []
+        for text in self._files.names(f"{REPLAY_FOLDER}/{writer}"):
+            name = SegmentName.parse(text)
+            if name is None:
+                key = f"{REPLAY_FOLDER}/{writer}/{text}"
+                self._warn_once(key, f"{key}: not a segment's name, skipped")
+            else:
+                names.append(name)
+        return sorted(names)
+
+    def _newest_first(
+        self, segments: list[tuple[str, SegmentName]]
+    ) -> Iterator[tuple[str, SegmentName]]:
+        """A merge of the writers by commit time that keeps each writer's own order."""
+        tails: dict[str, list[SegmentName]] = {}
+        for writer, name in segments:
+            tails.setdefault(writer, []).append(name)
+        heap = [(-self._commit_time(writer, names[-1]), writer) for writer, names in tails.items()]
+        heapq.heapify(heap)
+        while heap:
+            _, writer = heapq.heappop(heap)
+            yield writer, tails[writer].pop()
+            if tails[writer]:
+                heapq.heappush(heap, (-self._commit_time(writer, tails[writer][-1]), writer))
+
+    def _commit_time(self, writer: str, name: SegmentName) -> int:
+        try:
+            return self._files.modified_ns(_key(writer, name))
+        except OSError:  # gone since it was listed; reading it will tell
+            return 0
+
+    def _read(self, writer: str, name: SegmentName) -> EpisodeBatch | None:
+        key = _key(writer, name)
+        try:
+            batch = decode_segment(name, self._files.read(key))
+            self._check_schema(batch)
+        except SegmentError as error:
+            self._quarantine(writer, name, error)
+            batch = None
+        except ForeignSegmentError as error:
+            self._warn_once(key, f"segment {key} skipped: {error}")
+            batch = None
+        except FileNotFoundError:  # pruned since it was listed
+            batch = None
+        except OSError as error:  # may heal: tried again at the next poll
+            self._warn_once(key, f"segment {key} skipped for now: {error}")
+            return None
+        self._mark_done(writer, name)
+        return batch
+
+    def _check_schema(self, batch: EpisodeBatch) -> None:
+        if batch.schema != self.schema:
+            raise ForeignSegmentError(
+                f"it holds {batch.schema.to_json()}, this reader expects {self.schema.to_json()}"
+            )
+
+    def _mark_done(self, writer: str, name: SegmentName) -> None:
+        self._done.add(_key(writer, name))
+        self._cursor[writer] = max(self._cursor.get(writer, 0), name.seq + 1)
+
+    def _without_duplicates(self, batch: EpisodeBatch) -> EpisodeBatch:
+        is_new = self._uuids.add_new(batch.uuids)
+        kept = batch if is_new.all() else batch.take(np.flatnonzero(is_new))
+        self.episodes_read += len(kept)
+        self.duplicates_dropped += len(batch) - len(kept)
+        return kept
+
+    def _quarantine(self, writer: str, name: SegmentName, reason: SegmentError) -> None:
+        key = _key(writer, name)
+        target = f"{QUARANTINE_FOLDER}/{writer}-{name}"
+        try:
+            self._files.move(key, target)
+            self._files.create(f"{target}.reason.txt", f"{key}\n{reason}\n".encode())
+            outcome = f"moved to {target}"
+        except (OSError, StoreError) as error:
+            outcome = f"left in place, it could not be moved ({error})"
+            if isinstance(error, AlreadyStoredError):
+                outcome = f"left in place, {target} exists already"
+        self._warn_once(key, f"segment {self._files.url}/{key} is damaged: {reason}; {outcome}")
+
+    def _warn_once(self, key: str, message: str) -> None:
+        if key not in self._warned:
+            self._warned.add(key)
+            _logger.warning("%s", message)
+
+
+def _key(writer: str, name: SegmentName) -> str:
+    return f"{REPLAY_FOLDER}/{writer}/{name}"

@@ -1,0 +1,238 @@
+"""A run: one training of one game, its folder in the store, and who may train it."""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from store.errors import (
+    AlreadyStoredError,
+    RunExistsError,
+    RunMismatchError,
+    RunNameError,
+    RunNotFoundError,
+    StoreError,
+)
+from store.files import Files, open_files
+from store.lock import FileLock
+
+RUN_SCHEMA_VERSION = 1
+RUN_FILE = "run.json"
+LOCK_FILE = "trainer.lock"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What `run.json` says; written once, when the run is created.
+
+    Attributes:
+        game: name of the game or environment.
+        config: the resolved configuration, JSON types only.
+        seed: the seed everything random comes from.
+        versions: version of each program that made the run ("python", "numpy", "ludens", ...).
+        created: time of creation, ISO 8601 in UTC.
+        schema_version: version of this file's layout.
+    """
+
+    game: str
+    config: dict[str, Any]
+    seed: int
+    versions: dict[str, str] = field(default_factory=dict)
+    created: str = ""
+    schema_version: int = RUN_SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class Run:
+    """An open run; `files` is rooted in its folder, `is_new` tells whether this call made it."""
+
+    name: str
+    files: Files
+    info: RunInfo
+    is_new: bool = False
+
+    def lock_trainer(self) -> FileLock:
+        """Become the run's only trainer until released, or until the process ends in any way.
+
+        Use it in a `with`. Reading a run needs no lock.
+
+        Raises:
+            RunLockedError: another process trains this run; names its process id.
+            StoreWriteError: the store cannot be written.
+        """
+        return self.files.lock(LOCK_FILE)
+
+
+def create_run(
+    store_url: str | Path,
+    name: str,
+    *,
+    game: str,
+    config: Mapping[str, Any],
+    seed: int,
+    versions: Mapping[str, str],
+) -> Run:
+    """Create a run that must not exist yet.
+
+    Raises:
+        RunNameError, StoreUrlError: the name or the address is not allowed.
+        RunExistsError: there is a run of that name.
+        StoreError: the configuration cannot be written as JSON.
+        StoreWriteError: the store cannot be written.
+    """
+    files = open_files(store_url).within(_checked_name(name))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    info = RunInfo(game, dict(config), seed, dict(versions), created)
+    try:
+        files.create(RUN_FILE, _encode_info(info))
+    except AlreadyStoredError:
+        raise RunExistsError(
+            f"run {name!r} exists already in {str(store_url)!r}; resume it or choose another name"
+        ) from None
+    # Read back what was written, so that a new run and a resumed one see the same values.
+    return Run(name, files, _read_info(files, name), is_new=True)
+
+
+def open_run(store_url: str | Path, name: str, *, game: str | None = None) -> Run:
+    """Open an existing run; writes nothing, so a read-only store is fine.
+
+    Args:
+        store_url: the store's address, as for `open_files`.
+        name: the run's name.
+        game: when given, the run must be of this game.
+
+    Raises:
+        RunNameError, StoreUrlError: the name or the address is not allowed.
+        RunNotFoundError: no such run; the error names the nearest ones.
+        RunMismatchError: the run is of another game, or of a schema this version cannot read.
+    """
+    files = open_files(store_url).within(_checked_name(name))
+    if not files.exists(RUN_FILE):
+        raise _not_found(store_url, name)
+    info = _read_info(files, name)
+    if game is not None and info.game != game:
+        raise RunMismatchError(
+            f"run {name!r} in {str(store_url)!r} is of game {info.game!r}, not {game!r}; "
+            "choose another run name"
+        )
+    return Run(name, files, info)
+
+
+def resume_or_create_run(
+    store_url: str | Path,
+    name: str,
+    *,
+    game: str,
+    config: Mapping[str, Any],
+    seed: int,
+    versions: Mapping[str, str],
+) -> Run:
+    """Open the run if it exists, else create it; `Run.is_new` tells which.
+
+    A resumed run keeps its own configuration, seed and versions: see `Run.info` and
+    `config_differences`. Raises as `open_run` and `create_run` do.
+    """
+    try:
+        return open_run(store_url, name, game=game)
+    except RunNotFoundError:
+        pass
+    try:
+        return create_run(store_url, name, game=game, config=config, seed=seed, versions=versions)
+    except RunExistsError:  # somebody created it in between
+        return open_run(store_url, name, game=game)
+
+
+def list_runs(store_url: str | Path) -> list[str]:
+    """Sorted names of the runs in a store; none when the store does not exist yet."""
+    files = open_files(store_url)
+    return [
+        name
+        for name in files.folders("")
+        if _NAME.fullmatch(name) and files.exists(f"{name}/{RUN_FILE}")
+    ]
+
+
+def config_differences(
+    stored: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = ""
+) -> dict[str, tuple[Any, Any]]:
+    """Dotted names of the settings that differ, each with its (stored, asked) values.
+
+    A setting that one side lacks counts as None there. Tuples equal lists, as JSON has it.
+    """
+    differences: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*stored, *asked}):
+        ours, theirs = _as_json(stored.get(key)), _as_json(asked.get(key))
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            differences |= config_differences(ours, theirs, f"{prefix}{key}.")
+        elif ours != theirs:
+            differences[f"{prefix}{key}"] = (ours, theirs)
+    return differences
+
+
+def nearest_names(name: str, known: list[str]) -> list[str]:
+    """Up to three of the known names that resemble a mistyped one, best first."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.5)
+    return [folded[candidate] for candidate in close]
+
+
+def _as_json(setting: Any) -> Any:
+    return list(setting) if isinstance(setting, tuple) else setting
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise RunNameError(
+            f"run name {name!r} is not allowed: expected 1 to 100 letters, digits, '.', '_' or "
+            "'-', the first a letter or digit"
+        )
+    return name
+
+
+def _not_found(store_url: str | Path, name: str) -> RunNotFoundError:
+    known = list_runs(store_url)
+    near = nearest_names(name, known)
+    if near:
+        hint = "; did you mean " + " or ".join(map(repr, near)) + "?"
+    elif known:
+        hint = f"; it has {', '.join(map(repr, known[:8]))}" + (", ..." if known[8:] else "")
+    else:
+        hint = ", which has no runs yet"
+    return RunNotFoundError(f"no run {name!r} in {open_files(store_url).url!r}{hint}")
+
+
+def _encode_info(info: RunInfo) -> bytes:
+    try:
+        text = json.dumps(vars(info), indent=2, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"the run's configuration cannot be written as JSON: {error}; "
+            "expected numbers, strings, booleans, None, lists and dicts of them"
+        ) from error
+    return (text + "\n").encode()
+
+
+def _read_info(files: Files, name: str) -> RunInfo:
+    where = f"{files.url}/{RUN_FILE}"
+    try:
+        document = json.loads(files.read(RUN_FILE))
+        version = document["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunMismatchError(
+            f"run {name!r}: cannot read {where!r} ({type(error).__name__}: {error})"
+        ) from error
+    if version != RUN_SCHEMA_VERSION:
+        raise RunMismatchError(
+            f"run {name!r} has schema version {version!r}, this version of the program reads "
+            f"{RUN_SCHEMA_VERSION}: use the version that made it, or choose another run name"
+        )
+    try:
+        return RunInfo(**document)
+    except TypeError as error:
+        raise RunMismatchError(f"run {name!r}: {where!r} is not a run's file: {error}") from error
