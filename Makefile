@@ -15,6 +15,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ARGS   ?=
 
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup train test test-all lint format bench clean
@@ -25,7 +27,8 @@ help:
 setup: $(STAMP)
 
 # The stamp is younger than both files once they are installed; after that no target here needs
-# the network. pip is not upgraded: the one that comes with Python 3.11 is enough.
+# the network, not even when a file's date changes and its versions do not (which is why there is
+# no build isolation: it would fetch setuptools anew). The pip of Python 3.11 is new enough.
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null 2>&1 && $(PYTHON) -c '' 2>/dev/null || { \
 	  echo "make: '$(PYTHON)' does not run, and Ludens needs Python 3.11." >&2; \
@@ -36,8 +39,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "make: Ludens needs Python 3.11, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
 	  exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet \
-	  -c constraints.txt -e ".[test]"
+	$(PIP_INSTALL) setuptools
+	$(PIP_INSTALL) --no-build-isolation -e ".[test]"
 	@touch $@
 
 train: $(STAMP)
