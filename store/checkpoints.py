@@ -17,6 +17,7 @@ from store.errors import (
     CheckpointError,
     CheckpointNotFoundError,
     StoreError,
+    StoreWriteError,
 )
 from store.run import Run
 
@@ -68,9 +69,12 @@ def save(
         for name, data in files.items():
             run.files.create(f"{folder}/{name}", data)
         run.files.create(f"{folder}/{MANIFEST_FILE}", manifest)
-    except StoreError:
+    except (StoreWriteError, OSError) as error:
         _remove_unfinished(run, folder)
-        raise
+        raise StoreWriteError(
+            f"{error} {_label(run, step)} was not saved; the newest one is {latest(run)}.",
+            error.errno,
+        ) from error
 
 
 def load(run: Run, step: int, names: Collection[str] | None = None) -> Checkpoint:

@@ -33,7 +33,10 @@ def commit_new(path: Path, data: bytes | memoryview) -> None:
     try:
         ensure_folder(path.parent)
         _write_durably(temporary, data)
-        rename_new(temporary, path)
+        _link_then_unlink(temporary, path)
+        _sync_name(path)
+    except FileExistsError as error:
+        raise _already_stored(path) from error
     except OSError as error:
         raise write_error(path, error, len(data)) from error
     finally:
@@ -72,10 +75,22 @@ def rename_new(source: Path, target: Path) -> None:
     try:
         _link_then_unlink(source, target)
     except FileExistsError as error:
-        raise AlreadyStoredError(
-            f"{str(target)!r} exists already, and nothing in a store is ever replaced"
-        ) from error
+        raise _already_stored(target) from error
     sync_folder(target.parent)
+
+
+def _already_stored(path: Path) -> AlreadyStoredError:
+    return AlreadyStoredError(
+        f"{str(path)!r} exists already, and nothing in a store is ever replaced"
+    )
+
+
+def _sync_name(path: Path) -> None:
+    try:
+        sync_folder(path.parent)
+    except OSError:
+        _remove_quietly(path)  # a write reported as failed must not be found later
+        raise
 
 
 def _link_then_unlink(source: Path, target: Path) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from store.errors import SchemaError
 
 UUID_BYTES = 16
+_NO_LENGTHS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,10 @@ class EpisodeBatch:
     def concatenate(
         cls, schema: EpisodeSchema, batches: Iterable["EpisodeBatch"]
     ) -> "EpisodeBatch":
-        """All episodes of some batches of one schema, in their order; raises SchemaError."""
+        """All episodes of some batches of one schema, in order; raises SchemaError."""
         parts = list(batches)
+        if len(parts) == 1 and parts[0].schema == schema:
+            return parts[0]
         for part in parts:
             if part.schema != schema:
                 raise SchemaError(f"cannot join a batch of {part.schema} to one of {schema}")
@@ -152,7 +155,7 @@ class EpisodeBatch:
             schema,
             np.concatenate([np.empty((0, UUID_BYTES), np.uint8), *(p.uuids for p in parts)]),
             {
-                n: _offsets_of(np.concatenate([[], *(p.lengths(n) for p in parts)]))
+                n: _offsets_of(np.concatenate([_NO_LENGTHS, *(p.lengths(n) for p in parts)]))
                 for n in schema.fields
             },
             {n: _joined(schema, n, [p.values[n] for p in parts]) for n in schema.fields},

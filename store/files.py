@@ -23,7 +23,7 @@ from store.commit import (
 from store.errors import StoreUrlError
 from store.lock import FileLock
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(?:://|::)")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?::/|::)")
 
 
 class Files(Protocol):

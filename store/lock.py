@@ -1,5 +1,6 @@
 """An exclusive lock on a local file that the operating system releases when its holder dies."""
 
+import contextlib
 import fcntl
 import os
 import time
@@ -33,8 +34,9 @@ class FileLock:
         except OSError as error:
             os.close(self._descriptor)
             raise write_error(path, error) from error
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without its note
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
         _held.add(self)
 
     @property
@@ -45,7 +47,8 @@ class FileLock:
     def release(self) -> None:
         """Give the lock back; harmless when it was given back already."""
         if self.is_held:
-            os.ftruncate(self._descriptor, 0)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
             self._close()
 
     def _close(self) -> None:

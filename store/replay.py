@@ -2,13 +2,13 @@
 
 import heapq
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from store.dedupe import UuidSet
 from store.episodes import EpisodeBatch, EpisodeSchema
-from store.errors import AlreadyStoredError, ForeignSegmentError, SegmentError, StoreError
+from store.errors import ForeignSegmentError, SegmentError, StoreError
 from store.run import Run
 from store.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
 
@@ -81,7 +81,7 @@ class ReplayLog:
             until: consider only what lies before this cursor.
 
         Raises:
-            SchemaError: the schema has no array `of`.
+            StoreError: the schema has no array `of`.
         """
         if of is not None and of not in self.schema.fields:
             raise StoreError(f"no array {of!r} in the schema; it has {list(self.schema.fields)}")
@@ -101,7 +101,7 @@ class ReplayLog:
         return [kept for batch in batches if len(kept := self._without_duplicates(batch))]
 
     def _unread(self, until: Cursor | None) -> Iterator[tuple[str, SegmentName]]:
-        for writer in self._files.folders(REPLAY_FOLDER):
+        for writer in self._listed(self._files.folders, REPLAY_FOLDER):
             if not is_writer_name(writer):
                 self._warn_once(writer, f"{REPLAY_FOLDER}/{writer}: not a writer's folder, skipped")
                 continue
@@ -112,9 +112,16 @@ class ReplayLog:
                 if name.seq >= self._start.get(writer, 0) and _key(writer, name) not in self._done:
                     yield writer, name
 
+    def _listed(self, listing: Callable[[str], list[str]], folder: str) -> list[str]:
+        try:
+            return listing(folder)
+        except OSError as error:  # may heal: tried again at the next poll
+            self._warn_once(folder, f"{self._files.url}/{folder} cannot be listed: {error}")
+            return []
+
     def _segment_names(self, writer: str) -> list[SegmentName]:
         names: list[SegmentName] = []
-        for text in self._files.names(f"{REPLAY_FOLDER}/{writer}"):
+        for text in self._listed(self._files.names, f"{REPLAY_FOLDER}/{writer}"):
             name = SegmentName.parse(text)
             if name is None:
                 key = f"{REPLAY_FOLDER}/{writer}/{text}"
@@ -187,10 +194,10 @@ class ReplayLog:
             self._files.move(key, target)
             self._files.create(f"{target}.reason.txt", f"{key}\n{reason}\n".encode())
             outcome = f"moved to {target}"
+        except FileNotFoundError:
+            outcome = "another reader has moved it already"
         except (OSError, StoreError) as error:
             outcome = f"left in place, it could not be moved ({error})"
-            if isinstance(error, AlreadyStoredError):
-                outcome = f"left in place, {target} exists already"
         self._warn_once(key, f"segment {self._files.url}/{key} is damaged: {reason}; {outcome}")
 
     def _warn_once(self, key: str, message: str) -> None:

@@ -66,7 +66,9 @@ class Run:
             RunLockedError: another process trains this run; names its process id.
             StoreWriteError: the store cannot be written.
         """
-        return self.files.lock(LOCK_FILE)
+        lock = self.files.lock(LOCK_FILE)
+        self.files.remove_leftovers("")  # of trainers that were killed
+        return lock
 
 
 def create_run(
@@ -233,6 +235,13 @@ def _read_info(files: Files, name: str) -> RunInfo:
             f"{RUN_SCHEMA_VERSION}: use the version that made it, or choose another run name"
         )
     try:
-        return RunInfo(**document)
+        info = RunInfo(**document)
     except TypeError as error:
         raise RunMismatchError(f"run {name!r}: {where!r} is not a run's file: {error}") from error
+    expected = {"game": str, "config": dict, "seed": int, "versions": dict}
+    for attribute, kind in expected.items():
+        if not isinstance(found := getattr(info, attribute), kind):
+            raise RunMismatchError(
+                f"run {name!r}: {attribute} in {where!r} is {found!r}, expected a {kind.__name__}"
+            )
+    return info
