@@ -5,8 +5,9 @@ generic functions of this module (`step`, `legal_actions`, ...) find the game by
 in compiled code through `numba.extending.overload`, in plain Python by the dtype itself; so search,
 replay and perft are written once and hit Numba's on-disk cache for every game.
 
-Every dtype ends in a tag field, one byte, whose name holds the game's name and a hash of its source
-file: two games never share a dtype, and a kernel compiled for an older source is never loaded.
+Every dtype ends in a tag, a field of zeros whose name holds the game's name and a hash of its
+source file: two games never share a dtype, and a kernel compiled for an older source is never
+loaded.
 """
 
 from __future__ import annotations
@@ -112,10 +113,20 @@ class Game:
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
-        """The record's dtype, aligned, with the tag as its last field."""
+        """The record's dtype: the fields, widest first, then the tag.
+
+        The tag fills the record up to a multiple of its alignment. No byte lies between fields:
+        NumPy does not copy such bytes, and records could not be compared or hashed by theirs.
+        """
         source = inspect.getsourcefile(self.rules.step)
         digest = hashlib.sha256(Path(source).read_bytes() if source else b"").hexdigest()[:8]
-        return np.dtype([*self.fields, (f"{self.name}_{digest}", "u1")], align=True)
+        aligned = [(np.dtype([field], align=True).alignment, field) for field in self.fields]
+        aligned.sort(key=lambda pair: -pair[0])
+        ordered = [field for _, field in aligned]
+        used = np.dtype(ordered, align=True)
+        whole = np.dtype([*ordered, ("tag", "u1")], align=True).itemsize
+        size = sum(used[name].itemsize for name in used.names or ())
+        return np.dtype([*ordered, (f"{self.name}_{digest}", "u1", (whole - size,))], align=True)
 
     def new_states(self, count: int) -> NDArray[Any]:
         """`count` initial positions, a record array [count]."""
@@ -165,7 +176,7 @@ class Game:
         mask = self.legal_mask(state)
         try:
             action = self.parse_action(word)
-        except (ValueError, IndexError):
+        except (ValueError, LookupError):
             action = -1
         if not 0 <= action < self.num_actions or not mask[action]:
             legal = " ".join(self.format_action(int(a)) for a in np.flatnonzero(mask))

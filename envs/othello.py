@@ -25,6 +25,9 @@ from envs.symmetry import Symmetries, dihedral
 ZERO, ONE, TWO, FOUR = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4)
 PAIRS, NIBBLES = np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
 ODD_BITS = np.uint64(0x5555555555555555)
+# A quarter turn or a mirror image exchanges the colours of the four discs at the start, so what it
+# makes of a game never arises; the half turn and the two diagonal reflections remain.
+KEEP_THE_START = [0, 2, 4, 6]
 KEY_OWN, KEY_OPPONENT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 
@@ -190,7 +193,7 @@ def _draw(state: State, size: int) -> str:
 
 def _game(name: str, title: str, size: int) -> Game:
     cells = size * size
-    turned = dihedral(size)
+    turned = dihedral(size)[KEEP_THE_START]
     passes = np.full((len(turned), 1), cells, np.int32)
 
     def format_action(action: int) -> str:

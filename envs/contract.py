@@ -1,0 +1,393 @@
+"""The contract of a game: one suite of checks that every game passes, a user's own included.
+
+`check` plays random games by the interpreted rules, traces them by the interpreted and by the
+compiled ones, and holds the game to its promises. A failure names the game, the moves that lead to
+the position and the difference. What no suite can know is who should have won: a game needs a test
+of its own for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from envs import game as generic
+from envs.game import Game, NotationError, step
+from envs.trial import OBSERVED, ContractError, Trace, Trial, explain, make_trial, trace, written
+
+
+def check_start(trial: Trial) -> int:
+    """The first player is to move in a position that is not over, whatever the record held."""
+    game = trial.game
+    start = game.new_states(3)
+    trial.require(not game.rules.is_terminal(start[0]), [], "the game is over at the start")
+    side = int(game.rules.to_play(start[0]))
+    trial.require(side == 0, [], f"to_play is {side} at the start, expected 0")
+    used = np.full(game.dtype.itemsize, 0xFF, np.uint8).view(game.dtype)
+    game.rules.reset(used[0])
+    for name in [str(field[0]) for field in game.fields]:
+        same = np.array_equal(used[name], start[name][:1])
+        trial.require(same, [], f"reset does not write the field {name!r} of a used record")
+    return 3
+
+
+def check_always_a_move(trial: Trial) -> int:
+    """Some action is legal in every position that is not over."""
+    for t in trial.traces:
+        stuck = ~t.over & ~t.masks.any(axis=1)
+        for ply in np.flatnonzero(stuck):
+            trial.require(False, t.actions[:ply], "no action is legal, yet the game is not over")
+    return trial.positions
+
+
+def check_ends_in_time(trial: Trial) -> int:
+    """Every game ends within `max_plies`."""
+    limit = trial.game.max_plies
+    for t in trial.traces:
+        trial.require(
+            len(t.actions) <= limit, t.actions, f"the game goes on after max_plies={limit} plies"
+        )
+    return len(trial.traces)
+
+
+def check_legal_count(trial: Trial) -> int:
+    """No position has more than `max_legal` legal actions."""
+    limit = trial.game.max_legal
+    for t in trial.traces:
+        counts = t.masks.sum(axis=1)
+        for ply in np.flatnonzero(counts > limit):
+            what = f"{counts[ply]} actions are legal, more than max_legal={limit}"
+            trial.require(False, t.actions[:ply], what)
+    return trial.positions
+
+
+def check_sides(trial: Trial) -> int:
+    """`to_play` is 0 or 1 everywhere."""
+    for t in trial.traces:
+        for ply in np.flatnonzero((t.sides != 0) & (t.sides != 1)):
+            what = f"to_play is {t.sides[ply]}, expected 0 or 1"
+            trial.require(False, t.actions[:ply], what)
+    return trial.positions
+
+
+def check_values(trial: Trial) -> int:
+    """Results are in [-1, 1], and equal for positions that look equal to the side to move."""
+    seen: dict[bytes, tuple[float, list[int]]] = {}
+    for t in trial.traces:
+        for ply in np.flatnonzero(t.over):
+            value = float(t.values[ply])
+            in_range = -1.0 <= value <= 1.0
+            what = f"value_to_play is {value}, expected a number in [-1, 1]"
+            trial.require(in_range, t.actions[:ply], what)
+            first, moves = seen.setdefault(t.planes[ply].tobytes(), (value, t.actions[:ply]))
+            what = f"value_to_play is {value}, but {first} after {written(trial.game, moves)}"
+            trial.require(first == value, t.actions[:ply], f"{what}, which encodes the same")
+    return len(seen)
+
+
+def check_legal_steps(trial: Trial) -> int:
+    """Every legal action can be played, and playing it changes only the record it is given."""
+    game, stepped = trial.game, 0
+    for t in trial.traces:
+        for ply in _sample(trial, t):
+            if t.over[ply]:
+                continue
+            for action in np.flatnonzero(t.masks[ply]):
+                board = np.repeat(t.states[ply : ply + 1], 3)
+                before = board[0].tobytes()
+                actions = [*t.actions[:ply], int(action)]
+                try:
+                    step(board[1], int(action))
+                except Exception as error:
+                    raise ContractError(explain(game, actions, error)) from error
+                alone = board[0].tobytes() == before == board[2].tobytes()
+                trial.require(alone, actions, "step changed another record than the one it got")
+                stepped += 1
+    return stepped
+
+
+def check_reading(trial: Trial) -> int:
+    """The rules that ask about a position do not change it."""
+    game, asked = trial.game, 0
+    mask, planes = np.zeros(game.num_actions, np.bool_), np.zeros(game.planes_shape, np.float32)
+    for t in trial.traces:
+        for ply in _sample(trial, t):
+            questions: dict[str, tuple[Any, ...]] = {
+                "is_terminal": (),
+                "to_play": (),
+                "position_key": (),
+                "encode": (planes,),
+            }
+            questions |= {"value_to_play": ()} if t.over[ply] else {"legal_actions": (mask,)}
+            for name, outputs in questions.items():
+                state = t.states[ply : ply + 1].copy()[0]
+                getattr(generic, name)(state, *outputs)
+                same = state.tobytes() == t.states[ply].tobytes()
+                trial.require(same, t.actions[:ply], f"{name} changed the record")
+                asked += 1
+    return asked
+
+
+def _sample(trial: Trial, t: Trace, count: int = 6) -> list[int]:
+    """Some plies of a game, its first and last ones among them."""
+    last = len(t.states) - 1
+    rng = np.random.default_rng([trial.seed, len(t.actions)])
+    return sorted({0, last, max(0, last - 1), *rng.integers(0, last + 1, count).tolist()})
+
+
+def check_compiled(trial: Trial) -> int:
+    """Compiled and interpreted rules agree on every position, to the byte of the record."""
+    for plain, fast in zip(trial.traces, trial.compiled, strict=True):
+        for ply in range(len(plain.states)):
+            for name in OBSERVED:
+                left, right = getattr(plain, name)[ply], getattr(fast, name)[ply]
+                if left.tobytes() != right.tobytes() and not np.array_equal(left, right):
+                    what = _difference(name, left, right)
+                    trial.require(False, plain.actions[:ply], what)
+    return trial.positions
+
+
+def _difference(name: str, interpreted: Any, compiled: Any) -> str:
+    if name in ("masks", "planes"):
+        place = tuple(int(i) for i in np.argwhere(interpreted != compiled)[0])
+        name, interpreted, compiled = f"{name}{[*place]}", interpreted[place], compiled[place]
+    return f"{name} differ: interpreted {interpreted}, compiled {compiled}"
+
+
+def check_replay(trial: Trial) -> int:
+    """A game played again, between others, passes through the same records."""
+    game = trial.game
+    for t, other in pairwise([*trial.traces, trial.traces[0]]):
+        state, distraction = game.new_state(), game.new_state()
+        for ply, action in enumerate(t.actions):
+            game.rules.step(state, action)
+            if ply < len(other.actions):
+                game.rules.step(distraction, other.actions[ply])
+            same = state.tobytes() == t.states[ply + 1].tobytes()
+            what = f"played again the record is {state}, was {t.states[ply + 1]}"
+            trial.require(same, t.actions[: ply + 1], what)
+    return trial.positions
+
+
+def check_encode(trial: Trial) -> int:
+    """Planes are finite and in [-1, 1]."""
+    for t in trial.traces:
+        good = np.abs(t.planes) <= 1.0  # False for NaN too
+        for ply in np.flatnonzero(~good.all(axis=(1, 2, 3))):
+            place = tuple(int(i) for i in np.argwhere(~good[ply])[0])
+            what = f"planes{list(place)} is {t.planes[ply][place]}, expected a number in [-1, 1]"
+            trial.require(False, t.actions[:ply], what)
+    return trial.positions
+
+
+def check_symmetries(trial: Trial) -> int:
+    """Symmetries are permutations that commute with legal_actions, step, encode and the end."""
+    game, symmetries = trial.game, trial.game.symmetries
+    _, height, width = game.planes_shape
+    for label, rows, size in (
+        ("cells", symmetries.cells, height * width),
+        ("actions", symmetries.actions, game.num_actions),
+    ):
+        good = rows.shape == (len(symmetries), size) and np.all(np.sort(rows) == np.arange(size))
+        trial.require(bool(good), [], f"symmetries.{label} are not permutations of {size}")
+        identical = np.array_equal(rows[0], np.arange(size))
+        trial.require(identical, [], f"symmetries.{label}[0] is not the identity")
+    for t in trial.traces:
+        for symmetry in range(1, len(symmetries)):
+            _compare_image(trial, t, symmetry)
+    return (len(symmetries) - 1) * trial.positions
+
+
+def _compare_image(trial: Trial, t: Trace, symmetry: int) -> None:
+    """Hold the image of a game, its moves permuted and played, against the permuted original."""
+    game, symmetries = trial.game, trial.game.symmetries
+    image = symmetries.action_image(symmetry)
+    state = game.new_state()
+    for ply in range(len(t.states)):
+        over = bool(game.rules.is_terminal(state))
+        planes = symmetries.planes(t.planes[ply], symmetry)
+        mask = t.masks[ply][symmetries.actions[symmetry]]
+        where, name = t.actions[:ply], f"symmetry {symmetry}"
+        same = np.array_equal(game.encode(state), planes)
+        trial.require(same, where, f"{name} does not commute with encode")
+        trial.require(over == t.over[ply], where, f"{name} does not commute with is_terminal")
+        same = np.array_equal(game.legal_mask(state), mask)
+        trial.require(same, where, f"{name} does not commute with legal_actions")
+        if over:
+            value = float(game.rules.value_to_play(state))
+            same = value == t.values[ply]
+            trial.require(same, where, f"{name} turns the value {t.values[ply]} into {value}")
+        if ply < len(t.actions):
+            game.rules.step(state, int(image[t.actions[ply]]))
+
+
+def check_notation(trial: Trial) -> int:
+    """Actions and game records survive being written and read; nonsense is refused."""
+    game = trial.game
+    words: dict[str, int] = {}
+    for action in range(game.num_actions):
+        word = game.format_action(action)
+        first = words.setdefault(word, action)
+        trial.require(first == action, [], f"actions {first} and {action} are both {word!r}")
+        trial.require(
+            game.split_moves(word) == [word],
+            [],
+            f"action {action}, {word!r}, falls apart at the separator {game.move_separator!r}",
+        )
+        back = game.parse_action(word)
+        trial.require(back == action, [], f"action {action} is {word!r}, read back as {back}")
+    for t in trial.traces:
+        text = game.format_moves(t.actions)
+        same = game.parse_moves(text) == t.actions
+        trial.require(same, t.actions, "the game record is read back as another game")
+    try:
+        game.parse_legal(game.new_state(), "?!")
+        trial.require(False, [], "the move '?!' is accepted")
+    except NotationError:
+        pass
+    return game.num_actions + len(trial.traces)
+
+
+def check_position_key(trial: Trial) -> int:
+    """Positions that differ have different keys; a position reached in two ways has one key."""
+    seen: dict[int, tuple[bytes, list[int]]] = {}
+    for t in trial.traces:
+        for ply, key in enumerate(t.keys.tolist()):
+            looks = _looks(t, ply)
+            first, moves = seen.setdefault(key, (looks, t.actions[:ply]))
+            what = f"position_key {key:#x} is also that of {written(trial.game, moves)}"
+            trial.require(first == looks, t.actions[:ply], f"{what}, another position")
+    pairs = [pair for t in trial.traces for pair in _transpositions(trial.game, t)]
+    recognised = any(a.keys[-1] == b.keys[-1] for a, b in pairs)
+    if pairs and not recognised:
+        a, b = pairs[0]
+        what = f"position_key differs after {written(trial.game, b.actions)}, the same position"
+        trial.require(False, a.actions, what)
+    return len(seen) + len(pairs)
+
+
+def _looks(t: Trace, ply: int) -> bytes:
+    """All that the network and the search see of a position."""
+    seen = (t.planes[ply], t.masks[ply], t.over[ply], t.values[ply])
+    return b"".join(part.tobytes() for part in seen)
+
+
+def _transpositions(game: Game, t: Trace) -> list[tuple[Trace, Trace]]:
+    """Beginnings of a game, and the same with two of a player's moves exchanged.
+
+    Only those that end in positions which look the same to the network and the search.
+    """
+    pairs = []
+    for last in range(2, min(len(t.actions), 12)):
+        swapped = t.actions[: last + 1]
+        swapped[last], swapped[last - 2] = swapped[last - 2], swapped[last]
+        if swapped == t.actions[: last + 1] or not _is_game(game, swapped):
+            continue
+        a = trace(game, t.actions[: last + 1], compiled=False)
+        b = trace(game, swapped, compiled=False)
+        if _looks(a, -1) == _looks(b, -1) and a.sides[-1] == b.sides[-1]:
+            pairs.append((a, b))
+    return pairs
+
+
+def _is_game(game: Game, actions: list[int]) -> bool:
+    state = game.new_state()
+    for action in actions:
+        if not game.legal_mask(state)[action]:
+            return False
+        game.rules.step(state, action)
+    return True
+
+
+def check_rendering(trial: Trial) -> int:
+    """Every position can be drawn, and a move shows."""
+    game, drawn = trial.game, 0
+    for t in trial.traces:
+        for ply in _sample(trial, t):
+            drawing = game.render(t.states[ply])
+            good = bool(str(drawing).strip())
+            trial.require(good, t.actions[:ply], f"render gives {drawing!r}, expected a drawing")
+            drawn += 1
+        same = len(t.states) > 1 and game.render(t.states[0]) == game.render(t.states[1])
+        trial.require(not same, t.actions[:1], "render draws the position as before the move")
+    return drawn
+
+
+CHECKS: tuple[Callable[[Trial], int], ...] = (
+    check_start,
+    check_always_a_move,
+    check_ends_in_time,
+    check_legal_count,
+    check_sides,
+    check_values,
+    check_legal_steps,
+    check_reading,
+    check_compiled,
+    check_replay,
+    check_encode,
+    check_symmetries,
+    check_notation,
+    check_position_key,
+    check_rendering,
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One check: what it promises, how many things it looked at, and its first failure if any."""
+
+    name: str
+    promise: str
+    count: int
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of every check of a game."""
+
+    game: str
+    outcomes: list[Outcome]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check passed."""
+        return all(outcome.failure is None for outcome in self.outcomes)
+
+    def __str__(self) -> str:
+        lines = []
+        for outcome in self.outcomes:
+            if outcome.failure is None:
+                lines.append(f"ok      {outcome.name:<16} {outcome.count:>7}  {outcome.promise}")
+            else:
+                lines.append(f"FAILED  {outcome.name:<16} {outcome.failure}")
+        return "\n".join(lines)
+
+
+def check(game: Game, games: int = 50, seed: int = 0) -> Report:
+    """Run every check on `games` random games; a check stops at its first failure.
+
+    A rule that raises while the games are played fails the check `play`, and no other is run.
+    """
+    try:
+        trial = make_trial(game, games, seed)
+    except ContractError as error:
+        promise = "Random games can be played."
+        return Report(game.name, [Outcome("play", promise, 0, str(error))])
+    return Report(game.name, [_outcome(function, trial) for function in CHECKS])
+
+
+def _outcome(function: Callable[[Trial], int], trial: Trial) -> Outcome:
+    name = function.__name__.removeprefix("check_")
+    promise = (function.__doc__ or "").splitlines()[0]
+    try:
+        return Outcome(name, promise, function(trial), None)
+    except ContractError as error:
+        return Outcome(name, promise, 0, str(error))
+    except Exception as error:  # a formatter, parser or renderer that raises
+        what = f"{trial.game.name}: {type(error).__name__}: {error}"
+        return Outcome(name, promise, 0, what)

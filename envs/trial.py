@@ -1,0 +1,170 @@
+"""Random games traced ply by ply, by the compiled and by the interpreted rules.
+
+What the contract suite of `envs.contract` looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from envs.game import (
+    Game,
+    encode,
+    is_terminal,
+    legal_actions,
+    position_key,
+    reset,
+    step,
+    to_play,
+    value_to_play,
+)
+
+MESSAGE_LINES = 12  # of a compiler's complaint
+
+
+class ContractError(AssertionError):
+    """A game breaks a promise of the protocol; the message says where and how."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One game, ply by ply: P actions and what the rules say of the P + 1 positions.
+
+    `masks` are False and `values` NaN where the rules are not asked (at the end, before the end).
+    """
+
+    actions: list[int]
+    states: NDArray[Any]  # records [P + 1]
+    masks: NDArray[np.bool_]  # [P + 1, A]
+    over: NDArray[np.bool_]  # [P + 1]
+    values: NDArray[np.float64]  # [P + 1], value_to_play
+    sides: NDArray[np.int64]  # [P + 1], to_play
+    planes: NDArray[np.float32]  # [P + 1, C, H, W]
+    keys: NDArray[np.uint64]  # [P + 1]
+
+
+OBSERVED = ("states", "masks", "over", "values", "sides", "planes", "keys")
+
+
+@njit(cache=True)
+def _follow(actions, states, masks, over, values, sides, planes, keys):  # type: ignore[no-untyped-def]
+    """Fill a trace; compiled as it stands, interpreted as `_follow.py_func`."""
+    reset(states[0])
+    for ply in range(len(states)):
+        state = states[ply]
+        over[ply] = is_terminal(state)
+        sides[ply] = to_play(state)
+        keys[ply] = position_key(state)
+        encode(state, planes[ply])
+        if over[ply]:
+            values[ply] = value_to_play(state)
+        else:
+            legal_actions(state, masks[ply])
+        if ply < len(actions):
+            states[ply + 1] = state
+            step(states[ply + 1], actions[ply])
+
+
+def trace(game: Game, actions: list[int], compiled: bool) -> Trace:
+    """Follow legal `actions` from the start by the compiled or by the interpreted rules."""
+    plies = len(actions) + 1
+    blank = Trace(
+        actions=actions,
+        states=np.zeros(plies, game.dtype),
+        masks=np.zeros((plies, game.num_actions), np.bool_),
+        over=np.zeros(plies, np.bool_),
+        values=np.full(plies, np.nan),
+        sides=np.full(plies, -1, np.int64),
+        planes=np.zeros((plies, *game.planes_shape), np.float32),
+        keys=np.zeros(plies, np.uint64),
+    )
+    follow: Callable[..., None] = _follow if compiled else _follow.py_func
+    follow(np.array(actions, np.int64), *(getattr(blank, name) for name in OBSERVED))
+    return blank
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A game and the random games that the checks look at."""
+
+    game: Game
+    traces: list[Trace]  # by the interpreted rules
+    seed: int
+
+    @cached_property
+    def compiled(self) -> list[Trace]:
+        """The same games by the compiled rules. Raises ContractError if they do not compile."""
+        try:
+            return [trace(self.game, t.actions, compiled=True) for t in self.traces]
+        except Exception as error:
+            text = "\n".join(str(error).splitlines()[:MESSAGE_LINES])
+            raise ContractError(
+                f"{self.game.name}: the rules do not compile: {type(error).__name__}: {text}"
+            ) from error
+
+    @property
+    def positions(self) -> int:
+        """How many positions the games pass through."""
+        return sum(len(t.states) for t in self.traces)
+
+    def require(self, promise: bool, actions: list[int], difference: str) -> None:
+        """Raise ContractError for the position after `actions` unless the promise holds."""
+        if not promise:
+            where = written(self.game, actions)
+            raise ContractError(f"{self.game.name} after {where}: {difference}")
+
+
+def written(game: Game, actions: list[int]) -> str:
+    """Actions in the game's notation for a message, or as numbers where that is broken."""
+    try:
+        return repr(game.format_moves(actions))
+    except Exception:
+        return f"actions {actions}"
+
+
+def _play_randomly(game: Game, rng: np.random.Generator) -> list[int]:
+    """The actions of one random game; stops where no action is legal or max_plies is exceeded."""
+    actions: list[int] = []
+    state = game.new_state()
+    try:
+        while len(actions) <= game.max_plies:
+            legal = np.flatnonzero(game.legal_mask(state))
+            if len(legal) == 0:
+                break
+            actions.append(int(rng.choice(legal)))
+            game.rules.step(state, actions[-1])
+    except Exception as error:
+        raise ContractError(explain(game, actions, error)) from error
+    return actions
+
+
+def explain(game: Game, actions: list[int], error: Exception) -> str:
+    """The message for an exception that a rule raised after `actions`, with its place."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{frame.tb_frame.f_code.co_name}, line {frame.tb_lineno}" if frame else "a rule"
+    return (
+        f"{game.name} after {written(game, actions)}: the interpreted rules raised "
+        f"{type(error).__name__}: {error} (in {place})"
+    )
+
+
+def make_trial(game: Game, games: int = 50, seed: int = 0) -> Trial:
+    """Play the random games of a trial. Raises ContractError where a rule raises."""
+    rng = np.random.default_rng(seed)
+    traces = []
+    for _ in range(games):
+        actions = _play_randomly(game, rng)
+        try:
+            traces.append(trace(game, actions, compiled=False))
+        except Exception as error:
+            raise ContractError(explain(game, actions, error)) from error
+    return Trial(game, traces, seed)
