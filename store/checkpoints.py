@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import safetensors
 import safetensors.numpy
@@ -19,10 +20,9 @@ from store.errors import (
     StoreError,
     StoreWriteError,
 )
-from store.run import Run
+from store.run import CHECKPOINT_FOLDER, Run
 
 CHECKPOINT_SCHEMA_VERSION = 1
-CHECKPOINT_FOLDER = "checkpoints"
 MANIFEST_FILE = "MANIFEST.json"
 MODEL_FILE = "model.safetensors"
 
@@ -175,7 +175,9 @@ def prune(run: Run, keep_last: int, keep_every: int = 0) -> list[int]:
 
 def tensors_to_bytes(tensors: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """Named arrays as the bytes of a safetensors file; equal arrays make equal bytes."""
-    encoded: bytes = safetensors.numpy.save(dict(tensors))
+    # safetensors writes the memory of an array as it lies, so transposed ones must be laid out anew
+    rows_first = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    encoded: bytes = safetensors.numpy.save(rows_first)
     return encoded
 
 
@@ -219,7 +221,7 @@ def _encode_manifest(step: int, files: Mapping[str, bytes], metadata: dict[str, 
     }
     try:
         sealed = {**document, "seal": _seal(document)}
-        return (json.dumps(sealed, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+        return json.dumps(sealed, indent=2, sort_keys=True, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise StoreError(
             f"the metadata of checkpoint {step} cannot be written as JSON: {error}"

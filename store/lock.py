@@ -24,16 +24,17 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor = _open_lock_file(path)
+        self._descriptor = -1  # until the lock is ours, so that `__del__` closes nothing
+        descriptor = _open_lock_file(path)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = _read_pid(self._descriptor)
-            os.close(self._descriptor)
-            raise _locked_error(path, holder) from None
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            os.close(self._descriptor)
+            holder = _read_pid(descriptor)
+            os.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                raise _locked_error(path, holder) from None
             raise write_error(path, error) from error
+        self._descriptor = descriptor
         with contextlib.suppress(OSError):  # a full disk: the lock holds without its note
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)

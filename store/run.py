@@ -23,6 +23,7 @@ from store.lock import FileLock
 RUN_SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
 LOCK_FILE = "trainer.lock"
+CHECKPOINT_FOLDER = "checkpoints"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -67,7 +68,10 @@ class Run:
             StoreWriteError: the store cannot be written.
         """
         lock = self.files.lock(LOCK_FILE)
-        self.files.remove_leftovers("")  # of trainers that were killed
+        # What killed trainers left aside. Writers and the arena own the other folders.
+        self.files.remove_leftovers("")
+        for step in self.files.folders(CHECKPOINT_FOLDER):
+            self.files.remove_leftovers(f"{CHECKPOINT_FOLDER}/{step}")
         return lock
 
 
