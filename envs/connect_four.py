@@ -92,6 +92,8 @@ def format_action(action: int) -> str:
 
 def parse_action(text: str) -> int:
     """The action of a column written 1 to 7; ValueError for anything else."""
+    if len(text) != 1 or text not in "1234567":
+        raise ValueError(f"{text!r} is no column: expected 1 to 7")
     return int(text) - 1
 
 

@@ -1,0 +1,159 @@
+"""Every board game as a PettingZoo AEC environment.
+
+Agents are `player_0` (first to move) and `player_1`. An observation is a dict: `observation`, the
+game's planes float32 [C, H, W] (channels first, as PyTorch reads them) as seen by the side to move,
+and `action_mask`, int8 [A], all zero for an agent that is not to move. A win is worth 1, a loss -1.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.utils import EzPickle
+from pettingzoo import AECEnv
+from pettingzoo.utils import wrappers
+
+from envs.game import GameError
+from envs.registry import find_game
+
+RENDER_MODES = ("human", "ansi")
+
+
+def env(game_name: str, render_mode: str | None = None) -> AECEnv:
+    """The environment of a game as PettingZoo's own classic games come.
+
+    An illegal move ends the game with reward -1 for its player and 0 for the other; stepping before
+    reset, or with a number that is no action, raises.
+    """
+    legal = wrappers.TerminateIllegalWrapper(raw_env(game_name, render_mode), illegal_reward=-1)
+    return wrappers.OrderEnforcingWrapper(wrappers.AssertOutOfBoundsWrapper(legal))
+
+
+def raw_env(game_name: str, render_mode: str | None = None) -> BoardGameEnv:
+    """The environment without wrappers: an illegal move raises GameError."""
+    return BoardGameEnv(game_name, render_mode)
+
+
+class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
+    """A game of `envs.registry`, by name or by the path of its file, as an AEC environment.
+
+    `render_mode` is "human" (draws to standard output after every move), "ansi" (`render` returns
+    the drawing) or None. Raises GameError for an unknown game or mode.
+    """
+
+    def __init__(self, game_name: str, render_mode: str | None = None) -> None:
+        EzPickle.__init__(self, game_name, render_mode)
+        super().__init__()
+        if render_mode not in (None, *RENDER_MODES):
+            raise GameError(
+                f"unknown render_mode {render_mode!r}: expected one of {', '.join(RENDER_MODES)} "
+                "or None"
+            )
+        self.game = find_game(game_name)
+        self.metadata = {
+            "name": self.game.name,
+            "render_modes": list(RENDER_MODES),
+            "is_parallelizable": False,
+            "render_fps": 2,
+        }
+        self.render_mode = render_mode
+        self.possible_agents = ["player_0", "player_1"]
+        self.agents = self.possible_agents[:]
+        spaces = gymnasium.spaces
+        planes, actions = self.game.planes_shape, self.game.num_actions
+        self.action_spaces: dict[str, Any] = {a: spaces.Discrete(actions) for a in self.agents}
+        self.observation_spaces = {
+            agent: spaces.Dict(
+                {
+                    "observation": spaces.Box(-1.0, 1.0, planes, np.float32),
+                    "action_mask": spaces.Box(0, 1, (actions,), np.int8),
+                }
+            )
+            for agent in self.agents
+        }
+        self._begin()
+
+    def _begin(self) -> None:
+        self.state = self.game.new_state()
+        self.agents = self.possible_agents[:]
+        self.rewards = dict.fromkeys(self.agents, 0.0)
+        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
+        self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
+        self.agent_selection = self._agent_to_play()
+
+    def _agent_to_play(self) -> str:
+        return self.possible_agents[int(self.game.rules.to_play(self.state))]
+
+    def observation_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
+        """The space of `observe`, the same object at every call."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
+        """The game's actions."""
+        return self.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Begin a new game; a board game leaves nothing to chance, so `seed` changes nothing."""
+        self._begin()
+        if self.render_mode == "human":
+            self.render()
+
+    def observe(self, agent: str) -> dict[str, np.ndarray[Any, Any]]:
+        """Planes as the side to move sees them, and the actions open to `agent`."""
+        mask = np.zeros(self.game.num_actions, np.int8)
+        if agent == self._agent_to_play():
+            mask[:] = self.game.legal_mask(self.state)
+        return {"observation": self.game.encode(self.state), "action_mask": mask}
+
+    def step(self, action: Any) -> None:
+        """Play an action for the agent to move. Raises GameError where it is not legal."""
+        agent = self.agent_selection
+        if self.terminations[agent] or self.truncations[agent]:
+            self._was_dead_step(action)
+            return
+        legal = self.game.legal_mask(self.state)
+        if not 0 <= action < len(legal) or not legal[action]:
+            words = " ".join(self.game.format_action(int(a)) for a in np.flatnonzero(legal))
+            raise GameError(
+                f"action {action} of {agent} is not legal in {self.game.name}: the legal moves "
+                f"are {words}"
+            )
+        self._cumulative_rewards[agent] = 0.0
+        self.game.rules.step(self.state, int(action))
+        self.agent_selection = self._agent_to_play()
+        self._settle()
+        self._accumulate_rewards()
+        if self.render_mode == "human":
+            self.render()
+
+    def _settle(self) -> None:
+        """Rewards and terminations of the position on the board."""
+        self._clear_rewards()
+        if self.game.rules.is_terminal(self.state):
+            value_to_play = float(self.game.rules.value_to_play(self.state))
+            for agent in self.agents:
+                mine = agent == self.agent_selection
+                self.rewards[agent] = value_to_play if mine else -value_to_play
+            self.terminations = dict.fromkeys(self.agents, True)
+
+    def render(self) -> str | None:
+        """Draw the position: returned as text in mode "ansi", written out in mode "human"."""
+        if self.render_mode is None:
+            gymnasium.logger.warn("render() was called on an environment without a render_mode")
+            return None
+        drawing = self.game.render(self.state)
+        if self.render_mode == "ansi":
+            return drawing
+        sys.stdout.write(drawing + "\n")
+        return None
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def __str__(self) -> str:
+        return self.game.name

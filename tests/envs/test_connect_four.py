@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from envs.game import NotationError
+from envs.registry import find_game
+
+GAME = find_game("connect_four")
+DISTINCT_POSITIONS = [1, 7, 49, 238, 1120, 4263, 16422]  # a ply; John Tromp's table
+MORE_DISTINCT_POSITIONS = [54859, 184275]
+
+
+def distinct_positions(plies):
+    """Distinct positions of each ply, found by breadth-first play on position keys."""
+    level = {GAME.rules.position_key(GAME.new_state()): GAME.new_state()}
+    counts = [1]
+    for _ in range(plies):
+        following = {}
+        for state in level.values():
+            for action in np.flatnonzero(GAME.legal_mask(state)):
+                child = state.copy()
+                GAME.rules.step(child, int(action))
+                following[int(child["own"]), int(child["mask"])] = child
+        level = following
+        counts.append(len(level))
+    return counts
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_distinct_positions_a_ply():
+    assert distinct_positions(5) == DISTINCT_POSITIONS[:6]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_distinct_positions_of_more_plies():
+    assert distinct_positions(8) == DISTINCT_POSITIONS + MORE_DISTINCT_POSITIONS
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "1122334",  # along the bottom
+        "1212121",  # upwards
+        "12233434474",  # rising to the right: a1 b2 c3 d4
+        "76655454414",  # rising to the left, its mirror image
+        "4455667",
+    ],
+)
+def test_four_in_a_row_wins_for_the_player_who_moved(record):
+    moves = GAME.parse_moves(record)
+    for length in range(len(moves)):
+        assert not GAME.rules.is_terminal(GAME.position(moves[:length])), record[:length]
+    end = GAME.position(moves)
+    assert GAME.rules.is_terminal(end)
+    assert GAME.rules.value_to_play(end) == -1.0
+    assert not GAME.legal_mask(end).any()
+
+
+def test_four_cells_across_a_column_end_are_not_a_line():
+    # Cells next to one another in the bitboard: top of column 1 and bottom of column 2.
+    moves = GAME.parse_moves("31313112211222")
+    assert not GAME.rules.is_terminal(GAME.position(moves))
+
+
+def test_a_full_board_without_a_line_is_a_draw():
+    moves = GAME.parse_moves("446323116125713546635334125521577677446722")
+    end = GAME.position(moves)
+    assert len(moves) == 42
+    assert GAME.rules.is_terminal(end)
+    assert GAME.rules.value_to_play(end) == 0.0
+
+
+def test_a_full_column_is_not_legal():
+    with pytest.raises(NotationError, match=r"move 7, '4', is not legal.*1 2 3 5 6 7$"):
+        GAME.parse_moves("4444444")
+
+
+@pytest.mark.parametrize("word", ["0", "8", "x", "٣"])
+def test_nonsense_is_refused(word):
+    with pytest.raises(NotationError, match="move 1"):
+        GAME.parse_moves(word)
+
+
+def test_planes_are_own_stones_then_the_opponents_from_the_top_row():
+    planes = GAME.encode(GAME.position(GAME.parse_moves("447")))
+    assert planes[0, 4, 3] == 1  # the second player, to move, lies on the first stone
+    assert planes[1, 5, 3] == 1
+    assert planes[1, 5, 6] == 1
+    assert planes.sum() == 3
