@@ -262,11 +262,10 @@ def check_position_key(trial: Trial) -> int:
             what = f"position_key {key:#x} is also that of {written(trial.game, moves)}"
             trial.require(first == looks, t.actions[:ply], f"{what}, another position")
     pairs = [pair for t in trial.traces for pair in _transpositions(trial.game, t)]
-    recognised = any(a.keys[-1] == b.keys[-1] for a, b in pairs)
-    if pairs and not recognised:
-        a, b = pairs[0]
-        what = f"position_key differs after {written(trial.game, b.actions)}, the same position"
-        trial.require(False, a.actions, what)
+    recognised = any(a.keys[ply] == b.keys[ply] for a, b, ply in pairs)
+    for a, b, ply in pairs[:1]:
+        what = f"position_key differs after {written(trial.game, b.actions[:ply])}"
+        trial.require(recognised, a.actions[:ply], f"{what}, the same position")
     return len(seen) + len(pairs)
 
 
@@ -276,31 +275,34 @@ def _looks(t: Trace, ply: int) -> bytes:
     return b"".join(part.tobytes() for part in seen)
 
 
-def _transpositions(game: Game, t: Trace) -> list[tuple[Trace, Trace]]:
-    """Beginnings of a game, and the same with two of a player's moves exchanged.
+def _transpositions(game: Game, t: Trace) -> list[tuple[Trace, Trace, int]]:
+    """A game's beginnings, and the same with two of a player's moves exchanged, at each ply.
 
-    Only those that end in positions which look the same to the network and the search.
+    Only plies where both look the same to the network and the search. The moves that follow are
+    played too: the rules may remember the last few moves, which then differ no more.
     """
     pairs = []
-    for last in range(2, min(len(t.actions), 12)):
-        swapped = t.actions[: last + 1]
-        swapped[last], swapped[last - 2] = swapped[last - 2], swapped[last]
-        if swapped == t.actions[: last + 1] or not _is_game(game, swapped):
+    for first in range(min(len(t.actions) - 2, 10)):
+        actions = t.actions[: first + 7]
+        actions[first], actions[first + 2] = actions[first + 2], actions[first]
+        played = _legal_beginning(game, actions)
+        if len(played) < first + 3 or played == t.actions[: len(played)]:
             continue
-        a = trace(game, t.actions[: last + 1], compiled=False)
-        b = trace(game, swapped, compiled=False)
-        if _looks(a, -1) == _looks(b, -1) and a.sides[-1] == b.sides[-1]:
-            pairs.append((a, b))
+        a = trace(game, t.actions[: len(played)], compiled=False)
+        b = trace(game, played, compiled=False)
+        for ply in range(first + 3, len(played) + 1):
+            if _looks(a, ply) == _looks(b, ply) and a.sides[ply] == b.sides[ply]:
+                pairs.append((a, b, ply))
     return pairs
 
 
-def _is_game(game: Game, actions: list[int]) -> bool:
+def _legal_beginning(game: Game, actions: list[int]) -> list[int]:
     state = game.new_state()
-    for action in actions:
+    for ply, action in enumerate(actions):
         if not game.legal_mask(state)[action]:
-            return False
+            return actions[:ply]
         game.rules.step(state, action)
-    return True
+    return actions
 
 
 def check_rendering(trial: Trial) -> int:
