@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 RESET = "\x1b[0m"
@@ -16,12 +17,13 @@ def format_cell(cell: int, width: int) -> str:
 
 def parse_cell(text: str, height: int, width: int) -> int:
     """The cell of a name such as "f5", in either case; ValueError for anything else."""
-    column, row = ord(text[0].lower()) - ord("a"), text[1:]
-    if not (0 <= column < width and row.isdecimal() and row.isascii()):
-        raise ValueError(f"{text!r} is no cell: expected a letter and a number such as 'a1'")
-    if not 1 <= int(row) <= height or row[0] == "0":
-        raise ValueError(f"{text!r} is no cell: rows go from 1 to {height}")
-    return (int(row) - 1) * width + column
+    parts = re.fullmatch(r"([a-zA-Z])([1-9][0-9]?)", text)
+    column = ord(parts[1].lower()) - ord("a") if parts else width
+    row = int(parts[2]) - 1 if parts else height
+    if column >= width or row >= height:
+        last = format_cell(height * width - 1, width)
+        raise ValueError(f"{text!r} is no cell: expected a letter and a number, a1 to {last}")
+    return row * width + column
 
 
 def draw_board(cells: Sequence[str], width: int) -> str:

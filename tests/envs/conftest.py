@@ -1,3 +1,0 @@
-from envs import kernel_cache
-
-kernel_cache.activate()  # before any test module imports Numba

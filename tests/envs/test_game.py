@@ -1,0 +1,113 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numba import njit
+
+from envs import game as generic
+from envs import tic_tac_toe
+from envs.game import GameError, NotationError, game_of
+from envs.registry import BUILT_IN, find_game, load_game
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_record_has_no_byte_between_its_fields(name):
+    dtype = find_game(name).dtype
+    assert sum(dtype[field].itemsize for field in dtype.names) == dtype.itemsize
+    assert dtype.isalignedstruct
+
+
+def test_fields_are_ordered_widest_first_and_the_tag_fills_the_record():
+    fields = [("small", "u1"), ("board", "i1", (5,)), ("wide", "u8"), ("middle", "u4")]
+    game = replace(tic_tac_toe.GAME, name="ordered", fields=fields)
+    assert game.dtype.names[:4] == ("wide", "middle", "small", "board")
+    assert game.dtype.names[4].startswith("ordered_")
+    assert game.dtype.itemsize == 24
+    assert sum(game.dtype[field].itemsize for field in game.dtype.names) == 24
+
+
+def test_records_of_equal_fields_have_different_dtypes_in_different_games():
+    assert find_game("othello").dtype != find_game("othello6").dtype
+    assert game_of(find_game("othello6").new_state()) is find_game("othello6")
+
+
+def test_compiled_code_finds_the_rules_by_the_record():
+    @njit
+    def plies_to_the_end(state, mask):
+        plies = 0
+        while not generic.is_terminal(state):
+            mask[:] = False
+            generic.legal_actions(state, mask)
+            generic.step(state, np.argmax(mask))
+            plies += 1
+        return plies
+
+    for name in ("tic_tac_toe", "othello6"):
+        game = find_game(name)
+        plain, mask = game.new_state(), np.zeros(game.num_actions, np.bool_)
+        expected = plies_to_the_end.py_func(plain, mask)
+        compiled = game.new_state()
+        assert plies_to_the_end(compiled, mask) == expected
+        assert compiled.tobytes() == plain.tobytes()
+
+
+def test_a_foreign_record_is_refused():
+    with pytest.raises(GameError, match=r"no game is registered for the dtype \[\('x', '<i4'\)\]"):
+        generic.is_terminal(np.zeros(1, [("x", "i4")])[0])
+
+
+def test_notation_errors_name_the_move_its_number_and_the_legal_ones():
+    game = find_game("othello")
+    with pytest.raises(NotationError, match="move 2, 'e5', is not legal in othello: the legal"):
+        game.parse_moves("f5 e5")
+    with pytest.raises(NotationError, match=r"move 1, 'pass', .* are d3 c4 f5 e6$"):
+        game.parse_moves("pass")
+    with pytest.raises(NotationError, match=r"move 8, '1', .*: the game is over there"):
+        find_game("connect_four").parse_moves("12121211")
+
+
+def test_game_records_may_be_loosely_spaced_and_in_capitals():
+    game = find_game("othello")
+    assert game.parse_moves("  F5   d6 ") == game.parse_moves("f5 d6")
+    assert game.format_moves(game.parse_moves("F5 D6")) == "f5 d6"
+    assert game.parse_moves("") == []
+
+
+def test_an_unknown_game_names_the_nearest_and_the_known():
+    with pytest.raises(GameError, match=r"unknown game 'conect_four': did you mean 'connect_four'"):
+        find_game("conect_four")
+    with pytest.raises(GameError, match=r"unknown game 'qqq': known games are tic_tac_toe, conn"):
+        find_game("qqq")
+
+
+def test_a_game_file_that_cannot_be_used_is_refused(tmp_path):
+    with pytest.raises(GameError, match=r"no game file at .*missing.py"):
+        find_game(str(tmp_path / "missing.py"))
+    broken = tmp_path / "broken_game.py"
+    broken.write_text("1 / 0\n")
+    with pytest.raises(GameError, match=r"broken_game.py failed to load: ZeroDivisionError"):
+        load_game(broken)
+    empty = tmp_path / "empty_game.py"
+    empty.write_text("GAME = 3\n")
+    with pytest.raises(GameError, match=r"empty_game.py must define GAME = .*; found int"):
+        load_game(empty)
+
+
+FILE = """
+from dataclasses import replace
+from envs import tic_tac_toe
+def step(state, action):
+    tic_tac_toe.step(state, action)
+GAME = replace(tic_tac_toe.GAME, name="mine", rules=replace(tic_tac_toe.GAME.rules, step=step))
+"""
+
+
+def test_an_edit_of_a_users_game_changes_its_dtype(tmp_path):
+    first, second = tmp_path / "mine_a.py", tmp_path / "mine_b.py"
+    first.write_text(FILE)
+    second.write_text(FILE + "# edited\n")
+    assert load_game(first).dtype != load_game(second).dtype
+    assert load_game(first) is load_game(first)
+    third = tmp_path / "mine_c.py"
+    third.write_text(FILE)
+    assert load_game(third).dtype == load_game(first).dtype
