@@ -17,7 +17,7 @@ import numpy as np
 
 from envs import game as generic
 from envs.game import Game, NotationError, step
-from envs.trial import OBSERVED, ContractError, Trace, Trial, explain, make_trial, trace, written
+from envs.trial import ContractError, Trace, Trial, explain, make_trial, written
 
 
 def check_start(trial: Trial) -> int:
@@ -40,7 +40,7 @@ def check_always_a_move(trial: Trial) -> int:
     for t in trial.traces:
         stuck = ~t.over & ~t.masks.any(axis=1)
         for ply in np.flatnonzero(stuck):
-            trial.require(False, t.actions[:ply], "no action is legal, yet the game is not over")
+            trial.fail(t.actions[:ply], "no action is legal, yet the game is not over")
     return trial.positions
 
 
@@ -61,7 +61,7 @@ def check_legal_count(trial: Trial) -> int:
         counts = t.masks.sum(axis=1)
         for ply in np.flatnonzero(counts > limit):
             what = f"{counts[ply]} actions are legal, more than max_legal={limit}"
-            trial.require(False, t.actions[:ply], what)
+            trial.fail(t.actions[:ply], what)
     return trial.positions
 
 
@@ -70,7 +70,7 @@ def check_sides(trial: Trial) -> int:
     for t in trial.traces:
         for ply in np.flatnonzero((t.sides != 0) & (t.sides != 1)):
             what = f"to_play is {t.sides[ply]}, expected 0 or 1"
-            trial.require(False, t.actions[:ply], what)
+            trial.fail(t.actions[:ply], what)
     return trial.positions
 
 
@@ -84,8 +84,9 @@ def check_values(trial: Trial) -> int:
             what = f"value_to_play is {value}, expected a number in [-1, 1]"
             trial.require(in_range, t.actions[:ply], what)
             first, moves = seen.setdefault(t.planes[ply].tobytes(), (value, t.actions[:ply]))
-            what = f"value_to_play is {value}, but {first} after {written(trial.game, moves)}"
-            trial.require(first == value, t.actions[:ply], f"{what}, which encodes the same")
+            if first != value:
+                other = f"{first} after {written(trial.game, moves)}, which encodes the same"
+                trial.fail(t.actions[:ply], f"value_to_play is {value}, but {other}")
     return len(seen)
 
 
@@ -142,12 +143,12 @@ def _sample(trial: Trial, t: Trace, count: int = 6) -> list[int]:
 def check_compiled(trial: Trial) -> int:
     """Compiled and interpreted rules agree on every position, to the byte of the record."""
     for plain, fast in zip(trial.traces, trial.compiled, strict=True):
-        for ply in range(len(plain.states)):
-            for name in OBSERVED:
+        for ply in range(min(len(plain.states), len(fast.states))):
+            for name in ("states", "masks", "over", "values", "sides", "planes", "keys"):
                 left, right = getattr(plain, name)[ply], getattr(fast, name)[ply]
                 if left.tobytes() != right.tobytes() and not np.array_equal(left, right):
                     what = _difference(name, left, right)
-                    trial.require(False, plain.actions[:ply], what)
+                    trial.fail(plain.actions[:ply], what)
     return trial.positions
 
 
@@ -167,9 +168,9 @@ def check_replay(trial: Trial) -> int:
             game.rules.step(state, action)
             if ply < len(other.actions):
                 game.rules.step(distraction, other.actions[ply])
-            same = state.tobytes() == t.states[ply + 1].tobytes()
-            what = f"played again the record is {state}, was {t.states[ply + 1]}"
-            trial.require(same, t.actions[: ply + 1], what)
+            if state.tobytes() != t.states[ply + 1].tobytes():
+                what = f"played again the record is {state}, was {t.states[ply + 1]}"
+                trial.fail(t.actions[: ply + 1], what)
     return trial.positions
 
 
@@ -180,7 +181,7 @@ def check_encode(trial: Trial) -> int:
         for ply in np.flatnonzero(~good.all(axis=(1, 2, 3))):
             place = tuple(int(i) for i in np.argwhere(~good[ply])[0])
             what = f"planes{list(place)} is {t.planes[ply][place]}, expected a number in [-1, 1]"
-            trial.require(False, t.actions[:ply], what)
+            trial.fail(t.actions[:ply], what)
     return trial.positions
 
 
@@ -203,26 +204,21 @@ def check_symmetries(trial: Trial) -> int:
 
 
 def _compare_image(trial: Trial, t: Trace, symmetry: int) -> None:
-    """Hold the image of a game, its moves permuted and played, against the permuted original."""
-    game, symmetries = trial.game, trial.game.symmetries
-    image = symmetries.action_image(symmetry)
-    state = game.new_state()
-    for ply in range(len(t.states)):
-        over = bool(game.rules.is_terminal(state))
-        planes = symmetries.planes(t.planes[ply], symmetry)
-        mask = t.masks[ply][symmetries.actions[symmetry]]
-        where, name = t.actions[:ply], f"symmetry {symmetry}"
-        same = np.array_equal(game.encode(state), planes)
-        trial.require(same, where, f"{name} does not commute with encode")
-        trial.require(over == t.over[ply], where, f"{name} does not commute with is_terminal")
-        same = np.array_equal(game.legal_mask(state), mask)
-        trial.require(same, where, f"{name} does not commute with legal_actions")
-        if over:
-            value = float(game.rules.value_to_play(state))
-            same = value == t.values[ply]
-            trial.require(same, where, f"{name} turns the value {t.values[ply]} into {value}")
-        if ply < len(t.actions):
-            game.rules.step(state, int(image[t.actions[ply]]))
+    """Hold a game with its moves permuted against the permuted game."""
+    symmetries = trial.game.symmetries
+    image = trial.follow(symmetries.action_image(symmetry)[t.actions].tolist())
+    plies = len(image.states)  # it ends early where a move's image is not legal
+    wanted = {
+        "encode": (symmetries.planes(t.planes, symmetry)[:plies], image.planes),
+        "is_terminal": (t.over[:plies], image.over),
+        "legal_actions": (t.masks[:plies, symmetries.actions[symmetry]], image.masks),
+        "value_to_play": (np.nan_to_num(t.values[:plies]), np.nan_to_num(image.values)),
+    }
+    for name, (left, right) in wanted.items():
+        differs = (left != right).reshape(plies, -1).any(axis=1)
+        for ply in np.flatnonzero(differs):
+            what = f"symmetry {symmetry} does not commute with {name}"
+            trial.fail(t.actions[:ply], what)
 
 
 def check_notation(trial: Trial) -> int:
@@ -246,7 +242,7 @@ def check_notation(trial: Trial) -> int:
         trial.require(same, t.actions, "the game record is read back as another game")
     try:
         game.parse_legal(game.new_state(), "?!")
-        trial.require(False, [], "the move '?!' is accepted")
+        trial.fail([], "the move '?!' is accepted")
     except NotationError:
         pass
     return game.num_actions + len(trial.traces)
@@ -259,9 +255,10 @@ def check_position_key(trial: Trial) -> int:
         for ply, key in enumerate(t.keys.tolist()):
             looks = _looks(t, ply)
             first, moves = seen.setdefault(key, (looks, t.actions[:ply]))
-            what = f"position_key {key:#x} is also that of {written(trial.game, moves)}"
-            trial.require(first == looks, t.actions[:ply], f"{what}, another position")
-    pairs = [pair for t in trial.traces for pair in _transpositions(trial.game, t)]
+            if first != looks:
+                other = f"{written(trial.game, moves)}, another position"
+                trial.fail(t.actions[:ply], f"position_key {key:#x} is also that of {other}")
+    pairs = [pair for t in trial.traces for pair in _transpositions(trial, t)]
     recognised = any(a.keys[ply] == b.keys[ply] for a, b, ply in pairs)
     for a, b, ply in pairs[:1]:
         what = f"position_key differs after {written(trial.game, b.actions[:ply])}"
@@ -275,7 +272,7 @@ def _looks(t: Trace, ply: int) -> bytes:
     return b"".join(part.tobytes() for part in seen)
 
 
-def _transpositions(game: Game, t: Trace) -> list[tuple[Trace, Trace, int]]:
+def _transpositions(trial: Trial, t: Trace) -> list[tuple[Trace, Trace, int]]:
     """A game's beginnings, and the same with two of a player's moves exchanged, at each ply.
 
     Only plies where both look the same to the network and the search. The moves that follow are
@@ -284,25 +281,15 @@ def _transpositions(game: Game, t: Trace) -> list[tuple[Trace, Trace, int]]:
     pairs = []
     for first in range(min(len(t.actions) - 2, 10)):
         actions = t.actions[: first + 7]
+        a = trial.follow(actions)
         actions[first], actions[first + 2] = actions[first + 2], actions[first]
-        played = _legal_beginning(game, actions)
-        if len(played) < first + 3 or played == t.actions[: len(played)]:
+        b = trial.follow(actions)
+        if a.actions == actions:
             continue
-        a = trace(game, t.actions[: len(played)], compiled=False)
-        b = trace(game, played, compiled=False)
-        for ply in range(first + 3, len(played) + 1):
+        for ply in range(first + 3, len(b.states)):
             if _looks(a, ply) == _looks(b, ply) and a.sides[ply] == b.sides[ply]:
                 pairs.append((a, b, ply))
     return pairs
-
-
-def _legal_beginning(game: Game, actions: list[int]) -> list[int]:
-    state = game.new_state()
-    for ply, action in enumerate(actions):
-        if not game.legal_mask(state)[action]:
-            return actions[:ply]
-        game.rules.step(state, action)
-    return actions
 
 
 def check_rendering(trial: Trial) -> int:

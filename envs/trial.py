@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numba import njit
@@ -26,7 +26,7 @@ from envs.game import (
     value_to_play,
 )
 
-MESSAGE_LINES = 12  # of a compiler's complaint
+MESSAGE_LINES = 8  # of a compiler's complaint
 
 
 class ContractError(AssertionError):
@@ -50,12 +50,12 @@ class Trace:
     keys: NDArray[np.uint64]  # [P + 1]
 
 
-OBSERVED = ("states", "masks", "over", "values", "sides", "planes", "keys")
-
-
 @njit(cache=True)
 def _follow(actions, states, masks, over, values, sides, planes, keys):  # type: ignore[no-untyped-def]
-    """Fill a trace; compiled as it stands, interpreted as `_follow.py_func`."""
+    """Fill a trace up to the first illegal action; return how many positions it has.
+
+    Compiled as it stands, interpreted as `_follow.py_func`.
+    """
     reset(states[0])
     for ply in range(len(states)):
         state = states[ply]
@@ -65,29 +65,34 @@ def _follow(actions, states, masks, over, values, sides, planes, keys):  # type:
         encode(state, planes[ply])
         if over[ply]:
             values[ply] = value_to_play(state)
-        else:
-            legal_actions(state, masks[ply])
-        if ply < len(actions):
-            states[ply + 1] = state
-            step(states[ply + 1], actions[ply])
+            return ply + 1
+        legal_actions(state, masks[ply])
+        if ply == len(actions) or not masks[ply, actions[ply]]:
+            return ply + 1
+        states[ply + 1] = state
+        step(states[ply + 1], actions[ply])
+    return len(states)
 
 
 def trace(game: Game, actions: list[int], compiled: bool) -> Trace:
-    """Follow legal `actions` from the start by the compiled or by the interpreted rules."""
+    """Follow `actions` from the start by the compiled or by the interpreted rules.
+
+    The trace ends before the first action that is not legal.
+    """
     plies = len(actions) + 1
-    blank = Trace(
-        actions=actions,
-        states=np.zeros(plies, game.dtype),
-        masks=np.zeros((plies, game.num_actions), np.bool_),
-        over=np.zeros(plies, np.bool_),
-        values=np.full(plies, np.nan),
-        sides=np.full(plies, -1, np.int64),
-        planes=np.zeros((plies, *game.planes_shape), np.float32),
-        keys=np.zeros(plies, np.uint64),
-    )
-    follow: Callable[..., None] = _follow if compiled else _follow.py_func
-    follow(np.array(actions, np.int64), *(getattr(blank, name) for name in OBSERVED))
-    return blank
+    observed = {
+        "states": np.zeros(plies, game.dtype),
+        "masks": np.zeros((plies, game.num_actions), np.bool_),
+        "over": np.zeros(plies, np.bool_),
+        "values": np.full(plies, np.nan),
+        "sides": np.full(plies, -1, np.int64),
+        "planes": np.zeros((plies, *game.planes_shape), np.float32),
+        "keys": np.zeros(plies, np.uint64),
+    }
+    follow: Callable[..., int] = _follow if compiled else _follow.py_func
+    count = follow(np.array(actions, np.int64), *observed.values())
+    filled: dict[str, Any] = {name: array[:count] for name, array in observed.items()}
+    return Trace(actions[: count - 1], **filled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,27 +103,40 @@ class Trial:
     traces: list[Trace]  # by the interpreted rules
     seed: int
 
+    def follow(self, actions: list[int]) -> Trace:
+        """A trace by the compiled rules. Raises ContractError if they do not compile."""
+        try:
+            return trace(self.game, actions, compiled=True)
+        except Exception as error:
+            what = f"{type(error).__name__}: {_innermost(str(error))}"
+            raise ContractError(f"{self.game.name}: the rules do not compile: {what}") from error
+
     @cached_property
     def compiled(self) -> list[Trace]:
-        """The same games by the compiled rules. Raises ContractError if they do not compile."""
-        try:
-            return [trace(self.game, t.actions, compiled=True) for t in self.traces]
-        except Exception as error:
-            text = "\n".join(str(error).splitlines()[:MESSAGE_LINES])
-            raise ContractError(
-                f"{self.game.name}: the rules do not compile: {type(error).__name__}: {text}"
-            ) from error
+        """The same games by the compiled rules."""
+        return [self.follow(t.actions) for t in self.traces]
 
     @property
     def positions(self) -> int:
         """How many positions the games pass through."""
         return sum(len(t.states) for t in self.traces)
 
+    def fail(self, actions: list[int], difference: str) -> NoReturn:
+        """Raise ContractError for the position after `actions`."""
+        where = written(self.game, actions)
+        raise ContractError(f"{self.game.name} after {where}: {difference}")
+
     def require(self, promise: bool, actions: list[int], difference: str) -> None:
         """Raise ContractError for the position after `actions` unless the promise holds."""
         if not promise:
-            where = written(self.game, actions)
-            raise ContractError(f"{self.game.name} after {where}: {difference}")
+            self.fail(actions, difference)
+
+
+def _innermost(complaint: str) -> str:
+    """The part of a Numba error that says what is wrong, without the layers around it."""
+    complaint = complaint.rsplit("raised a specific error:", 1)[-1]
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    return "\n".join(lines[:MESSAGE_LINES])
 
 
 def written(game: Game, actions: list[int]) -> str:

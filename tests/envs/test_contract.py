@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numba.extending import register_jitable
 
 from envs import tic_tac_toe
 from envs.contract import CHECKS, check, make_trial
@@ -34,6 +35,11 @@ def test_contract_on_many_games(name):
 
 
 # Planted bugs: each is tic-tac-toe with one thing broken.
+
+empty_cells = register_jitable(tic_tac_toe.legal_actions)
+lay_stone = register_jitable(tic_tac_toe.step)
+clear_board = register_jitable(tic_tac_toe.reset)
+hash_board = register_jitable(tic_tac_toe.position_key)
 
 
 def reset_but_lost(state):
@@ -94,7 +100,7 @@ def value_of_something_unseen(state):
 
 
 def step_and_remember(state, action):
-    tic_tac_toe.step(state, action)
+    lay_stone(state, action)
     state["unseen"] = action
 
 
@@ -125,13 +131,14 @@ def planes_not_symmetric(state, planes):
 
 
 def no_rising_diagonal(state):
-    falling = (0o421, 0o007, 0o070, 0o700, 0o111, 0o222, 0o444)
-    full = state["own"] | state["opponent"] == 0o777
-    return full or any(state["opponent"] & line == line for line in falling)
+    for line in (0o421, 0o007, 0o070, 0o700, 0o111, 0o222, 0o444):
+        if state["opponent"] & line == line:
+            return True
+    return state["own"] | state["opponent"] == 0o777
 
 
 def not_in_the_first_corner(state, mask):
-    tic_tac_toe.legal_actions(state, mask)
+    empty_cells(state, mask)
     if state["own"] | state["opponent"] == 0:
         mask[0] = False
 
@@ -156,7 +163,7 @@ def constant_key(state):
 
 
 def key_of_the_last_move(state):
-    return np.uint64(tic_tac_toe.position_key(state) + np.uint64(state["unseen"]))
+    return np.uint64(hash_board(state) + np.uint64(state["unseen"]))
 
 
 def key_with_history(state):
@@ -164,7 +171,7 @@ def key_with_history(state):
 
 
 def step_with_history(state, action):
-    tic_tac_toe.step(state, action)
+    lay_stone(state, action)
     state["key"] = (state["key"] * 31 + action + 1) % 1000003
 
 
@@ -173,12 +180,12 @@ WITH_KEY = [*GAME.fields, ("key", "i8")]
 
 
 def reset_unseen(state):
-    tic_tac_toe.reset(state)
+    clear_board(state)
     state["unseen"] = 0
 
 
 def reset_key(state):
-    tic_tac_toe.reset(state)
+    clear_board(state)
     state["key"] = 0
 
 
@@ -218,7 +225,7 @@ PLANTED = [
     ),
     ("float_key", "compiled", "keys differ: interpreted", {"position_key": unsigned_and_signed}),
     ("wide_ints", "compiled", "sides differ: interpreted .*, compiled", {"to_play": wide_integers}),
-    ("python", "compiled", "the rules do not compile: TypingError", {"to_play": python_only}),
+    ("python", "compiled", "do not compile: TypingError: [^$]*HISTORY", {"to_play": python_only}),
     ("hidden", "replay", "played again the record is", {"step": step_by_hidden_state}),
     ("plane2", "encode", r"planes\[0, 0, 0\] is 2\.0, expected", {"encode": plane_of_two}),
     ("planenan", "encode", r"planes\[1, 2, 1\] is nan, expected", {"encode": plane_of_nan}),
