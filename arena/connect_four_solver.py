@@ -10,7 +10,7 @@ book of exact scores (`arena/data/connect_four_book.txt`, made by `arena.connect
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +85,7 @@ class ConnectFourSolver:
         """Positions visited by the search so far."""
         return int(self._node_count[0])
 
-    def learn(self, scored: Iterator[tuple[tuple[int, ...], int]]) -> None:
+    def learn(self, scored: Iterable[tuple[tuple[int, ...], int]]) -> None:
         """Put known scores of positions into the table, to stay."""
         for moves, score in scored:
             own, mask = bitboards(moves)
