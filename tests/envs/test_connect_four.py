@@ -56,10 +56,12 @@ def test_four_in_a_row_wins_for_the_player_who_moved(record):
     assert not GAME.legal_mask(end).any()
 
 
-def test_four_cells_across_a_column_end_are_not_a_line():
-    # Cells next to one another in the bitboard: top of column 1 and bottom of column 2.
-    moves = GAME.parse_moves("31313112211222")
-    assert not GAME.rules.is_terminal(GAME.position(moves))
+def test_a_line_does_not_go_on_from_the_top_of_a_column_to_the_next_one():
+    state = GAME.position(GAME.parse_moves("71111616162"))
+    planes = GAME.encode(state)
+    assert planes[1, :3, 0].all()  # the top three cells of column 1
+    assert planes[1, 5, 1]  # and the bottom one of column 2
+    assert not GAME.rules.is_terminal(state)
 
 
 def test_a_full_board_without_a_line_is_a_draw():
