@@ -1,0 +1,203 @@
+"""The forest: B search trees in flat arrays.
+
+Shapes: B trees, N nodes a tree, E edges a tree, L most legal actions, K leaves in flight a tree,
+D longest path, A actions. One more tree, index B, is scratch space for tree reuse.
+
+Invariants:
+- Node 0 is the root. A node is made when a simulation first reaches it, so a parent's index is
+  below its children's.
+- The edges of a node are contiguous, `first_edge` to `+ num_edges`, in ascending order of their
+  action. Statistics live on the edge, seen by the player who moves there.
+- `exact` is NaN until a result is proven; then it is the value under best play, in the same
+  perspective as the value sum beside it, and `plies` the plies to the end along it.
+
+Nodes and edges are records of 32 bytes, half a cache line: selection reads every field of an edge.
+Compiled code works on one tree at a time, a `Tree` of `Rows` (see `mcts.rows`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+from envs.game import Game
+from mcts.config import SearchConfig
+from mcts.rng import seed_streams
+from mcts.rows import row_of, rows_of
+
+NO_NODE = -1  # a child not made yet; a slot with no leaf
+NEW, PENDING, EXPANDED = 0, 1, 2  # stage of a node: no edges, awaiting its evaluation, evaluated
+
+NODE = np.dtype(
+    [
+        ("value_sum", "f8"),  # value_to_play summed over its visits
+        ("visits", "i4"),  # evaluations backed up through it, its own included
+        ("first_edge", "i4"),
+        ("num_edges", "i4"),
+        ("raw_value", "f4"),  # the evaluator's value_to_play
+        ("exact", "f4"),  # proven value_to_play, or NaN
+        ("plies", "i2"),  # plies to the proven end
+        ("stage", "u1"),  # NEW, PENDING or EXPANDED
+        ("to_play", "i1"),  # 0 or 1
+    ],
+    align=True,
+)
+EDGE = np.dtype(
+    [
+        ("value_sum", "f8"),  # for the mover, virtual losses included
+        ("action", "i4"),
+        ("prior", "f4"),
+        ("visits", "i4"),  # those in flight included
+        ("child", "i4"),  # node or NO_NODE
+        ("exact", "f4"),  # proven value for the mover, or NaN
+        ("plies", "i2"),
+    ],
+    align=True,
+)
+INFO = np.dtype(
+    [
+        ("stream", "u8"),  # the tree's random numbers
+        ("num_nodes", "i4"),
+        ("num_edges", "i4"),
+        ("in_flight", "i4"),  # leaves awaiting their evaluation
+        ("target", "i4"),  # visits of the root's edges at which the search is done; 0 is idle
+        ("explore", "u1"),  # root noise: Dirichlet and forced playouts, or Gumbel
+        ("ready", "u1"),  # the root has its noise
+        ("full", "u1"),  # out of nodes or edges: the search ends early
+    ],
+    align=True,
+)
+SLOT = np.dtype(  # a leaf awaiting its evaluation, and the edges that lead to it
+    [("leaf", "i4"), ("length", "i4"), ("first_hop", "i4")]
+)
+HOP = np.dtype([("node", "i4"), ("edge", "i4")])  # an edge of a path and the node it leaves
+FRAME = np.dtype(  # one level of the look ahead: its side to move, and what its moves gave so far
+    [("best", "f8"), ("next_action", "i4"), ("open_moves", "i4"), ("to_play", "i4")], align=True
+)
+CACHE = np.dtype([("key", "u8"), ("value", "f4")], align=True)  # key 0 is empty
+
+COUNTERS = ("simulations", "evaluations", "cache_hits", "proven_leaves", "proven_roots")
+
+
+class Forest(NamedTuple):
+    """Flat arrays; see the module for the shapes' letters and the invariants."""
+
+    info: NDArray[Any]  # INFO [B+1]
+    nodes: NDArray[Any]  # NODE [B+1, N]
+    edges: NDArray[Any]  # EDGE [B+1, E]
+    states: NDArray[Any]  # the game's record [B+1, N]
+    slots: NDArray[Any]  # SLOT [B+1, K]
+    path: NDArray[Any]  # HOP [B+1, K * D]
+    root_gumbel: NDArray[np.float64]  # [B+1, L] noise of the root's edges
+    considered: NDArray[np.int32]  # [B+1, simulations] visit count wanted at each (Gumbel)
+    batch: NDArray[np.int32]  # [B*K, 2] tree and slot of each row of the batch
+    queue: NDArray[np.int32]  # [N] scratch of tree reuse
+    look_states: NDArray[Any]  # the game's record [lookahead + 1] scratch
+    look_mask: NDArray[np.bool_]  # [lookahead + 1, A] scratch
+    look_frames: NDArray[Any]  # FRAME [lookahead + 1] scratch
+    cache: NDArray[Any]  # CACHE [C]
+    cache_prior: NDArray[np.float32]  # [C, L] in the order of the node's edges
+    counters: NDArray[np.int64]  # [5] see COUNTERS
+
+
+class Tree(NamedTuple):
+    """One tree of a forest in compiled code: `Rows` of its own, and the forest's shared ones."""
+
+    info: Any  # INFO [1]
+    nodes: Any  # NODE [N]
+    edges: Any  # EDGE [E]
+    states: Any  # [N]
+    slots: Any  # SLOT [K]
+    path: Any  # HOP [K * D], a slot's from its first_hop on
+    root_gumbel: Any  # [L]
+    considered: Any  # [simulations]
+    look_states: Any
+    look_mask: Any
+    look_frames: Any
+    cache: Any
+    cache_prior: Any  # [C * L]
+    counters: Any
+
+
+@register_jitable
+def tree_at(forest: Any, t: int) -> Tree:
+    """Tree t of the forest, as rows that own nothing."""
+    return Tree(
+        row_of(forest.info, t),
+        row_of(forest.nodes, t),
+        row_of(forest.edges, t),
+        row_of(forest.states, t),
+        row_of(forest.slots, t),
+        row_of(forest.path, t),
+        row_of(forest.root_gumbel, t),
+        row_of(forest.considered, t),
+        rows_of(forest.look_states),
+        rows_of(forest.look_mask),
+        rows_of(forest.look_frames),
+        rows_of(forest.cache),
+        rows_of(forest.cache_prior),
+        rows_of(forest.counters),
+    )
+
+
+class Params(NamedTuple):
+    """The numbers of a SearchConfig as compiled code takes them."""
+
+    gumbel: bool
+    c_init: float
+    c_base: float
+    fpu_reduction: bool
+    fpu_value: float
+    dirichlet_alpha: float
+    dirichlet_fraction: float
+    forced_playouts: float
+    solve: bool
+    lookahead: int
+    considered_actions: int
+    maxvisit_init: float
+    value_scale: float
+    leaves_per_tree: int
+    virtual_loss: float
+
+
+def params_of(config: SearchConfig) -> Params:
+    """The compiled form of a config."""
+    values = {name: getattr(config, name) for name in Params._fields if hasattr(config, name)}
+    values["lookahead"] = config.lookahead if config.solve else 0
+    return Params(gumbel=config.root == "gumbel", fpu_reduction=config.fpu == "reduction", **values)
+
+
+def allocate(
+    game: Game, config: SearchConfig, trees: int, max_simulations: int, seed: int
+) -> Forest:
+    """An empty forest with room for `max_simulations` a tree (twice that with tree reuse)."""
+    nodes = max_simulations * (2 if config.keeps_tree else 1) + config.leaves_per_tree + 2
+    depth = min(game.max_plies, nodes) + 2
+    leaves = config.leaves_per_tree
+    planned = max_simulations if config.root == "gumbel" else 1
+    cache = 1 << (config.cache_size - 1).bit_length() if config.cache_size else 0
+    forest = Forest(
+        info=np.zeros(trees + 1, INFO),
+        nodes=np.zeros((trees + 1, nodes), NODE),
+        edges=np.zeros((trees + 1, nodes * game.max_legal), EDGE),
+        states=np.zeros((trees + 1, nodes), game.dtype),
+        slots=np.zeros((trees + 1, leaves), SLOT),
+        path=np.zeros((trees + 1, leaves * depth), HOP),
+        root_gumbel=np.zeros((trees + 1, game.max_legal)),
+        considered=np.zeros((trees + 1, planned), np.int32),
+        batch=np.zeros((trees * leaves, 2), np.int32),
+        queue=np.zeros(nodes, np.int32),
+        look_states=np.zeros(config.lookahead + 1, game.dtype),
+        look_mask=np.zeros((config.lookahead + 1, game.num_actions), np.bool_),
+        look_frames=np.zeros(config.lookahead + 1, FRAME),
+        cache=np.zeros(cache, CACHE),
+        cache_prior=np.zeros((cache, game.max_legal), np.float32),
+        counters=np.zeros(len(COUNTERS), np.int64),
+    )
+    forest.info["stream"][:trees] = seed_streams(seed, trees)
+    forest.slots["leaf"] = NO_NODE
+    forest.slots["first_hop"] = np.arange(leaves) * depth
+    return forest

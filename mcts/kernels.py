@@ -1,0 +1,155 @@
+"""The compiled entry points: one simulation step of all trees, and whole searches without a network.
+
+These are the functions in Numba's on-disk cache; everything they call is compiled into them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from envs.game import encode, is_terminal, legal_actions, step, to_play, value_to_play
+from mcts import reuse, rng, root, simulation
+from mcts.compile import inlined
+from mcts.forest import EXPANDED, tree_at
+from mcts.proof import look_mask
+
+UNIFORM, ROLLOUT = 0, 1  # evaluators that are compiled into the search
+
+
+@inlined
+def next_leaf(tree, params, slot):  # type: ignore[no-untyped-def]
+    """Simulate until a leaf waits in the slot (True), or none can come now (False)."""
+    info = tree.info
+    while True:
+        if tree.nodes[0].stage == EXPANDED and not info[0].ready:
+            root.make_ready(tree, params)
+        if info[0].target == 0 or root.is_done(tree):
+            return False
+        if not simulation.has_room(tree):
+            info[0].full = 1
+            return False
+        outcome = simulation.simulate(tree, params, slot)
+        if outcome != simulation.RESOLVED:
+            return outcome == simulation.WAITING
+
+
+@njit(cache=True, nogil=True)
+def select_batch(forest, params, planes):  # type: ignore[no-untyped-def]
+    """Advance every searching tree to its next leaves; encode them into planes [B*K, C, H, W].
+
+    Returns the number of rows written; `forest.batch` says whose they are.
+    """
+    count = 0
+    for t in range(len(forest.info) - 1):
+        tree = tree_at(forest, t)
+        for slot in range(params.leaves_per_tree):
+            if not next_leaf(tree, params, slot):
+                break
+            planes[count] = 0.0
+            encode(tree.states[tree.slots[slot].leaf], planes[count])
+            forest.batch[count, 0] = t
+            forest.batch[count, 1] = slot
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def receive_batch(forest, params, logits, values_to_play):  # type: ignore[no-untyped-def]
+    """Back up the evaluator's float32 logits [n, A] and values [n] for the n rows selected."""
+    for i in range(len(values_to_play)):
+        tree = tree_at(forest, forest.batch[i, 0])
+        simulation.receive(tree, params, forest.batch[i, 1], logits[i], values_to_play[i])
+
+
+@inlined
+def rollout(tree, node):  # type: ignore[no-untyped-def]
+    """value_to_play of a node by one game of uniformly random moves from it."""
+    tree.look_states[0] = tree.states[node]
+    state = tree.look_states[0]
+    while not is_terminal(state):
+        mask = look_mask(tree, 0)
+        legal_actions(state, mask)
+        left = rng.below(tree.info, mask.sum())
+        for action in range(len(mask)):
+            if mask[action]:
+                if left == 0:
+                    step(state, action)
+                    break
+                left -= 1
+    value = value_to_play(state)
+    return value if to_play(state) == tree.nodes[node].to_play else -value
+
+
+@njit(cache=True, nogil=True)
+def search_compiled(forest, params, evaluator):  # type: ignore[no-untyped-def]
+    """Run every tree's search to its end with uniform priors and the UNIFORM or ROLLOUT value."""
+    for t in range(len(forest.info) - 1):
+        tree = tree_at(forest, t)
+        while next_leaf(tree, params, 0):
+            value = 0.0
+            if evaluator == ROLLOUT:
+                value = rollout(tree, tree.slots[0].leaf)
+            simulation.receive_uniform(tree, params, 0, np.float32(value))
+
+
+@njit(cache=True, nogil=True)
+def begin(forest, trees, simulations, explore):  # type: ignore[no-untyped-def]
+    """Start a search in each of `trees` int64 [n], with its simulations and its noise or none."""
+    for i in range(len(trees)):
+        info = forest.info[trees[i]]
+        info.target = simulations[i]
+        info.explore = explore[i]
+        info.ready = 0
+
+
+@njit(cache=True, nogil=True)
+def place_roots(forest, trees, states):  # type: ignore[no-untyped-def]
+    """Put record `states[i]` at the root of `trees[i]`, with nothing below."""
+    for i in range(len(trees)):
+        forest.states[trees[i], 0] = states[i]
+        forest.info[trees[i]].target = 0
+        simulation.clear_tree(tree_at(forest, trees[i]))
+
+
+@njit(cache=True, nogil=True)
+def done_trees(forest, trees):  # type: ignore[no-untyped-def]
+    """Write the trees whose search is over and has no leaf in flight; how many."""
+    count = 0
+    for t in range(len(forest.info) - 1):
+        tree = tree_at(forest, t)
+        info = tree.info[0]
+        if info.target > 0 and info.in_flight == 0 and root.is_done(tree):
+            trees[count] = t
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def read_roots(forest, params, trees, temperatures, out):  # type: ignore[no-untyped-def]
+    """Fill RootResults for `trees`, sampling each move at its temperature, and end the searches."""
+    for i in range(len(trees)):
+        tree = tree_at(forest, trees[i])
+        nodes, edges = tree.nodes, tree.edges
+        root.read_policy(tree, params, out.policy[i])
+        out.value_to_play[i] = root.root_value(tree)
+        out.action[i] = root.sample_action(tree, params, temperatures[i])
+        out.best_action[i] = edges[root.best_edge(tree, params)].action
+        out.exact[i] = nodes[0].exact
+        out.plies[i] = nodes[0].plies
+        out.visits[i] = 0
+        out.q[i] = np.nan
+        for e in range(nodes[0].first_edge, nodes[0].first_edge + nodes[0].num_edges):
+            out.visits[i, edges[e].action] = edges[e].visits
+            out.q[i, edges[e].action] = root.edge_value(tree, e, np.nan)
+        forest.counters[simulation.PROVEN_ROOTS] += not np.isnan(out.exact[i])
+        tree.info[0].target = 0
+
+
+@njit(cache=True, nogil=True)
+def play_roots(forest, trees, actions, keep):  # type: ignore[no-untyped-def]
+    """Play `actions[i]` at the root of `trees[i]`, keeping the subtree if `keep`."""
+    scratch = tree_at(forest, len(forest.info) - 1)
+    for i in range(len(trees)):
+        tree = tree_at(forest, trees[i])
+        reuse.play_at_root(tree, scratch, forest.queue, actions[i], keep)

@@ -1,0 +1,152 @@
+"""Exact results: a short look ahead at new nodes, and their propagation towards the root.
+
+MCTS-Solver (Winands, Bjornsson & Saito 2008), extended to draws: a node is proven when one of its
+edges is a proven win, or when all of its edges are proven.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.game import is_terminal, legal_actions, step, to_play, value_to_play
+from mcts.compile import inlined
+from mcts.rows import array_of
+
+WIN = 1.0  # the largest value a game can end with: an edge worth it needs no rival
+
+
+@inlined
+def look_mask(tree, level):  # type: ignore[no-untyped-def]
+    """The scratch mask of a level, bool [A], cleared."""
+    count = len(tree.look_mask) // len(tree.look_frames)
+    mask = array_of(tree.look_mask, level * count, count)
+    mask[:] = False
+    return mask
+
+
+@inlined
+def open_frame(tree, level):  # type: ignore[no-untyped-def]
+    """Begin the moves of the position at a level of the look ahead."""
+    legal_actions(tree.look_states[level], look_mask(tree, level))
+    frame = tree.look_frames[level]
+    frame.next_action = 0
+    frame.open_moves = 0
+    frame.best = -np.inf
+    frame.to_play = to_play(tree.look_states[level])
+
+
+@inlined
+def report(tree, level, value):  # type: ignore[no-untyped-def]
+    """Tell the frame at a level the value_to_play of its child, NaN where it is open."""
+    frame = tree.look_frames[level]
+    if np.isnan(value):
+        frame.open_moves += 1
+        return
+    same = to_play(tree.look_states[level + 1]) == frame.to_play
+    frame.best = max(frame.best, value if same else -value)
+
+
+@inlined
+def play_next(tree, level):  # type: ignore[no-untyped-def]
+    """Write the position after the frame's next legal move one level up; False where none is left.
+
+    A frame that has found a win is not asked for more.
+    """
+    frame = tree.look_frames[level]
+    count = len(tree.look_mask) // len(tree.look_frames)
+    action = np.int64(frame.next_action)
+    while action < count and not tree.look_mask[level * count + action]:
+        action += 1
+    if action == count or frame.best >= WIN:
+        return False
+    frame.next_action = action + 1
+    tree.look_states[level + 1] = tree.look_states[level]
+    step(tree.look_states[level + 1], action)
+    return True
+
+
+@inlined
+def look(tree, depth):  # type: ignore[no-untyped-def]
+    """Exact value_to_play of the unfinished `look_states[0]` within `depth` plies, or NaN.
+
+    Depth-first with its own stack: Numba cannot load a recursive function from its on-disk cache.
+    """
+    level = 0
+    open_frame(tree, 0)
+    while True:
+        if play_next(tree, level):
+            child = tree.look_states[level + 1]
+            if is_terminal(child):
+                report(tree, level, value_to_play(child))
+            elif level + 1 == depth:
+                report(tree, level, np.nan)
+            else:
+                level += 1
+                open_frame(tree, level)
+            continue
+        frame = tree.look_frames[level]
+        value = np.nan if frame.open_moves > 0 and frame.best < WIN else frame.best
+        if level == 0:
+            return value
+        level -= 1
+        report(tree, level, value)
+
+
+@inlined
+def look_at_edge(tree, node, e, depth):  # type: ignore[no-untyped-def]
+    """Mark an edge as proven if its move forces an end within `depth` plies, itself included."""
+    tree.look_states[0] = tree.states[node]
+    child = tree.look_states[0]
+    step(child, tree.edges[e].action)
+    sign = 1.0 if to_play(child) == tree.nodes[node].to_play else -1.0
+    if is_terminal(child):
+        tree.edges[e].exact = sign * value_to_play(child)
+        tree.edges[e].plies = 1
+        return
+    for plies in range(1, depth):  # deepening, so that the shortest end is the one recorded
+        value = look(tree, plies)
+        if not np.isnan(value):
+            tree.edges[e].exact = sign * value
+            tree.edges[e].plies = plies + 1
+            return
+
+
+@inlined
+def settle(tree, node):  # type: ignore[no-untyped-def]
+    """Prove a node from its edges if they allow it; whether it is proven now.
+
+    The plies are those of the shortest known win, else of the longest defence.
+    """
+    first = np.int64(tree.nodes[node].first_edge)
+    best, plies, open_edges = -np.inf, 0, 0
+    for e in range(first, first + tree.nodes[node].num_edges):
+        value = tree.edges[e].exact
+        if np.isnan(value):
+            open_edges += 1
+            continue
+        length = tree.edges[e].plies
+        better = length < plies if value >= WIN else length > plies
+        if value > best or (value == best and better):
+            best, plies = value, length
+    if best >= WIN or (open_edges == 0 and tree.nodes[node].num_edges > 0):
+        tree.nodes[node].exact = best
+        tree.nodes[node].plies = plies
+        return True
+    return False
+
+
+@inlined
+def propagate(tree, slot):  # type: ignore[no-untyped-def]
+    """Carry a proven leaf of the slot's path towards the root as far as it proves its ancestors."""
+    for i in range(tree.slots[slot].length - 1, -1, -1):
+        node, e = (
+            np.int64(tree.path[tree.slots[slot].first_hop + i].node),
+            np.int64(tree.path[tree.slots[slot].first_hop + i].edge),
+        )
+        child = np.int64(tree.edges[e].child)
+        same = tree.nodes[child].to_play == tree.nodes[node].to_play
+        value = tree.nodes[child].exact
+        tree.edges[e].exact = value if same else -value
+        tree.edges[e].plies = tree.nodes[child].plies + 1
+        if not np.isnan(tree.nodes[node].exact) or not settle(tree, node):
+            return

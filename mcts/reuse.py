@@ -1,0 +1,65 @@
+"""Tree reuse: the subtree below the move played becomes the tree of the next search."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.game import step
+from mcts.compile import inlined
+from mcts.forest import EXPANDED, NO_NODE
+from mcts.simulation import clear_tree
+
+
+@inlined
+def keep_subtree(tree, scratch, queue, root):  # type: ignore[no-untyped-def]
+    """Make node `root` the root of the tree, breadth first by way of the scratch tree."""
+    queue[0] = root
+    nodes, edges, i = 1, 0, 0
+    while i < nodes:
+        old = queue[i]
+        scratch.states[i] = tree.states[old]
+        scratch.nodes[i] = tree.nodes[old]
+        scratch.nodes[i].first_edge = edges
+        first = np.int64(tree.nodes[old].first_edge)
+        for e in range(first, first + tree.nodes[old].num_edges):
+            scratch.edges[edges] = tree.edges[e]
+            child = tree.edges[e].child
+            if child != NO_NODE:
+                scratch.edges[edges].child = nodes
+                queue[nodes] = child
+                nodes += 1
+            edges += 1
+        i += 1
+    for node in range(nodes):
+        tree.states[node] = scratch.states[node]
+        tree.nodes[node] = scratch.nodes[node]
+    for e in range(edges):
+        tree.edges[e] = scratch.edges[e]
+    tree.info[0].num_nodes = nodes
+    tree.info[0].num_edges = edges
+    tree.info[0].full = 0
+
+
+@inlined
+def kept_child(tree, action):  # type: ignore[no-untyped-def]
+    """The root's child behind an action if it is worth keeping (evaluated or proven), or NO_NODE."""
+    if tree.nodes[0].stage != EXPANDED:
+        return NO_NODE
+    first = np.int64(tree.nodes[0].first_edge)
+    for e in range(first, first + tree.nodes[0].num_edges):
+        child = tree.edges[e].child
+        if tree.edges[e].action == action and child != NO_NODE:
+            evaluated = tree.nodes[child].stage == EXPANDED
+            return child if evaluated or not np.isnan(tree.nodes[child].exact) else NO_NODE
+    return NO_NODE
+
+
+@inlined
+def play_at_root(tree, scratch, queue, action, keep):  # type: ignore[no-untyped-def]
+    """Advance the root by one legal action, keeping what is below it if `keep`."""
+    child = kept_child(tree, action) if keep else NO_NODE
+    if child != NO_NODE:
+        keep_subtree(tree, scratch, queue, child)
+        return
+    step(tree.states[0], action)
+    clear_tree(tree)

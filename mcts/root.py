@@ -1,0 +1,245 @@
+"""The root: its noise, when a search is done, and what is read from it afterwards."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mcts import rng
+from mcts.compile import inlined
+from mcts.scores import edge_value, exploration, improved_logit, improved_logit_terms
+
+
+@inlined
+def root_simulations(tree):  # type: ignore[no-untyped-def]
+    """Visits of the root's edges, those kept by tree reuse and those in flight included."""
+    return tree.nodes[0].visits - 1 + tree.info[0].in_flight
+
+
+@inlined
+def make_ready(tree, params):  # type: ignore[no-untyped-def]
+    """Give an expanded root its noise, once a search."""
+    tree.info[0].ready = 1
+    if params.gumbel:
+        draw_gumbel(tree, params)
+    elif tree.info[0].explore and params.dirichlet_fraction > 0.0:
+        mix_dirichlet(tree, params)
+
+
+@inlined
+def mix_dirichlet(tree, params):  # type: ignore[no-untyped-def]
+    """P = (1 - fraction) P + fraction * Dirichlet(alpha) (AlphaGo Zero 2017, methods)."""
+    first = np.int64(tree.nodes[0].first_edge)
+    count = tree.nodes[0].num_edges
+    total = 0.0
+    for k in range(count):
+        tree.root_gumbel[k] = rng.gamma(tree.info, params.dirichlet_alpha)
+        total += tree.root_gumbel[k]
+    if total <= 0.0:
+        return
+    for k in range(count):
+        noise = tree.root_gumbel[k] / total
+        prior = np.float64(tree.edges[first + k].prior)
+        mixed = (1.0 - params.dirichlet_fraction) * prior + params.dirichlet_fraction * noise
+        tree.edges[first + k].prior = np.float32(mixed)
+
+
+@inlined
+def draw_gumbel(tree, params):  # type: ignore[no-untyped-def]
+    """Sample the root's Gumbel noise (none without exploration) and plan sequential halving."""
+    count = tree.nodes[0].num_edges
+    for k in range(count):
+        tree.root_gumbel[k] = rng.gumbel(tree.info) if tree.info[0].explore else 0.0
+    considered = min(params.considered_actions, count)
+    plan_halving(tree.considered, considered, tree.info[0].target)
+
+
+@inlined
+def plan_halving(sequence, considered, simulations):  # type: ignore[no-untyped-def]
+    """Write the visit count that the edge of each simulation shall have, int32 [simulations].
+
+    `considered` edges are visited equally in the first phase, the better half of them in the next,
+    and so on (Gumbel AlphaZero 2022, section 3; the schedule of mctx).
+    """
+    if considered <= 1:
+        for i in range(simulations):
+            sequence[i] = i
+        return
+    phases = 0
+    while (1 << phases) < considered:
+        phases += 1
+    i, visits, edges = 0, 0, considered
+    while i < simulations:
+        extra = max(1, simulations // (phases * edges))
+        for _ in range(extra):
+            for _ in range(edges):
+                if i < simulations:
+                    sequence[i] = visits
+                    i += 1
+            visits += 1
+        edges = max(2, edges // 2)
+
+
+@inlined
+def is_done(tree):  # type: ignore[no-untyped-def]
+    """Whether the tree's search is over: enough visits, a proven root, or no room left."""
+    if not np.isnan(tree.nodes[0].exact) or tree.info[0].full:
+        return True
+    return root_simulations(tree) >= tree.info[0].target
+
+
+@inlined
+def is_best_proof(tree, e):  # type: ignore[no-untyped-def]
+    """Whether a proven root is proven by this edge: as good, and a win as short, a loss as long."""
+    exact = tree.nodes[0].exact
+    same = tree.edges[e].exact == exact
+    return same and (exact == 0.0 or tree.edges[e].plies == tree.nodes[0].plies)
+
+
+@inlined
+def pruned_visits(tree, params, e, best, best_score):  # type: ignore[no-untyped-def]
+    """Visits of an edge less the forced ones that PUCT would not have made (KataGo 2019, 3.2)."""
+    visits = tree.edges[e].visits
+    if e == best or visits == 0:
+        return visits
+    total = root_simulations(tree)
+    prior = np.float64(tree.edges[e].prior)
+    forced = np.sqrt(params.forced_playouts * prior * total)
+    gap = best_score - edge_value(tree, e, 0.0)
+    if gap <= 0.0:
+        return visits
+    needed = exploration(params, total + 1) * prior / gap - 1.0  # where PUCT meets the best score
+    kept = max(np.float64(visits) - forced, min(np.float64(visits), np.ceil(needed)))
+    return np.int64(kept) if kept > 1.0 else 0
+
+
+@inlined
+def read_visits(tree, params, policy):  # type: ignore[no-untyped-def]
+    """Root visits as weights float32 [A]: proven losses left out, forced playouts pruned."""
+    first = np.int64(tree.nodes[0].first_edge)
+    last = first + tree.nodes[0].num_edges
+    best = first
+    for e in range(first, last):
+        if tree.edges[e].visits > tree.edges[best].visits:
+            best = e
+    total = root_simulations(tree)
+    bonus = exploration(params, total + 1) * tree.edges[best].prior
+    best_score = edge_value(tree, best, 0.0) + bonus / (1.0 + tree.edges[best].visits)
+    prune = tree.info[0].explore != 0 and params.forced_playouts > 0.0
+    for e in range(first, last):
+        visits = tree.edges[e].visits
+        if prune:
+            visits = pruned_visits(tree, params, e, best, best_score)
+        if tree.edges[e].exact <= -1.0:
+            visits = 0
+        policy[tree.edges[e].action] = visits
+
+
+@inlined
+def read_improved(tree, params, policy):  # type: ignore[no-untyped-def]
+    """Softmax of logits + sigma(completed Q) float32 [A] (Gumbel AlphaZero 2022, equation 11)."""
+    mixed, smallest, factor = improved_logit_terms(tree, params, 0)
+    first = np.int64(tree.nodes[0].first_edge)
+    last = first + tree.nodes[0].num_edges
+    top = -np.inf
+    for e in range(first, last):
+        top = max(top, improved_logit(tree, e, mixed, smallest, factor))
+    for e in range(first, last):
+        weight = np.exp(improved_logit(tree, e, mixed, smallest, factor) - top)
+        if tree.edges[e].exact <= -1.0:
+            weight = 0.0
+        policy[tree.edges[e].action] = weight
+
+
+@inlined
+def read_policy(tree, params, policy):  # type: ignore[no-untyped-def]
+    """The search's policy, float32 [A] summing to 1: what a network is trained towards.
+
+    A proven root's policy is uniform over the moves that prove it. Falls back on the priors where
+    nothing was visited.
+    """
+    policy[:] = 0.0
+    first = np.int64(tree.nodes[0].first_edge)
+    last = first + tree.nodes[0].num_edges
+    if not np.isnan(tree.nodes[0].exact):
+        for e in range(first, last):
+            policy[tree.edges[e].action] = is_best_proof(tree, e)
+    elif params.gumbel:
+        read_improved(tree, params, policy)
+    else:
+        read_visits(tree, params, policy)
+    total = policy.sum()
+    if total <= 0.0:
+        for e in range(first, last):
+            policy[tree.edges[e].action] = tree.edges[e].prior
+        total = policy.sum()
+    policy /= total
+
+
+@inlined
+def root_value(tree):  # type: ignore[no-untyped-def]
+    """value_to_play of the root: exact if proven, else the visits' mean, proven losses left out.
+
+    The evaluator's own value counts as one visit. A proven loss is a move that will not be played,
+    so what was backed up before it was proven says nothing.
+    """
+    exact = tree.nodes[0].exact
+    if not np.isnan(exact):
+        return np.float64(exact)
+    first = np.int64(tree.nodes[0].first_edge)
+    total, visits = np.float64(tree.nodes[0].raw_value), 1
+    for e in range(first, first + tree.nodes[0].num_edges):
+        n = tree.edges[e].visits
+        if n > 0 and not tree.edges[e].exact <= -1.0:
+            total += n * edge_value(tree, e, 0.0)
+            visits += n
+    return total / visits
+
+
+@inlined
+def best_edge(tree, params):  # type: ignore[no-untyped-def]
+    """The move to play without chance: a proof, else the most visited, then valued, then likely."""
+    first = np.int64(tree.nodes[0].first_edge)
+    last = first + tree.nodes[0].num_edges
+    proven = not np.isnan(tree.nodes[0].exact)
+    mixed, smallest, factor = improved_logit_terms(tree, params, 0)
+    best, best_rank = -1, (-1.0, -np.inf, -np.inf)
+    for e in range(first, last):
+        if proven and not is_best_proof(tree, e):
+            continue
+        if not proven and tree.edges[e].exact <= -1.0:
+            continue
+        score = edge_value(tree, e, -1.0)
+        if params.gumbel and not proven:
+            score = improved_logit(tree, e, mixed, smallest, factor)
+            score += tree.root_gumbel[e - first]
+        rank = (np.float64(tree.edges[e].visits), score, np.float64(tree.edges[e].prior))
+        if best < 0 or rank > best_rank:
+            best, best_rank = e, rank
+    return best
+
+
+@inlined
+def sample_action(tree, params, temperature):  # type: ignore[no-untyped-def]
+    """The move to play: by visits^(1 / temperature), or the best where temperature is 0.
+
+    Proven losses are never sampled while anything else is left. Gumbel roots sample by their
+    noise alone (Gumbel AlphaZero 2022, section 3), so temperature means nothing to them.
+    """
+    best = best_edge(tree, params)
+    proven = not np.isnan(tree.nodes[0].exact)
+    if temperature <= 0.0 or params.gumbel or proven:
+        return tree.edges[best].action
+    most = np.float64(max(tree.edges[best].visits, 1))
+    first = np.int64(tree.nodes[0].first_edge)
+    last = first + tree.nodes[0].num_edges
+    total = 0.0
+    for e in range(first, last):
+        if not tree.edges[e].exact <= -1.0:
+            total += (tree.edges[e].visits / most) ** (1.0 / temperature)
+    left = rng.uniform(tree.info) * total
+    for e in range(first, last):
+        if not tree.edges[e].exact <= -1.0:
+            left -= (tree.edges[e].visits / most) ** (1.0 / temperature)
+            if left <= 0.0:
+                return tree.edges[e].action
+    return tree.edges[best].action

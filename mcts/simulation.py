@@ -1,0 +1,257 @@
+"""One simulation of one tree: descend to a leaf, expand it, back its value up.
+
+A simulation ends in one of three ways: at a leaf that needs the evaluator (it waits in its slot), at
+a result known without it (a proven node or edge, or the cache), which is backed up at once, or in a
+collision with a leaf in flight (only with several leaves a tree), which is undone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.game import is_terminal, legal_actions, step, to_play, value_to_play
+from mcts import cache, proof
+from mcts.compile import inlined
+from mcts.forest import EXPANDED, NEW, NO_NODE, PENDING
+from mcts.proof import look_mask
+from mcts.scores import select_edge
+
+RESOLVED, WAITING, COLLIDED = 0, 1, 2  # how a simulation ended
+SIMULATIONS, EVALUATIONS, CACHE_HITS, PROVEN_LEAVES, PROVEN_ROOTS = 0, 1, 2, 3, 4  # counters
+
+
+@inlined
+def clear_tree(tree):  # type: ignore[no-untyped-def]
+    """Make `states[t, 0]` a root with nothing below it."""
+    tree.info[0].num_nodes = 0
+    tree.info[0].num_edges = 0
+    tree.info[0].full = 0
+    tree.info[0].in_flight = 0
+    add_node(tree)
+
+
+@inlined
+def add_node(tree):  # type: ignore[no-untyped-def]
+    """A new node for the position already written at the next index; proven if it is the end."""
+    node = np.int64(tree.info[0].num_nodes)
+    tree.info[0].num_nodes = node + 1
+    state = tree.states[node]
+    tree.nodes[node].stage = NEW
+    tree.nodes[node].visits = 0
+    tree.nodes[node].value_sum = 0.0
+    tree.nodes[node].num_edges = 0
+    tree.nodes[node].to_play = to_play(state)
+    tree.nodes[node].exact = value_to_play(state) if is_terminal(state) else np.nan
+    tree.nodes[node].plies = 0
+    return node
+
+
+@inlined
+def add_child(tree, node, e):  # type: ignore[no-untyped-def]
+    """Make the child behind an edge: a copy of the parent's position with the move played."""
+    child = np.int64(tree.info[0].num_nodes)
+    tree.states[child] = tree.states[node]
+    step(tree.states[child], tree.edges[e].action)
+    tree.edges[e].child = child
+    return add_node(tree)
+
+
+@inlined
+def has_room(tree):  # type: ignore[no-untyped-def]
+    """Whether the tree can take one more node with all of its edges."""
+    edges_left = len(tree.edges) - tree.info[0].num_edges
+    nodes_left = len(tree.nodes) - tree.info[0].num_nodes
+    return nodes_left > 0 and edges_left >= len(tree.root_gumbel)
+
+
+@inlined
+def add_edges(tree, params, node):  # type: ignore[no-untyped-def]
+    """Give a node its edges, without priors, and look ahead along each."""
+    first = np.int64(tree.info[0].num_edges)
+    mask = look_mask(tree, 0)
+    legal_actions(tree.states[node], mask)
+    e = first
+    for action in range(len(mask)):
+        if mask[action]:
+            tree.edges[e].action = action
+            tree.edges[e].prior = 0.0
+            tree.edges[e].visits = 0
+            tree.edges[e].value_sum = 0.0
+            tree.edges[e].child = NO_NODE
+            tree.edges[e].exact = np.nan
+            tree.edges[e].plies = 0
+            e += 1
+    tree.nodes[node].first_edge = first
+    tree.nodes[node].num_edges = e - first
+    tree.info[0].num_edges = e
+    tree.nodes[node].stage = PENDING
+    if params.lookahead > 0:
+        for edge in range(first, e):
+            proof.look_at_edge(tree, node, edge, params.lookahead)
+
+
+@inlined
+def expand(tree, node, logits, value):  # type: ignore[no-untyped-def]
+    """Softmax of float32 logits [A] over the legal actions becomes the priors; keep the value."""
+    first = np.int64(tree.nodes[node].first_edge)
+    last = first + tree.nodes[node].num_edges
+    top = -np.inf
+    for e in range(first, last):
+        top = max(top, np.float64(logits[tree.edges[e].action]))
+    total = 0.0
+    for e in range(first, last):
+        weight = np.exp(np.float64(logits[tree.edges[e].action]) - top)
+        tree.edges[e].prior = np.float32(weight)
+        total += weight
+    for e in range(first, last):
+        tree.edges[e].prior = np.float32(tree.edges[e].prior / total)
+    tree.nodes[node].raw_value = value
+    tree.nodes[node].stage = EXPANDED
+
+
+@inlined
+def expand_from_cache(tree, node, entry):  # type: ignore[no-untyped-def]
+    """As `expand`, with the priors and value of a cache entry."""
+    first = np.int64(tree.nodes[node].first_edge)
+    for k in range(tree.nodes[node].num_edges):
+        tree.edges[first + k].prior = tree.cache_prior[entry * len(tree.root_gumbel) + k]
+    tree.nodes[node].raw_value = tree.cache[entry].value
+    tree.nodes[node].stage = EXPANDED
+
+
+@inlined
+def back_up(tree, params, slot, value, mover):  # type: ignore[no-untyped-def]
+    """Add a value, seen by player `mover`, to every node and edge of the slot's path.
+
+    Edges already carry the visit, made on the way down, with its virtual loss.
+    """
+    for i in range(tree.slots[slot].length - 1, -1, -1):
+        node, e = (
+            np.int64(tree.path[tree.slots[slot].first_hop + i].node),
+            np.int64(tree.path[tree.slots[slot].first_hop + i].edge),
+        )
+        seen = value if tree.nodes[node].to_play == mover else -value
+        tree.edges[e].value_sum += seen
+        if params.leaves_per_tree > 1:
+            tree.edges[e].value_sum += params.virtual_loss
+        tree.nodes[node].visits += 1
+        tree.nodes[node].value_sum += seen
+    tree.counters[SIMULATIONS] += tree.slots[slot].length > 0
+
+
+@inlined
+def back_up_node(tree, params, slot, node, value_to_play):  # type: ignore[no-untyped-def]
+    """Count a node's own value in it, then back it up the path that led there."""
+    tree.nodes[node].visits += 1
+    tree.nodes[node].value_sum += value_to_play
+    back_up(tree, params, slot, np.float64(value_to_play), tree.nodes[node].to_play)
+
+
+@inlined
+def undo_path(tree, params, slot):  # type: ignore[no-untyped-def]
+    """Take back the visits of a simulation that ran into a leaf in flight."""
+    for i in range(tree.slots[slot].length):
+        e = np.int64(tree.path[tree.slots[slot].first_hop + i].edge)
+        tree.edges[e].visits -= 1
+        tree.edges[e].value_sum += params.virtual_loss
+
+
+@inlined
+def follow(tree, params, slot, node):  # type: ignore[no-untyped-def]
+    """Take one edge down from an expanded node, recording it in the path; the edge."""
+    e = select_edge(tree, params, node)
+    depth = np.int64(tree.slots[slot].length)
+    hop = tree.slots[slot].first_hop + depth
+    tree.path[hop].node = node
+    tree.path[hop].edge = e
+    tree.slots[slot].length = depth + 1
+    tree.edges[e].visits += 1
+    if params.leaves_per_tree > 1:
+        tree.edges[e].value_sum -= params.virtual_loss
+    return e
+
+
+@inlined
+def descend(tree, params, slot):  # type: ignore[no-untyped-def]
+    """Follow the selection from the root to a node that is new, in flight or proven.
+
+    Returns that node, or NO_NODE where the path ended on a proven edge and was backed up.
+    """
+    tree.slots[slot].length = 0
+    node = 0
+    while tree.nodes[node].stage == EXPANDED and np.isnan(tree.nodes[node].exact):
+        e = follow(tree, params, slot, node)
+        exact = tree.edges[e].exact
+        if not np.isnan(exact):
+            back_up(tree, params, slot, np.float64(exact), tree.nodes[node].to_play)
+            tree.counters[PROVEN_LEAVES] += 1
+            return NO_NODE
+        child = np.int64(tree.edges[e].child)
+        node = add_child(tree, node, e) if child == NO_NODE else child
+    return node
+
+
+@inlined
+def simulate(tree, params, slot):  # type: ignore[no-untyped-def]
+    """Run one simulation until it is RESOLVED, WAITING for the evaluator, or has COLLIDED."""
+    node = descend(tree, params, slot)
+    if node == NO_NODE:
+        return RESOLVED
+    if np.isnan(tree.nodes[node].exact):
+        if tree.nodes[node].stage == PENDING:
+            undo_path(tree, params, slot)
+            return COLLIDED
+        add_edges(tree, params, node)
+        if params.lookahead == 0 or not proof.settle(tree, node):
+            return evaluate_or_wait(tree, params, slot, node)
+    if params.solve:
+        proof.propagate(tree, slot)
+    tree.counters[PROVEN_LEAVES] += 1
+    back_up_node(tree, params, slot, node, tree.nodes[node].exact)
+    return RESOLVED
+
+
+@inlined
+def evaluate_or_wait(tree, params, slot, node):  # type: ignore[no-untyped-def]
+    """Expand a node from the cache and back it up, or leave it in its slot for the evaluator."""
+    entry = cache.lookup(tree, tree.states[node])
+    if entry < 0:
+        tree.slots[slot].leaf = node
+        tree.info[0].in_flight += 1
+        tree.counters[EVALUATIONS] += 1
+        return WAITING
+    expand_from_cache(tree, node, entry)
+    tree.counters[CACHE_HITS] += 1
+    back_up_node(tree, params, slot, node, tree.nodes[node].raw_value)
+    return RESOLVED
+
+
+@inlined
+def take_leaf(tree, slot):  # type: ignore[no-untyped-def]
+    """The leaf that waits in a slot, which is empty afterwards."""
+    node = np.int64(tree.slots[slot].leaf)
+    tree.slots[slot].leaf = NO_NODE
+    tree.info[0].in_flight -= 1
+    return node
+
+
+@inlined
+def receive_uniform(tree, params, slot, value):  # type: ignore[no-untyped-def]
+    """As `receive`, with equal priors for all legal actions."""
+    node = take_leaf(tree, slot)
+    first = np.int64(tree.nodes[node].first_edge)
+    count = tree.nodes[node].num_edges
+    for e in range(first, first + count):
+        tree.edges[e].prior = np.float32(1.0 / count)
+    tree.nodes[node].raw_value = value
+    tree.nodes[node].stage = EXPANDED
+    back_up_node(tree, params, slot, node, tree.nodes[node].raw_value)
+
+
+@inlined
+def receive(tree, params, slot, logits, value):  # type: ignore[no-untyped-def]
+    """Take the evaluator's float32 logits [A] and value_to_play for the leaf of a slot."""
+    node = take_leaf(tree, slot)
+    expand(tree, node, logits, value)
+    cache.insert(tree, node)
+    back_up_node(tree, params, slot, node, tree.nodes[node].raw_value)

@@ -1,0 +1,78 @@
+"""What self-play and a whole training can be told. Importing this imports neither torch nor numba."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agents.config import LearnerConfig, NetworkConfig
+from mcts.config import SearchConfig
+
+
+@dataclass(frozen=True)
+class SelfPlayConfig:
+    """How games are played against oneself."""
+
+    games: int = 256
+    """Games in progress at once, over all shards."""
+    shards: int = 2
+    """Groups of games, each searched in a thread of its own."""
+    full_share: float = 0.25
+    """Share of the moves searched in full and learned from (KataGo's playout cap: 0.25)."""
+    fast_simulations: int = 32
+    """Simulations of the other moves, without noise."""
+    temperature: float = 1.0
+    """Temperature of a game's first move after its opening."""
+    final_temperature: float = 0.2
+    """Temperature that it falls towards."""
+    temperature_halflife: float = 8.0
+    """Plies in which the temperature's excess halves."""
+    opening_share: float = 0.5
+    """Share of games that begin with random moves."""
+    opening_plies: int = 16
+    """Most random moves of such an opening; their number is uniform from 1 on."""
+    resign_value: float = -1.0
+    """Resign below this value on two own moves in a row; -1 never resigns."""
+    resign_playout_share: float = 0.1
+    """Share of games never resigned, which measure the false positives (AlphaGo Zero: 0.1)."""
+    proof_playout_share: float = 0.2
+    """Share of games played on after the root is proven; the others end with the proven result."""
+
+    def __post_init__(self) -> None:
+        if self.shards < 1 or self.games < self.shards or self.games % self.shards:
+            raise ValueError(
+                f"selfplay.games = {self.games} in selfplay.shards = {self.shards}: expected a "
+                "positive multiple of the shards"
+            )
+        for name in ("full_share", "opening_share", "resign_playout_share", "proof_playout_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"selfplay.{name} = {getattr(self, name)}: expected 0 to 1")
+        if self.full_share == 0:
+            raise ValueError("selfplay.full_share = 0: no move would be learned from")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole training. A preset is a TOML file of these fields; any can be overridden."""
+
+    game: str = "connect_four"
+    """A game's name, or the path of a file that defines one."""
+    minutes: float = 10.0
+    """Wall-clock budget of the training over all of its sessions; 0 is no limit."""
+    games: int = 0
+    """Stop after this many games; 0 is no limit. With minutes = 0 the training is deterministic."""
+    seed: int = 0
+    """Seed of everything."""
+    workers: int = 0
+    """Ray workers; 0 runs everything in one process."""
+    device: str = "auto"
+    """Where networks run: cpu, cuda, or auto (cuda where there is one)."""
+    publish_rows: int = 4096
+    """New training rows between two versions of the network that plays."""
+    checkpoint_minutes: float = 1.0
+    """Wall-clock minutes between checkpoints."""
+    checkpoint_rows: int = 0
+    """New training rows between checkpoints, for deterministic trainings; 0 is by the clock."""
+    search: SearchConfig = field(default_factory=SearchConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    selfplay: SelfPlayConfig = field(default_factory=SelfPlayConfig)
