@@ -81,8 +81,10 @@ def encode(state: State, planes: Any) -> None:
 
 
 def position_key(state: State) -> Any:
-    key = state["own"] * KEY_OWN + state["mask"] * KEY_MASK
-    return (key ^ (key >> np.uint64(32))) * KEY_OWN
+    key = state["own"] * KEY_OWN
+    key = ((key ^ (key >> np.uint64(32))) + state["mask"]) * KEY_MASK
+    key = (key ^ (key >> np.uint64(29))) * KEY_OWN
+    return key ^ (key >> np.uint64(32))
 
 
 def format_action(action: int) -> str:

@@ -166,9 +166,10 @@ def _rules(size: int) -> Rules:
                 planes[1, row, column] = (opponent >> bit) & ONE
 
     def position_key(state: State) -> Any:
-        key = state["own"] * KEY_OWN + (state["opponent"] + ONE) * KEY_OPPONENT
-        key = (key ^ (key >> np.uint64(32))) * KEY_OWN
-        return key ^ (key >> np.uint64(29))
+        key = state["own"] * KEY_OWN
+        key = ((key ^ (key >> np.uint64(32))) + state["opponent"]) * KEY_OPPONENT
+        key = (key ^ (key >> np.uint64(29))) * KEY_OWN
+        return key ^ (key >> np.uint64(32))
 
     return Rules(
         reset, legal_actions, step, is_terminal, value_to_play, to_play, encode, position_key

@@ -1,18 +1,19 @@
+import itertools
+
 import numpy as np
 import pytest
 
-from envs.game import NotationError
+from envs.game import NotationError, position_key
 from envs.registry import find_game
 
 GAME = find_game("connect_four")
-DISTINCT_POSITIONS = [1, 7, 49, 238, 1120, 4263, 16422]  # a ply; John Tromp's table
-MORE_DISTINCT_POSITIONS = [54859, 184275]
+DISTINCT_POSITIONS = [1, 7, 49, 238, 1120, 4263, 16422, 54859, 184275]  # a ply; Tromp's table
 
 
 def distinct_positions(plies):
-    """Distinct positions of each ply, found by breadth-first play on position keys."""
-    level = {GAME.rules.position_key(GAME.new_state()): GAME.new_state()}
-    counts = [1]
+    """Distinct positions of each ply by breadth-first play, and the keys of all."""
+    level = {(0, 0): GAME.new_state()}
+    counts, keys = [1], {position_key(GAME.new_state())}
     for _ in range(plies):
         following = {}
         for state in level.values():
@@ -22,18 +23,26 @@ def distinct_positions(plies):
                 following[int(child["own"]), int(child["mask"])] = child
         level = following
         counts.append(len(level))
-    return counts
+        keys |= {position_key(state) for state in level.values()}
+    return counts, keys
 
 
-@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
-def test_distinct_positions_a_ply():
-    assert distinct_positions(5) == DISTINCT_POSITIONS[:6]
+@pytest.mark.parametrize("plies", [5, pytest.param(8, marks=pytest.mark.slow)])
+def test_distinct_positions_a_ply_and_their_keys(plies):
+    counts, keys = distinct_positions(plies)
+    assert counts == DISTINCT_POSITIONS[: plies + 1]
+    assert len(keys) == sum(counts)
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
-def test_distinct_positions_of_more_plies():
-    assert distinct_positions(8) == DISTINCT_POSITIONS + MORE_DISTINCT_POSITIONS
+def test_keys_tell_the_last_columns_apart():
+    """High bits alone: multiplication never carries them down to where they would mix."""
+    columns = [(own, (1 << height) - 1) for height in range(7) for own in range(1 << height)]
+    state, keys = GAME.new_state(), set()
+    for (own_6, mask_6), (own_7, mask_7) in itertools.product(columns, repeat=2):
+        state["own"] = np.uint64(own_6 << 35 | own_7 << 42)
+        state["mask"] = np.uint64(mask_6 << 35 | mask_7 << 42)
+        keys.add(position_key(state))
+    assert len(keys) == len(columns) ** 2
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from envs.game import position_key
 from envs.othello import most_moves
 from envs.registry import find_game
 from envs.trial import make_trial
@@ -150,3 +151,18 @@ def test_the_bound_on_moves():
     assert most_moves(8) == 46
     assert most_moves(6) == 25
     assert most_moves(8) >= 33  # the largest number known
+
+
+@pytest.mark.parametrize("field", ["own", "opponent"])
+def test_keys_tell_the_last_rows_apart(field):
+    """High bits alone: a key that only adds products of the two boards confuses these."""
+    game = find_game("othello")
+    other = {"own": "opponent", "opponent": "own"}[field]
+    keys = set()
+    for content in range(256):
+        for rest in range(0, 256, 5):
+            state = game.new_state()
+            state[field] = np.uint64(content << 56)
+            state[other] = np.uint64((rest & ~content) << 56)
+            keys.add((position_key(state), int(state["own"]), int(state["opponent"])))
+    assert len({key for key, _, _ in keys}) == len(keys) > 1000
