@@ -8,6 +8,7 @@ kernels are compiled anew. Nothing here imports Numba: the directory must be set
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -35,7 +36,7 @@ def source_hash() -> str:
     """Hash of the compiled sources, 16 hex digits."""
     digest = hashlib.sha256()
     for path in compiled_sources():
-        digest.update(path.name.encode())
+        digest.update(path.relative_to(ROOT).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -58,6 +59,8 @@ def activate() -> Path:
     folder = cache_root() / source_hash()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):  # Numba would raise on its first cached function
+            raise PermissionError(errno.EACCES, "permission denied")
         os.utime(folder)
         _prune(folder)
     except OSError as error:

@@ -47,7 +47,9 @@ def test_a_new_or_renamed_source_changes_the_directory(checkout):
     (checkout / "root/envs/rules.py").rename(checkout / "root/envs/laws.py")
     renamed = kernel_cache.source_hash()
     (checkout / "root/envs/more.py").write_text("")
-    assert len({before, renamed, kernel_cache.source_hash()}) == 3
+    added = kernel_cache.source_hash()
+    (checkout / "root/envs/more.py").rename(checkout / "root/mcts/more.py")
+    assert len({before, renamed, added, kernel_cache.source_hash()}) == 4
 
 
 def test_numba_is_pointed_at_the_directory(checkout, monkeypatch):
@@ -66,6 +68,15 @@ def test_a_directory_that_cannot_be_written_falls_back_with_a_warning(checkout, 
     assert folder.is_dir()
     assert folder.is_relative_to(checkout / "temporary")
     assert folder.name == kernel_cache.source_hash()
+
+
+def test_a_directory_of_somebody_else_falls_back_too(checkout, monkeypatch):
+    kernel_cache.activate()
+    monkeypatch.setattr(kernel_cache.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(kernel_cache.tempfile, "gettempdir", lambda: str(checkout / "temporary"))
+    with pytest.warns(UserWarning, match=r"cannot be written \(permission denied\)"):
+        folder = kernel_cache.activate()
+    assert folder.is_relative_to(checkout / "temporary")
 
 
 def test_only_the_generations_used_last_are_kept(checkout):
