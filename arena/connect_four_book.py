@@ -21,8 +21,9 @@ TABLE_BITS = 27
 DEEPEST_PLY = 6  # no game is over and no column is full before its end
 
 HEADER = """\
-# Exact Connect Four scores for the side to move, made by arena.connect_four_book.
+# Exact Connect Four scores for the side to move; `python -m arena.connect_four_book` adds to them.
 # A line: the columns played (1 to 7, - for none) and the score. One of each mirrored pair.
+# The first moves' scores are the published ones; all others are this solver's.
 """
 
 
