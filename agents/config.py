@@ -1,4 +1,4 @@
-"""What the networks and the learner can be told. Importing this imports neither torch nor numba."""
+"""What the networks and the learner can be told; neither torch nor numba is imported."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from envs.game import encode, reset, step
+from envs.game import encode, reset, step, to_play
 
 
 @njit(cache=True, nogil=True)
@@ -18,11 +18,12 @@ def encode_many(states, planes):
 
 
 @njit(cache=True, nogil=True)
-def replay_rows(scratch, moves, move_offsets, plies, ply_offsets, states):
-    """The positions at given plies of many games, into records `states` [rows].
+def replay_rows(scratch, moves, move_offsets, plies, ply_offsets, states, players):
+    """The positions at given plies of many games: records `states` [rows], who is to move there.
 
     Game g has the actions `moves[move_offsets[g]:move_offsets[g + 1]]`; its rows are at the plies
-    `plies[ply_offsets[g]:ply_offsets[g + 1]]`, in ascending order. `scratch` is one record [1].
+    `plies[ply_offsets[g]:ply_offsets[g + 1]]`, in ascending order. `scratch` is one record [1],
+    `players` int8 [rows].
     """
     for g in range(len(move_offsets) - 1):
         state = scratch[0]
@@ -33,3 +34,4 @@ def replay_rows(scratch, moves, move_offsets, plies, ply_offsets, states):
                 step(state, moves[move_offsets[g] + ply])
                 ply += 1
             states[row] = state
+            players[row] = to_play(state)

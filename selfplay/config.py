@@ -1,4 +1,4 @@
-"""What self-play and a whole training can be told. Importing this imports neither torch nor numba."""
+"""What self-play and a whole training can be told; neither torch nor numba is imported."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""AlphaZero: episodes, replay and the learner."""

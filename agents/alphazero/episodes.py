@@ -1,0 +1,109 @@
+"""What self-play remembers of a game, and the training rows made of it.
+
+Games keep moves, sparse policies and results; positions are replayed by the compiled rules, so a
+change of the network's encoding does not invalidate a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.batch import replay_rows
+from envs.game import Game
+from store.episodes import Episode, EpisodeBatch, EpisodeSchema
+
+SCHEMA = EpisodeSchema(
+    "alphazero/1",
+    {
+        "move": ("u2", ()),  # [T] actions from the initial position, random opening included
+        "opening_plies": ("u2", ()),  # [1] how many of them were random
+        "outcome": ("f4", ()),  # [1] for the first player: 1, 0, -1
+        "network_step": ("i8", ()),  # [1] version of the network when the game ended
+        "row_ply": ("u2", ()),  # [R] positions to learn from, by moves played before them
+        "row_value": ("f4", ()),  # [R] the search's value_to_play
+        "row_exact": ("f4", ()),  # [R] its proven value_to_play, or NaN
+        "policy_count": ("u2", ()),  # [R] entries of the row's sparse policy
+        "policy_action": ("u2", ()),  # [P]
+        "policy_weight": ("f4", ()),  # [P] sums to 1 in a row
+    },
+)
+
+
+@dataclass(frozen=True)
+class GameRecord:
+    """A finished game of self-play; R rows to learn from, A actions."""
+
+    moves: NDArray[np.uint16]  # [T]
+    opening_plies: int
+    outcome: float  # for the first player
+    network_step: int
+    row_ply: NDArray[np.uint16]  # [R]
+    row_policy: NDArray[np.float32]  # [R, A]
+    row_value: NDArray[np.float32]  # [R] value_to_play
+    row_exact: NDArray[np.float32]  # [R] proven value_to_play, or NaN
+
+
+def to_episode(record: GameRecord, uuid: bytes) -> Episode:
+    """A game in the store's form."""
+    row, action = np.nonzero(record.row_policy)
+    counts = np.bincount(row, minlength=len(record.row_ply))
+    return Episode(
+        uuid,
+        {
+            "move": record.moves,
+            "opening_plies": np.array([record.opening_plies], np.uint16),
+            "outcome": np.array([record.outcome], np.float32),
+            "network_step": np.array([record.network_step], np.int64),
+            "row_ply": record.row_ply,
+            "row_value": record.row_value,
+            "row_exact": record.row_exact,
+            "policy_count": counts.astype(np.uint16),
+            "policy_action": action.astype(np.uint16),
+            "policy_weight": record.row_policy[row, action],
+        },
+    )
+
+
+def ring_fields(game: Game) -> dict[str, tuple[Any, tuple[int, ...]]]:
+    """The arrays of one training row in RAM, as `store.ring.Ring` takes them."""
+    return {
+        "state": (game.dtype, ()),
+        "policy": (np.float32, (game.num_actions,)),
+        "value": (np.float32, ()),  # value_to_play to learn
+    }
+
+
+def to_rows(
+    game: Game, batches: Sequence[EpisodeBatch], search_value_share: float
+) -> dict[str, NDArray[Any]]:
+    """Training rows of stored games: records [R], policies float32 [R, A] and values [R].
+
+    The value is the game's outcome mixed with the search's value, or the proven value alone.
+    """
+    batch = EpisodeBatch.concatenate(SCHEMA, batches)
+    plies = batch.values["row_ply"].astype(np.int64)
+    states = np.zeros(len(plies), game.dtype)
+    players = np.zeros(len(plies), np.int8)
+    replay_rows(
+        game.new_states(1),
+        batch.values["move"].astype(np.int64),
+        batch.offsets["move"],
+        plies,
+        batch.offsets["row_ply"],
+        states,
+        players,
+    )
+    policy = np.zeros((len(plies), game.num_actions), np.float32)
+    rows = np.repeat(np.arange(len(plies)), batch.values["policy_count"])
+    policy[rows, batch.values["policy_action"]] = batch.values["policy_weight"]
+    outcome = np.repeat(batch.values["outcome"], batch.lengths("row_ply"))
+    outcome_to_play = np.where(players == 0, outcome, -outcome)
+    searched, exact = batch.values["row_value"], batch.values["row_exact"]
+    mixed = (1.0 - search_value_share) * outcome_to_play + search_value_share * searched
+    value = np.where(np.isnan(exact), mixed, exact).astype(np.float32)
+    return {"state": states, "policy": policy, "value": value}

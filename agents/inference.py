@@ -1,0 +1,166 @@
+"""A network as the search's evaluator: folded, compiled for the device, fed with NumPy batches."""
+
+from __future__ import annotations
+
+import copy
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agents.config import NetworkConfig
+from agents.network import PolicyValueNetwork, build_network, value_of
+from envs.game import Game
+from envs.registry import find_game
+from store import checkpoints
+from store.errors import StoreError
+from store.run import Run
+
+ROW_MULTIPLE = 32  # batches are padded to a multiple: oneDNN prepares its kernels once a shape
+
+
+def choose_device(device: str) -> torch.device:
+    """`auto` is CUDA where there is one. Raises ValueError for a device that is not there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"device {device!r}: expected 'auto', 'cpu' or 'cuda'") from None
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {device!r}: no CUDA device is available; use 'cpu' or 'auto'")
+    return chosen
+
+
+def choose_precision(precision: str, device: torch.device) -> torch.dtype:
+    """`auto` is bfloat16 on CUDA and on processors that multiply in it, else float32.
+
+    Elsewhere bfloat16 is emulated: three times slower than float32 (AVX-512 without BF16).
+    """
+    if precision == "auto":
+        native = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+        return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+class _Inference(nn.Module):
+    """The folded network in its inference precision, with float32 logits and values."""
+
+    def __init__(self, network: PolicyValueNetwork, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.network = network.to(dtype)
+        self.dtype = dtype
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        policy, outcome = self.network(planes.to(self.dtype))
+        return policy.float(), value_of(outcome.float())
+
+
+class NetworkEvaluator:
+    """Evaluates encoded positions with one version of a network.
+
+    Called with planes float32 [n, C, H, W]; answers policy logits float32 [n, A] and value_to_play
+    float32 [n]. A replica per thread: a compiled network is not safe to share.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        config: NetworkConfig,
+        state: dict[str, Tensor],
+        *,
+        step: int = 0,
+        device: str = "auto",
+    ) -> None:
+        self.game = game
+        self.config = config
+        self.step = step
+        self.device = choose_device(device)
+        self.dtype = choose_precision(config.precision, self.device)
+        self._state = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+        self._module = self._compile()
+
+    def _compile(self) -> Any:
+        network = build_network(self.game, self.config, seed=0)
+        network.load_state_dict(self._state)
+        network.fold()
+        module = _Inference(network, self.dtype).to(self.device).eval()
+        if self.device.type != "cpu":
+            return module
+        example = torch.zeros(ROW_MULTIPLE, *self.game.planes_shape)
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TorchScript is called old, and is the fastest here
+            traced = torch.jit.trace(module, example, check_trace=False)
+            if self.dtype != torch.float32:
+                return torch.jit.freeze(traced)
+            return torch.jit.optimize_for_inference(traced)
+
+    def replica(self) -> NetworkEvaluator:
+        """The same network compiled again, for another thread."""
+        other = copy.copy(self)
+        other._module = other._compile()
+        return other
+
+    def __call__(
+        self, planes: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """See the class."""
+        count = len(planes)
+        rows = -(-count // ROW_MULTIPLE) * ROW_MULTIPLE
+        batch = torch.empty((rows, *self.game.planes_shape), memory_format=torch.channels_last)
+        batch[:count] = torch.from_numpy(planes)
+        batch[count:] = 0.0
+        with torch.inference_mode():
+            logits, values = self._module(batch.to(self.device, non_blocking=True))
+            return logits[:count].cpu().numpy(), values[:count].cpu().numpy()
+
+
+def load_state(data: bytes) -> dict[str, Tensor]:
+    """The network's tensors from a checkpoint's safetensors bytes."""
+    return {
+        name: torch.from_numpy(np.array(array))
+        for name, array in checkpoints.tensors_from_bytes(data).items()
+    }
+
+
+def dump_state(state: dict[str, Tensor]) -> bytes:
+    """The network's tensors as safetensors bytes."""
+    return checkpoints.tensors_to_bytes({k: v.detach().cpu().numpy() for k, v in state.items()})
+
+
+def dump_trainer(state: dict[str, Any]) -> bytes:
+    """Optimiser and schedule state as `torch.save` bytes of tensors and plain values."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def load_trainer(data: bytes) -> dict[str, Any]:
+    """Read `dump_trainer`'s bytes without unpickling anything but tensors and plain values."""
+    state: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+    return state
+
+
+def load_evaluator(run: Run, step: int | None = None, device: str = "auto") -> NetworkEvaluator:
+    """The evaluator of a run's checkpoint: the newest valid one, or that of `step`.
+
+    Raises the store's errors where there is no such checkpoint.
+    """
+    if step is None:
+        checkpoint = checkpoints.latest_valid(run, names=[checkpoints.MODEL_FILE])
+        if checkpoint is None:
+            raise StoreError(f"run {run.name!r} has no checkpoint yet")
+    else:
+        checkpoint = checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
+    config = NetworkConfig(**run.info.config["network"])
+    return NetworkEvaluator(
+        find_game(run.info.config["game"]),
+        config,
+        load_state(checkpoint.files[checkpoints.MODEL_FILE]),
+        step=checkpoint.step,
+        device=device,
+    )

@@ -1,0 +1,141 @@
+"""The actor: plays games with the newest weights it was given and writes them to the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.alphazero.episodes import SCHEMA
+from agents.inference import NetworkEvaluator, load_state
+from envs.registry import find_game
+from selfplay.config import TrainConfig
+from selfplay.games import ResignStatistics, Shard
+from store.checkpoints import tensors_from_bytes, tensors_to_bytes
+from store.episodes import Episode
+from store.run import Run
+from store.segments import SegmentWriter
+
+
+def writer_name(run_name: str, seed: int, number: int) -> str:
+    """The store's writer id of an actor, the same whenever the run is resumed."""
+    return hashlib.blake2b(f"{run_name}/{seed}/{number}".encode(), digest_size=16).hexdigest()
+
+
+class Actor:
+    """Plays shards of games, each in a thread of its own, and commits what they finish.
+
+    Numba and torch keep one thread a shard, so that the threads add up to the cores.
+    """
+
+    def __init__(
+        self, run: Run, config: TrainConfig, *, number: int = 0, next_seq: int | None = None
+    ) -> None:
+        self.config = config
+        self.game = find_game(config.game)
+        self.writer = SegmentWriter(
+            run, SCHEMA, writer=writer_name(run.name, config.seed, number), next_seq=next_seq
+        )
+        per_shard = config.selfplay.games // config.selfplay.shards
+        self.shards = [
+            Shard(
+                self.game,
+                config.search,
+                config.selfplay,
+                per_shard,
+                seed=config.seed,
+                number=number * config.selfplay.shards + i,
+            )
+            for i in range(config.selfplay.shards)
+        ]
+        self.evaluators: list[NetworkEvaluator] = []
+        self._pool = ThreadPoolExecutor(
+            len(self.shards), "shard", initializer=torch.set_num_threads, initargs=(1,)
+        )
+
+    @property
+    def evaluator(self) -> NetworkEvaluator:
+        """The network that plays; for use between calls of `play` only."""
+        return self.evaluators[0]
+
+    def load_weights(self, data: bytes, step: int) -> None:
+        """Play on with these safetensors weights; what the old ones evaluated is forgotten."""
+        first = NetworkEvaluator(
+            self.game, self.config.network, load_state(data), step=step, device=self.config.device
+        )
+        self.evaluators = [first, *(first.replica() for _ in self.shards[1:])]
+        for shard in self.shards:
+            shard.network_step = step
+            shard.search.clear_cache()
+
+    def play(self, rows: int, stop: Callable[[], bool]) -> int:
+        """Play until every shard has finished games with its part of `rows`; games committed.
+
+        Returns early when `stop` answers True. Once this returns, its games are in the store.
+        """
+        part = -(-rows // len(self.shards))
+
+        def play_shard(i: int) -> list[Episode]:
+            return self.shards[i].play(self.evaluators[i], part, stop)
+
+        finished = list(self._pool.map(play_shard, range(len(self.shards))))
+        episodes = [episode for shard in finished for episode in shard]
+        for episode in episodes:
+            self.writer.append(episode)
+        self.writer.commit()
+        return len(episodes)
+
+    def counters(self) -> dict[str, int]:
+        """Totals of all shards: the search's counters, games, rows and plies."""
+        totals: dict[str, int] = {}
+        for shard in self.shards:
+            parts = shard.search.counters() | {
+                "games": shard.games_finished,
+                "rows": shard.rows_made,
+                "plies": shard.plies_played,
+            }
+            for name, count in parts.items():
+                totals[name] = totals.get(name, 0) + count
+        return totals
+
+    def resign_statistics(self) -> ResignStatistics:
+        """Resignations of all shards."""
+        every = [shard.resign for shard in self.shards]
+        return ResignStatistics(
+            sum(r.resigned for r in every),
+            sum(r.played_on for r in every),
+            sum(r.false_positives for r in every),
+        )
+
+    def forget_trees(self) -> None:
+        """Begin every running search anew, as a resumed actor does."""
+        for shard in self.shards:
+            shard.forget_trees()
+
+    def state(self) -> tuple[bytes, dict[str, Any]]:
+        """The running games as safetensors bytes, and the rest as JSON values."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for i, shard in enumerate(self.shards):
+            for name, array in shard.state_arrays().items():
+                arrays[f"{i}.{name}"] = np.ascontiguousarray(array)
+        rest = {
+            "rng": [shard.state_dict() for shard in self.shards],
+            "next_seq": self.writer.next_seq,
+        }
+        return tensors_to_bytes(arrays), rest
+
+    def load_state(self, data: bytes, rest: dict[str, Any]) -> None:
+        """Continue the running games of `state`."""
+        arrays = tensors_from_bytes(data)
+        for i, shard in enumerate(self.shards):
+            own = {k.partition(".")[2]: v for k, v in arrays.items() if k.startswith(f"{i}.")}
+            shard.load_state(own, rest["rng"][i])
+
+    def close(self) -> None:
+        """Release the threads."""
+        self._pool.shutdown()

@@ -1,0 +1,274 @@
+"""A shard: some of an actor's games, searched together in one thread.
+
+Games do not wait for each other. After each round of evaluations every game whose search is over
+plays its move and begins its next search at once, so that batches stay full.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.alphazero.episodes import GameRecord, to_episode
+from agents.alphazero.learner import rng_state, set_rng_state
+from envs.game import Game
+from mcts.config import SearchConfig
+from mcts.search import Evaluator, RootResults, Search
+from selfplay.config import SelfPlayConfig
+from store.episodes import Episode
+
+
+@dataclass
+class ResignStatistics:
+    """How often resignation would have been wrong, from the games that were played on."""
+
+    resigned: int = 0
+    played_on: int = 0
+    false_positives: int = 0  # played on and not lost by the side that would have resigned
+
+    def rate(self) -> float | None:
+        """Share of would-be resignations that did not lose; None before the first."""
+        return self.false_positives / self.played_on if self.played_on else None
+
+
+class Shard:
+    """G games of self-play and their search. Deterministic from its seed and its weights' order.
+
+    Attributes:
+        rows_made: training rows of the games finished so far.
+        network_step: version of the network that plays, noted in the games' records.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        search: SearchConfig,
+        config: SelfPlayConfig,
+        games: int,
+        *,
+        seed: int,
+        number: int,
+    ) -> None:
+        self.game = game
+        self.config = config
+        self.number = number
+        self.full_simulations = search.simulations
+        self.seed = seed
+        self.search = Search(
+            game,
+            search,
+            games,
+            max_simulations=max(search.simulations, config.fast_simulations),
+            seed=int(np.random.SeedSequence([seed, 2, number]).generate_state(1)[0]),
+        )
+        self.rng = np.random.default_rng([seed, 3, number])
+        self.network_step = 0
+        self.games_finished = 0
+        self.rows_made = 0
+        self.plies_played = 0
+        self.resign = ResignStatistics()
+        plies, actions = game.max_plies, game.num_actions
+        self.moves = np.zeros((games, plies), np.uint16)
+        self.ply = np.zeros(games, np.int64)
+        self.opening = np.zeros(games, np.int64)
+        self.full = np.zeros(games, np.bool_)  # the running search is a full one
+        self.plays_on = np.zeros(games, np.bool_)  # a proven result does not end the game
+        self.never_resigns = np.zeros(games, np.bool_)
+        self.low_moves = np.zeros((games, 2), np.int64)  # own moves in a row below resign_value
+        self.would_resign = np.full(games, -1, np.int64)  # first player who would have resigned
+        self.row_count = np.zeros(games, np.int64)
+        self.row_ply = np.zeros((games, plies), np.uint16)
+        self.row_policy = np.zeros((games, plies, actions), np.float32)
+        self.row_value = np.zeros((games, plies), np.float32)
+        self.row_exact = np.zeros((games, plies), np.float32)
+        self.start(np.arange(games))
+
+    # -- beginning ---------------------------------------------------------------------------
+
+    def start(self, slots: NDArray[np.int64]) -> None:
+        """Begin new games in these slots, some from random openings."""
+        states = self.game.new_states(len(slots))
+        for i, slot in enumerate(slots):
+            opening = self._random_opening(states[i : i + 1])
+            self.moves[slot, : len(opening)] = opening
+            self.ply[slot] = self.opening[slot] = len(opening)
+        self.plays_on[slots] = self.rng.random(len(slots)) < self.config.proof_playout_share
+        self.never_resigns[slots] = self.rng.random(len(slots)) < self.config.resign_playout_share
+        self.low_moves[slots] = 0
+        self.would_resign[slots] = -1
+        self.row_count[slots] = 0
+        self.search.place(states, slots)
+        self.begin_searches(slots)
+
+    def _random_opening(self, state: NDArray[Any]) -> list[int]:
+        """Play random moves on the record [1] in place; the moves, none of which ends the game."""
+        if self.rng.random() >= self.config.opening_share or self.config.opening_plies == 0:
+            return []
+        wanted = int(self.rng.integers(1, self.config.opening_plies + 1))
+        while True:
+            state[:] = self.game.new_states(1)
+            moves: list[int] = []
+            while len(moves) < wanted and not self.game.rules.is_terminal(state[0]):
+                legal = np.flatnonzero(self.game.legal_mask(state[0]))
+                moves.append(int(self.rng.choice(legal)))
+                self.game.rules.step(state[0], moves[-1])
+            if not self.game.rules.is_terminal(state[0]):
+                return moves
+            wanted = max(1, wanted - 1)
+
+    def begin_searches(self, slots: NDArray[np.int64]) -> None:
+        """Start the next search of each slot: full with noise, or fast (playout cap)."""
+        full = self.rng.random(len(slots)) < self.config.full_share
+        self.full[slots] = full
+        simulations = np.where(full, self.full_simulations, self.config.fast_simulations)
+        self.search.begin(slots, simulations.astype(np.int32), full)
+
+    # -- playing -----------------------------------------------------------------------------
+
+    def play(self, evaluator: Evaluator, rows: int, stop: Any = None) -> list[Episode]:
+        """Play until the games finished in this call hold at least `rows` training rows."""
+        goal = self.rows_made + rows
+        episodes: list[Episode] = []
+        while self.rows_made < goal and not (stop is not None and stop()):
+            episodes += self.advance(evaluator)
+        return episodes
+
+    def advance(self, evaluator: Evaluator) -> list[Episode]:
+        """One round: evaluate a leaf of every game, play the moves decided; games finished."""
+        planes = self.search.select()
+        if len(planes):
+            self.search.receive(*evaluator(planes))
+        done = self.search.done()
+        return self.finish_moves(done) if len(done) else []
+
+    def finish_moves(self, slots: NDArray[np.int64]) -> list[Episode]:
+        """Note the finished searches, play their moves; the games that ended."""
+        results = self.search.read(slots, self._temperatures(slots))
+        self._note_rows(slots, results)
+        states = self.search.roots(slots)
+        players = np.array([self.game.rules.to_play(state) for state in states])
+        resigns = self._resignations(slots, players, results)
+        adjudged = ~np.isnan(results.exact) & ~self.plays_on[slots]
+        stops = adjudged | resigns
+        episodes = [
+            self._finish(slots[i], players[i], results.exact[i] if adjudged[i] else -1.0)
+            for i in np.flatnonzero(stops)
+        ]
+        going, actions = slots[~stops], results.action[~stops]
+        self.moves[going, self.ply[going]] = actions
+        self.ply[going] += 1
+        self.plies_played += len(going)
+        self.search.play(going, actions)
+        after = self.search.roots(going)
+        ended = np.array([self.game.rules.is_terminal(s) for s in after], np.bool_)
+        for slot, state in zip(going[ended], after[ended], strict=True):
+            value = self.game.rules.value_to_play(state)
+            episodes.append(self._finish(slot, self.game.rules.to_play(state), value))
+        self.begin_searches(going[~ended])
+        over = np.concatenate([slots[stops], going[ended]])
+        if len(over):
+            self.start(over)
+        return episodes
+
+    def _temperatures(self, slots: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Temperature by the plies since the opening: exponential from first to final."""
+        c = self.config
+        decay = 0.5 ** ((self.ply[slots] - self.opening[slots]) / c.temperature_halflife)
+        return c.final_temperature + (c.temperature - c.final_temperature) * decay
+
+    def _note_rows(self, slots: NDArray[np.int64], results: RootResults) -> None:
+        """Keep what there is to learn: full searches, and every proven position."""
+        keep = self.full[slots] | ~np.isnan(results.exact)
+        kept = slots[keep]
+        row = self.row_count[kept]
+        self.row_ply[kept, row] = self.ply[kept]
+        self.row_policy[kept, row] = results.policy[keep]
+        self.row_value[kept, row] = results.value_to_play[keep]
+        self.row_exact[kept, row] = results.exact[keep]
+        self.row_count[kept] += 1
+
+    def _resignations(
+        self, slots: NDArray[np.int64], players: NDArray[np.int64], results: RootResults
+    ) -> NDArray[np.bool_]:
+        """Which games end now by resignation: two own moves in a row below the threshold."""
+        if self.config.resign_value <= -1.0:
+            return np.zeros(len(slots), np.bool_)
+        low = (results.value_to_play < self.config.resign_value) & np.isnan(results.exact)
+        self.low_moves[slots, players] = np.where(low, self.low_moves[slots, players] + 1, 0)
+        wants = self.low_moves[slots, players] >= 2
+        first = wants & (self.would_resign[slots] < 0)
+        self.would_resign[slots[first]] = players[first]
+        resigns = wants & ~self.never_resigns[slots]
+        self.resign.resigned += int(resigns.sum())
+        return resigns
+
+    # -- ending ------------------------------------------------------------------------------
+
+    def _finish(self, slot: int, player: int, value_to_play: float) -> Episode:
+        """The episode of a game that ends with this value for this player."""
+        outcome = float(value_to_play) if player == 0 else -float(value_to_play)
+        loser = self.would_resign[slot]
+        if loser >= 0 and self.never_resigns[slot]:
+            self.resign.played_on += 1
+            self.resign.false_positives += (outcome if loser == 0 else -outcome) > -1.0
+        rows = self.row_count[slot]
+        record = GameRecord(
+            moves=self.moves[slot, : self.ply[slot]].copy(),
+            opening_plies=int(self.opening[slot]),
+            outcome=outcome,
+            network_step=self.network_step,
+            row_ply=self.row_ply[slot, :rows].copy(),
+            row_policy=self.row_policy[slot, :rows].copy(),
+            row_value=self.row_value[slot, :rows].copy(),
+            row_exact=self.row_exact[slot, :rows].copy(),
+        )
+        name = f"{self.seed}/{self.number}/{self.games_finished}".encode()
+        self.games_finished += 1
+        self.rows_made += int(rows)
+        return to_episode(record, hashlib.blake2b(name, digest_size=16).digest())
+
+    # -- resuming ----------------------------------------------------------------------------
+
+    def forget_trees(self) -> None:
+        """Begin every running search again from its position: what a resumed shard does too."""
+        slots = np.arange(len(self.ply))
+        self.search.place(self.search.roots(slots), slots)
+        self.search.clear_cache()
+        self.begin_searches(slots)
+
+    _GAME_ARRAYS = (
+        "moves", "ply", "opening", "plays_on", "never_resigns", "low_moves", "would_resign",
+        "row_count", "row_ply", "row_policy", "row_value", "row_exact",
+    )  # fmt: skip
+
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        """The running games and random streams as arrays, between two rounds."""
+        arrays: dict[str, NDArray[Any]] = {n: getattr(self, n) for n in self._GAME_ARRAYS}
+        arrays["streams"] = self.search.forest.info["stream"].copy()
+        arrays["totals"] = np.array(
+            [self.games_finished, self.rows_made, self.plies_played, self.resign.resigned,
+             self.resign.played_on, self.resign.false_positives]
+        )  # fmt: skip
+        return arrays
+
+    def state_dict(self) -> dict[str, Any]:
+        """The random generator's state, to go with `state_arrays`."""
+        return rng_state(self.rng)
+
+    def load_state(self, arrays: dict[str, NDArray[Any]], rng: dict[str, Any]) -> None:
+        """Continue the games of `state_arrays`, their searches begun anew."""
+        for name in self._GAME_ARRAYS:
+            getattr(self, name)[...] = arrays[name]
+        totals = [int(x) for x in arrays["totals"]]
+        self.games_finished, self.rows_made, self.plies_played = totals[:3]
+        self.resign = ResignStatistics(*totals[3:])
+        slots = np.arange(len(self.ply))
+        states = [self.game.position(self.moves[g, : self.ply[g]].tolist()) for g in slots]
+        self.search.place(np.array(states, self.game.dtype), slots)
+        self.search.forest.info["stream"] = arrays["streams"]
+        set_rng_state(self.rng, rng)
+        self.begin_searches(slots)

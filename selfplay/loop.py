@@ -1,0 +1,304 @@
+"""The training loop: an actor and a learner that meet through the store.
+
+    actor plays -> segments -> learner samples and trains -> weights -> actor
+
+`train` is a generator of `Progress`; panels, logs and solver checks consume it and the loop knows
+none of them. Everything needed to continue is in the newest checkpoint and the segments before it:
+a run resumed with a budget in games goes on exactly as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Literal
+
+import torch
+
+from agents.alphazero.episodes import SCHEMA
+from agents.alphazero.learner import Learner, Losses
+from agents.inference import NetworkEvaluator, dump_state, dump_trainer, load_trainer
+from envs.registry import find_game
+from selfplay.actor import Actor
+from selfplay.config import TrainConfig
+from store import checkpoints
+from store.errors import RunMismatchError
+from store.replay import ReplayLog
+from store.run import Run, config_differences, resume_or_create_run
+
+TRAINER_FILE, ACTOR_FILE = "trainer.pt", "actor.safetensors"
+CHANGEABLE = frozenset({"minutes", "games", "device", "checkpoint_minutes"})  # when resuming
+Event = Literal["started", "games", "learned", "published", "checkpoint", "finished"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands. Totals count from the run's beginning, rates from this session's."""
+
+    event: Event
+    evaluator: NetworkEvaluator  # the network that plays; usable until the generator goes on
+    elapsed_s: float
+    budget_s: float  # 0 without a time limit
+    games: int
+    games_goal: int  # 0 without one
+    positions: int  # training rows
+    moves: int
+    simulations: int
+    evaluations: int
+    cache_hits: int
+    proven_leaves: int
+    proven_roots: int
+    simulations_per_s: float
+    evaluations_per_s: float
+    learner_steps: int
+    policy_loss: float  # nats, of the last training
+    value_loss: float
+    learning_rate: float
+    network_version: int  # learner steps of the network that plays
+    games_in_flight: int
+    mean_plies: float  # of the games finished since the last event of this kind
+    resign_false_positive: float | None
+    first_game_s: float | None  # from the call of `train` to this session's first finished game
+
+
+def versions() -> dict[str, str]:
+    """Versions of what makes the numbers."""
+    names = ("ludens", "numpy", "numba", "torch", "pyarrow")
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+            found[name] = "not installed"
+    return found
+
+
+class Training:
+    """One training in progress: the parts, the clock, and what a checkpoint holds."""
+
+    def __init__(self, run: Run, config: TrainConfig) -> None:
+        self.run = run
+        self.config = config
+        self.started = time.monotonic()
+        self.elapsed_before = 0.0  # seconds of earlier sessions
+        self.first_game_s: float | None = None
+        self.losses = Losses(float("nan"), float("nan"))
+        self.counted_before: dict[str, int] = {}
+        self.session_counters: dict[str, int] = {}
+        self.play_seconds = 0.0
+        self.version = 0
+        self.saved_step = -1
+        self.between_stages = True  # what is in memory can be saved
+        game = find_game(config.game)
+        self.learner = Learner(
+            game, config.network, config.learner, seed=config.seed, device=config.device
+        )
+        self.log = ReplayLog(run, SCHEMA)
+        checkpoint = checkpoints.latest_valid(run)
+        saved = checkpoint.metadata if checkpoint else {}
+        self.actor = Actor(run, config, next_seq=saved.get("actor", {}).get("next_seq", 0))
+        if checkpoint:
+            self._restore(checkpoint)
+        self.last_checkpoint = time.monotonic()
+        self.rows_at_checkpoint = self.learner.ring.total_added
+        self.publish()
+
+    def _restore(self, checkpoint: checkpoints.Checkpoint) -> None:
+        """Continue from a checkpoint: weights, window, running games, counters."""
+        trainer = load_trainer(checkpoint.files[TRAINER_FILE])
+        saved = checkpoint.metadata
+        newest = self.log.load_newest(
+            self.config.learner.window_rows, of="row_ply", until=saved["cursor"]
+        )
+        self.learner.load_window(newest, trainer["rows_added"])
+        self.learner.load_state_dict(trainer)
+        self.actor.load_state(checkpoint.files[ACTOR_FILE], saved["actor"])
+        self.saved_step = checkpoint.step
+        self.elapsed_before = saved["elapsed_s"]
+        self.counted_before = saved["counters"]
+
+    def elapsed(self) -> float:
+        """Seconds of training over all sessions."""
+        return self.elapsed_before + time.monotonic() - self.started
+
+    def progress_share(self) -> float:
+        """How much of the budget is used, 0 to 1; by games where there is no time limit."""
+        if self.config.minutes > 0:
+            return min(self.elapsed() / (60.0 * self.config.minutes), 1.0)
+        if self.config.games > 0:
+            return min(self.totals()["games"] / self.config.games, 1.0)
+        return 0.0
+
+    def totals(self) -> dict[str, int]:
+        """Counters over all sessions; the games' own totals are restored with them."""
+        now = self.actor.counters()
+        kept = ("games", "rows", "plies")
+        return {
+            name: count + (0 if name in kept else self.counted_before.get(name, 0))
+            for name, count in now.items()
+        }
+
+    def play(self, stop: Callable[[], bool]) -> None:
+        """Let the actor play until there are enough rows for the next network."""
+        before = time.monotonic()
+        games = self.actor.play(self.config.publish_rows, stop)
+        self.play_seconds += time.monotonic() - before
+        if games and self.first_game_s is None:
+            self.first_game_s = time.monotonic() - self.started
+
+    def learn(self) -> None:
+        """Take the new games from the store and train as much as the rate limit admits."""
+        self.learner.add(self.log.poll(until=self.actor.writer.cursor))
+        steps = self.learner.steps_allowed()
+        if steps:
+            self.losses = self.learner.train(steps, self.progress_share())
+
+    def publish(self) -> None:
+        """Hand the learner's averaged weights to the actor."""
+        self.version = self.learner.steps
+        self.actor.load_weights(dump_state(self.learner.published()), self.version)
+
+    def checkpoint_due(self) -> bool:
+        """Whether the configured rows or minutes since the last checkpoint are over."""
+        if self.config.checkpoint_rows:
+            added = self.learner.ring.total_added - self.rows_at_checkpoint
+            return added >= self.config.checkpoint_rows
+        return time.monotonic() - self.last_checkpoint >= 60.0 * self.config.checkpoint_minutes
+
+    def save_checkpoint(self) -> None:
+        """Commit everything needed to continue; the running searches begin anew, as on resuming.
+
+        A checkpoint is named by the learner's step: with nothing learned since the last, it stands,
+        and games played since are recognised by their identity when they are played again.
+        """
+        if self.learner.steps == self.saved_step:
+            return
+        actor_bytes, actor_rest = self.actor.state()
+        checkpoints.save(
+            self.run,
+            self.learner.steps,
+            {
+                checkpoints.MODEL_FILE: dump_state(self.learner.published()),
+                TRAINER_FILE: dump_trainer(self.learner.state_dict()),
+                ACTOR_FILE: actor_bytes,
+            },
+            {
+                "actor": actor_rest,
+                "cursor": self.log.cursor,
+                "elapsed_s": self.elapsed(),
+                "counters": self.totals(),
+            },
+        )
+        self.saved_step = self.learner.steps
+        self.actor.forget_trees()
+        self.last_checkpoint = time.monotonic()
+        self.rows_at_checkpoint = self.learner.ring.total_added
+
+    def finished(self) -> bool:
+        """Whether a budget is used up."""
+        if self.config.minutes > 0 and self.elapsed() >= 60.0 * self.config.minutes:
+            return True
+        return 0 < self.config.games <= self.totals()["games"]
+
+    def report(self, event: Event) -> Progress:
+        """The training's state as its consumers see it."""
+        totals = self.totals()
+        session = self.actor.counters()
+        seconds = max(self.play_seconds, 1e-9)
+        return Progress(
+            event=event,
+            evaluator=self.actor.evaluator,
+            elapsed_s=self.elapsed(),
+            budget_s=60.0 * self.config.minutes,
+            games=totals["games"],
+            games_goal=self.config.games,
+            positions=totals["rows"],
+            moves=totals["plies"],
+            simulations=totals["simulations"],
+            evaluations=totals["evaluations"],
+            cache_hits=totals["cache_hits"],
+            proven_leaves=totals["proven_leaves"],
+            proven_roots=totals["proven_roots"],
+            simulations_per_s=session["simulations"] / seconds,
+            evaluations_per_s=session["evaluations"] / seconds,
+            learner_steps=self.learner.steps,
+            policy_loss=self.losses.policy,
+            value_loss=self.losses.value,
+            learning_rate=self.learner.learning_rate(self.progress_share()),
+            network_version=self.version,
+            games_in_flight=self.config.selfplay.games,
+            mean_plies=totals["plies"] / max(totals["games"], 1),
+            resign_false_positive=self.actor.resign_statistics().rate(),
+            first_game_s=self.first_game_s,
+        )
+
+
+def train(
+    config: TrainConfig,
+    *,
+    store_url: str,
+    run_name: str,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """Train, or continue training, until the budget is used, `stop` answers True, or it is closed.
+
+    In each case a checkpoint is written last. Yields a Progress after every stage of the loop.
+    Raises the store's errors: a run of another game, a second trainer on the run, a full disk.
+    """
+    run = resume_or_create_run(
+        store_url,
+        run_name,
+        game=config.game,
+        config=asdict(config),
+        seed=config.seed,
+        versions=versions(),
+    )
+    _check_resumable(run, config)
+    with run.lock_trainer():
+        torch.set_num_threads(config.selfplay.shards)
+        training = Training(run, config)
+        try:
+            yield training.report("started")
+            yield from _rounds(training, stop)
+        finally:
+            if training.between_stages:  # else the last checkpoint stands: nothing stored is lost
+                training.save_checkpoint()
+            training.actor.close()
+        yield training.report("finished")
+
+
+def _check_resumable(run: Run, config: TrainConfig) -> None:
+    """A run goes on with the settings that it began with; raises RunMismatchError."""
+    differences = config_differences(run.info.config, asdict(config))
+    changed = {name: pair for name, pair in differences.items() if name not in CHANGEABLE}
+    if changed:
+        listed = ", ".join(
+            f"{name} is {old!r}, not {new!r}" for name, (old, new) in changed.items()
+        )
+        raise RunMismatchError(
+            f"run {run.name!r} was begun with other settings: {listed}; leave them as they were, "
+            "or choose another run name"
+        )
+
+
+def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
+    def interrupted() -> bool:
+        return stop() or training.finished()
+
+    stages: tuple[tuple[Event, Callable[[], None]], ...] = (
+        ("games", lambda: training.play(interrupted)),
+        ("learned", training.learn),
+        ("published", training.publish),
+    )
+    while not interrupted():
+        for event, stage in stages:
+            training.between_stages = False
+            stage()
+            training.between_stages = True
+            yield training.report(event)
+        if training.checkpoint_due():
+            training.save_checkpoint()
+            yield training.report("checkpoint")
