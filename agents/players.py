@@ -1,0 +1,230 @@
+"""Players: what chooses moves for batches of positions, be it chance, a network or a search."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.batch import encode_many
+from envs.game import Game
+from mcts.config import SearchConfig
+from mcts.forest import EDGE, NODE
+from mcts.search import (
+    ROLLOUT,
+    CompiledEvaluator,
+    Evaluator,
+    RootResults,
+    Search,
+    empty_results,
+    run_parallel,
+)
+from store.run import Run
+
+MOST_TREES = 512  # searched at once by one Search; more positions follow in further rounds
+FOREST_BYTES = 1 << 27  # about the most memory of one Search
+THREADS = max(1, min(2, len(os.sched_getaffinity(0))))  # more gain little for a few hundred trees
+
+
+class Analysis(NamedTuple):
+    """What a player thinks of n positions; values are for the side to move."""
+
+    best_action: NDArray[np.int64]  # [n]
+    value_to_play: NDArray[np.float32]  # [n] in [-1, 1]; NaN where the player has no opinion
+    policy: NDArray[np.float32]  # [n, A] sums to 1
+    visits: NDArray[np.int32]  # [n, A] zero for players that do not search
+    q: NDArray[np.float32]  # [n, A] value of each move for the mover, NaN where unknown
+    exact: NDArray[np.float32]  # [n] proven value, or NaN
+    plies: NDArray[np.int16]  # [n] plies to the proven end, 0 where nothing is proven
+
+
+class Player(Protocol):
+    """Chooses moves. Positions are records [n] of its game, none of them finished."""
+
+    name: str
+
+    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+        """One legal action a position, int64 [n]; `rng` decides whatever is left to chance."""
+
+    def analyze(self, states: NDArray[Any]) -> Analysis:
+        """The player's opinion of each position."""
+
+
+def legal_masks(game: Game, states: NDArray[Any]) -> NDArray[np.bool_]:
+    """Legal actions of each position, bool [n, A]."""
+    masks = [game.legal_mask(state) for state in states]
+    return np.array(masks, np.bool_).reshape(len(states), game.num_actions)
+
+
+def opinion(policy: NDArray[np.float32], value_to_play: NDArray[np.float32]) -> Analysis:
+    """The analysis of a player that knows a policy [n, A] and values [n] and has not searched."""
+    count = len(policy)
+    return Analysis(
+        best_action=policy.argmax(axis=1),
+        value_to_play=value_to_play,
+        policy=policy,
+        visits=np.zeros(policy.shape, np.int32),
+        q=np.full(policy.shape, np.nan, np.float32),
+        exact=np.full(count, np.nan, np.float32),
+        plies=np.zeros(count, np.int16),
+    )
+
+
+class RandomPlayer:
+    """Any legal move, each as likely as the others."""
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+        self.name = "random"
+
+    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+        """See Player."""
+        masks_NA = legal_masks(self.game, states)
+        draws_NA = np.where(masks_NA, rng.random(masks_NA.shape), -1.0)
+        return draws_NA.argmax(axis=1)
+
+    def analyze(self, states: NDArray[Any]) -> Analysis:
+        """The uniform policy, and no value."""
+        masks_NA = legal_masks(self.game, states)
+        policy_NA = (masks_NA / masks_NA.sum(axis=1, keepdims=True)).astype(np.float32)
+        return opinion(policy_NA, np.full(len(states), np.nan, np.float32))
+
+
+class RawNetworkPlayer:
+    """The network's first thought: the likeliest legal move of its policy, without search."""
+
+    def __init__(self, game: Game, evaluator: Evaluator, name: str = "network") -> None:
+        self.game = game
+        self.evaluator = evaluator
+        self.name = name
+
+    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+        """See Player; nothing is left to chance."""
+        return self.analyze(states).best_action
+
+    def analyze(self, states: NDArray[Any]) -> Analysis:
+        """Policy over the legal moves, and the value, as the network gives them."""
+        planes = np.zeros((len(states), *self.game.planes_shape), np.float32)
+        encode_many(states, planes)
+        parts = [slice(i, i + MOST_TREES) for i in range(0, len(states), MOST_TREES)]
+        answers = [self.evaluator(planes[part]) for part in parts]
+        logits_NA = np.concatenate([logits for logits, _ in answers])
+        legal_NA = np.where(legal_masks(self.game, states), logits_NA, -np.inf)
+        odds_NA = np.exp(legal_NA - legal_NA.max(axis=1, keepdims=True))
+        policy_NA = (odds_NA / odds_NA.sum(axis=1, keepdims=True)).astype(np.float32)
+        return opinion(policy_NA, np.concatenate([values for _, values in answers]))
+
+
+class SearchPlayer:
+    """Tree search with an evaluator: a network's, or random rollouts. It never explores.
+
+    Positions are shared out to one Search an evaluator, each run in a thread of its own. Nothing is
+    kept from one call to the next, so an answer does not depend on what was asked before.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        evaluators: Sequence[Evaluator | CompiledEvaluator],
+        config: SearchConfig,
+        *,
+        name: str = "search",
+    ) -> None:
+        self.game = game
+        self.evaluators = list(evaluators)
+        self.config = config
+        self.name = name
+
+    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+        """The best move of each search; chance decides the rollouts alone."""
+        return self._search(states, int(rng.integers(1 << 62))).best_action
+
+    def analyze(self, states: NDArray[Any]) -> Analysis:
+        """What the searches found; always the same for the same positions."""
+        found = self._search(states, seed=0)
+        return Analysis(
+            best_action=found.best_action,
+            value_to_play=found.value_to_play,
+            policy=found.policy,
+            visits=found.visits,
+            q=found.q,
+            exact=found.exact,
+            plies=found.plies,
+        )
+
+    def _search(self, states: NDArray[Any], seed: int) -> RootResults:
+        """Search all positions, as many at once as fit into memory."""
+        at_once = len(self.evaluators) * trees_that_fit(self.game, self.config)
+        parts = [states[first : first + at_once] for first in range(0, len(states), at_once)]
+        found = [self._search_together(part, seed + i) for i, part in enumerate(parts)]
+        return _joined(found, self.game)
+
+    def _search_together(self, states: NDArray[Any], seed: int) -> RootResults:
+        shares = [s for s in np.array_split(states, len(self.evaluators)) if len(s)]
+        searches = []
+        for i, share in enumerate(shares):
+            search = Search(self.game, self.config, len(share), seed=seed ^ i << 62)
+            search.place(share)
+            search.begin(np.arange(len(share)), self.config.simulations)
+            searches.append(search)
+        run_parallel(searches, self.evaluators[: len(searches)])
+        return _joined([s.read(np.arange(s.trees)) for s in searches], self.game)
+
+
+def trees_that_fit(game: Game, config: SearchConfig) -> int:
+    """Trees of one forest that stay within FOREST_BYTES, 1 to MOST_TREES."""
+    node_bytes = NODE.itemsize + game.dtype.itemsize + game.max_legal * EDGE.itemsize
+    return int(np.clip(FOREST_BYTES // (config.simulations * node_bytes), 1, MOST_TREES))
+
+
+def _joined(parts: Sequence[RootResults], game: Game) -> RootResults:
+    if not parts:
+        return empty_results(0, game.num_actions)
+    return RootResults(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+# Vanilla rollout MCTS (Kocsis & Szepesvari 2006): no priors, no proofs, every leaf one random game.
+ROLLOUT_CONFIG = SearchConfig(
+    solve=False, lookahead=0, tree_reuse=False, cache_size=0, forced_playouts=0.0
+)
+
+
+def rollout_player(game: Game, config: SearchConfig, *, name: str = "mcts") -> SearchPlayer:
+    """Tree search whose leaves are valued by one random game each, on two threads."""
+    return SearchPlayer(game, [ROLLOUT] * THREADS, replace(config, cache_size=0), name=name)
+
+
+def playing_config(run: Run) -> SearchConfig:
+    """The search that a run was trained with, as it plays: with proofs, without tree reuse."""
+    known = {found.name for found in fields(SearchConfig)}
+    trained = {k: v for k, v in run.info.config["search"].items() if k in known}
+    return replace(SearchConfig(**trained), solve=True, tree_reuse=False)
+
+
+def network_player(
+    game: Game,
+    run: Run,
+    step: int | None,
+    config: SearchConfig | None,
+    *,
+    name: str,
+    device: str = "auto",
+) -> Player:
+    """A checkpoint as a player: with this search, or None for the policy alone.
+
+    Raises the store's errors where there is no such checkpoint.
+    """
+    from torch import set_num_threads  # seconds to import: not for the players without a network
+
+    from agents.inference import load_evaluator
+
+    evaluator = load_evaluator(run, step, device)
+    if config is None:
+        return RawNetworkPlayer(game, evaluator, name)
+    set_num_threads(1)  # each of the search's threads runs a network of its own
+    evaluators = [evaluator, *(evaluator.replica() for _ in range(THREADS - 1))]
+    return SearchPlayer(game, evaluators, config, name=name)

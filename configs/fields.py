@@ -1,0 +1,118 @@
+"""The fields of a training's configuration: dotted names, types, meanings, and reading of values.
+
+One reading serves presets and the command line alike, so both refuse the same things in the same
+words. The dataclasses themselves are the only description: nothing is listed a second time here.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from selfplay.config import TrainConfig
+
+
+class ConfigError(ValueError):
+    """A preset, or an option given over it, that is not a valid configuration."""
+
+
+@dataclass(frozen=True)
+class ConfigField:
+    """One setting of a training."""
+
+    name: str  # dotted, as in TOML: "learner.batch_size"
+    type: Any  # int, float, bool, str, or a Literal of strings
+    default: Any
+
+    @property
+    def option(self) -> str:
+        """The field on the command line: `--learner.batch-size`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def expected(self) -> str:
+        """What values the field takes, in words."""
+        if get_origin(self.type) is Literal:
+            return "one of " + ", ".join(map(repr, get_args(self.type)))
+        return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[
+            self.type
+        ]
+
+    def read_text(self, text: str) -> Any:
+        """The value of a command-line word. Raises ConfigError quoting it."""
+        readings: dict[Any, Any] = {int: int, float: float, bool: _BOOLEANS.__getitem__}
+        try:
+            return self.check(readings.get(self.type, str)(text))
+        except (ValueError, KeyError):
+            raise self._refusal(text) from None
+
+    def check(self, value: Any) -> Any:
+        """The value, a whole number turned into a float where one is wanted.
+
+        Raises ConfigError quoting it when it is of another type than the field's.
+        """
+        if get_origin(self.type) is Literal:
+            if value not in get_args(self.type):
+                raise self._refusal(value)
+            return value
+        if self.type is float and type(value) is int:
+            value = float(value)
+        if type(value) is not self.type or (self.type is float and not math.isfinite(value)):
+            raise self._refusal(value)
+        return value
+
+    def _refusal(self, value: Any) -> ConfigError:
+        near = ""
+        if get_origin(self.type) is Literal:
+            near = did_you_mean(str(value), get_args(self.type))
+        return ConfigError(f"{self.name} = {value!r}: expected {self.expected}{near}")
+
+
+_BOOLEANS = {"true": True, "false": False}
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """`; did you mean 'x'?` for the nearest known word, or nothing when none is near."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def train_fields() -> dict[str, ConfigField]:
+    """Every setting of a training by its dotted name."""
+    return {found.name: found for found in _fields_of(TrainConfig, "")}
+
+
+def _fields_of(config: type, prefix: str) -> Iterator[ConfigField]:
+    types = get_type_hints(config)
+    for found in dataclasses.fields(config):
+        kind = types[found.name]
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            yield from _fields_of(kind, f"{prefix}{found.name}.")
+        else:
+            yield ConfigField(prefix + found.name, kind, found.default)
+
+
+def meanings() -> dict[str, str]:
+    """What each setting means, by its dotted name: the texts under the dataclasses' fields."""
+    return dict(_meanings_of(TrainConfig, ""))
+
+
+def _meanings_of(config: type, prefix: str) -> Iterator[tuple[str, str]]:
+    types = get_type_hints(config)
+    (definition,) = ast.parse(inspect.getsource(config)).body
+    assert isinstance(definition, ast.ClassDef)
+    name = ""
+    for statement in definition.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name = statement.target.id
+            if dataclasses.is_dataclass(kind := types[name]) and isinstance(kind, type):
+                yield from _meanings_of(kind, f"{prefix}{name}.")
+        elif name and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            yield prefix + name, inspect.cleandoc(str(statement.value.value))
+            name = ""

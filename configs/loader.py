@@ -1,0 +1,124 @@
+"""Presets and what is given over them: a TrainConfig from a name and some options.
+
+The reading is done by hand over the dataclasses (`configs.fields`) and not by a command-line
+package: a field is an int, a float, a bool, a string or one of a few words, the same values come
+from TOML, and an unknown name has to suggest the nearest; a package would read the command line
+alone, and cost more start-up time than `ludens --help` has altogether.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from configs.fields import ConfigError, did_you_mean, train_fields
+from selfplay.config import TrainConfig
+
+FOLDER = Path(__file__).parent
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that come with the program."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_config(preset: str, options: Mapping[str, str] | None = None) -> TrainConfig:
+    """The configuration of a preset with the given options over it.
+
+    Args:
+        preset: a preset's name, a `.toml` file, a game's name or a game's `.py` file; a game
+            without a preset has the defaults.
+        options: texts by dotted field name, dashes as good as underscores.
+
+    Raises:
+        ConfigError: unknown preset, field or value; the error names the nearest known one.
+    """
+    values, source = _read_preset(preset)
+    for name, text in (options or {}).items():
+        name = name.replace("-", "_")
+        values[name] = _field(name, "option").read_text(text)
+    try:
+        return _build(TrainConfig, values, "")
+    except ConfigError:
+        raise
+    except ValueError as error:  # a dataclass refused a combination, and says which
+        raise ConfigError(f"{error} (preset {source})") from error
+
+
+def default_run_name(preset: str) -> str:
+    """The run that a preset trains unless told otherwise: its own name."""
+    return Path(preset).stem if preset.endswith((".toml", ".py")) else preset
+
+
+def _read_preset(preset: str) -> tuple[dict[str, Any], str]:
+    """Checked values by dotted name, and where they come from."""
+    if preset.endswith(".toml"):
+        return read_toml(Path(preset)), preset
+    if preset in preset_names():
+        return read_toml(FOLDER / f"{preset}.toml"), repr(preset)
+    if preset.endswith(".py"):
+        path = Path(preset).resolve()
+        if not path.is_file():
+            raise ConfigError(f"no game file {preset!r}")
+        return {"game": str(path)}, preset
+    from envs.registry import BUILT_IN
+
+    if preset in BUILT_IN:
+        return {"game": preset}, f"{preset!r}, the defaults"
+    known = sorted({*preset_names(), *BUILT_IN})
+    raise ConfigError(
+        f"no preset {preset!r}{did_you_mean(preset, known)}; known are {', '.join(known)}; "
+        "a .toml file or a game's .py file will do too"
+    )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The values of a preset file by dotted name. Raises ConfigError naming file and field."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no preset file {str(path)!r}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    try:
+        return {
+            name: _field(name, "setting").check(value)
+            for name, value in _flatten(document, "").items()
+        }
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _flatten(table: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _field(name: str, what: str) -> Any:
+    fields = train_fields()
+    if name not in fields:
+        same_ending = [known for known in fields if known.rpartition(".")[2] == name]
+        near = f"; did you mean {same_ending[0]!r}?" if same_ending else did_you_mean(name, fields)
+        raise ConfigError(f"unknown {what} {name!r}{near}")
+    return fields[name]
+
+
+def _build(config: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    """A config dataclass from the values under `prefix`; the rest are its defaults."""
+    own = {
+        name.removeprefix(prefix): value
+        for name, value in values.items()
+        if name.startswith(prefix) and "." not in name.removeprefix(prefix)
+    }
+    for name, kind in get_type_hints(config).items():
+        if is_dataclass(kind):
+            own[name] = _build(kind, values, f"{prefix}{name}.")
+    return config(**own)

@@ -1,0 +1,43 @@
+"""Every setting of a training as an option of the command line."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser, Namespace, _ArgumentGroup
+from collections.abc import Sequence
+
+from configs.fields import ConfigField, meanings, train_fields
+
+_MARK = "setting:"  # before the field's name in the parsed namespace
+
+
+def add_config_options(parser: ArgumentParser, first: Sequence[str] = ()) -> None:
+    """An option a field, those of `first` beside the command's own, the others a group a table."""
+    texts = meanings()
+    groups: dict[str, ArgumentParser | _ArgumentGroup] = {}
+    for name, found in train_fields().items():
+        table = "" if name in first else name.rpartition(".")[0] or "training"
+        if table not in groups:
+            title = f"{table} settings (defaults before the preset's)"
+            groups[table] = parser.add_argument_group(title) if table else parser
+        _add_option(groups[table], found, texts.get(name, ""))
+
+
+def _add_option(parser: ArgumentParser | _ArgumentGroup, found: ConfigField, text: str) -> None:
+    if found.name == "game":  # the preset names it
+        return
+    spellings = [found.option]
+    if "_" in found.name:
+        spellings.append("--" + found.name)
+    parser.add_argument(
+        *spellings,
+        dest=_MARK + found.name,
+        metavar="X",
+        default=SUPPRESS,
+        help=f"{' '.join(text.split())} [{found.default}]".replace("%", "%%"),
+    )
+
+
+def given_options(args: Namespace) -> dict[str, str]:
+    """The settings given on the command line: their texts by dotted name."""
+    given = vars(args).items()
+    return {name.removeprefix(_MARK): text for name, text in given if name.startswith(_MARK)}

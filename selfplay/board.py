@@ -1,0 +1,65 @@
+"""TensorBoard logs of a training: curves over the learner's steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from selfplay.loop import Progress
+
+WRITTEN_EVENTS = frozenset({"learned", "finished"})
+
+
+class TensorBoardLog:
+    """Writes scalars into a folder that `tensorboard --logdir` reads; tensorboard loads with it."""
+
+    def __init__(self, folder: str | Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer: Any = SummaryWriter(str(folder))
+        self._measured_at: dict[str, float] = {}
+
+    def show(self, progress: Progress, truth: Any) -> None:
+        """Write a stage, and the error rates of `arena.training_truth.Truth` when they are new."""
+        if progress.event in WRITTEN_EVENTS:
+            for name, number in scalars(progress):
+                self._writer.add_scalar(name, number, progress.learner_steps)
+        self._errors("errors_without_search", truth.raw, truth.raw_at, progress)
+        at = f"errors_at_{truth.simulations}_simulations"
+        self._errors(at, truth.searched, truth.searched_at, progress)
+
+    def _errors(
+        self, table: str, errors: Mapping[str, float], measured_at: float, progress: Progress
+    ) -> None:
+        if errors and self._measured_at.get(table) != measured_at:
+            self._measured_at[table] = measured_at
+            for name, rate in errors.items():
+                self._writer.add_scalar(f"{table}/{name}", rate, progress.learner_steps)
+
+    def close(self) -> None:
+        """Write what is buffered."""
+        self._writer.close()
+
+
+def scalars(progress: Progress) -> Iterator[tuple[str, float]]:
+    """The curves of a stage by name; none for what is not known yet."""
+    seen = max(progress.evaluations + progress.cache_hits + progress.proven_leaves, 1)
+    curves = {
+        "loss/policy": progress.policy_loss,
+        "loss/value": progress.value_loss,
+        "learner/learning_rate": progress.learning_rate,
+        "learner/minutes": progress.elapsed_s / 60,
+        "selfplay/games": progress.games,
+        "selfplay/positions": progress.positions,
+        "selfplay/plies_per_game": progress.mean_plies,
+        "selfplay/simulations_per_s": progress.simulations_per_s,
+        "selfplay/evaluations_per_s": progress.evaluations_per_s,
+        "selfplay/cache_hit_share": progress.cache_hits / seen,
+        "selfplay/proven_leaf_share": progress.proven_leaves / seen,
+        "selfplay/resign_false_positive": progress.resign_false_positive,
+    }
+    for name, number in curves.items():
+        if number is not None and not math.isnan(number):
+            yield name, float(number)
