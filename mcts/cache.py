@@ -4,6 +4,9 @@ It belongs to one forest and one version of the network; `clear` it when the wei
 are kept in the order of a node's edges, which is that of ascending actions.
 """
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# Numba infers the types of compiled functions; the records they take have no Python type.
+
 from __future__ import annotations
 
 import numpy as np
@@ -15,20 +18,20 @@ ODD = np.uint64(0xD6E8FEB86659FD93)
 
 
 @inlined
-def key_of(state):  # type: ignore[no-untyped-def]
+def key_of(state):
     """The key of a position, never 0 (which marks an empty entry)."""
     key = np.uint64(position_key(state))
     return key if key != np.uint64(0) else ODD
 
 
 @inlined
-def index_of(tree, key):  # type: ignore[no-untyped-def]
+def index_of(tree, key):
     """The one entry that a key can be in."""
     return np.int64(((key * ODD) >> np.uint64(20)) & np.uint64(len(tree.cache) - 1))
 
 
 @inlined
-def lookup(tree, state):  # type: ignore[no-untyped-def]
+def lookup(tree, state):
     """The entry that holds a position, or -1."""
     if len(tree.cache) == 0:
         return -1
@@ -38,7 +41,7 @@ def lookup(tree, state):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def insert(tree, node):  # type: ignore[no-untyped-def]
+def insert(tree, node):
     """Remember an expanded node's priors and raw value, replacing what the entry held."""
     if len(tree.cache) == 0:
         return

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.rng import seed_streams
-from mcts.rows import row_of, rows_of
+from mcts.rows import part_of, row_of, rows_of
 
 NO_NODE = -1  # a child not made yet; a slot with no leaf
 NEW, PENDING, EXPANDED = 0, 1, 2  # stage of a node: no edges, awaiting its evaluation, evaluated
@@ -93,6 +93,7 @@ class Forest(NamedTuple):
     path: NDArray[Any]  # HOP [B+1, K * D]
     root_gumbel: NDArray[np.float64]  # [B+1, L] noise of the root's edges
     considered: NDArray[np.int32]  # [B+1, simulations] visit count wanted at each (Gumbel)
+    exploration: NDArray[np.float64]  # [N] of PUCT by the node's visits, see `mcts.scores`
     batch: NDArray[np.int32]  # [B*K, 2] tree and slot of each row of the batch
     queue: NDArray[np.int32]  # [N] scratch of tree reuse
     look_states: NDArray[Any]  # the game's record [lookahead + 1] scratch
@@ -115,8 +116,10 @@ class Tree(NamedTuple):
     root_gumbel: Any  # [L]
     considered: Any  # [simulations]
     look_states: Any
-    look_mask: Any
+    look_mask: Any  # [(lookahead + 1) * A]
     look_frames: Any
+    num_actions: Any  # A
+    exploration: Any
     cache: Any
     cache_prior: Any  # [C * L]
     counters: Any
@@ -126,7 +129,7 @@ class Tree(NamedTuple):
 def tree_at(forest: Any, t: int) -> Tree:
     """Tree t of the forest, as rows that own nothing."""
     return Tree(
-        row_of(forest.info, t),
+        part_of(rows_of(forest.info), t, 1),
         row_of(forest.nodes, t),
         row_of(forest.edges, t),
         row_of(forest.states, t),
@@ -137,6 +140,8 @@ def tree_at(forest: Any, t: int) -> Tree:
         rows_of(forest.look_states),
         rows_of(forest.look_mask),
         rows_of(forest.look_frames),
+        forest.look_mask.shape[1],
+        rows_of(forest.exploration),
         rows_of(forest.cache),
         rows_of(forest.cache_prior),
         rows_of(forest.counters),
@@ -147,8 +152,6 @@ class Params(NamedTuple):
     """The numbers of a SearchConfig as compiled code takes them."""
 
     gumbel: bool
-    c_init: float
-    c_base: float
     fpu_reduction: bool
     fpu_value: float
     dirichlet_alpha: float
@@ -170,11 +173,25 @@ def params_of(config: SearchConfig) -> Params:
     return Params(gumbel=config.root == "gumbel", fpu_reduction=config.fpu == "reduction", **values)
 
 
+def exploration_table(config: SearchConfig, count: int) -> NDArray[np.float64]:
+    """c(s) sqrt(N) for N from 0 to count - 1 visits (AlphaZero 2018), float64 [count].
+
+    c(s) = log((N + c_base + 1) / c_base) + c_init. From a table, because the logarithm was a third
+    of a simulation's time.
+    """
+    visits = np.arange(count, dtype=np.float64)
+    growth = np.log((visits + config.c_base + 1.0) / config.c_base)
+    return (growth + config.c_init) * np.sqrt(visits)
+
+
 def allocate(
     game: Game, config: SearchConfig, trees: int, max_simulations: int, seed: int
 ) -> Forest:
-    """An empty forest with room for `max_simulations` a tree (twice that with tree reuse)."""
-    nodes = max_simulations * (2 if config.keeps_tree else 1) + config.leaves_per_tree + 2
+    """An empty forest with room for `max_simulations` a tree, those kept by reuse among them.
+
+    A simulation makes at most one node, and what reuse keeps counts towards the simulations.
+    """
+    nodes = max_simulations + config.leaves_per_tree + 2
     depth = min(game.max_plies, nodes) + 2
     leaves = config.leaves_per_tree
     planned = max_simulations if config.root == "gumbel" else 1
@@ -182,7 +199,7 @@ def allocate(
     forest = Forest(
         info=np.zeros(trees + 1, INFO),
         nodes=np.zeros((trees + 1, nodes), NODE),
-        edges=np.zeros((trees + 1, nodes * game.max_legal), EDGE),
+        edges=np.zeros((trees + 1, nodes * game.max_legal + 1), EDGE),  # one to write past
         states=np.zeros((trees + 1, nodes), game.dtype),
         slots=np.zeros((trees + 1, leaves), SLOT),
         path=np.zeros((trees + 1, leaves * depth), HOP),
@@ -190,6 +207,7 @@ def allocate(
         considered=np.zeros((trees + 1, planned), np.int32),
         batch=np.zeros((trees * leaves, 2), np.int32),
         queue=np.zeros(nodes, np.int32),
+        exploration=exploration_table(config, nodes),
         look_states=np.zeros(config.lookahead + 1, game.dtype),
         look_mask=np.zeros((config.lookahead + 1, game.num_actions), np.bool_),
         look_frames=np.zeros(config.lookahead + 1, FRAME),

@@ -1,7 +1,10 @@
-"""The compiled entry points: one simulation step of all trees, and whole searches without a network.
+"""The compiled entry points: a simulation of every tree, and whole searches without a network.
 
 These are the functions in Numba's on-disk cache; everything they call is compiled into them.
 """
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# Numba infers the types of compiled functions; the records they take have no Python type.
 
 from __future__ import annotations
 
@@ -13,12 +16,13 @@ from mcts import reuse, rng, root, simulation
 from mcts.compile import inlined
 from mcts.forest import EXPANDED, tree_at
 from mcts.proof import look_mask
+from mcts.scores import edge_value
 
 UNIFORM, ROLLOUT = 0, 1  # evaluators that are compiled into the search
 
 
 @inlined
-def next_leaf(tree, params, slot):  # type: ignore[no-untyped-def]
+def next_leaf(tree, params, slot):
     """Simulate until a leaf waits in the slot (True), or none can come now (False)."""
     info = tree.info
     while True:
@@ -35,7 +39,7 @@ def next_leaf(tree, params, slot):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def select_batch(forest, params, planes):  # type: ignore[no-untyped-def]
+def select_batch(forest, params, planes):
     """Advance every searching tree to its next leaves; encode them into planes [B*K, C, H, W].
 
     Returns the number of rows written; `forest.batch` says whose they are.
@@ -55,7 +59,7 @@ def select_batch(forest, params, planes):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def receive_batch(forest, params, logits, values_to_play):  # type: ignore[no-untyped-def]
+def receive_batch(forest, params, logits, values_to_play):
     """Back up the evaluator's float32 logits [n, A] and values [n] for the n rows selected."""
     for i in range(len(values_to_play)):
         tree = tree_at(forest, forest.batch[i, 0])
@@ -63,7 +67,7 @@ def receive_batch(forest, params, logits, values_to_play):  # type: ignore[no-un
 
 
 @inlined
-def rollout(tree, node):  # type: ignore[no-untyped-def]
+def rollout(tree, node):
     """value_to_play of a node by one game of uniformly random moves from it."""
     tree.look_states[0] = tree.states[node]
     state = tree.look_states[0]
@@ -82,7 +86,7 @@ def rollout(tree, node):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def search_compiled(forest, params, evaluator):  # type: ignore[no-untyped-def]
+def search_compiled(forest, params, evaluator):
     """Run every tree's search to its end with uniform priors and the UNIFORM or ROLLOUT value."""
     for t in range(len(forest.info) - 1):
         tree = tree_at(forest, t)
@@ -94,7 +98,7 @@ def search_compiled(forest, params, evaluator):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def begin(forest, trees, simulations, explore):  # type: ignore[no-untyped-def]
+def begin(forest, trees, simulations, explore):
     """Start a search in each of `trees` int64 [n], with its simulations and its noise or none."""
     for i in range(len(trees)):
         info = forest.info[trees[i]]
@@ -104,7 +108,7 @@ def begin(forest, trees, simulations, explore):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def place_roots(forest, trees, states):  # type: ignore[no-untyped-def]
+def place_roots(forest, trees, states):
     """Put record `states[i]` at the root of `trees[i]`, with nothing below."""
     for i in range(len(trees)):
         forest.states[trees[i], 0] = states[i]
@@ -113,7 +117,7 @@ def place_roots(forest, trees, states):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def done_trees(forest, trees):  # type: ignore[no-untyped-def]
+def done_trees(forest, trees):
     """Write the trees whose search is over and has no leaf in flight; how many."""
     count = 0
     for t in range(len(forest.info) - 1):
@@ -126,7 +130,7 @@ def done_trees(forest, trees):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def read_roots(forest, params, trees, temperatures, out):  # type: ignore[no-untyped-def]
+def read_roots(forest, params, trees, temperatures, out):
     """Fill RootResults for `trees`, sampling each move at its temperature, and end the searches."""
     for i in range(len(trees)):
         tree = tree_at(forest, trees[i])
@@ -141,13 +145,13 @@ def read_roots(forest, params, trees, temperatures, out):  # type: ignore[no-unt
         out.q[i] = np.nan
         for e in range(nodes[0].first_edge, nodes[0].first_edge + nodes[0].num_edges):
             out.visits[i, edges[e].action] = edges[e].visits
-            out.q[i, edges[e].action] = root.edge_value(tree, e, np.nan)
+            out.q[i, edges[e].action] = edge_value(tree, e, np.nan)
         forest.counters[simulation.PROVEN_ROOTS] += not np.isnan(out.exact[i])
         tree.info[0].target = 0
 
 
 @njit(cache=True, nogil=True)
-def play_roots(forest, trees, actions, keep):  # type: ignore[no-untyped-def]
+def play_roots(forest, trees, actions, keep):
     """Play `actions[i]` at the root of `trees[i]`, keeping the subtree if `keep`."""
     scratch = tree_at(forest, len(forest.info) - 1)
     for i in range(len(trees)):

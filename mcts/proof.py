@@ -4,6 +4,9 @@ MCTS-Solver (Winands, Bjornsson & Saito 2008), extended to draws: a node is prov
 edges is a proven win, or when all of its edges are proven.
 """
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# Numba infers the types of compiled functions; the records they take have no Python type.
+
 from __future__ import annotations
 
 import numpy as np
@@ -16,16 +19,15 @@ WIN = 1.0  # the largest value a game can end with: an edge worth it needs no ri
 
 
 @inlined
-def look_mask(tree, level):  # type: ignore[no-untyped-def]
+def look_mask(tree, level):
     """The scratch mask of a level, bool [A], cleared."""
-    count = len(tree.look_mask) // len(tree.look_frames)
-    mask = array_of(tree.look_mask, level * count, count)
+    mask = array_of(tree.look_mask, level * tree.num_actions, tree.num_actions)
     mask[:] = False
     return mask
 
 
 @inlined
-def open_frame(tree, level):  # type: ignore[no-untyped-def]
+def open_frame(tree, level):
     """Begin the moves of the position at a level of the look ahead."""
     legal_actions(tree.look_states[level], look_mask(tree, level))
     frame = tree.look_frames[level]
@@ -36,7 +38,7 @@ def open_frame(tree, level):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def report(tree, level, value):  # type: ignore[no-untyped-def]
+def report(tree, level, value):
     """Tell the frame at a level the value_to_play of its child, NaN where it is open."""
     frame = tree.look_frames[level]
     if np.isnan(value):
@@ -47,14 +49,13 @@ def report(tree, level, value):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def play_next(tree, level):  # type: ignore[no-untyped-def]
+def play_next(tree, level):
     """Write the position after the frame's next legal move one level up; False where none is left.
 
     A frame that has found a win is not asked for more.
     """
     frame = tree.look_frames[level]
-    count = len(tree.look_mask) // len(tree.look_frames)
-    action = np.int64(frame.next_action)
+    count, action = tree.num_actions, int(frame.next_action)
     while action < count and not tree.look_mask[level * count + action]:
         action += 1
     if action == count or frame.best >= WIN:
@@ -66,7 +67,7 @@ def play_next(tree, level):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def look(tree, depth):  # type: ignore[no-untyped-def]
+def look(tree, depth):
     """Exact value_to_play of the unfinished `look_states[0]` within `depth` plies, or NaN.
 
     Depth-first with its own stack: Numba cannot load a recursive function from its on-disk cache.
@@ -93,7 +94,7 @@ def look(tree, depth):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def look_at_edge(tree, node, e, depth):  # type: ignore[no-untyped-def]
+def look_at_edge(tree, node, e, depth):
     """Mark an edge as proven if its move forces an end within `depth` plies, itself included."""
     tree.look_states[0] = tree.states[node]
     child = tree.look_states[0]
@@ -112,7 +113,7 @@ def look_at_edge(tree, node, e, depth):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def settle(tree, node):  # type: ignore[no-untyped-def]
+def settle(tree, node):
     """Prove a node from its edges if they allow it; whether it is proven now.
 
     The plies are those of the shortest known win, else of the longest defence.
@@ -136,7 +137,7 @@ def settle(tree, node):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def propagate(tree, slot):  # type: ignore[no-untyped-def]
+def propagate(tree, slot):
     """Carry a proven leaf of the slot's path towards the root as far as it proves its ancestors."""
     for i in range(tree.slots[slot].length - 1, -1, -1):
         node, e = (

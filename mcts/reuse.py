@@ -1,5 +1,8 @@
 """Tree reuse: the subtree below the move played becomes the tree of the next search."""
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# Numba infers the types of compiled functions; the records they take have no Python type.
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,7 +14,7 @@ from mcts.simulation import clear_tree
 
 
 @inlined
-def keep_subtree(tree, scratch, queue, root):  # type: ignore[no-untyped-def]
+def keep_subtree(tree, scratch, queue, root):
     """Make node `root` the root of the tree, breadth first by way of the scratch tree."""
     queue[0] = root
     nodes, edges, i = 1, 0, 0
@@ -41,8 +44,8 @@ def keep_subtree(tree, scratch, queue, root):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def kept_child(tree, action):  # type: ignore[no-untyped-def]
-    """The root's child behind an action if it is worth keeping (evaluated or proven), or NO_NODE."""
+def kept_child(tree, action):
+    """The root's child behind an action if it is evaluated or proven, or NO_NODE."""
     if tree.nodes[0].stage != EXPANDED:
         return NO_NODE
     first = np.int64(tree.nodes[0].first_edge)
@@ -55,7 +58,7 @@ def kept_child(tree, action):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def play_at_root(tree, scratch, queue, action, keep):  # type: ignore[no-untyped-def]
+def play_at_root(tree, scratch, queue, action, keep):
     """Advance the root by one legal action, keeping what is below it if `keep`."""
     child = kept_child(tree, action) if keep else NO_NODE
     if child != NO_NODE:

@@ -1,8 +1,11 @@
 """Random numbers in compiled code: one stream a tree, so that no batch order changes a search.
 
-SplitMix64 (Steele, Lea & Flood 2014): a stream is the field `stream`, uint64, of the first record of
-`info`, the array that every function here takes.
+SplitMix64 (Steele, Lea & Flood 2014): a stream is the field `stream`, uint64, of the first record
+of `info`, the array that every function here takes.
 """
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# Numba infers the types of compiled functions; the records they take have no Python type.
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ MIX_2 = np.uint64(0x94D049BB133111EB)
 
 def seed_streams(seed: int, count: int) -> NDArray[np.uint64]:
     """Independent stream states uint64 [count] from one seed."""
-    return np.random.SeedSequence(seed).generate_state(count, np.uint64)
+    return np.random.SeedSequence(seed).generate_state(count, np.uint64).astype(np.uint64)
 
 
 @inlined
-def next_u64(info):  # type: ignore[no-untyped-def]
+def next_u64(info):
     """Advance the stream and return 64 random bits."""
     z = info[0].stream + GAMMA
     info[0].stream = z
@@ -32,32 +35,32 @@ def next_u64(info):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def uniform(info):  # type: ignore[no-untyped-def]
+def uniform(info):
     """A double in (0, 1): never 0, so that its logarithm exists."""
     return (np.float64(next_u64(info) >> np.uint64(12)) + 0.5) * 2.0**-52
 
 
 @inlined
-def below(info, n):  # type: ignore[no-untyped-def]
+def below(info, n):
     """An integer in [0, n); the bias of at most n / 2^52 is far below any use made of it."""
     return np.int64(uniform(info) * n)
 
 
 @inlined
-def gumbel(info):  # type: ignore[no-untyped-def]
+def gumbel(info):
     """A standard Gumbel variate."""
     return -np.log(-np.log(uniform(info)))
 
 
 @inlined
-def normal(info):  # type: ignore[no-untyped-def]
+def normal(info):
     """A standard normal variate (Box & Muller 1958)."""
     radius = np.sqrt(-2.0 * np.log(uniform(info)))
     return radius * np.cos(2.0 * np.pi * uniform(info))
 
 
 @inlined
-def gamma(info, shape):  # type: ignore[no-untyped-def]
+def gamma(info, shape):
     """A Gamma(shape, 1) variate (Marsaglia & Tsang 2000), boosted for shape < 1."""
     boost = 1.0
     if shape < 1.0:

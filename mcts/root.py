@@ -1,5 +1,8 @@
 """The root: its noise, when a search is done, and what is read from it afterwards."""
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,assignment"
+# Numba infers the types of compiled functions; the records they take have no Python type.
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,13 +13,13 @@ from mcts.scores import edge_value, exploration, improved_logit, improved_logit_
 
 
 @inlined
-def root_simulations(tree):  # type: ignore[no-untyped-def]
+def root_simulations(tree):
     """Visits of the root's edges, those kept by tree reuse and those in flight included."""
     return tree.nodes[0].visits - 1 + tree.info[0].in_flight
 
 
 @inlined
-def make_ready(tree, params):  # type: ignore[no-untyped-def]
+def make_ready(tree, params):
     """Give an expanded root its noise, once a search."""
     tree.info[0].ready = 1
     if params.gumbel:
@@ -26,7 +29,7 @@ def make_ready(tree, params):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def mix_dirichlet(tree, params):  # type: ignore[no-untyped-def]
+def mix_dirichlet(tree, params):
     """P = (1 - fraction) P + fraction * Dirichlet(alpha) (AlphaGo Zero 2017, methods)."""
     first = np.int64(tree.nodes[0].first_edge)
     count = tree.nodes[0].num_edges
@@ -44,7 +47,7 @@ def mix_dirichlet(tree, params):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def draw_gumbel(tree, params):  # type: ignore[no-untyped-def]
+def draw_gumbel(tree, params):
     """Sample the root's Gumbel noise (none without exploration) and plan sequential halving."""
     count = tree.nodes[0].num_edges
     for k in range(count):
@@ -54,7 +57,7 @@ def draw_gumbel(tree, params):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def plan_halving(sequence, considered, simulations):  # type: ignore[no-untyped-def]
+def plan_halving(sequence, considered, simulations):
     """Write the visit count that the edge of each simulation shall have, int32 [simulations].
 
     `considered` edges are visited equally in the first phase, the better half of them in the next,
@@ -80,7 +83,7 @@ def plan_halving(sequence, considered, simulations):  # type: ignore[no-untyped-
 
 
 @inlined
-def is_done(tree):  # type: ignore[no-untyped-def]
+def is_done(tree):
     """Whether the tree's search is over: enough visits, a proven root, or no room left."""
     if not np.isnan(tree.nodes[0].exact) or tree.info[0].full:
         return True
@@ -88,7 +91,7 @@ def is_done(tree):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def is_best_proof(tree, e):  # type: ignore[no-untyped-def]
+def is_best_proof(tree, e):
     """Whether a proven root is proven by this edge: as good, and a win as short, a loss as long."""
     exact = tree.nodes[0].exact
     same = tree.edges[e].exact == exact
@@ -96,7 +99,7 @@ def is_best_proof(tree, e):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def pruned_visits(tree, params, e, best, best_score):  # type: ignore[no-untyped-def]
+def pruned_visits(tree, params, e, best, best_score):
     """Visits of an edge less the forced ones that PUCT would not have made (KataGo 2019, 3.2)."""
     visits = tree.edges[e].visits
     if e == best or visits == 0:
@@ -107,22 +110,22 @@ def pruned_visits(tree, params, e, best, best_score):  # type: ignore[no-untyped
     gap = best_score - edge_value(tree, e, 0.0)
     if gap <= 0.0:
         return visits
-    needed = exploration(params, total + 1) * prior / gap - 1.0  # where PUCT meets the best score
+    needed = exploration(tree, total + 1) * prior / gap - 1.0  # where PUCT meets the best score
     kept = max(np.float64(visits) - forced, min(np.float64(visits), np.ceil(needed)))
     return np.int64(kept) if kept > 1.0 else 0
 
 
 @inlined
-def read_visits(tree, params, policy):  # type: ignore[no-untyped-def]
+def read_visits(tree, params, policy):
     """Root visits as weights float32 [A]: proven losses left out, forced playouts pruned."""
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
-    best = first
+    best, most = first, -1
     for e in range(first, last):
-        if tree.edges[e].visits > tree.edges[best].visits:
-            best = e
+        if tree.edges[e].visits > most and not tree.edges[e].exact <= -1.0:
+            best, most = e, int(tree.edges[e].visits)
     total = root_simulations(tree)
-    bonus = exploration(params, total + 1) * tree.edges[best].prior
+    bonus = exploration(tree, total + 1) * tree.edges[best].prior
     best_score = edge_value(tree, best, 0.0) + bonus / (1.0 + tree.edges[best].visits)
     prune = tree.info[0].explore != 0 and params.forced_playouts > 0.0
     for e in range(first, last):
@@ -135,7 +138,7 @@ def read_visits(tree, params, policy):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def read_improved(tree, params, policy):  # type: ignore[no-untyped-def]
+def read_improved(tree, params, policy):
     """Softmax of logits + sigma(completed Q) float32 [A] (Gumbel AlphaZero 2022, equation 11)."""
     mixed, smallest, factor = improved_logit_terms(tree, params, 0)
     first = np.int64(tree.nodes[0].first_edge)
@@ -151,7 +154,7 @@ def read_improved(tree, params, policy):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def read_policy(tree, params, policy):  # type: ignore[no-untyped-def]
+def read_policy(tree, params, policy):
     """The search's policy, float32 [A] summing to 1: what a network is trained towards.
 
     A proven root's policy is uniform over the moves that prove it. Falls back on the priors where
@@ -176,7 +179,7 @@ def read_policy(tree, params, policy):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def root_value(tree):  # type: ignore[no-untyped-def]
+def root_value(tree):
     """value_to_play of the root: exact if proven, else the visits' mean, proven losses left out.
 
     The evaluator's own value counts as one visit. A proven loss is a move that will not be played,
@@ -196,7 +199,7 @@ def root_value(tree):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def best_edge(tree, params):  # type: ignore[no-untyped-def]
+def best_edge(tree, params):
     """The move to play without chance: a proof, else the most visited, then valued, then likely."""
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
@@ -219,7 +222,7 @@ def best_edge(tree, params):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def sample_action(tree, params, temperature):  # type: ignore[no-untyped-def]
+def sample_action(tree, params, temperature):
     """The move to play: by visits^(1 / temperature), or the best where temperature is 0.
 
     Proven losses are never sampled while anything else is left. Gumbel roots sample by their

@@ -6,6 +6,9 @@ the node itself is unproven; another proven result counts as exactly its value, 
 for there is nothing more to learn behind it.
 """
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,assignment"
+# Numba infers the types of compiled functions; the records they take have no Python type.
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,8 +17,8 @@ from mcts.compile import inlined
 
 
 @inlined
-def edge_value(tree, e, otherwise):  # type: ignore[no-untyped-def]
-    """Value of an edge for its mover: exact where proven, the mean where visited, or `otherwise`."""
+def edge_value(tree, e, otherwise):
+    """Value of an edge for its mover: exact if proven, the mean if visited, else `otherwise`."""
     exact = tree.edges[e].exact
     if not np.isnan(exact):
         return np.float64(exact)
@@ -25,14 +28,13 @@ def edge_value(tree, e, otherwise):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def exploration(params, parent_visits):  # type: ignore[no-untyped-def]
-    """c(s) sqrt(N) of the AlphaZero paper: c(s) = log((N + c_base + 1) / c_base) + c_init."""
-    c = np.log((parent_visits + params.c_base + 1.0) / params.c_base) + params.c_init
-    return c * np.sqrt(np.float64(parent_visits))
+def exploration(tree, parent_visits):
+    """c(s) sqrt(N) of the AlphaZero paper; no node has more visits than its tree has room for."""
+    return tree.exploration[min(parent_visits, len(tree.exploration) - 1)]
 
 
 @inlined
-def first_play_value(tree, params, node):  # type: ignore[no-untyped-def]
+def first_play_value(tree, params, node):
     """First-play urgency: the value that an unvisited edge of the node is taken to have."""
     if not params.fpu_reduction:
         return params.fpu_value
@@ -46,33 +48,33 @@ def first_play_value(tree, params, node):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def select_puct(tree, params, node):  # type: ignore[no-untyped-def]
+def select_puct(tree, params, node):
     """argmax Q + c(s) P sqrt(N) / (1 + n) (AlphaZero 2018), forced playouts first at the root."""
     unvisited = first_play_value(tree, params, node)
-    scale = exploration(params, tree.nodes[node].visits)
+    scale = exploration(tree, tree.nodes[node].visits)
     forcing = node == 0 and tree.info[0].explore != 0 and params.forced_playouts > 0.0
     first = np.int64(tree.nodes[node].first_edge)
     best, best_score = first, -np.inf
     for e in range(first, first + tree.nodes[node].num_edges):
         visits = tree.edges[e].visits
         prior = np.float64(tree.edges[e].prior)
-        proven = not np.isnan(tree.edges[e].exact)
-        if proven and tree.edges[e].exact <= -1.0:
-            continue
-        score = edge_value(tree, e, unvisited)
-        if not proven:
-            score += scale * prior / (1.0 + visits)
-            if forcing and visits > 0:
-                wanted = np.sqrt(params.forced_playouts * prior * (tree.nodes[0].visits - 1))
-                if visits < wanted:
-                    return e
+        mean = tree.edges[e].value_sum / max(visits, 1)
+        score = mean if visits > 0 else unvisited  # no branch to mispredict: half of the time
+        score += scale * prior / (1.0 + visits)
+        if forcing and visits > 0 and np.isnan(tree.edges[e].exact):
+            wanted = np.sqrt(params.forced_playouts * prior * (tree.nodes[0].visits - 1))
+            if visits < wanted:
+                return e
+        if not np.isnan(tree.edges[e].exact):
+            exact = np.float64(tree.edges[e].exact)
+            score = exact if exact > -1.0 else -np.inf
         if score > best_score:
             best, best_score = e, score
     return best
 
 
 @inlined
-def mixed_value(tree, node):  # type: ignore[no-untyped-def]
+def mixed_value(tree, node):
     """The node's value completed by its priors (Gumbel AlphaZero 2022, appendix D, equation 33)."""
     first = np.int64(tree.nodes[node].first_edge)
     visits, prior_sum, weighted = 0, 0.0, 0.0
@@ -88,7 +90,7 @@ def mixed_value(tree, node):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def improved_logit_terms(tree, params, node):  # type: ignore[no-untyped-def]
+def improved_logit_terms(tree, params, node):
     """(mixed value, smallest completed Q, factor): sigma(q) = (q - smallest) * factor.
 
     Completed Q values are rescaled to [0, 1] over the node's edges, then multiplied by
@@ -106,14 +108,14 @@ def improved_logit_terms(tree, params, node):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def improved_logit(tree, e, mixed, smallest, factor):  # type: ignore[no-untyped-def]
+def improved_logit(tree, e, mixed, smallest, factor):
     """log prior + sigma(completed Q) of one edge."""
     prior = max(np.float64(tree.edges[e].prior), 1e-38)
     return np.log(prior) + (edge_value(tree, e, mixed) - smallest) * factor
 
 
 @inlined
-def select_gumbel_interior(tree, params, node):  # type: ignore[no-untyped-def]
+def select_gumbel_interior(tree, params, node):
     """argmax pi'(a) - n(a) / (1 + N): visits follow the improved policy (section 5)."""
     mixed, smallest, factor = improved_logit_terms(tree, params, node)
     first = np.int64(tree.nodes[node].first_edge)
@@ -137,7 +139,7 @@ def select_gumbel_interior(tree, params, node):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def select_gumbel_root(tree, params):  # type: ignore[no-untyped-def]
+def select_gumbel_root(tree, params):
     """Sequential halving: the best edge among those with the visit count now wanted (section 3).
 
     Where proven losses leave no edge with that count, the least visited of the rest is taken.
@@ -150,7 +152,7 @@ def select_gumbel_root(tree, params):  # type: ignore[no-untyped-def]
         done += tree.edges[e].visits
     wanted = tree.considered[min(done, len(tree.considered) - 1)]
     best, best_score = -1, -np.inf
-    fewest = np.int64(1) << 60
+    fewest = 1 << 60
     for e in range(first, last):
         if tree.edges[e].exact <= -1.0:
             continue
@@ -169,7 +171,7 @@ def select_gumbel_root(tree, params):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def select_edge(tree, params, node):  # type: ignore[no-untyped-def]
+def select_edge(tree, params, node):
     """The edge that the configured root and tree policies follow from an expanded node."""
     if not params.gumbel:
         return select_puct(tree, params, node)

@@ -7,8 +7,9 @@ logits and values; `run` does both with an evaluator function until every search
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,9 +89,17 @@ class Search:
         self._waiting = 0
 
     def place(self, states: NDArray[Any], trees: NDArray[np.int64] | None = None) -> None:
-        """Make records [n] the roots of the first n trees, or of `trees` int64 [n]."""
-        chosen = np.arange(len(states), dtype=np.int64) if trees is None else trees
-        kernels.place_roots(self.forest, chosen, states)
+        """Make records [n] the roots of the first n trees, or of `trees` int64 [n].
+
+        Raises ValueError for another number of states than of trees, a tree that is not there, or
+        another game's states.
+        """
+        chosen = self._known(np.arange(len(states)) if trees is None else trees)
+        if len(chosen) != len(states):
+            raise ValueError(f"{len(states)} states for {len(chosen)} trees")
+        if states.dtype != self.game.dtype:
+            raise ValueError(f"these are no positions of {self.game.name}: {states.dtype}")
+        kernels.place_roots(self.forest, chosen, _plain(states, self.game.dtype))
 
     def begin(
         self,
@@ -100,15 +109,15 @@ class Search:
     ) -> None:
         """Start searches of `simulations` root visits each (those kept by reuse count).
 
-        Raises ValueError for more simulations than the forest has room for.
+        Raises ValueError for no simulations, for more than the forest has room for, or for a tree
+        that is not there.
         """
-        counts = np.broadcast_to(np.asarray(simulations, np.int32), trees.shape)
-        if counts.size and counts.max() > self.max_simulations:
-            raise ValueError(
-                f"{counts.max()} simulations asked of a forest made for {self.max_simulations}"
-            )
-        noise = np.broadcast_to(np.asarray(explore, np.uint8), trees.shape)
-        kernels.begin(self.forest, trees, counts.copy(), noise.copy())
+        chosen = self._known(trees)
+        counts = np.full(len(chosen), simulations, np.int32)
+        if len(counts) and not 1 <= counts.min() <= counts.max() <= self.max_simulations:
+            asked = counts.max() if counts.min() >= 1 else counts.min()
+            raise ValueError(f"{asked} simulations: this forest takes 1 to {self.max_simulations}")
+        kernels.begin(self.forest, chosen, counts, np.full(len(chosen), explore, np.uint8))
 
     def select(self) -> NDArray[np.float32]:
         """Encoded leaves float32 [n, C, H, W] awaiting evaluation; n = 0 when all are done.
@@ -121,10 +130,18 @@ class Search:
         return self._planes[: self._waiting]
 
     def receive(self, logits: NDArray[np.float32], values_to_play: NDArray[np.float32]) -> None:
-        """Hand in the evaluations of the leaves last selected, in their order."""
-        if len(values_to_play) != self._waiting or len(logits) != self._waiting:
-            raise ValueError(f"{self._waiting} leaves wait, got {len(values_to_play)} evaluations")
-        kernels.receive_batch(self.forest, self.params, logits, values_to_play)
+        """Hand in the evaluations of the leaves last selected, in their order.
+
+        Raises ValueError for shapes other than [n, A] and [n].
+        """
+        expected = (self._waiting, self.game.num_actions), (self._waiting,)
+        if (logits.shape, values_to_play.shape) != expected:
+            raise ValueError(
+                f"{self._waiting} leaves wait: expected logits and values of the shapes "
+                f"{expected}, got {(logits.shape, values_to_play.shape)}"
+            )
+        logits, values = _plain(logits, np.float32), _plain(values_to_play, np.float32)
+        kernels.receive_batch(self.forest, self.params, logits, values)
         self._waiting = 0
 
     def run(self, evaluator: Evaluator | CompiledEvaluator) -> None:
@@ -142,28 +159,59 @@ class Search:
     def read(
         self, trees: NDArray[np.int64], temperatures: NDArray[np.float64] | float = 0.0
     ) -> RootResults:
-        """Results of finished searches, which this ends; each move sampled at its temperature."""
-        out = empty_results(len(trees), self.game.num_actions)
-        degrees = np.broadcast_to(np.asarray(temperatures, np.float64), trees.shape).copy()
-        kernels.read_roots(self.forest, self.params, trees, degrees, out)
+        """Results of finished searches, which this ends; each move sampled at its temperature.
+
+        Raises ValueError for a tree that has not been searched or whose game is over.
+        """
+        chosen = self._known(trees)
+        edges = self.forest.nodes["num_edges"][chosen, 0]
+        if not edges.all():
+            raise ValueError(f"tree {chosen[edges == 0][0]} has no search to read at its root")
+        out = empty_results(len(chosen), self.game.num_actions)
+        degrees = np.full(len(chosen), temperatures, np.float64)
+        kernels.read_roots(self.forest, self.params, chosen, degrees, out)
         return out
 
     def play(self, trees: NDArray[np.int64], actions: NDArray[np.int64]) -> None:
         """Play a legal action at each root; the subtree stays if the config reuses trees."""
-        kernels.play_roots(self.forest, trees, actions, self.config.keeps_tree)
+        moves = _plain(actions, np.int64)
+        if len(moves) != len(trees):
+            raise ValueError(f"{len(moves)} actions for {len(trees)} trees")
+        kernels.play_roots(self.forest, self._known(trees), moves, self.config.keeps_tree)
 
     def roots(self, trees: NDArray[np.int64]) -> NDArray[Any]:
         """Copies of the root positions, records [n]."""
         copies: NDArray[Any] = self.forest.states[trees, 0].copy()
         return copies
 
+    def _known(self, trees: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tree numbers as the kernels take them, which check none; ValueError for a wrong one."""
+        chosen = _plain(trees, np.int64)
+        if len(chosen) and not 0 <= chosen.min() <= chosen.max() < self.trees:
+            raise ValueError(f"trees {chosen.min()} to {chosen.max()}: there are {self.trees}")
+        return chosen
+
     def clear_cache(self) -> None:
         """Forget all evaluations: for a new version of the network."""
         self.forest.cache["key"] = 0
 
     def counters(self) -> dict[str, int]:
-        """Totals since the start: simulations, evaluations, cache_hits, proven_leaves and _roots."""
+        """Totals since the start, by the names in COUNTERS."""
         return dict(zip(COUNTERS, self.forest.counters.tolist(), strict=True))
+
+
+def _plain(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """The array, copied if it is not contiguous, writable and of that dtype.
+
+    Kernels are compiled for such arrays; for any other kind Numba would compile them anew.
+    """
+    return np.require(array, dtype, ["C", "W"])
+
+
+@cache
+def _threads(count: int) -> ThreadPoolExecutor:
+    """A pool that lives on: to start threads takes as long as a small search."""
+    return ThreadPoolExecutor(count, "search")
 
 
 def run_parallel(
@@ -174,8 +222,11 @@ def run_parallel(
     Compiled code and networks release the interpreter's lock, and the searches share nothing, so
     the result does not depend on the threads' order.
     """
-    if len(searches) == 1:
-        searches[0].run(evaluators[0])
-        return
-    with ThreadPoolExecutor(len(searches)) as pool:
-        list(pool.map(lambda pair: pair[0].run(pair[1]), zip(searches, evaluators, strict=True)))
+    pairs = list(zip(searches, evaluators, strict=True))
+    others = [_threads(len(pairs) - 1).submit(s.run, e) for s, e in pairs[1:]]
+    try:
+        pairs[0][0].run(pairs[0][1])
+    finally:
+        wait(others)
+    for other in others:
+        other.result()

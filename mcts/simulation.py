@@ -1,9 +1,12 @@
 """One simulation of one tree: descend to a leaf, expand it, back its value up.
 
-A simulation ends in one of three ways: at a leaf that needs the evaluator (it waits in its slot), at
-a result known without it (a proven node or edge, or the cache), which is backed up at once, or in a
-collision with a leaf in flight (only with several leaves a tree), which is undone.
+A simulation ends in one of three ways: at a leaf that needs the evaluator (it waits in its slot),
+at a result known without it (a proven node or edge, or the cache), which is backed up at once, or
+in a collision with a leaf in flight (only with several leaves a tree), which is undone.
 """
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,assignment"
+# Numba infers the types of compiled functions; the records they take have no Python type.
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ SIMULATIONS, EVALUATIONS, CACHE_HITS, PROVEN_LEAVES, PROVEN_ROOTS = 0, 1, 2, 3, 
 
 
 @inlined
-def clear_tree(tree):  # type: ignore[no-untyped-def]
+def clear_tree(tree):
     """Make `states[t, 0]` a root with nothing below it."""
     tree.info[0].num_nodes = 0
     tree.info[0].num_edges = 0
@@ -31,7 +34,7 @@ def clear_tree(tree):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def add_node(tree):  # type: ignore[no-untyped-def]
+def add_node(tree):
     """A new node for the position already written at the next index; proven if it is the end."""
     node = np.int64(tree.info[0].num_nodes)
     tree.info[0].num_nodes = node + 1
@@ -47,7 +50,7 @@ def add_node(tree):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def add_child(tree, node, e):  # type: ignore[no-untyped-def]
+def add_child(tree, node, e):
     """Make the child behind an edge: a copy of the parent's position with the move played."""
     child = np.int64(tree.info[0].num_nodes)
     tree.states[child] = tree.states[node]
@@ -57,41 +60,41 @@ def add_child(tree, node, e):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def has_room(tree):  # type: ignore[no-untyped-def]
+def has_room(tree):
     """Whether the tree can take one more node with all of its edges."""
-    edges_left = len(tree.edges) - tree.info[0].num_edges
+    edges_left = len(tree.edges) - 1 - tree.info[0].num_edges
     nodes_left = len(tree.nodes) - tree.info[0].num_nodes
     return nodes_left > 0 and edges_left >= len(tree.root_gumbel)
 
 
 @inlined
-def add_edges(tree, params, node):  # type: ignore[no-untyped-def]
+def add_edges(tree, params, node):
     """Give a node its edges, without priors, and look ahead along each."""
     first = np.int64(tree.info[0].num_edges)
     mask = look_mask(tree, 0)
     legal_actions(tree.states[node], mask)
-    e = first
-    for action in range(len(mask)):
-        if mask[action]:
-            tree.edges[e].action = action
-            tree.edges[e].prior = 0.0
-            tree.edges[e].visits = 0
-            tree.edges[e].value_sum = 0.0
-            tree.edges[e].child = NO_NODE
-            tree.edges[e].exact = np.nan
-            tree.edges[e].plies = 0
-            e += 1
+    end = first
+    for action in range(len(mask)):  # without a branch: an illegal action is written over
+        tree.edges[end].action = action
+        end += mask[action]
+    for e in range(first, end):
+        tree.edges[e].prior = 0.0
+        tree.edges[e].visits = 0
+        tree.edges[e].value_sum = 0.0
+        tree.edges[e].child = NO_NODE
+        tree.edges[e].exact = np.nan
+        tree.edges[e].plies = 0
     tree.nodes[node].first_edge = first
-    tree.nodes[node].num_edges = e - first
-    tree.info[0].num_edges = e
+    tree.nodes[node].num_edges = end - first
+    tree.info[0].num_edges = end
     tree.nodes[node].stage = PENDING
     if params.lookahead > 0:
-        for edge in range(first, e):
-            proof.look_at_edge(tree, node, edge, params.lookahead)
+        for e in range(first, end):
+            proof.look_at_edge(tree, node, e, params.lookahead)
 
 
 @inlined
-def expand(tree, node, logits, value):  # type: ignore[no-untyped-def]
+def expand(tree, node, logits, value):
     """Softmax of float32 logits [A] over the legal actions becomes the priors; keep the value."""
     first = np.int64(tree.nodes[node].first_edge)
     last = first + tree.nodes[node].num_edges
@@ -110,7 +113,7 @@ def expand(tree, node, logits, value):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def expand_from_cache(tree, node, entry):  # type: ignore[no-untyped-def]
+def expand_from_cache(tree, node, entry):
     """As `expand`, with the priors and value of a cache entry."""
     first = np.int64(tree.nodes[node].first_edge)
     for k in range(tree.nodes[node].num_edges):
@@ -120,7 +123,7 @@ def expand_from_cache(tree, node, entry):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def back_up(tree, params, slot, value, mover):  # type: ignore[no-untyped-def]
+def back_up(tree, params, slot, value, mover):
     """Add a value, seen by player `mover`, to every node and edge of the slot's path.
 
     Edges already carry the visit, made on the way down, with its virtual loss.
@@ -140,7 +143,7 @@ def back_up(tree, params, slot, value, mover):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def back_up_node(tree, params, slot, node, value_to_play):  # type: ignore[no-untyped-def]
+def back_up_node(tree, params, slot, node, value_to_play):
     """Count a node's own value in it, then back it up the path that led there."""
     tree.nodes[node].visits += 1
     tree.nodes[node].value_sum += value_to_play
@@ -148,7 +151,7 @@ def back_up_node(tree, params, slot, node, value_to_play):  # type: ignore[no-un
 
 
 @inlined
-def undo_path(tree, params, slot):  # type: ignore[no-untyped-def]
+def undo_path(tree, params, slot):
     """Take back the visits of a simulation that ran into a leaf in flight."""
     for i in range(tree.slots[slot].length):
         e = np.int64(tree.path[tree.slots[slot].first_hop + i].edge)
@@ -157,7 +160,7 @@ def undo_path(tree, params, slot):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def follow(tree, params, slot, node):  # type: ignore[no-untyped-def]
+def follow(tree, params, slot, node):
     """Take one edge down from an expanded node, recording it in the path; the edge."""
     e = select_edge(tree, params, node)
     depth = np.int64(tree.slots[slot].length)
@@ -172,7 +175,7 @@ def follow(tree, params, slot, node):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def descend(tree, params, slot):  # type: ignore[no-untyped-def]
+def descend(tree, params, slot):
     """Follow the selection from the root to a node that is new, in flight or proven.
 
     Returns that node, or NO_NODE where the path ended on a proven edge and was backed up.
@@ -192,7 +195,7 @@ def descend(tree, params, slot):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def simulate(tree, params, slot):  # type: ignore[no-untyped-def]
+def simulate(tree, params, slot):
     """Run one simulation until it is RESOLVED, WAITING for the evaluator, or has COLLIDED."""
     node = descend(tree, params, slot)
     if node == NO_NODE:
@@ -212,7 +215,7 @@ def simulate(tree, params, slot):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def evaluate_or_wait(tree, params, slot, node):  # type: ignore[no-untyped-def]
+def evaluate_or_wait(tree, params, slot, node):
     """Expand a node from the cache and back it up, or leave it in its slot for the evaluator."""
     entry = cache.lookup(tree, tree.states[node])
     if entry < 0:
@@ -227,7 +230,7 @@ def evaluate_or_wait(tree, params, slot, node):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def take_leaf(tree, slot):  # type: ignore[no-untyped-def]
+def take_leaf(tree, slot):
     """The leaf that waits in a slot, which is empty afterwards."""
     node = np.int64(tree.slots[slot].leaf)
     tree.slots[slot].leaf = NO_NODE
@@ -236,7 +239,7 @@ def take_leaf(tree, slot):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def receive_uniform(tree, params, slot, value):  # type: ignore[no-untyped-def]
+def receive_uniform(tree, params, slot, value):
     """As `receive`, with equal priors for all legal actions."""
     node = take_leaf(tree, slot)
     first = np.int64(tree.nodes[node].first_edge)
@@ -249,7 +252,7 @@ def receive_uniform(tree, params, slot, value):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def receive(tree, params, slot, logits, value):  # type: ignore[no-untyped-def]
+def receive(tree, params, slot, logits, value):
     """Take the evaluator's float32 logits [A] and value_to_play for the leaf of a slot."""
     node = take_leaf(tree, slot)
     expand(tree, node, logits, value)

@@ -1,0 +1,87 @@
+"""The root: the schedule of sequential halving, noise and moves by temperature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numba import njit
+
+from envs.registry import find_game
+from mcts import root
+from mcts.config import SearchConfig
+from mcts.search import UNIFORM, Search
+from tests.reference_mcts import halving_schedule
+from tests.search_setup import HashedNetwork, openings
+
+
+@njit
+def plan(sequence, considered, simulations):
+    root.plan_halving(sequence, considered, simulations)
+
+
+@pytest.mark.parametrize("considered", [1, 2, 3, 5, 7, 16, 33])
+@pytest.mark.parametrize("simulations", [1, 2, 16, 50, 200])
+def test_plan_halving_is_the_schedule_of_mctx(considered: int, simulations: int) -> None:
+    sequence = np.full(simulations, -1, np.int32)
+    plan(sequence, considered, simulations)
+    assert sequence.tolist() == halving_schedule(considered, simulations)
+
+
+def test_plan_halving_by_hand() -> None:
+    """16 simulations of 4 moves: all four twice, then the better two four times more."""
+    sequence = np.zeros(16, np.int32)
+    plan(sequence, 4, 16)
+    assert sequence.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_gumbel_visits_follow_the_schedule() -> None:
+    game = find_game("connect_four")
+    search = Search(game, SearchConfig(root="gumbel", solve=False, considered_actions=4), 1)
+    search.place(game.new_states(1))
+    search.begin(np.arange(1), 16, explore=True)
+    search.run(HashedNetwork(game))
+    visits = search.read(np.arange(1)).visits[0]
+    assert sorted(visits[visits > 0].tolist()) == [2, 2, 6, 6]
+
+
+@pytest.mark.parametrize("fraction", [0.25, 1.0])
+def test_root_noise_is_mixed_in_once_and_sums_to_one(fraction: float) -> None:
+    game = find_game("connect_four")
+    config = SearchConfig(dirichlet_fraction=fraction, dirichlet_alpha=0.5, cache_size=0)
+    search = Search(game, config, 400, max_simulations=2)
+    search.place(game.new_states(400))
+    search.begin(np.arange(400), 2, explore=True)
+    search.run(UNIFORM)
+    priors = search.forest.edges["prior"][:400, :7]
+    np.testing.assert_allclose(priors.sum(axis=1), 1, atol=1e-5)
+    noise = (priors - (1 - fraction) / 7) / fraction
+    assert noise.min() > -1e-6
+    # The variance of one share of Dirichlet(0.5) over 7 moves: (1/7)(6/7) / (7 * 0.5 + 1).
+    assert abs(noise.var() / (6 / 49 / 4.5) - 1) < 0.2
+
+
+def test_without_exploration_there_is_no_noise() -> None:
+    game = find_game("connect_four")
+    search = Search(game, SearchConfig(), 2)
+    search.place(game.new_states(2))
+    search.begin(np.arange(2), 50, explore=False)
+    search.run(UNIFORM)
+    np.testing.assert_allclose(search.forest.edges["prior"][:2, :7], 1 / 7)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_moves_are_sampled_by_their_visits(temperature: float) -> None:
+    """Many trees over one position and evaluator differ only in the move sampled."""
+    game = find_game("connect_four")
+    trees = np.arange(4000)
+    search = Search(game, SearchConfig(tree_reuse=False), len(trees), max_simulations=30)
+    search.place(np.repeat(openings(game, 1, 4), len(trees)))
+    search.begin(trees, 30)
+    search.run(HashedNetwork(game, sharpness=0.5))
+    found = search.read(trees, temperature)
+    assert (found.visits == found.visits[0]).all()
+    expected = found.visits[0] ** (1 / temperature)
+    expected /= expected.sum()
+    share = np.bincount(found.action, minlength=7) / len(trees)
+    np.testing.assert_allclose(share, expected, atol=5 * 0.5 / np.sqrt(len(trees)))
+    assert (found.best_action == found.visits[0].argmax()).all()
