@@ -188,8 +188,16 @@ def _joined(parts: Sequence[RootResults], game: Game) -> RootResults:
 
 
 # Vanilla rollout MCTS (Kocsis & Szepesvari 2006): no priors, no proofs, every leaf one random game.
+# Of c_init 0.7 to 14, 4 scored best against the others in Connect Four at 500 and 1000 simulations.
 ROLLOUT_CONFIG = SearchConfig(
-    solve=False, lookahead=0, tree_reuse=False, cache_size=0, forced_playouts=0.0
+    c_init=4.0,
+    fpu="fixed",
+    fpu_value=0.0,
+    solve=False,
+    lookahead=0,
+    tree_reuse=False,
+    cache_size=0,
+    forced_playouts=0.0,
 )
 
 

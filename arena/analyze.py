@@ -1,0 +1,123 @@
+"""What an agent thinks of positions: one or thousands, for people or for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from agents.players import Analysis, Player
+from envs.game import Game, NotationError
+
+POSITIONS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An agent's opinion of one position; values are for the side to move, in [-1, 1].
+
+    A finished position has no `move`, and its result as the value.
+    """
+
+    position: str  # the game record that leads there
+    move: str | None  # the best, in the game's notation
+    value: float | None  # None where the agent has no opinion
+    exact: float | None  # the value under best play, where it is proven
+    plies: int | None  # to the end along it, where that is known too
+    visits: dict[str, int]  # searches spent on each legal move; empty for agents without search
+    policy: dict[str, float]  # probability of each legal move
+    move_values: dict[str, float]  # value of each move looked at, for the mover
+
+    def to_json(self) -> dict[str, Any]:
+        """Values for JSON, rounded to what single precision holds."""
+        return {
+            "position": self.position,
+            "move": self.move,
+            "value": None if self.value is None else round(self.value, 6),
+            "exact": self.exact,
+            "plies": self.plies,
+            "visits": self.visits,
+            "policy": {move: round(p, 6) for move, p in self.policy.items()},
+            "move_values": {move: round(q, 6) for move, q in self.move_values.items()},
+        }
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that is no position, and why."""
+
+    number: int
+    problem: str
+
+
+def analyze_positions(game: Game, player: Player, positions: list[list[int]]) -> list[Verdict]:
+    """The player's opinion of the positions that these games of legal actions lead to."""
+    states = np.concatenate([np.atleast_1d(game.position(moves)) for moves in positions])
+    over = np.array([game.rules.is_terminal(state) for state in states])
+    rows = iter(range(len(states)))
+    opinions = player.analyze(states[~over]) if not over.all() else None
+    verdicts = []
+    for moves, state, finished in zip(positions, states, over):
+        if finished or opinions is None:
+            verdicts.append(_result(game, moves, float(game.rules.value_to_play(state))))
+        else:
+            legal = np.flatnonzero(game.legal_mask(state))
+            verdicts.append(_verdict(game, moves, legal.tolist(), opinions, next(rows)))
+    return verdicts
+
+
+def _result(game: Game, moves: list[int], value: float) -> Verdict:
+    return Verdict(game.format_moves(moves), None, value, value, 0, {}, {}, {})
+
+
+def _verdict(game: Game, moves: list[int], legal: list[int], of: Analysis, row: int) -> Verdict:
+    names = {action: game.format_action(action) for action in legal}
+    exact = _known(of.exact[row])
+    return Verdict(
+        position=game.format_moves(moves),
+        move=names[int(of.best_action[row])],
+        value=_known(of.value_to_play[row]),
+        exact=exact,
+        plies=int(of.plies[row]) or None if exact is not None else None,
+        visits={n: int(of.visits[row, a]) for a, n in names.items()}
+        if of.visits[row].any()
+        else {},
+        policy={name: float(of.policy[row, a]) for a, name in names.items()},
+        move_values={n: q for a, n in names.items() if (q := _known(of.q[row, a])) is not None},
+    )
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else float(number)
+
+
+def analyze_lines(game: Game, player: Player, lines: Iterable[str]) -> Iterator[Verdict | BadLine]:
+    """Verdicts on positions, one a line, in their order; blank lines and # comments are passed.
+
+    A line that is no position becomes a BadLine, and the others are analysed all the same.
+    """
+    numbered = enumerate(lines, start=1)
+    while batch := list(islice(numbered, POSITIONS_AT_ONCE)):
+        yield from _analyze_batch(game, player, batch)
+
+
+def _analyze_batch(
+    game: Game, player: Player, batch: list[tuple[int, str]]
+) -> Iterator[Verdict | BadLine]:
+    read: list[list[int] | BadLine] = []
+    for number, line in batch:
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        try:
+            read.append(game.parse_moves(text))
+        except NotationError as error:
+            read.append(BadLine(number, str(error)))
+    positions = [moves for moves in read if not isinstance(moves, BadLine)]
+    verdicts = iter(analyze_positions(game, player, positions) if positions else [])
+    for moves in read:
+        yield moves if isinstance(moves, BadLine) else next(verdicts)
