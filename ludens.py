@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from contextlib import AbstractContextManager
 
+    from arena.training_progress import TrainingProgress
+    from arena.training_watch import StopSignal
     from selfplay.config import TrainConfig
 
 ROOT = Path(__file__).resolve().parent
@@ -82,32 +85,47 @@ def _train(args: Namespace) -> int:
     config = load_config(args.preset, given_options(args))
     name = args.run or default_run_name(args.preset)
     _refuse_agent_name(name)
-    print(f"run {name!r} in {args.store!r}: {config.game}, {_budget(config)}", flush=True)
+    # The terminal answers at once, before the seconds that the rest takes to import.
+    from arena.panel import open_display
 
-    from arena.panel import PlainLines
-    from arena.training_truth import TruthMeter
-    from arena.training_watch import StopSignal, watch
-    from envs.registry import find_game
-    from selfplay.loop import train
-
-    say = print
-    truth = TruthMeter(find_game(config.game), config.search)
-    with StopSignal(say) as stop:
-        stages = train(config, store_url=args.store, run_name=name, stop=stop)
-        last = watch(cast(Any, stages), truth, [PlainLines(say)])
-    say(_farewell(args, name, stopped=stop(), step=last.learner_steps))
+    where = f"run {name!r} in {args.store!r}, {_budget(config)}"
+    with open_display(config.game, where) as display, _stop_signal(display.notice) as stop:
+        last = _train_and_watch(config, args.store, name, stop, display)
+    print(_farewell(config, name, stopped=stop(), last=last))
     return 0
 
 
-def _farewell(args: Namespace, name: str, *, stopped: bool, step: int) -> str:
-    if stopped:
-        return f"stopped at step {step:,}; the same command goes on from there"
-    from configs.loader import load_config
+def _train_and_watch(
+    config: TrainConfig, store: str, name: str, stop: StopSignal, display: Any
+) -> TrainingProgress:
+    from arena.training_truth import TruthMeter
+    from arena.training_watch import watch
+    from envs.registry import find_game
+    from selfplay.board import TensorBoardLog
+    from selfplay.loop import train
 
-    game = load_config(args.preset).game
+    truth = TruthMeter(find_game(config.game), config.search)
+    stages = train(config, store_url=store, run_name=name, stop=stop)
+    with TensorBoardLog(store, name) as board:
+        # A frozen dataclass does not fit a protocol whose fields could be written to.
+        watchers = [display, cast(Any, board)]
+        return watch(cast("Iterable[TrainingProgress]", stages), truth, watchers)
+
+
+def _stop_signal(say: Callable[[str], None]) -> StopSignal:
+    from arena.training_watch import StopSignal
+
+    return StopSignal(say)
+
+
+def _farewell(config: TrainConfig, name: str, *, stopped: bool, last: TrainingProgress) -> str:
+    if stopped:
+        return f"stopped at step {last.learner_steps:,}; the same command goes on from there"
+    more = "the same command with more --minutes trains on"
+    done = "trained" if last.first_game_s is not None else "was trained already"
     return (
-        f"finished at step {step:,}; ludens play {game} --agent {name} plays it, "
-        "the same command with more --minutes trains on"
+        f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"
+        f"play it:  ludens play {config.game} --agent {name}"
     )
 
 
@@ -122,13 +140,218 @@ def _refuse_agent_name(name: str) -> None:
         raise UsageError(f"run name {name!r} is an agent's name ({', '.join(RESERVED)})")
 
 
+# --- play, analyze, match -------------------------------------------------------------------------
+
+
+def _play_arguments(parser: ArgumentParser) -> None:
+    _game_argument(parser)
+    parser.add_argument("--agent", metavar="A", required=True, help="who plays; see ludens --help")
+    parser.add_argument(
+        "--agent2", metavar="B", default="human", help="against whom (default: you)"
+    )
+    parser.add_argument("--second", action="store_true", help="A moves first, you second")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of an agent's chances")
+    _store_argument(parser)
+
+
+def _play(args: Namespace) -> int:
+    from arena.agent_names import HUMAN, find_agent
+    from arena.play import HumanPlayer, Seat, Table, Terminal
+    from envs.registry import find_game
+
+    game = find_game(args.game)
+
+    def seat(name: str) -> Seat:
+        return HumanPlayer() if name == HUMAN else find_agent(name, game, args.store)
+
+    first, second = seat(args.agent), seat(args.agent2)
+    if args.agent2 == HUMAN and args.agent != HUMAN and not args.second:
+        first, second = second, first
+    colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    Table(game, (first, second), Terminal(_read_line, print, colours), args.seed).play()
+    return 0
+
+
+def _read_line(prompt: str) -> str:
+    """A line of input with its newline, "" at the end of input; edited where it is a terminal."""
+    if sys.stdin.isatty():
+        import readline  # noqa: F401  (arrow keys and history in input())
+    try:
+        return input(prompt) + "\n"
+    except EOFError:
+        return ""
+
+
+def _analyze_arguments(parser: ArgumentParser) -> None:
+    _game_argument(parser)
+    parser.add_argument("--agent", metavar="A", required=True, help="who thinks; see ludens --help")
+    parser.add_argument("--simulations", type=int, metavar="N", help="of the agent's search")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--moves", metavar="M", default="", help="the moves that lead there")
+    where.add_argument(
+        "--positions", metavar="FILE", help="one position a line; - is standard input"
+    )
+    _json_argument(parser, "one object a line: position, move, value, visits, policy, ...")
+    _store_argument(parser)
+
+
+def _analyze(args: Namespace) -> int:
+    from arena.agent_names import find_agent
+    from arena.analysis_text import write_table, write_verdict
+    from arena.analyze import analyze_lines, analyze_positions
+    from envs.registry import find_game
+
+    game = find_game(args.game)
+    player = find_agent(args.agent, game, args.store, simulations=args.simulations)
+    if args.positions is not None:
+        with _open_lines(args.positions) as lines:
+            return write_table(analyze_lines(game, player, lines), args.positions, args.json)
+    (verdict,) = analyze_positions(game, player, [game.parse_moves(args.moves)])
+    write_verdict(game, verdict, args.json)
+    return 0
+
+
+def _open_lines(path: str) -> AbstractContextManager[Iterable[str]]:
+    from contextlib import nullcontext
+
+    return nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8")
+
+
+def _match_arguments(parser: ArgumentParser) -> None:
+    _game_argument(parser)
+    parser.add_argument("first", metavar="A", help="an agent; see ludens --help")
+    parser.add_argument("second", metavar="B", help="another")
+    parser.add_argument("--games", type=int, default=100, metavar="N", help="even (default: 100)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of openings and chances")
+    parser.add_argument(
+        "--opening-plies", type=int, metavar="K", help="random moves before each pair of games"
+    )
+    _json_argument(parser)
+    _store_argument(parser)
+
+
+def _match(args: Namespace) -> int:
+    from arena.agent_names import find_agent
+    from arena.match import play_match
+    from arena.match_text import MatchProgress, summary
+    from envs.registry import find_game
+
+    game = find_game(args.game)
+    agents = [find_agent(name, game, args.store) for name in (args.first, args.second)]
+    with MatchProgress() as progress:
+        result = play_match(
+            game,
+            agents[0],
+            agents[1],
+            args.games,
+            seed=args.seed,
+            opening_plies=args.opening_plies,
+            report=progress,
+        )
+    _print_json(result.to_json()) if args.json else print(summary(result))
+    return 0
+
+
+# --- perft, check-game, bench ---------------------------------------------------------------------
+
+
+def _perft_arguments(parser: ArgumentParser) -> None:
+    _game_argument(parser)
+    parser.add_argument("depth", type=int, metavar="DEPTH", help="plies")
+    parser.add_argument("--position", metavar="P", default="", help="the moves that lead there")
+    parser.add_argument("--divide", action="store_true", help="split by the first move")
+    _json_argument(parser)
+
+
+def _perft(args: Namespace) -> int:
+    from envs import perft
+    from envs.registry import find_game
+
+    result = perft.run(find_game(args.game), args.depth, args.position, args.divide)
+    if args.json:
+        _print_json(vars(result))
+        return 0
+    for move, nodes in (result.divided or {}).items():
+        print(f"{move}: {nodes:,}")
+    print(f"{result.nodes:,}")
+    return 0
+
+
+def _check_game_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("game", metavar="FILE.py", help="a game's file, or a game's name")
+    parser.add_argument("--games", type=int, default=50, metavar="N", help="random games to play")
+    parser.add_argument("--seed", type=int, default=0, metavar="S")
+
+
+def _check_game(args: Namespace) -> int:
+    from envs.contract import check
+    from envs.registry import find_game
+
+    found = check(find_game(args.game), args.games, args.seed)
+    print(found)
+    print(f"{found.game}: {'every check passed' if found.ok else 'FAILED'}")
+    return 0 if found.ok else FAILURE
+
+
+def _bench_arguments(parser: ArgumentParser) -> None:
+    parser.usage = "ludens bench {search GAME | selfplay PRESET} [--seconds S] [--json]"
+    parser.add_argument("what", choices=("search", "selfplay"), help="what to measure")
+    parser.add_argument("subject", metavar="GAME|PRESET", help="a game, or a preset for selfplay")
+    parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="(default: 20)")
+    parser.add_argument("--peer-python", metavar="PATH", help="a Python that has mctx and pgx")
+    _json_argument(parser)
+
+
+def _bench(args: Namespace) -> int:
+    if args.what == "search":
+        from benchmarks import search
+
+        found = search.measure(args.subject, args.seconds, args.peer_python)
+    else:
+        from benchmarks import selfplay
+        from configs.loader import load_config
+
+        found = selfplay.measure(load_config(args.subject), args.seconds)
+    if args.json:
+        _print_json(found)
+        return 0
+    for name, figure in _flat(found):
+        print(f"{name:44} {figure}")
+    return 0
+
+
+def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """A result's figures as lines."""
+    for name, figure in found.items():
+        if isinstance(figure, dict):
+            yield from _flat(figure, f"{prefix}{name}.")
+        elif isinstance(figure, (int, float)):
+            yield prefix + name, f"{figure:,}" if isinstance(figure, int) else f"{figure:,.2f}"
+        else:
+            yield prefix + name, str(figure)
+
+
 # --- shared options -----------------------------------------------------------------------------
+
+
+def _game_argument(parser: ArgumentParser) -> None:
+    parser.add_argument("game", metavar="GAME", help="a game's name, or the .py file of your own")
 
 
 def _store_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--store", metavar="URL", default="runs", help="folder of the runs (default: ./runs)"
     )
+
+
+def _json_argument(parser: ArgumentParser, what: str = "the result as one JSON object") -> None:
+    parser.add_argument("--json", action="store_true", help=what)
+
+
+def _print_json(document: Mapping[str, Any]) -> None:
+    import json
+
+    print(json.dumps(document))
 
 
 # --- the door -----------------------------------------------------------------------------------
@@ -143,6 +366,62 @@ COMMANDS: dict[str, Command] = {
 """,
         _train_arguments,
         _train,
+    ),
+    "play": Command(
+        "play against an agent, or watch two",
+        """\
+  ludens play connect_four --agent mcts:1000
+  ludens play connect_four --agent connect_four:sims=800 --second
+  ludens play othello --agent mcts:2000 --agent2 random
+""",
+        _play_arguments,
+        _play,
+    ),
+    "analyze": Command(
+        "what an agent thinks of a position, or of thousands",
+        """\
+  ludens analyze connect_four --agent connect_four --simulations 600 --moves 4435
+  ludens analyze connect_four --agent solver --positions positions.txt --json
+  printf '44\\n4453\\n' | ludens analyze connect_four --agent mcts:500 --positions -
+A position is the moves that lead there. Values are for the side to move, from -1 to 1.
+""",
+        _analyze_arguments,
+        _analyze,
+    ),
+    "match": Command(
+        "many games between two agents, each opening with both colours",
+        """\
+  ludens match connect_four connect_four mcts:1000 --games 200
+  ludens match connect_four connect_four@4000 connect_four:sims=64 --json
+""",
+        _match_arguments,
+        _match,
+    ),
+    "perft": Command(
+        "count the games of so many plies, the test of a game's rules",
+        """\
+  ludens perft othello 6
+  ludens perft connect_four 4 --position 4435 --divide
+""",
+        _perft_arguments,
+        _perft,
+    ),
+    "check-game": Command(
+        "hold a game of your own to the contract that every game here passes",
+        """\
+  ludens check-game my_game.py
+""",
+        _check_game_arguments,
+        _check_game,
+    ),
+    "bench": Command(
+        "measure the search alone, or self-play against its network's raw speed",
+        """\
+  ludens bench search connect_four --json
+  ludens bench selfplay connect_four --seconds 60
+""",
+        _bench_arguments,
+        _bench,
     ),
 }
 

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from arena.training_progress import TrainingProgress
 from arena.training_truth import Truth
 
 LINE_INTERVAL_S = 10.0
+REFRESHES_PER_S = 2.0
+SPARKS = "▁▂▃▄▅▆▇█"
+SPARK_WIDTH = 16
+MOST_COLUMNS = 100
+LOSSES = ("policy", "value")
+HOW_TO_STOP = "Ctrl-C saves and stops; the same command goes on from there"
 
 
 def duration(seconds: float) -> str:
@@ -27,6 +41,26 @@ def percent(share: float) -> str:
 def loss(value: float) -> str:
     """A loss, or a dash before the first training."""
     return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def sparkline(history: Sequence[float], bottom: float = 0.0, width: int = SPARK_WIDTH) -> str:
+    """The course of a series in `width` characters at most, from `bottom` to its largest number."""
+    size = min(width, len(history))
+    parts = [
+        history[i * len(history) // size : (i + 1) * len(history) // size] for i in range(size)
+    ]
+    means = [sum(part) / len(part) for part in parts]
+    height = max((m - bottom for m in means), default=0.0) or 1.0
+    return "".join(SPARKS[round((len(SPARKS) - 1) * max(m - bottom, 0) / height)] for m in means)
+
+
+def seconds_left(progress: TrainingProgress) -> float | None:
+    """Until the budget is used, at this pace; None where there is none or no pace yet."""
+    if progress.budget_s:
+        return max(0.0, progress.budget_s - progress.elapsed_s)
+    if progress.games_goal and progress.games:
+        return progress.elapsed_s * max(0.0, progress.games_goal / progress.games - 1)
+    return None
 
 
 def budget(progress: TrainingProgress) -> str:
@@ -60,8 +94,159 @@ class PlainLines:
         self._clock = clock
         self._due = -math.inf
 
+    def __enter__(self) -> PlainLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def notice(self, text: str) -> None:
+        """Say something out of turn."""
+        self.say(text)
+
     def show(self, progress: TrainingProgress, truth: Truth) -> None:
         """See `arena.training_watch.Watcher`."""
         if progress.event == "finished" or self._clock() >= self._due:
             self.say(line(progress, truth))
             self._due = self._clock() + LINE_INTERVAL_S
+
+
+class LivePanel:
+    """Redraws all there is to know in place, as long as it is entered."""
+
+    def __init__(
+        self, title: str, where: str, console: Console, clock: Callable[[], float] = time.monotonic
+    ):
+        self.title = title
+        self.where = where
+        self._clock = clock
+        self._progress: TrainingProgress | None = None
+        self._truth = Truth()
+        self._shown_at = 0.0
+        self._began = clock()
+        self._notice = HOW_TO_STOP
+        self._history: dict[str, list[float]] = {}
+        self._live = Live(
+            get_renderable=self.render, console=console, refresh_per_second=REFRESHES_PER_S
+        )
+
+    def __enter__(self) -> LivePanel:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def notice(self, text: str) -> None:
+        """Say something in the last line."""
+        self._notice = text
+
+    def show(self, progress: TrainingProgress, truth: Truth) -> None:
+        """See `arena.training_watch.Watcher`."""
+        if progress.event == "learned" and not math.isnan(progress.policy_loss):
+            self._remember("policy", progress.policy_loss)
+            self._remember("value", progress.value_loss)
+        if truth.raw_at != self._truth.raw_at:
+            for name, rate in truth.raw.items():
+                self._remember(f"raw {name}", rate)
+        if truth.searched_at != self._truth.searched_at:
+            for name, rate in truth.searched.items():
+                self._remember(f"searched {name}", rate)
+        self._truth, self._progress, self._shown_at = truth, progress, self._clock()
+
+    def _remember(self, series: str, number: float) -> None:
+        self._history.setdefault(series, []).append(number)
+
+    def _spark(self, series: str) -> Text:
+        history = self._history.get(series, [])
+        bottom = min(history, default=0.0) if series in LOSSES else 0.0  # a loss never nears zero
+        return Text(sparkline(history, bottom), style="cyan")
+
+    def render(self) -> RenderableType:
+        """The panel as it stands at this moment."""
+        progress = self._progress
+        if progress is None:
+            waited = duration(self._clock() - self._began)
+            body: RenderableType = Text(f"{waited}  loading the network and the compiled search")
+        else:
+            parts = [self._clock_line(progress), Text(), self._figures(progress)]
+            if self._truth.raw or self._truth.searched:
+                parts += [Text(), self._errors()]
+            body = Group(*parts)
+        subtitle = Text(self._notice, style="dim")
+        title = Text.assemble((self.title, "bold"), f"  {self.where}")
+        # Room on the right for the ^C that the terminal echoes, which would break the last line.
+        width = min(MOST_COLUMNS, self._live.console.width - 4)
+        return Panel(
+            body, title=title, subtitle=subtitle, title_align="left", padding=(1, 2), width=width
+        )
+
+    def _clock_line(self, progress: TrainingProgress) -> RenderableType:
+        running = 0.0 if progress.event == "finished" else self._clock() - self._shown_at
+        elapsed = progress.elapsed_s + running
+        left = seconds_left(progress)
+        row = Table.grid(padding=(0, 2))
+        if left is None:
+            row.add_row(duration(elapsed))
+            return row
+        whole = progress.elapsed_s + left
+        bar = ProgressBar(total=whole, completed=min(elapsed, whole), width=32)
+        row.add_row(
+            f"{duration(elapsed)} of {duration(whole)}", bar, f"{duration(whole - elapsed)} left"
+        )
+        return row
+
+    def _figures(self, progress: TrainingProgress) -> Table:
+        looked_up = max(progress.evaluations + progress.cache_hits + progress.proven_leaves, 1)
+        playing = [
+            ("games", f"{progress.games:,}"),
+            ("positions", f"{progress.positions:,}"),
+            ("simulations/s", f"{progress.simulations_per_s:,.0f}"),
+            ("evaluations/s", f"{progress.evaluations_per_s:,.0f}"),
+            ("cache hits", percent(progress.cache_hits / looked_up)),
+            ("proven leaves", percent(progress.proven_leaves / looked_up)),
+        ]
+        resigned = progress.resign_false_positive
+        learning = [
+            ("learner steps", f"{progress.learner_steps:,}", Text()),
+            ("learning rate", f"{progress.learning_rate:.1e}", Text()),
+            ("policy loss", loss(progress.policy_loss), self._spark("policy")),
+            ("value loss", loss(progress.value_loss), self._spark("value")),
+            ("plies a game", f"{progress.mean_plies:.1f}", Text()),
+            ("wrong resignations", "-" if resigned is None else percent(resigned), Text()),
+        ]
+        table = Table.grid(padding=(0, 2))
+        for justify in ("left", "right", "left", "right", "left"):
+            table.add_column(justify=justify, no_wrap=True)
+        for left, right in zip(playing, learning):
+            table.add_row(*left, *right)
+        return table
+
+    def _errors(self) -> Table:
+        truth = self._truth
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+        table.add_column("moves that lose the result", no_wrap=True)
+        for title in ("no search", f"{truth.simulations} simulations"):
+            table.add_column(title, justify="right", no_wrap=True)
+            table.add_column("", no_wrap=True, width=SPARK_WIDTH)
+        for name in truth.raw or truth.searched:
+            row: list[str | Text] = [name.replace("_", " ")]
+            for kind, errors in (("raw", truth.raw), ("searched", truth.searched)):
+                row.append(percent(errors[name]) if name in errors else "-")
+                row.append(self._spark(f"{kind} {name}"))
+            table.add_row(*row)
+        return table
+
+
+def open_display(title: str, where: str, console: Console | None = None) -> LivePanel | PlainLines:
+    """The panel on a terminal, plain lines elsewhere; enter it before the first stage."""
+    console = console or Console()
+    if console.is_terminal and not console.is_dumb_terminal:
+        return LivePanel(title, where, console)
+    print(f"{title}, {where}", flush=True)
+    return PlainLines(lambda text: print(text, flush=True))

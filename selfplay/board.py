@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from selfplay.loop import Progress
+from store.files import open_files
 
+FOLDER = "tensorboard"
 WRITTEN_EVENTS = frozenset({"learned", "finished"})
 
 
 class TensorBoardLog:
-    """Writes scalars into a folder that `tensorboard --logdir` reads; tensorboard loads with it."""
+    """Writes scalars into a run's folder, for `tensorboard --logdir STORE`.
 
-    def __init__(self, folder: str | Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter
+    The files are made with the first stage that has something to write, when the run exists.
+    """
 
-        self._writer: Any = SummaryWriter(str(folder))
+    def __init__(self, store_url: str, run_name: str) -> None:
+        self._folder = str(Path(open_files(store_url).url, run_name, FOLDER))
+        self._opened: Any = None
         self._measured_at: dict[str, float] = {}
 
     def show(self, progress: Progress, truth: Any) -> None:
@@ -38,9 +42,21 @@ class TensorBoardLog:
             for name, rate in errors.items():
                 self._writer.add_scalar(f"{table}/{name}", rate, progress.learner_steps)
 
-    def close(self) -> None:
-        """Write what is buffered."""
-        self._writer.close()
+    @property
+    def _writer(self) -> Any:
+        if self._opened is None:
+            # tensorboard is seconds to import, and training need not wait for it to begin
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._opened = SummaryWriter(self._folder)
+        return self._opened
+
+    def __enter__(self) -> TensorBoardLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._opened is not None:
+            self._opened.close()
 
 
 def scalars(progress: Progress) -> Iterator[tuple[str, float]]:
