@@ -85,15 +85,19 @@ class CompiledNoise:
 
 
 def opening(game: Game, plies: int, seed: int) -> Any:
-    """A position after so many random plies from the start, or fewer where the game would end."""
+    """A position after so many random plies from the start, or fewer where every move ends it."""
     random = np.random.default_rng(seed)
     state = game.new_state()
     for _ in range(plies):
-        after = state.copy()
-        game.rules.step(after, random.choice(np.flatnonzero(game.legal_mask(state))))
-        if game.rules.is_terminal(after):
-            return state
-        state = after
+        followers = []
+        for action in np.flatnonzero(game.legal_mask(state)):
+            after = state.copy()
+            game.rules.step(after, action)
+            if not game.rules.is_terminal(after):
+                followers.append(after)
+        if not followers:
+            break
+        state = followers[random.integers(len(followers))]
     return state
 
 

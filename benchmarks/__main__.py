@@ -1,0 +1,29 @@
+"""`python -m benchmarks` runs every benchmark, `python -m benchmarks search` one of them."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks import search
+
+BENCHMARKS = {"search": search.run}
+
+
+def main() -> None:
+    """Run the benchmarks named on the command line, or all of them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--seconds", type=float, default=30.0, help="a game's measurement takes")
+    parser.add_argument(
+        "--peer-python", help="a Python that has the `peers` extra, if this one has not"
+    )
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in BENCHMARKS:
+            parser.error(f"unknown benchmark {name!r}: expected one of {', '.join(BENCHMARKS)}")
+    for name in options.names or BENCHMARKS:
+        BENCHMARKS[name](options.seconds, options.peer_python)
+
+
+if __name__ == "__main__":
+    main()

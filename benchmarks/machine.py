@@ -1,0 +1,66 @@
+"""The facts of the machine that a measurement was made on, and the file it is written to."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "bmi2", "popcnt")
+PACKAGES = ("numba", "numpy", "torch")
+
+
+def machine_facts(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
+    """What a reader needs to compare a figure with one of their own; JSON-ready.
+
+    `load_average` is that of the last minute, the measurement itself not included when this is
+    called before it: a figure taken beside other work says so.
+    """
+    info = _first_values(Path("/proc/cpuinfo"))
+    present = info.get("flags", "").split()
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "cpu": info.get("model name", platform.processor()),
+        "cores": len(os.sched_getaffinity(0)),
+        "cpu_flags": [flag for flag in FLAGS if flag in present],
+        "memory_gib": _memory_gib(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "packages": {name: _version(name) for name in packages},
+    }
+
+
+def write_result(name: str, result: dict[str, Any]) -> Path:
+    """Write one benchmark's result as `results/<name>.json` and return the path."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    return path
+
+
+def _first_values(path: Path) -> dict[str, str]:
+    """The first value of each key of a `key : value` file; empty where there is none."""
+    values: dict[str, str] = {}
+    if path.is_file():
+        for line in path.read_text().splitlines():
+            key, _, value = line.partition(":")
+            values.setdefault(key.strip(), value.strip())
+    return values
+
+
+def _memory_gib() -> float:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
