@@ -94,7 +94,7 @@ class NetworkEvaluator:
         example = torch.zeros(ROW_MULTIPLE, *self.game.planes_shape)
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TorchScript is called old, and is the fastest here
-            traced = torch.jit.trace(module, example, check_trace=False)
+            traced = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
             if self.dtype != torch.float32:
                 return torch.jit.freeze(traced)
             return torch.jit.optimize_for_inference(traced)

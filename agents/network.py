@@ -107,7 +107,7 @@ def build_network(game: Game, config: NetworkConfig, seed: int) -> PolicyValueNe
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = PolicyValueNetwork(game.planes_shape, game.num_actions, config)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def value_of(win_draw_loss: Tensor) -> Tensor:

@@ -54,6 +54,8 @@ class Actor:
             for i in range(config.selfplay.shards)
         ]
         self.evaluators: list[NetworkEvaluator] = []
+        self._goals = [0] * len(self.shards)
+        self._finished: list[list[Episode]] = [[] for _ in self.shards]
         self._pool = ThreadPoolExecutor(
             len(self.shards), "shard", initializer=torch.set_num_threads, initargs=(1,)
         )
@@ -73,22 +75,35 @@ class Actor:
             shard.network_step = step
             shard.search.clear_cache()
 
-    def play(self, rows: int, stop: Callable[[], bool]) -> int:
-        """Play until every shard has finished games with its part of `rows`; games committed.
-
-        Returns early when `stop` answers True. Once this returns, its games are in the store.
-        """
+    def begin_round(self, rows: int) -> None:
+        """Set every shard the goal of finishing games with its part of `rows` more rows."""
         part = -(-rows // len(self.shards))
+        self._goals = [shard.rows_made + part for shard in self.shards]
+
+    def play(self, pause: Callable[[], bool]) -> bool:
+        """Play towards the round's goals until `pause` answers True; whether all are reached."""
 
         def play_shard(i: int) -> list[Episode]:
-            return self.shards[i].play(self.evaluators[i], part, stop)
+            return self.shards[i].play(self.evaluators[i], self._goals[i], pause)
 
-        finished = list(self._pool.map(play_shard, range(len(self.shards))))
-        episodes = [episode for shard in finished for episode in shard]
-        for episode in episodes:
-            self.writer.append(episode)
+        for i, episodes in enumerate(self._pool.map(play_shard, range(len(self.shards)))):
+            self._finished[i] += episodes
+        return all(s.rows_made >= goal for s, goal in zip(self.shards, self._goals, strict=True))
+
+    def commit(self) -> None:
+        """Write the games finished since the last commit as one segment, shard by shard.
+
+        Once this returns, they are in the store. Raises StoreWriteError; they are then kept for
+        another try.
+        """
+        for episodes in self._finished:
+            while episodes:
+                self.writer.append(episodes.pop(0))
         self.writer.commit()
-        return len(episodes)
+
+    def games_finished(self) -> int:
+        """Games finished by all shards."""
+        return sum(shard.games_finished for shard in self.shards)
 
     def counters(self) -> dict[str, int]:
         """Totals of all shards: the search's counters, games, rows and plies."""

@@ -7,6 +7,7 @@ plays its move and begins its next search at once, so that batches stay full.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,11 +130,15 @@ class Shard:
 
     # -- playing -----------------------------------------------------------------------------
 
-    def play(self, evaluator: Evaluator, rows: int, stop: Any = None) -> list[Episode]:
-        """Play until the games finished in this call hold at least `rows` training rows."""
-        goal = self.rows_made + rows
+    def play(
+        self, evaluator: Evaluator, goal: int, pause: Callable[[], bool] = lambda: False
+    ) -> list[Episode]:
+        """Play until the finished games hold `goal` training rows in all, or `pause` answers True.
+
+        Where it pauses changes nothing in what is played.
+        """
         episodes: list[Episode] = []
-        while self.rows_made < goal and not (stop is not None and stop()):
+        while self.rows_made < goal and not pause():
             episodes += self.advance(evaluator)
         return episodes
 

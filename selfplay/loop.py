@@ -12,6 +12,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Literal
@@ -30,6 +31,7 @@ from store.replay import ReplayLog
 from store.run import Run, config_differences, resume_or_create_run
 
 TRAINER_FILE, ACTOR_FILE = "trainer.pt", "actor.safetensors"
+REPORT_SECONDS = 0.5  # between two reports of games in progress
 CHANGEABLE = frozenset({"minutes", "games", "device", "checkpoint_minutes"})  # when resuming
 Event = Literal["started", "games", "learned", "published", "checkpoint", "finished"]
 
@@ -104,6 +106,7 @@ class Training:
             self._restore(checkpoint)
         self.last_checkpoint = time.monotonic()
         self.rows_at_checkpoint = self.learner.ring.total_added
+        self.games_before = self.actor.games_finished()
         self.publish()
 
     def _restore(self, checkpoint: checkpoints.Checkpoint) -> None:
@@ -141,13 +144,23 @@ class Training:
             for name, count in now.items()
         }
 
-    def play(self, stop: Callable[[], bool]) -> None:
-        """Let the actor play until there are enough rows for the next network."""
-        before = time.monotonic()
-        games = self.actor.play(self.config.publish_rows, stop)
-        self.play_seconds += time.monotonic() - before
-        if games and self.first_game_s is None:
-            self.first_game_s = time.monotonic() - self.started
+    def play(self, interrupted: Callable[[], bool]) -> Iterator[Progress]:
+        """Let the actor play until there are enough rows for the next network, then commit them.
+
+        Reports every half second on the way.
+        """
+        self.actor.begin_round(self.config.publish_rows)
+        reached = False
+        while not (reached or interrupted()):
+            with self.in_stage():
+                begun = time.monotonic()
+                reached = self.actor.play(_until(begun + REPORT_SECONDS, interrupted))
+                self.play_seconds += time.monotonic() - begun
+            if self.first_game_s is None and self.actor.games_finished() > self.games_before:
+                self.first_game_s = time.monotonic() - self.started
+            yield self.report("games")
+        with self.in_stage():
+            self.actor.commit()
 
     def learn(self) -> None:
         """Take the new games from the store and train as much as the rate limit admits."""
@@ -196,6 +209,23 @@ class Training:
         self.actor.forget_trees()
         self.last_checkpoint = time.monotonic()
         self.rows_at_checkpoint = self.learner.ring.total_added
+
+    @contextmanager
+    def in_stage(self) -> Iterator[None]:
+        """Marks memory as unfit for a checkpoint if what it encloses is broken off."""
+        self.between_stages = False
+        yield
+        self.between_stages = True
+
+    def close(self) -> None:
+        """Save what can be saved and release the threads.
+
+        Where a stage was broken off the last checkpoint stands; nothing in the store is lost.
+        """
+        if self.between_stages:
+            self.actor.commit()
+            self.save_checkpoint()
+        self.actor.close()
 
     def finished(self) -> bool:
         """Whether a budget is used up."""
@@ -264,9 +294,7 @@ def train(
             yield training.report("started")
             yield from _rounds(training, stop)
         finally:
-            if training.between_stages:  # else the last checkpoint stands: nothing stored is lost
-                training.save_checkpoint()
-            training.actor.close()
+            training.close()
         yield training.report("finished")
 
 
@@ -284,21 +312,22 @@ def _check_resumable(run: Run, config: TrainConfig) -> None:
         )
 
 
+def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], bool]:
+    return lambda: interrupted() or time.monotonic() > deadline
+
+
 def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
     def interrupted() -> bool:
         return stop() or training.finished()
 
-    stages: tuple[tuple[Event, Callable[[], None]], ...] = (
-        ("games", lambda: training.play(interrupted)),
-        ("learned", training.learn),
-        ("published", training.publish),
-    )
     while not interrupted():
-        for event, stage in stages:
-            training.between_stages = False
-            stage()
-            training.between_stages = True
-            yield training.report(event)
+        yield from training.play(interrupted)
+        with training.in_stage():
+            training.learn()
+        yield training.report("learned")
+        with training.in_stage():
+            training.publish()
+        yield training.report("published")
         if training.checkpoint_due():
             training.save_checkpoint()
             yield training.report("checkpoint")

@@ -20,16 +20,19 @@ from store.episodes import Episode, EpisodeBatch, EpisodeSchema
 SCHEMA = EpisodeSchema(
     "alphazero/1",
     {
-        "move": ("u2", ()),  # [T] actions from the initial position, random opening included
-        "opening_plies": ("u2", ()),  # [1] how many of them were random
-        "outcome": ("f4", ()),  # [1] for the first player: 1, 0, -1
-        "network_step": ("i8", ()),  # [1] version of the network when the game ended
-        "row_ply": ("u2", ()),  # [R] positions to learn from, by moves played before them
-        "row_value": ("f4", ()),  # [R] the search's value_to_play
-        "row_exact": ("f4", ()),  # [R] its proven value_to_play, or NaN
-        "policy_count": ("u2", ()),  # [R] entries of the row's sparse policy
-        "policy_action": ("u2", ()),  # [P]
-        "policy_weight": ("f4", ()),  # [P] sums to 1 in a row
+        "move": (
+            np.dtype("u2"),
+            (),
+        ),  # [T] actions from the initial position, random opening included
+        "opening_plies": (np.dtype("u2"), ()),  # [1] how many of them were random
+        "outcome": (np.dtype("f4"), ()),  # [1] for the first player: 1, 0, -1
+        "network_step": (np.dtype("i8"), ()),  # [1] version of the network when the game ended
+        "row_ply": (np.dtype("u2"), ()),  # [R] positions to learn from, by moves played before them
+        "row_value": (np.dtype("f4"), ()),  # [R] the search's value_to_play
+        "row_exact": (np.dtype("f4"), ()),  # [R] its proven value_to_play, or NaN
+        "policy_count": (np.dtype("u2"), ()),  # [R] entries of the row's sparse policy
+        "policy_action": (np.dtype("u2"), ()),  # [P]
+        "policy_weight": (np.dtype("f4"), ()),  # [P] sums to 1 in a row
     },
 )
 

@@ -140,7 +140,8 @@ class Learner:
         logits, outcome = self.network(planes)
         policy_loss, value_loss = alphazero_loss(logits, outcome, policy, value)
         self.optimizer.zero_grad(set_to_none=True)
-        (policy_loss + self.config.value_weight * value_loss).backward()
+        total: Tensor = policy_loss + self.config.value_weight * value_loss
+        total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         self.optimizer.step()
         self.steps += 1

@@ -1,0 +1,113 @@
+"""How much of the network's raw speed self-play turns into simulations."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.inference import NetworkEvaluator
+from agents.network import build_network
+from envs.registry import find_game
+from selfplay.config import TrainConfig
+from selfplay.games import Shard
+
+BATCHES = (32, 64, 128, 256, 512)
+
+
+def raw_speed(evaluator: NetworkEvaluator, batch: int, seconds: float) -> float:
+    """Evaluations per second of one thread with batches of that size."""
+    planes = np.zeros((batch, *evaluator.game.planes_shape), np.float32)
+    evaluator(planes)
+    count, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        evaluator(planes)
+        count += batch
+    return count / elapsed
+
+
+def play_speed(shard: Shard, evaluator: NetworkEvaluator, seconds: float) -> dict[str, float]:
+    """The search's counters per second of one shard's self-play."""
+    before, start = shard.search.counters(), time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        shard.advance(evaluator)
+    after = shard.search.counters()
+    return {name: (after[name] - before[name]) / elapsed for name in after}
+
+
+def measure(
+    config: TrainConfig,
+    seconds: float = 20.0,
+    *,
+    evaluator: NetworkEvaluator | None = None,
+    repetitions: int = 5,
+) -> dict[str, Any]:
+    """Self-play simulations/s against the network's raw evaluations/s, in turn in one process.
+
+    `evaluator` is the network to play with, a fresh one if None (which plays shorter games and
+    proves less). `seconds` is shared by the repetitions; the first third of it warms up, so that
+    games are at all stages. Each figure is the median, the sum over all shards' threads.
+    """
+    game = find_game(config.game)
+    if evaluator is None:
+        network = build_network(game, config.network, config.seed)
+        evaluator = NetworkEvaluator(
+            game, config.network, network.state_dict(), device=config.device
+        )
+    count = config.selfplay.shards
+    evaluators = [evaluator, *(evaluator.replica() for _ in range(count - 1))]
+    games = config.selfplay.games // count
+    shards = [
+        Shard(game, config.search, config.selfplay, games, seed=config.seed, number=i)
+        for i in range(count)
+    ]
+    part = seconds / 3 / repetitions
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+
+        def everywhere(work: Callable[[int], Any]) -> list[Any]:
+            return list(pool.map(work, range(count)))
+
+        everywhere(lambda i: play_speed(shards[i], evaluators[i], seconds / 3))
+
+        def raw_sum(batch: int, duration: float) -> float:
+            return sum(everywhere(lambda i: raw_speed(evaluators[i], batch, duration)))
+
+        scan = {batch: raw_sum(batch, part / len(BATCHES)) for batch in BATCHES}
+        best = max(scan, key=lambda batch: scan[batch])
+        raw, played = [], []
+        for _ in range(repetitions):
+            raw.append(raw_sum(best, part))
+            played.append(everywhere(lambda i: play_speed(shards[i], evaluators[i], part)))
+    return _summary(config, best, raw, played)
+
+
+def _summary(
+    config: TrainConfig,
+    best_batch: int,
+    raw: Sequence[float],
+    played: Sequence[Sequence[dict[str, float]]],
+) -> dict[str, Any]:
+    totals = [{k: sum(shard[k] for shard in row) for k in row[0]} for row in played]
+    ratios = [row["simulations"] / speed for row, speed in zip(totals, raw, strict=True)]
+
+    def median(name: str) -> float:
+        return statistics.median(row[name] for row in totals)
+
+    return {
+        "game": config.game,
+        "games_at_once": config.selfplay.games,
+        "threads": config.selfplay.shards,
+        "simulations_per_s": median("simulations"),
+        "evaluations_per_s": median("evaluations"),
+        "cache_hits_per_s": median("cache_hits"),
+        "proven_leaves_per_s": median("proven_leaves"),
+        "raw_evaluations_per_s": statistics.median(raw),
+        "best_batch": best_batch,
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
+    }

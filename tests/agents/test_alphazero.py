@@ -1,0 +1,114 @@
+"""Episodes to training rows and back, and a learner that must find a known answer."""
+
+import numpy as np
+import pytest
+import torch
+
+from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode, to_rows
+from agents.alphazero.learner import Learner
+from agents.config import LearnerConfig, NetworkConfig
+from envs.registry import find_game
+from store.episodes import EpisodeBatch
+
+SMALL = NetworkConfig(blocks=1, filters=16, head_filters=4, value_hidden=16, precision="float32")
+
+
+def _record(game, text, plies, exact=None, outcome=1.0):
+    moves = np.array(game.parse_moves(text), np.uint16)
+    count = len(plies)
+    policy = np.zeros((count, game.num_actions), np.float32)
+    policy[:, 2], policy[:, 4] = 0.25, 0.75
+    return GameRecord(
+        moves=moves,
+        opening_plies=0,
+        outcome=outcome,
+        network_step=5,
+        row_ply=np.array(plies, np.uint16),
+        row_policy=policy,
+        row_value=np.full(count, 0.2, np.float32),
+        row_exact=np.array(exact if exact else [np.nan] * count, np.float32),
+    )
+
+
+def _batch(*records):
+    return EpisodeBatch.of(
+        SCHEMA, [to_episode(record, bytes([i] * 16)) for i, record in enumerate(records)]
+    )
+
+
+def test_rows_hold_the_positions_the_policies_and_the_movers_value():
+    game = find_game("connect_four")
+    batch = _batch(
+        _record(game, "4455667", [0, 1, 6]),
+        _record(game, "1212121", [2, 3], exact=[np.nan, -1.0], outcome=-1.0),
+    )
+    rows = to_rows(game, [batch], search_value_share=0.25)
+    expected = [("", 1), ("4", -1), ("445566", 1), ("12", -1), ("121", 1)]
+    for state, (text, _) in zip(rows["state"], expected, strict=True):
+        assert state == game.position(game.parse_moves(text))
+    mixed = [0.75 * outcome + 0.25 * 0.2 for _, outcome in expected]
+    np.testing.assert_allclose(rows["value"][:4], mixed[:4], rtol=1e-6)
+    assert rows["value"][4] == -1.0  # proven: the outcome and the search's value do not count
+    np.testing.assert_allclose(rows["policy"][:, [2, 4]], [[0.25, 0.75]] * 5)
+    assert rows["policy"].sum() == pytest.approx(5.0)
+
+
+def _learner(game, **changes):
+    settings = {"batch_size": 64, "learning_rate": 5e-3, "window_rows": 1000, "averaging": 0.9}
+    return Learner(game, SMALL, LearnerConfig(**settings | changes), seed=0, device="cpu")
+
+
+def test_the_learner_finds_the_policy_and_value_it_is_shown():
+    """Three positions with known answers must be answered so, under their mirror images too."""
+    game = find_game("connect_four")
+    learner = _learner(game)
+    batch = _batch(_record(game, "4455667", [0, 2, 4], exact=[1.0, 0.0, -1.0]))
+    learner.add([batch])
+    learner.train(150, progress=0.0)
+    learner.averaged.eval()
+    planes = np.stack([game.encode(game.position(game.parse_moves(t))) for t in ("", "44", "4455")])
+    with torch.no_grad():
+        logits, outcome = learner.averaged(torch.from_numpy(planes))
+    share = outcome.softmax(1)
+    assert share.argmax(1).tolist() == [0, 1, 2] and share.max(1).values.min() > 0.9
+    policy = logits.softmax(1)
+    # the empty board is its own mirror image: its target is the mean of the two
+    np.testing.assert_allclose(policy[0, [2, 4]].numpy(), [0.5, 0.5], atol=0.06)
+
+
+def test_the_rate_limit_admits_passes_rows_a_new_row():
+    game = find_game("connect_four")
+    learner = _learner(game, passes=40.0, batch_size=16)
+    assert learner.steps_allowed() == 0
+    learner.add([_batch(_record(game, "4455667", [0, 1, 2, 3]))])
+    assert learner.steps_allowed() == 10
+    learner.train(10, 0.0)
+    assert learner.steps_allowed() == 0
+
+
+def test_the_learning_rate_falls_by_a_cosine():
+    learner = _learner(find_game("connect_four"), decay_start=0.5, final_learning_rate=1e-4)
+    rates = [learner.learning_rate(p) for p in (0.0, 0.5, 0.75, 1.0)]
+    np.testing.assert_allclose(rates, [5e-3, 5e-3, (5e-3 + 1e-4) / 2, 1e-4])
+
+
+def test_a_restored_learner_goes_on_exactly():
+    game = find_game("connect_four")
+    batch = _batch(_record(game, "4455667", [0, 1, 2, 3, 4, 5]))
+    learner = _learner(game)
+    learner.add([batch])
+    learner.train(5, 0.0)
+    saved = learner.state_dict()
+    copy = {k: (v.copy() if isinstance(v, dict) else v) for k, v in saved.items()}
+    copy["network"] = {k: v.clone() for k, v in saved["network"].items()}
+    copy["averaged"] = {k: v.clone() for k, v in saved["averaged"].items()}
+    from agents.inference import dump_trainer, load_trainer
+
+    frozen = load_trainer(dump_trainer(saved))
+    learner.train(5, 0.0)
+    other = _learner(game)
+    other.load_window([batch], frozen["rows_added"])
+    other.load_state_dict(frozen)
+    other.train(5, 0.0)
+    for name, tensor in learner.network.state_dict().items():
+        assert torch.equal(tensor, other.network.state_dict()[name]), name

@@ -1,0 +1,131 @@
+"""The network's two forms agree, and the learner's mathematics hold."""
+
+import numpy as np
+import pytest
+import torch
+
+from agents.alphazero.learner import alphazero_loss, augment, outcome_target
+from agents.config import LearnerConfig, NetworkConfig
+from agents.inference import (
+    NetworkEvaluator,
+    choose_device,
+    choose_precision,
+    dump_state,
+    dump_trainer,
+    load_state,
+    load_trainer,
+)
+from agents.network import build_network, value_of
+from envs.registry import find_game
+
+SMALL = NetworkConfig(blocks=2, filters=8, head_filters=4, value_hidden=8, precision="float32")
+
+
+def _stirred(game_name, config):
+    """A network whose batch norms have seen data, so that folding has something to fold."""
+    game = find_game(game_name)
+    network = build_network(game, config, seed=1)
+    torch.manual_seed(0)
+    network.train()
+    for parameter in network.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    for _ in range(3):
+        network(torch.rand(64, *game.planes_shape))
+    return game, network.eval()
+
+
+@pytest.mark.parametrize("game_name", ["connect_four", "othello6"])
+@pytest.mark.parametrize("pooling", [False, True])
+@pytest.mark.parametrize("rows", [1, 31, 32, 70])
+def test_the_folded_network_answers_as_the_trained_one(game_name, pooling, rows):
+    config = NetworkConfig(2, 8, 4, 8, global_pooling=pooling, precision="float32")
+    game, network = _stirred(game_name, config)
+    planes = np.random.default_rng(0).random((rows, *game.planes_shape)).astype(np.float32)
+    with torch.no_grad():
+        logits, outcome = network(torch.from_numpy(planes))
+    evaluator = NetworkEvaluator(game, config, network.state_dict(), device="cpu")
+    got_logits, got_values = evaluator(planes)
+    assert got_logits.shape == (rows, game.num_actions) and got_values.shape == (rows,)
+    np.testing.assert_allclose(got_logits, logits.numpy(), atol=2e-4)
+    np.testing.assert_allclose(got_values, value_of(outcome).numpy(), atol=2e-4)
+    replica_logits, _ = evaluator.replica()(planes)
+    np.testing.assert_array_equal(replica_logits, got_logits)
+
+
+def test_bfloat16_is_close_to_float32():
+    game, network = _stirred("connect_four", SMALL)
+    planes = np.random.default_rng(0).random((32, *game.planes_shape)).astype(np.float32)
+    half = NetworkConfig(2, 8, 4, 8, precision="bfloat16")
+    exact = NetworkEvaluator(game, SMALL, network.state_dict(), device="cpu")(planes)[1]
+    rough = NetworkEvaluator(game, half, network.state_dict(), device="cpu")(planes)[1]
+    assert 0 < np.abs(exact - rough).max() < 0.05
+
+
+def test_the_same_seed_gives_the_same_network():
+    game = find_game("tic_tac_toe")
+    first, again, other = (build_network(game, SMALL, seed).state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["stem.conv.weight"], other["stem.conv.weight"])
+
+
+def test_weights_survive_their_bytes():
+    _, network = _stirred("tic_tac_toe", SMALL)
+    loaded = load_state(dump_state(network.state_dict()))
+    assert all(torch.equal(tensor, loaded[name]) for name, tensor in network.state_dict().items())
+
+
+def test_trainer_state_is_not_unpickled():
+    assert load_trainer(dump_trainer({"steps": 3}))["steps"] == 3
+    with pytest.raises(Exception, match="[Uu]nsupported|weights_only"):
+        load_trainer(dump_trainer({"evil": NetworkEvaluator}))
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="'gpu'.*expected"):
+        choose_device("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="no CUDA device"):
+            choose_device("cuda")
+        assert choose_device("auto").type == "cpu"
+    assert choose_precision("bfloat16", torch.device("cpu")) is torch.bfloat16
+
+
+@pytest.mark.parametrize("value", [-1.0, -0.3, 0.0, 0.5, 1.0])
+def test_outcome_target_has_the_value_as_its_mean(value):
+    share = outcome_target(torch.tensor([value]))[0]
+    assert share.sum() == pytest.approx(1.0) and (share >= 0).all()
+    assert (share[0] - share[2]).item() == pytest.approx(value)
+
+
+def test_the_loss_is_least_at_the_targets_and_then_their_entropy():
+    policy = torch.tensor([[0.5, 0.25, 0.25]])
+    value = torch.tensor([0.5])
+    best_policy, best_value = policy.log(), torch.tensor([[0.5, 0.5, 1e-9]]).log()
+    policy_loss, value_loss = alphazero_loss(best_policy, best_value, policy, value)
+    assert policy_loss.item() == pytest.approx(1.5 * np.log(2), abs=1e-6)
+    assert value_loss.item() == pytest.approx(np.log(2), abs=1e-6)
+    worse, _ = alphazero_loss(torch.zeros(1, 3), best_value, policy, value)
+    assert worse > policy_loss
+
+
+def test_augmentation_is_the_games_own_symmetry():
+    game = find_game("connect_four")
+    moves = game.parse_moves("1123")
+    mirrored = game.encode(game.position([6 - m for m in moves]))
+    planes = game.encode(game.position(moves))[None]
+    chosen = np.array([1])
+    np.testing.assert_array_equal(augment(planes, game.symmetries.cells, chosen)[0], mirrored)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: NetworkConfig(filters=0), "network.filters = 0"),
+        (lambda: NetworkConfig(precision="half"), "'half'"),
+        (lambda: LearnerConfig(passes=0), "learner.passes = 0"),
+        (lambda: LearnerConfig(averaging=1.5), "learner.averaging = 1.5"),
+    ],
+)
+def test_bad_settings_are_quoted(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,110 @@
+"""What a shard plays and remembers."""
+
+import numpy as np
+import pytest
+
+from envs.registry import find_game
+from mcts.config import SearchConfig
+from selfplay.config import SelfPlayConfig
+from selfplay.games import Shard
+
+
+def _uniform(game):
+    def evaluate(planes):
+        count = len(planes)
+        return np.zeros((count, game.num_actions), np.float32), np.zeros(count, np.float32)
+
+    return evaluate
+
+
+def _shard(name="connect_four", seed=0, simulations=24, **changes):
+    settings = {"games": 8, "shards": 1, "fast_simulations": 8, "opening_plies": 10} | changes
+    search = SearchConfig(simulations=simulations, cache_size=1024)
+    return Shard(find_game(name), search, SelfPlayConfig(**settings), 8, seed=seed, number=0)
+
+
+def _play(shard, rows=400):
+    return shard.play(_uniform(shard.game), rows)
+
+
+def test_a_shard_is_deterministic_wherever_it_pauses():
+    whole = _play(_shard())
+    pausing, shard = [], _shard()
+    while shard.rows_made < 400:
+        rounds = iter([False, False, True])
+        pausing += shard.play(_uniform(shard.game), 400, lambda rounds=rounds: next(rounds))
+    assert [e.uuid for e in whole] == [e.uuid for e in pausing]
+    for one, other in zip(whole, pausing, strict=True):
+        for name, array in one.arrays.items():
+            np.testing.assert_array_equal(array, other.arrays[name])
+
+
+@pytest.mark.parametrize("name", ["connect_four", "tic_tac_toe", "othello6"])
+def test_games_are_legal_and_end_as_they_say(name):
+    shard = _shard(name, proof_playout_share=1.0)
+    game = shard.game
+    for episode in _play(shard, 200):
+        moves, outcome = episode.arrays["move"].tolist(), episode.arrays["outcome"][0]
+        state = game.position(game.parse_moves(game.format_moves(moves)))
+        assert game.rules.is_terminal(state)
+        value = game.rules.value_to_play(state)
+        assert outcome == (value if game.rules.to_play(state) == 0 else -value)
+
+
+def test_a_proven_game_ends_at_once_with_the_proven_result():
+    for episode in _play(_shard(proof_playout_share=0.0)):
+        exact = episode.arrays["row_exact"]
+        assert np.isnan(exact[:-1]).all()
+        if not np.isnan(exact[-1]):
+            mover = len(episode.arrays["move"]) % 2
+            expected = exact[-1] if mover == 0 else -exact[-1]
+            assert episode.arrays["outcome"][0] == expected
+
+
+def test_openings_are_random_and_as_long_as_configured():
+    lengths = [int(e.arrays["opening_plies"][0]) for e in _play(_shard(opening_share=1.0), 1500)]
+    assert min(lengths) >= 1 and max(lengths) <= 10 and len(set(lengths)) > 5
+    assert not any(e.arrays["opening_plies"][0] for e in _play(_shard(opening_share=0.0)))
+
+
+def test_the_playout_cap_records_full_searches_and_proofs_alone():
+    capped = _play(_shard(full_share=0.2, opening_share=0.0), 300)
+    rows = sum(len(e.arrays["row_ply"]) for e in capped)
+    moves = sum(len(e.arrays["move"]) for e in capped)
+    assert 0.1 < rows / moves < 0.4
+    every = _play(_shard(full_share=1.0, opening_share=0.0), 300)
+    assert all(len(e.arrays["row_ply"]) >= len(e.arrays["move"]) for e in every)
+
+
+def test_resignation_stops_lost_games_and_measures_its_errors():
+    shard = _shard(resign_value=-0.05, resign_playout_share=0.5)
+    _play(shard, 3000)
+    assert shard.resign.resigned > 0 and shard.resign.played_on > 0
+    assert 0 <= shard.resign.rate() <= 1
+    assert shard.resign.false_positives > 0  # at so timid a threshold some of them were not lost
+
+
+def test_a_restored_shard_goes_on_as_one_that_forgot_its_trees():
+    shard, other = _shard(), _shard(seed=9)
+    _play(shard, 100)
+    arrays = {name: array.copy() for name, array in shard.state_arrays().items()}
+    rng = shard.state_dict()
+    shard.forget_trees()
+    other.load_state(arrays, rng)
+    other.seed = shard.seed
+    goal = shard.rows_made + 200
+    one, two = (s.play(_uniform(s.game), goal) for s in (shard, other))
+    assert [e.arrays["move"].tolist() for e in one] == [e.arrays["move"].tolist() for e in two]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"games": 7, "shards": 2}, "selfplay.games = 7"),
+        ({"full_share": 0.0}, "full_share"),
+        ({"opening_share": 2.0}, "opening_share = 2.0"),
+    ],
+)
+def test_bad_settings_are_quoted(changes, message):
+    with pytest.raises(ValueError, match=message):
+        SelfPlayConfig(**changes)

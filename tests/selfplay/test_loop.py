@@ -1,0 +1,153 @@
+"""A training is deterministic, resumable bit for bit, and loses nothing that it reported."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.alphazero.episodes import SCHEMA
+from agents.config import LearnerConfig, NetworkConfig
+from envs.registry import find_game
+from mcts.config import SearchConfig
+from selfplay.config import SelfPlayConfig, TrainConfig
+from selfplay.loop import train
+from store import checkpoints
+from store.errors import RunLockedError, RunMismatchError
+from store.replay import ReplayLog
+from store.run import open_run
+
+CONFIG = TrainConfig(
+    game="tic_tac_toe",
+    minutes=0,
+    games=120,
+    publish_rows=64,
+    checkpoint_rows=64,
+    device="cpu",
+    search=SearchConfig(simulations=16, lookahead=1, cache_size=256),
+    network=NetworkConfig(1, 8, 4, 8, precision="float32"),
+    learner=LearnerConfig(batch_size=32, window_rows=2000, window_start_rows=500),
+    selfplay=SelfPlayConfig(games=8, fast_simulations=6, opening_plies=3, resign_value=-0.9),
+)
+
+
+def _finish(store, name="run", config=CONFIG, **kwargs):
+    return list(train(config, store_url=str(store), run_name=name, **kwargs))
+
+
+def _weights(store, name="run"):
+    return checkpoints.latest_valid(open_run(store, name)).files[checkpoints.MODEL_FILE]
+
+
+def _episodes(store, name="run"):
+    return ReplayLog(open_run(store, name), SCHEMA).poll()
+
+
+def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_not(tmp_path):
+    final = _finish(tmp_path, "a")[-1]
+    assert final.event == "finished" and final.games >= CONFIG.games
+    assert final.learner_steps > 0 and np.isfinite([final.policy_loss, final.value_loss]).all()
+    _finish(tmp_path, "b")
+    _finish(tmp_path, "c", replace(CONFIG, seed=1))
+    assert _weights(tmp_path, "a") == _weights(tmp_path, "b") != _weights(tmp_path, "c")
+
+
+def test_every_reported_game_is_stored_once_and_legal(tmp_path):
+    final = _finish(tmp_path)[-1]
+    game = find_game(CONFIG.game)
+    uuids = set()
+    for batch in _episodes(tmp_path):
+        for i in range(len(batch)):
+            episode = batch.episode(i)
+            uuids.add(episode.uuid)
+            state = game.new_state()
+            for move in episode.arrays["move"]:
+                assert game.legal_mask(state)[move]
+                game.rules.step(state, move)
+    assert len(uuids) == final.games
+
+
+CHILD = textwrap.dedent(
+    """
+    import os, signal, sys
+    sys.path.insert(0, {root!r}); sys.path.insert(0, {here!r})
+    import test_loop
+    from selfplay.loop import train
+    count = 0
+    for progress in train(test_loop.CONFIG, store_url={store!r}, run_name="run"):
+        count += 1
+        if count == int(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+)
+
+
+def _run_until_killed(store, reports):
+    root = Path(__file__).resolve().parents[2]
+    code = CHILD.format(root=str(root), here=str(Path(__file__).parent), store=str(store))
+    child = subprocess.run([sys.executable, "-c", code, str(reports)], env=os.environ, check=False)
+    return child.returncode
+
+
+def test_a_killed_training_resumes_bit_for_bit(tmp_path):
+    _finish(tmp_path / "whole")
+    assert _run_until_killed(tmp_path / "cut", 9) == -signal.SIGKILL
+    assert _run_until_killed(tmp_path / "cut", 7) == -signal.SIGKILL
+    _finish(tmp_path / "cut")
+    assert _weights(tmp_path / "cut") == _weights(tmp_path / "whole")
+    whole, cut = (
+        np.concatenate([b.uuids for b in _episodes(tmp_path / name)]) for name in ("whole", "cut")
+    )
+    np.testing.assert_array_equal(whole, cut)
+
+
+def test_stopping_checkpoints_and_the_same_command_goes_on(tmp_path):
+    seen = 0
+
+    def stop():
+        return seen > 3
+
+    for progress in train(CONFIG, store_url=str(tmp_path), run_name="run", stop=stop):
+        seen += 1
+        last = progress
+    assert last.event == "finished" and 0 < last.games < CONFIG.games
+    before = sum(len(batch) for batch in _episodes(tmp_path))
+    assert before == last.games
+    final = _finish(tmp_path)[-1]
+    assert final.games >= CONFIG.games and final.learner_steps > last.learner_steps
+    assert sum(len(batch) for batch in _episodes(tmp_path)) == final.games
+
+
+def test_a_closed_generator_saves_what_was_played(tmp_path):
+    training = train(CONFIG, store_url=str(tmp_path), run_name="run")
+    games = 0
+    for progress in training:
+        games = progress.games
+        if progress.event == "published":
+            break
+    training.close()
+    assert sum(len(batch) for batch in _episodes(tmp_path)) == games > 0
+    assert checkpoints.latest(open_run(tmp_path, "run")) is not None
+
+
+def test_a_second_trainer_on_the_run_is_refused(tmp_path):
+    training = train(CONFIG, store_url=str(tmp_path), run_name="run")
+    next(training)
+    with pytest.raises(RunLockedError, match=str(os.getpid())):
+        next(train(CONFIG, store_url=str(tmp_path), run_name="run"))
+    training.close()
+
+
+def test_a_run_keeps_its_settings_but_may_be_extended(tmp_path):
+    _finish(tmp_path)
+    with pytest.raises(RunMismatchError, match=r"network.filters is 8, not 16"):
+        _finish(tmp_path, config=replace(CONFIG, network=replace(CONFIG.network, filters=16)))
+    longer = _finish(tmp_path, config=replace(CONFIG, games=160))[-1]
+    assert longer.games >= 160
+    again = _finish(tmp_path, config=replace(CONFIG, games=160))
+    assert [p.event for p in again] == ["started", "finished"]
