@@ -9,7 +9,9 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
+
+from configs.command_line import FAILURE, Command, UsageError, explain, nearest, read_words
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -22,15 +24,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 PACKAGES = ("envs", "store", "mcts", "agents", "selfplay", "arena", "configs", "benchmarks")
 VERSION = "0.1.0"
-FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+INTERRUPTED = 130  # exit status
 RESERVED = ("random", "mcts", "solver", "human")  # agents that no run may be named after
-
-USAGE_ERRORS = (
-    ("configs.fields", "ConfigError"),
-    ("envs.game", "GameError"),
-    ("arena.agent_names", "AgentNameError"),
-)
-FAILURES = (("store.errors", "StoreError"),)
 
 DESCRIPTION = """\
 Ludens learns games by playing them against itself, and plays them with you.
@@ -50,19 +45,6 @@ Agents, the same wherever one is named:
 CLOSING = """
 ludens COMMAND --help explains a command and gives examples.
 """
-
-
-class UsageError(Exception):
-    """A mistake in the command's words."""
-
-
-class Command(NamedTuple):
-    """One word after `ludens`."""
-
-    summary: str
-    examples: str
-    arguments: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace], int]
 
 
 # --- train --------------------------------------------------------------------------------------
@@ -436,7 +418,9 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"ludens {VERSION}")
         return 0
     try:
-        return run_command(words[0], words[1:])
+        command = _find_command(words[0])
+        check_packages()
+        return command.run(read_words(words[0], command, words[1:]))
     except SystemExit as leaving:  # argparse, after --help or its own one line
         return leaving.code if isinstance(leaving.code, int) else FAILURE
     except KeyboardInterrupt:
@@ -447,7 +431,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("LUDENS_DEBUG") == "1":
             raise
-        return report(error)
+        status, line = explain(error)
+        print(line, file=sys.stderr)
+        return status
 
 
 def overview() -> str:
@@ -457,67 +443,11 @@ def overview() -> str:
     return f"{DESCRIPTION}\nusage: ludens COMMAND ...\n\n{commands}\n{AGENTS}{CLOSING}"
 
 
-def run_command(name: str, words: Sequence[str]) -> int:
-    """Read a command's words and run it. Raises UsageError for an unknown command or option."""
+def _find_command(name: str) -> Command:
     if name not in COMMANDS:
-        raise UsageError(
-            f"unknown command {name!r}{nearest(name, COMMANDS)} (ludens --help lists them)"
-        )
-    check_packages()
-    command = COMMANDS[name]
-    parser = make_parser(name, command)
-    args, unknown = parser.parse_known_args(words)
-    if unknown:
-        word = unknown[0].partition("=")[0]
-        known = [o for action in parser._actions for o in action.option_strings]
-        raise UsageError(f"ludens {name}: unknown argument {word!r}{nearest(word, known)}")
-    return command.run(args)
-
-
-def make_parser(name: str, command: Command) -> ArgumentParser:
-    """The parser of one command's arguments."""
-    import argparse
-
-    class OneLineParser(argparse.ArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            raise UsageError(f"ludens {name}: {message} (ludens {name} --help explains)")
-
-    parser = OneLineParser(
-        prog=f"ludens {name}",
-        description=command.summary,
-        epilog=f"examples:\n{command.examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    command.arguments(parser)
-    return parser
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` where a known word resembles this one."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def report(error: Exception) -> int:
-    """Say in one line what went wrong; the exit status that goes with it."""
-    if isinstance(error, (UsageError, *_loaded(USAGE_ERRORS))):
-        print(f"error: {error}", file=sys.stderr)
-        return USAGE
-    if isinstance(error, (ValueError, OSError, *_loaded(FAILURES))):
-        print(f"error: {error}", file=sys.stderr)
-        return FAILURE
-    kind = type(error).__name__
-    print(f"internal error, {kind}: {error} (LUDENS_DEBUG=1 shows where)", file=sys.stderr)
-    return FAILURE
-
-
-def _loaded(names: Iterable[tuple[str, str]]) -> tuple[type[Exception], ...]:
-    """Those exception classes whose modules are loaded: others cannot have been raised."""
-    modules = [(sys.modules.get(module), attribute) for module, attribute in names]
-    return tuple(getattr(module, attribute) for module, attribute in modules if module)
+        near = nearest(name, COMMANDS)
+        raise UsageError(f"unknown command {name!r}{near} (ludens --help lists them)")
+    return COMMANDS[name]
 
 
 def check_packages(root: Path = ROOT) -> None:

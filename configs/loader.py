@@ -40,6 +40,8 @@ def load_config(preset: str, options: Mapping[str, str] | None = None) -> TrainC
     for name, text in (options or {}).items():
         name = name.replace("-", "_")
         values[name] = _field(name, "option").read_text(text)
+    if str(values.get("game", "")).endswith(".py"):  # to be found from any folder
+        values["game"] = str(Path(values["game"]).resolve())
     try:
         return _build(TrainConfig, values, "")
     except ConfigError:
@@ -60,10 +62,9 @@ def _read_preset(preset: str) -> tuple[dict[str, Any], str]:
     if preset in preset_names():
         return read_toml(FOLDER / f"{preset}.toml"), repr(preset)
     if preset.endswith(".py"):
-        path = Path(preset).resolve()
-        if not path.is_file():
+        if not Path(preset).is_file():
             raise ConfigError(f"no game file {preset!r}")
-        return {"game": str(path)}, preset
+        return {"game": preset}, preset
     from envs.registry import BUILT_IN
 
     if preset in BUILT_IN:

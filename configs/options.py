@@ -23,8 +23,6 @@ def add_config_options(parser: ArgumentParser, first: Sequence[str] = ()) -> Non
 
 
 def _add_option(parser: ArgumentParser | _ArgumentGroup, found: ConfigField, text: str) -> None:
-    if found.name == "game":  # the preset names it
-        return
     spellings = [found.option]
     if "_" in found.name:
         spellings.append("--" + found.name)

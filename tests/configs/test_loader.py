@@ -1,0 +1,108 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from configs.fields import ConfigError, meanings, train_fields
+from configs.loader import default_run_name, load_config, preset_names
+from selfplay.config import TrainConfig
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_trains_its_own_game(name: str) -> None:
+    assert load_config(name).game == name
+
+
+def test_a_preset_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+    preset = tmp_path / "mine.toml"
+    preset.write_text('game = "othello6"\nminutes = 3\n[learner]\nbatch_size = 64\n')
+    default = TrainConfig()
+    assert load_config(str(preset)) == dataclasses.replace(
+        default,
+        game="othello6",
+        minutes=3.0,
+        learner=dataclasses.replace(default.learner, batch_size=64),
+    )
+
+
+def test_options_win_over_the_preset_and_dashes_equal_underscores() -> None:
+    config = load_config(
+        "tic_tac_toe",
+        {"learner.batch-size": "512", "search.tree_reuse": "false", "minutes": "0.5"},
+    )
+    assert (config.learner.batch_size, config.search.tree_reuse) == (512, False)
+    assert config.minutes == 0.5
+    assert config.network == load_config("tic_tac_toe").network
+
+
+def test_a_game_without_a_preset_has_the_defaults(tmp_path: Path) -> None:
+    game = tmp_path / "my_game.py"
+    game.write_text("GAME = None\n")
+    assert load_config(str(game)) == dataclasses.replace(TrainConfig(), game=str(game))
+
+
+def test_a_game_file_is_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load_config("connect_four", {"game": "my_game.py"})
+    assert config.game == str(tmp_path / "my_game.py")
+
+
+def test_runs_are_named_after_their_presets() -> None:
+    named = [default_run_name(p) for p in ("othello", "a/b/wide.toml", "games/gomoku.py")]
+    assert named == ["othello", "wide", "gomoku"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"learner.bath_size": "3"}, "'learner.bath_size'; did you mean 'learner.batch_size'?"),
+        ({"filters": "3"}, "did you mean 'network.filters'?"),
+        ({"network.filters": "3.5"}, "network.filters = '3.5': expected a whole number"),
+        ({"learner.learning_rate": "fast"}, "'fast': expected a number"),
+        ({"learner.learning_rate": "nan"}, "'nan': expected a number"),
+        ({"search.solve": "yes"}, "'yes': expected true or false"),
+        ({"search.root": "gumble"}, "'gumble': expected one of 'puct', 'gumbel'; did you mean"),
+        ({"network.filters": "0"}, "network.filters = 0: expected at least 1"),
+    ],
+)
+def test_wrong_options_are_quoted_with_what_was_expected(
+    options: dict[str, str], told: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("connect_four", options)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[learner]\nbatchsize = 3\n", "did you mean 'learner.batch_size'?"),
+        ("minutes = true\n", "minutes = True: expected a number"),
+        ("seed = 1.0\n", "seed = 1.0: expected a whole number"),
+        ('[search]\nsolve = "true"\n', "search.solve = 'true': expected true or false"),
+        ("search = 3\n", "unknown setting 'search'"),
+        ("minutes = \n", "line 1"),
+    ],
+)
+def test_wrong_presets_name_file_and_field(tmp_path: Path, text: str, told: str) -> None:
+    preset = tmp_path / "mine.toml"
+    preset.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(str(preset))
+    assert str(preset) in str(caught.value)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("preset", ["conect_four", "missing.toml", "missing.py"])
+def test_unknown_presets_are_refused(preset: str) -> None:
+    with pytest.raises(ConfigError, match=preset):
+        load_config(preset)
+
+
+def test_every_field_has_a_meaning_and_its_own_option() -> None:
+    fields = train_fields()
+    assert meanings().keys() == fields.keys()
+    assert all(meanings().values())
+    assert len({found.option for found in fields.values()}) == len(fields)

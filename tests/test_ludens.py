@@ -1,0 +1,182 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ludens
+from arena import agent_names
+from arena.training_progress import TrainingProgress
+
+Run = Any
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command line; answers status, standard output and standard error."""
+    monkeypatch.delenv("LUDENS_DEBUG", raising=False)
+
+    def run_words(*words: str) -> tuple[int, str, str]:
+        status = ludens.main(words)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run_words
+
+
+def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
+    code = "import sys, ludens; ludens.main(['--help']); print(sorted(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    text, modules = found.stdout.rsplit("[", 1)
+    assert all(f"  {name}" in text for name in ludens.COMMANDS)
+    loaded = set(modules.strip(" ]\n").replace("'", "").split(", "))
+    assert not loaded & {"numpy", "torch", "numba", "rich", "argparse", "tomllib", "pyarrow"}
+
+
+@pytest.mark.parametrize("command", list(ludens.COMMANDS))
+def test_every_command_explains_itself_with_examples(run: Run, command: str) -> None:
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    assert "examples:" in out
+    assert f"ludens {command}" in out
+
+
+def test_training_help_says_what_every_setting_means(run: Run) -> None:
+    _, out, _ = run("train", "--help")
+    assert "--learner.batch-size" in out
+    assert "AlphaZero: 4096" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("trian", "unknown command 'trian'; did you mean 'train'?"),
+        ("train", "required: PRESET"),
+        ("train connect_for", "no preset 'connect_for'; did you mean 'connect_four'?"),
+        ("train connect_four --minute 3", "unknown argument '--minute'; did you mean '--minutes'?"),
+        ("train connect_four --minutes ten", "minutes = 'ten': expected a number"),
+        ("train connect_four --lerner.passes 2", "did you mean '--learner.passes'?"),
+        ("train connect_four --run mcts", "run name 'mcts' is an agent's name"),
+        ("perft conect_four 3", "did you mean 'connect_four'?"),
+        ("perft tic_tac_toe 3 --position z9", "'z9'"),
+        ("perft tic_tac_toe many", "invalid int value: 'many'"),
+        ("match tic_tac_toe randon random", "no agent 'randon'; did you mean 'random'?"),
+        ("analyze tic_tac_toe --agent human", "ludens play"),
+        ("bench speed connect_four", "invalid choice: 'speed'"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_status_2(
+    run: Run, line: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(*line.split())
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert told in err
+    assert list(tmp_path.iterdir()) == []  # nothing was begun
+
+
+def test_a_failure_is_one_clear_line_and_status_1(run: Run) -> None:
+    status, _, err = run("analyze", "tic_tac_toe", "--agent", "random", "--positions", "/no/file")
+    assert status == 1
+    assert err == "error: /no/file: No such file or directory\n"
+
+
+def test_tracebacks_are_for_those_who_ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LUDENS_DEBUG", "1")
+    with pytest.raises(ludens.UsageError):
+        ludens.main(["trian"])
+
+
+def test_an_error_of_the_program_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(args: object) -> int:
+        raise KeyError("lost")
+
+    broken = ludens.COMMANDS["perft"]._replace(run=fail)
+    monkeypatch.setitem(ludens.COMMANDS, "perft", broken)
+    status, _, err = run("perft", "tic_tac_toe", "3")
+    assert status == 1
+    assert "internal error, KeyError: 'lost'" in err
+
+
+def test_no_run_can_have_an_agents_name() -> None:
+    assert set(ludens.RESERVED) == set(agent_names.RESERVED)
+
+
+def test_perft_counts_and_divides(run: Run) -> None:
+    assert run("perft", "tic_tac_toe", "5")[:2] == (0, "15,120\n")
+    status, out, _ = run("perft", "connect_four", "3", "--position", "44", "--divide", "--json")
+    answer = json.loads(out)
+    assert (status, answer["nodes"], answer["divided"]["4"]) == (0, 343, 49)
+
+
+def test_check_game_reports_every_check(run: Run) -> None:
+    status, out, _ = run("check-game", "tic_tac_toe", "--games", "5")
+    assert status == 0
+    assert "every check passed" in out
+
+
+def test_analyze_answers_one_object_a_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    positions = tmp_path / "positions.txt"
+    positions.write_text("# corners\n\na1\nz9\nb2 a1\n")
+    words = ("tic_tac_toe", "--agent", "solver", "--positions", str(positions), "--json")
+    status, out, err = run("analyze", *words)
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert status == 1
+    assert "line 4" in err
+    assert [a["position"] for a in answers] == ["a1", "b2 a1"]
+    assert answers[0]["move"] == "b2"
+    assert {"position", "move", "value", "visits"} <= answers[0].keys()
+
+
+def test_match_is_the_same_from_the_same_seed(run: Run) -> None:
+    words = ("match", "tic_tac_toe", "mcts:20", "random", "--games", "20", "--seed", "3", "--json")
+    first, again = run(*words), run(*words)
+    assert first[0] == 0
+    assert first[1] == again[1]
+    assert json.loads(first[1])["score"] > 0.6
+
+
+def test_play_ends_cleanly_at_the_end_of_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["b2", "undo"])
+
+    def read(prompt: str) -> str:
+        try:
+            return next(answers)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr("builtins.input", read)
+    status, out, _ = run("play", "tic_tac_toe", "--agent", "mcts:10")
+    assert status == 0
+    assert out.rstrip().endswith("game: (no moves)")
+    assert "\x1b" not in out  # colours are for terminals
+
+
+def test_packages_of_others_are_named(tmp_path: Path) -> None:
+    ludens.check_packages()
+    with pytest.raises(RuntimeError, match=r"'envs' would be imported from .*, and not from"):
+        ludens.check_packages(tmp_path)
+
+
+def test_the_arena_sees_training_as_it_is() -> None:
+    from selfplay.loop import Progress
+
+    assert set(TrainingProgress.__annotations__) == set(Progress.__annotations__)
+
+
+@pytest.mark.slow
+def test_train_continue_and_play(run: Run, tmp_path: Path) -> None:
+    store = ("--store", str(tmp_path))
+    small = ("--minutes", "0", "--publish-rows", "200", "--selfplay.games", "32")
+    status, out, _ = run("train", "tic_tac_toe", *store, *small, "--games", "60")
+    assert status == 0
+    assert "trained, to step" in out
+    status, out, _ = run("train", "tic_tac_toe", *store, *small, "--games", "60")
+    assert "was trained already" in out
+    words = ("match", "tic_tac_toe", "tic_tac_toe:sims=16", "tic_tac_toe:sims=0", "--games", "4")
+    assert run(*words, *store)[0] == 0
