@@ -119,6 +119,7 @@ class LivePanel:
     ):
         self.title = title
         self.where = where
+        self._console = console
         self._clock = clock
         self._progress: TrainingProgress | None = None
         self._truth = Truth()
@@ -181,7 +182,7 @@ class LivePanel:
         subtitle = Text(self._notice, style="dim")
         title = Text.assemble((self.title, "bold"), f"  {self.where}")
         # Room on the right for the ^C that the terminal echoes, which would break the last line.
-        width = min(MOST_COLUMNS, self._live.console.width - 4)
+        width = min(MOST_COLUMNS, self._console.width - 4)
         return Panel(
             body, title=title, subtitle=subtitle, title_align="left", padding=(1, 2), width=width
         )
