@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.machine import machine_facts
+from benchmarks.machine import machine_facts, write_result
+from configs.loader import load_config
 from selfplay import bench
 from selfplay.config import TrainConfig
+
+PRESETS = ("connect_four",)
 
 
 def measure(config: TrainConfig, seconds: float = 20.0) -> dict[str, Any]:
@@ -15,9 +18,28 @@ def measure(config: TrainConfig, seconds: float = 20.0) -> dict[str, Any]:
     See `selfplay.bench.measure`; the measurement takes about `seconds`, compilation not included.
     """
     facts = machine_facts()
-    found = bench.measure(config, seconds)
-    figures = {
-        name: round(figure, 3 if "ratio" in name else 0) if isinstance(figure, float) else figure
-        for name, figure in found.items()
-    }
-    return {**figures, "machine": facts}
+    return {**_rounded(bench.measure(config, seconds)), "machine": facts}
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    """Rates as whole numbers, ratios with three decimals."""
+    rounded: dict[str, Any] = {}
+    for name, figure in figures.items():
+        if isinstance(figure, list):
+            rounded[name] = [round(part, 3) for part in figure]
+        elif isinstance(figure, float):
+            rounded[name] = round(figure, 3) if name == "ratio" else round(figure)
+        else:
+            rounded[name] = figure
+    return rounded
+
+
+def run(seconds: float, peer_python: str | None) -> None:
+    """Measure every preset, print a line each and write results/selfplay_<preset>.json."""
+    for preset in PRESETS:
+        result = measure(load_config(preset), seconds)
+        path = write_result(f"selfplay_{preset}", result)
+        rates = f"{result['simulations_per_s']:,} simulations/s"
+        raw = f"{result['raw_evaluations_per_s']:,} raw evaluations/s"
+        print(f"selfplay {preset:14} {rates} over {raw}: {result['ratio']}")
+        print(f"  -> {path}")
