@@ -156,7 +156,7 @@ def find_run(name: str, game: Game, store_url: str) -> Run:
         known = [*("random", "mcts:1000", "solver"), *list_runs(store_url)]
         listed = ", ".join(known[:12]) + (", ..." if known[12:] else "")
         near = _did_you_mean(name, known)
-        raise AgentNameError(f"no agent {name!r}{near}; there are {listed}") from None
+        raise AgentNameError(f"no agent {name!r}{near} (there are {listed})") from None
     trained = run.info.game
     same = find_game(trained) is game if _known(trained) else Path(trained).stem == game.name
     if not same:

@@ -71,8 +71,8 @@ def _read_preset(preset: str) -> tuple[dict[str, Any], str]:
         return {"game": preset}, f"{preset!r}, the defaults"
     known = sorted({*preset_names(), *BUILT_IN})
     raise ConfigError(
-        f"no preset {preset!r}{did_you_mean(preset, known)}; known are {', '.join(known)}; "
-        "a .toml file or a game's .py file will do too"
+        f"no preset {preset!r}{did_you_mean(preset, known)} (there are {', '.join(known)}; "
+        "a .toml file or a game's .py file will do too)"
     )
 
 
