@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import search
+from benchmarks import search, selfplay
 
-BENCHMARKS = {"search": search.run}
+BENCHMARKS = {"search": search.run, "selfplay": selfplay.run}
 
 
 def main() -> None:

@@ -176,8 +176,8 @@ def params_of(config: SearchConfig) -> Params:
 def exploration_table(config: SearchConfig, count: int) -> NDArray[np.float64]:
     """c(s) sqrt(N) for N from 0 to count - 1 visits (AlphaZero 2018), float64 [count].
 
-    c(s) = log((N + c_base + 1) / c_base) + c_init. From a table, because the logarithm was a third
-    of a simulation's time.
+    c(s) = log((N + c_base + 1) / c_base) + c_init. A table, since selection asks for it
+    at every node.
     """
     visits = np.arange(count, dtype=np.float64)
     growth = np.log((visits + config.c_base + 1.0) / config.c_base)

@@ -59,7 +59,7 @@ def select_puct(tree, params, node):
         visits = tree.edges[e].visits
         prior = np.float64(tree.edges[e].prior)
         mean = tree.edges[e].value_sum / max(visits, 1)
-        score = mean if visits > 0 else unvisited  # no branch to mispredict: half of the time
+        score = mean if visits > 0 else unvisited  # no branch to mispredict
         score += scale * prior / (1.0 + visits)
         if forcing and visits > 0 and np.isnan(tree.edges[e].exact):
             wanted = np.sqrt(params.forced_playouts * prior * (tree.nodes[0].visits - 1))

@@ -37,11 +37,11 @@ WALLS = {
     "agents/ppo": _wall("envs store mcts", "numpy numba torch safetensors gymnasium ray.rllib"),
     "selfplay": _wall("envs store mcts agents", "numpy torch tensorboard ray"),
     "arena": _wall("envs store mcts agents", "numpy numba scipy rich textual"),
-    "configs": _wall("envs store mcts agents selfplay arena", "tyro"),
+    "configs": _wall("envs store mcts agents selfplay arena", ""),
     "benchmarks": _wall(
         "envs store mcts agents selfplay arena configs", "numpy numba torch jax mctx pgx"
     ),
-    "ludens.py": _wall("envs store mcts agents selfplay arena configs benchmarks", "tyro"),
+    "ludens.py": _wall("envs store mcts agents selfplay arena configs benchmarks", ""),
 }
 ROOMS = frozenset(key for key in WALLS if "/" not in key and not key.endswith(".py"))
 OURS = ROOMS | {"ludens", "tests"}
@@ -288,7 +288,7 @@ def test_an_import_through_a_wall_is_found(path: str, source: str, expected: str
         ("envs/chess.py", "from . import api\nfrom .api import step\nimport envs.go, numba"),
         ("agents/ppo/loop.py", "from .. import net\nfrom ..net import N\nfrom ray import rllib"),
         ("arena/panel.py", "import asyncio\nimport rich.live\nfrom agents.net import load"),
-        ("ludens.py", "import tyro\nimport selfplay.loop, arena.panel, benchmarks"),
+        ("ludens.py", "import argparse\nimport selfplay.loop, arena.panel, benchmarks"),
     ],
 )
 def test_an_import_through_a_door_is_not(path: str, source: str) -> None:

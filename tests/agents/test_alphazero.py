@@ -70,7 +70,8 @@ def test_the_learner_finds_the_policy_and_value_it_is_shown():
     with torch.no_grad():
         logits, outcome = learner.averaged(torch.from_numpy(planes))
     share = outcome.softmax(1)
-    assert share.argmax(1).tolist() == [0, 1, 2] and share.max(1).values.min() > 0.9
+    assert share.argmax(1).tolist() == [0, 1, 2]
+    assert share.max(1).values.min() > 0.9
     policy = logits.softmax(1)
     # the empty board is its own mirror image: its target is the mean of the two
     np.testing.assert_allclose(policy[0, [2, 4]].numpy(), [0.5, 0.5], atol=0.06)

@@ -45,7 +45,8 @@ def test_the_folded_network_answers_as_the_trained_one(game_name, pooling, rows)
         logits, outcome = network(torch.from_numpy(planes))
     evaluator = NetworkEvaluator(game, config, network.state_dict(), device="cpu")
     got_logits, got_values = evaluator(planes)
-    assert got_logits.shape == (rows, game.num_actions) and got_values.shape == (rows,)
+    assert got_logits.shape == (rows, game.num_actions)
+    assert got_values.shape == (rows,)
     np.testing.assert_allclose(got_logits, logits.numpy(), atol=2e-4)
     np.testing.assert_allclose(got_values, value_of(outcome).numpy(), atol=2e-4)
     replica_logits, _ = evaluator.replica()(planes)
@@ -93,7 +94,8 @@ def test_a_device_that_is_not_there_is_named():
 @pytest.mark.parametrize("value", [-1.0, -0.3, 0.0, 0.5, 1.0])
 def test_outcome_target_has_the_value_as_its_mean(value):
     share = outcome_target(torch.tensor([value]))[0]
-    assert share.sum() == pytest.approx(1.0) and (share >= 0).all()
+    assert share.sum() == pytest.approx(1.0)
+    assert (share >= 0).all()
     assert (share[0] - share[2]).item() == pytest.approx(value)
 
 

@@ -50,8 +50,10 @@ def _episodes(store, name="run"):
 
 def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_not(tmp_path):
     final = _finish(tmp_path, "a")[-1]
-    assert final.event == "finished" and final.games >= CONFIG.games
-    assert final.learner_steps > 0 and np.isfinite([final.policy_loss, final.value_loss]).all()
+    assert final.event == "finished"
+    assert final.games >= CONFIG.games
+    assert final.learner_steps > 0
+    assert np.isfinite([final.policy_loss, final.value_loss]).all()
     _finish(tmp_path, "b")
     _finish(tmp_path, "c", replace(CONFIG, seed=1))
     assert _weights(tmp_path, "a") == _weights(tmp_path, "b") != _weights(tmp_path, "c")
@@ -115,11 +117,13 @@ def test_stopping_checkpoints_and_the_same_command_goes_on(tmp_path):
     for progress in train(CONFIG, store_url=str(tmp_path), run_name="run", stop=stop):
         seen += 1
         last = progress
-    assert last.event == "finished" and 0 < last.games < CONFIG.games
+    assert last.event == "finished"
+    assert 0 < last.games < CONFIG.games
     before = sum(len(batch) for batch in _episodes(tmp_path))
     assert before == last.games
     final = _finish(tmp_path)[-1]
-    assert final.games >= CONFIG.games and final.learner_steps > last.learner_steps
+    assert final.games >= CONFIG.games
+    assert final.learner_steps > last.learner_steps
     assert sum(len(batch) for batch in _episodes(tmp_path)) == final.games
 
 
