@@ -77,12 +77,12 @@ def test_weights_survive_their_bytes():
 
 def test_trainer_state_is_not_unpickled():
     assert load_trainer(dump_trainer({"steps": 3}))["steps"] == 3
-    with pytest.raises(Exception, match="[Uu]nsupported|weights_only"):
+    with pytest.raises(Exception, match=r"[Uu]nsupported|weights_only"):
         load_trainer(dump_trainer({"evil": NetworkEvaluator}))
 
 
 def test_a_device_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match="'gpu'.*expected"):
+    with pytest.raises(ValueError, match=r"'gpu'.*expected"):
         choose_device("gpu")
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="no CUDA device"):
