@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from configs.command_line import FAILURE, Command, UsageError, explain, nearest, read_words
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from contextlib import AbstractContextManager
 
-    from arena.training_progress import TrainingProgress
+    from agents.progress import Progress
     from arena.training_watch import StopSignal
     from selfplay.config import TrainConfig
 
@@ -79,7 +79,7 @@ def _train(args: Namespace) -> int:
 
 def _train_and_watch(
     config: TrainConfig, store: str, name: str, stop: StopSignal, display: Any
-) -> TrainingProgress:
+) -> Progress:
     from arena.training_truth import TruthMeter
     from arena.training_watch import watch
     from envs.registry import find_game
@@ -89,9 +89,7 @@ def _train_and_watch(
     truth = TruthMeter(find_game(config.game), config.search)
     stages = train(config, store_url=store, run_name=name, stop=stop)
     with TensorBoardLog(store, name) as board:
-        # A frozen dataclass does not fit a protocol whose fields could be written to.
-        watchers = [display, cast(Any, board)]
-        return watch(cast("Iterable[TrainingProgress]", stages), truth, watchers)
+        return watch(stages, truth, [display, board])
 
 
 def _stop_signal(say: Callable[[str], None]) -> StopSignal:
@@ -100,7 +98,7 @@ def _stop_signal(say: Callable[[str], None]) -> StopSignal:
     return StopSignal(say)
 
 
-def _farewell(config: TrainConfig, name: str, *, stopped: bool, last: TrainingProgress) -> str:
+def _farewell(config: TrainConfig, name: str, *, stopped: bool, last: Progress) -> str:
     if stopped:
         return f"stopped at step {last.learner_steps:,}; the same command goes on from there"
     more = "the same command with more --minutes trains on"

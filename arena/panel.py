@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from arena.training_progress import TrainingProgress
+from agents.progress import Progress
 from arena.training_truth import Truth
 
 LINE_INTERVAL_S = 10.0
@@ -54,7 +54,7 @@ def sparkline(history: Sequence[float], bottom: float = 0.0, width: int = SPARK_
     return "".join(SPARKS[round((len(SPARKS) - 1) * max(m - bottom, 0) / height)] for m in means)
 
 
-def seconds_left(progress: TrainingProgress) -> float | None:
+def seconds_left(progress: Progress) -> float | None:
     """Until the budget is used, at this pace; None where there is none or no pace yet."""
     if progress.budget_s:
         return max(0.0, progress.budget_s - progress.elapsed_s)
@@ -63,13 +63,13 @@ def seconds_left(progress: TrainingProgress) -> float | None:
     return None
 
 
-def budget(progress: TrainingProgress) -> str:
+def budget(progress: Progress) -> str:
     """The time used, of what there is."""
     used = duration(progress.elapsed_s)
     return f"{used}/{duration(progress.budget_s)}" if progress.budget_s else used
 
 
-def line(progress: TrainingProgress, truth: Truth) -> str:
+def line(progress: Progress, truth: Truth) -> str:
     """A training in one line."""
     parts = [
         budget(progress),
@@ -104,7 +104,7 @@ class PlainLines:
         """Say something out of turn."""
         self.say(text)
 
-    def show(self, progress: TrainingProgress, truth: Truth) -> None:
+    def show(self, progress: Progress, truth: Truth) -> None:
         """See `arena.training_watch.Watcher`."""
         if progress.event == "finished" or self._clock() >= self._due:
             self.say(line(progress, truth))
@@ -121,7 +121,7 @@ class LivePanel:
         self.where = where
         self._console = console
         self._clock = clock
-        self._progress: TrainingProgress | None = None
+        self._progress: Progress | None = None
         self._truth = Truth()
         self._shown_at = 0.0
         self._began = clock()
@@ -147,7 +147,7 @@ class LivePanel:
         """Say something in the last line."""
         self._notice = text
 
-    def show(self, progress: TrainingProgress, truth: Truth) -> None:
+    def show(self, progress: Progress, truth: Truth) -> None:
         """See `arena.training_watch.Watcher`."""
         if progress.event == "learned" and not math.isnan(progress.policy_loss):
             self._remember("policy", progress.policy_loss)
@@ -187,7 +187,7 @@ class LivePanel:
             body, title=title, subtitle=subtitle, title_align="left", padding=(1, 2), width=width
         )
 
-    def _clock_line(self, progress: TrainingProgress) -> RenderableType:
+    def _clock_line(self, progress: Progress) -> RenderableType:
         running = 0.0 if progress.event == "finished" else self._clock() - self._shown_at
         elapsed = progress.elapsed_s + running
         left = seconds_left(progress)
@@ -202,7 +202,7 @@ class LivePanel:
         )
         return row
 
-    def _figures(self, progress: TrainingProgress) -> Table:
+    def _figures(self, progress: Progress) -> Table:
         looked_up = max(progress.evaluations + progress.cache_hits + progress.proven_leaves, 1)
         playing = [
             ("games", f"{progress.games:,}"),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.players import Player, RawNetworkPlayer, SearchPlayer
-from arena.training_progress import TrainingProgress
+from agents.progress import Progress
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.search import Evaluator
@@ -124,7 +124,7 @@ class TruthMeter:
             self._sets = solved_sets(self.game.name)
         return self._sets
 
-    def __call__(self, progress: TrainingProgress) -> Truth:
+    def __call__(self, progress: Progress) -> Truth:
         """Measure what is due of the network that plays, and return the latest results."""
         now, version = progress.elapsed_s, progress.network_version
         if progress.event == "started" or not self.sets:

@@ -9,24 +9,22 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any, Protocol
 
-from arena.training_progress import TrainingProgress
+from agents.progress import Progress
 from arena.training_truth import Truth
 
 
 class Watcher(Protocol):
     """Something that is told of every stage."""
 
-    def show(self, progress: TrainingProgress, truth: Truth) -> None:
+    def show(self, progress: Progress, truth: Truth) -> None:
         """Take note of a stage and of the latest measurements."""
 
 
 # A measurement, if one is due, of the network that plays.
-Measure = Callable[[TrainingProgress], Truth]
+Measure = Callable[[Progress], Truth]
 
 
-def watch(
-    stages: Iterable[TrainingProgress], measure: Measure, watchers: Sequence[Watcher]
-) -> TrainingProgress:
+def watch(stages: Iterable[Progress], measure: Measure, watchers: Sequence[Watcher]) -> Progress:
     """Let a training go on to its end, telling the watchers; returns its last stage."""
     last = None
     for last in stages:

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
-from envs.game import encode, reset, step, to_play
+from envs.game import encode, is_terminal, legal_actions, reset, step, to_play, value_to_play
 
 
 @njit(cache=True, nogil=True)
@@ -35,3 +36,40 @@ def replay_rows(scratch, moves, move_offsets, plies, ply_offsets, states, player
                 ply += 1
             states[row] = state
             players[row] = to_play(state)
+
+
+@njit(cache=True, nogil=True)
+def statuses(states, players, over, values_to_play):
+    """Who is to move in each record [n], whether its game is over, and then its result.
+
+    Writes players int64 [n], over bool [n], values_to_play float64 [n] (0 while a game goes on).
+    """
+    for i in range(len(states)):
+        players[i] = to_play(states[i])
+        over[i] = is_terminal(states[i])
+        values_to_play[i] = value_to_play(states[i]) if over[i] else 0.0
+
+
+@njit(cache=True, nogil=True)
+def play_random(states, wanted, draws, num_actions, moves):
+    """Play up to wanted[i] random moves on each record [n] in place, fewer where the game ends.
+
+    Move p of record i is chosen among the legal ones by draws[i, p], uniform in [0, 1), and noted
+    in moves[i, p]. wanted int64 [n]; draws float64 and moves uint16 [n, longest wanted or more].
+    """
+    mask = np.zeros(num_actions, np.bool_)
+    legal = np.zeros(num_actions, np.int64)
+    for i in range(len(states)):
+        for ply in range(wanted[i]):
+            if is_terminal(states[i]):
+                break
+            mask[:] = False
+            legal_actions(states[i], mask)
+            count = 0
+            for action in range(num_actions):
+                if mask[action]:
+                    legal[count] = action
+                    count += 1
+            action = legal[int(draws[i, ply] * count)]
+            moves[i, ply] = action
+            step(states[i], action)

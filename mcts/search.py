@@ -205,6 +205,9 @@ def _plain(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
     Kernels are compiled for such arrays; for any other kind Numba would compile them anew.
     """
+    flags = array.flags
+    if array.dtype == dtype and flags.c_contiguous and flags.writeable:
+        return array
     return np.require(array, dtype, ["C", "W"])
 
 

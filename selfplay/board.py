@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from selfplay.loop import Progress
+from agents.progress import Progress
 from store.files import open_files
 
 FOLDER = "tensorboard"

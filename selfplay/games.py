@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from agents.alphazero.episodes import GameRecord, to_episode
 from agents.alphazero.learner import rng_state, set_rng_state
+from envs.batch import play_random, statuses
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.search import Evaluator, RootResults, Search
@@ -34,6 +35,16 @@ class ResignStatistics:
     def rate(self) -> float | None:
         """Share of would-be resignations that did not lose; None before the first."""
         return self.false_positives / self.played_on if self.played_on else None
+
+
+def status_of(
+    states: NDArray[Any],
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Of records [n]: the side to move, whether the game is over, its value_to_play if so."""
+    count = len(states)
+    found = np.zeros(count, np.int64), np.zeros(count, np.bool_), np.zeros(count, np.float64)
+    statuses(states, *found)
+    return found
 
 
 class Shard:
@@ -92,11 +103,7 @@ class Shard:
 
     def start(self, slots: NDArray[np.int64]) -> None:
         """Begin new games in these slots, some from random openings."""
-        states = self.game.new_states(len(slots))
-        for i, slot in enumerate(slots):
-            opening = self._random_opening(states[i : i + 1])
-            self.moves[slot, : len(opening)] = opening
-            self.ply[slot] = self.opening[slot] = len(opening)
+        states = self._openings(slots)
         self.plays_on[slots] = self.rng.random(len(slots)) < self.config.proof_playout_share
         self.never_resigns[slots] = self.rng.random(len(slots)) < self.config.resign_playout_share
         self.low_moves[slots] = 0
@@ -105,21 +112,28 @@ class Shard:
         self.search.place(states, slots)
         self.begin_searches(slots)
 
-    def _random_opening(self, state: NDArray[Any]) -> list[int]:
-        """Play random moves on the record [1] in place; the moves, none of which ends the game."""
-        if self.rng.random() >= self.config.opening_share or self.config.opening_plies == 0:
-            return []
-        wanted = int(self.rng.integers(1, self.config.opening_plies + 1))
-        while True:
-            state[:] = self.game.new_states(1)
-            moves: list[int] = []
-            while len(moves) < wanted and not self.game.rules.is_terminal(state[0]):
-                legal = np.flatnonzero(self.game.legal_mask(state[0]))
-                moves.append(int(self.rng.choice(legal)))
-                self.game.rules.step(state[0], moves[-1])
-            if not self.game.rules.is_terminal(state[0]):
-                return moves
-            wanted = max(1, wanted - 1)
+    def _openings(self, slots: NDArray[np.int64]) -> NDArray[Any]:
+        """Positions [n] to begin games from, some after random moves, which are noted; none over.
+
+        An opening that ends its game is drawn again, one ply shorter.
+        """
+        states = self.game.new_states(len(slots))
+        longest = min(self.config.opening_plies, self.game.max_plies - 1)
+        random = self.rng.random(len(slots)) < self.config.opening_share
+        wanted = self.rng.integers(min(longest, 1), longest + 1, len(slots)) * random
+        pending = np.flatnonzero(wanted)
+        while len(pending):
+            drawn = self.game.new_states(len(pending))
+            shape = len(pending), int(wanted[pending].max())
+            draws, moves = self.rng.random(shape), np.zeros(shape, np.uint16)
+            play_random(drawn, wanted[pending], draws, self.game.num_actions, moves)
+            states[pending] = drawn
+            self.moves[slots[pending], : shape[1]] = moves
+            _, over, _ = status_of(drawn)
+            pending = pending[over]
+            wanted[pending] = np.maximum(wanted[pending] - 1, 1)
+        self.ply[slots] = self.opening[slots] = wanted
+        return states
 
     def begin_searches(self, slots: NDArray[np.int64]) -> None:
         """Start the next search of each slot: full with noise, or fast (playout cap)."""
@@ -154,8 +168,7 @@ class Shard:
         """Note the finished searches, play their moves; the games that ended."""
         results = self.search.read(slots, self._temperatures(slots))
         self._note_rows(slots, results)
-        states = self.search.roots(slots)
-        players = np.array([self.game.rules.to_play(state) for state in states])
+        players, _, _ = status_of(self.search.roots(slots))
         resigns = self._resignations(slots, players, results)
         adjudged = ~np.isnan(results.exact) & ~self.plays_on[slots]
         stops = adjudged | resigns
@@ -168,11 +181,8 @@ class Shard:
         self.ply[going] += 1
         self.plies_played += len(going)
         self.search.play(going, actions)
-        after = self.search.roots(going)
-        ended = np.array([self.game.rules.is_terminal(s) for s in after], np.bool_)
-        for slot, state in zip(going[ended], after[ended], strict=True):
-            value = self.game.rules.value_to_play(state)
-            episodes.append(self._finish(slot, self.game.rules.to_play(state), value))
+        players, ended, values = status_of(self.search.roots(going))
+        episodes += [self._finish(going[i], players[i], values[i]) for i in np.flatnonzero(ended)]
         self.begin_searches(going[~ended])
         over = np.concatenate([slots[stops], going[ended]])
         if len(over):

@@ -13,15 +13,15 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
-from typing import Literal
 
 import torch
 
 from agents.alphazero.episodes import SCHEMA
 from agents.alphazero.learner import Learner, Losses
-from agents.inference import NetworkEvaluator, dump_state, dump_trainer, load_trainer
+from agents.inference import dump_state, dump_trainer, load_trainer
+from agents.progress import Event, Progress
 from envs.registry import find_game
 from selfplay.actor import Actor
 from selfplay.config import TrainConfig
@@ -33,37 +33,6 @@ from store.run import Run, config_differences, resume_or_create_run
 TRAINER_FILE, ACTOR_FILE = "trainer.pt", "actor.safetensors"
 REPORT_SECONDS = 0.5  # between two reports of games in progress
 CHANGEABLE = frozenset({"minutes", "games", "device", "checkpoint_minutes"})  # when resuming
-Event = Literal["started", "games", "learned", "published", "checkpoint", "finished"]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training stands. Totals count from the run's beginning, rates from this session's."""
-
-    event: Event
-    evaluator: NetworkEvaluator  # the network that plays; usable until the generator goes on
-    elapsed_s: float
-    budget_s: float  # 0 without a time limit
-    games: int
-    games_goal: int  # 0 without one
-    positions: int  # training rows
-    moves: int
-    simulations: int
-    evaluations: int
-    cache_hits: int
-    proven_leaves: int
-    proven_roots: int
-    simulations_per_s: float
-    evaluations_per_s: float
-    learner_steps: int
-    policy_loss: float  # nats, of the last training
-    value_loss: float
-    learning_rate: float
-    network_version: int  # learner steps of the network that plays
-    games_in_flight: int
-    mean_plies: float  # of the games finished since the last event of this kind
-    resign_false_positive: float | None
-    first_game_s: float | None  # from the call of `train` to this session's first finished game
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,6 @@ import pytest
 
 import ludens
 from arena import agent_names
-from arena.training_progress import TrainingProgress
 
 Run = Any
 
@@ -161,12 +160,6 @@ def test_packages_of_others_are_named(tmp_path: Path) -> None:
     ludens.check_packages()
     with pytest.raises(RuntimeError, match=r"'envs' would be imported from .*, and not from"):
         ludens.check_packages(tmp_path)
-
-
-def test_the_arena_sees_training_as_it_is() -> None:
-    from selfplay.loop import Progress
-
-    assert set(TrainingProgress.__annotations__) == set(Progress.__annotations__)
 
 
 @pytest.mark.slow
