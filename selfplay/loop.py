@@ -9,6 +9,7 @@ a run resumed with a budget in games goes on exactly as if it had never stopped.
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -118,7 +119,7 @@ class Training:
 
         Reports every half second on the way.
         """
-        self.actor.begin_round(self.config.publish_rows)
+        self.actor.begin_round(self._rows_of_round())
         reached = False
         while not (reached or interrupted()):
             with self.in_stage():
@@ -130,6 +131,19 @@ class Training:
             yield self.report("games")
         with self.in_stage():
             self.actor.commit()
+
+    def _rows_of_round(self) -> int:
+        """Training rows to play for: to the next network, or to the end of a budget in games.
+
+        Such a budget ends with a round, never within one: how far each shard is at the moment when
+        the last game wanted ends is a matter of threads, and a training must end the same always.
+        """
+        if not self.config.games:
+            return self.config.publish_rows
+        totals = self.totals()
+        rows_per_game = totals["rows"] / totals["games"] if totals["games"] else 1.0
+        left = math.ceil((self.config.games - totals["games"]) * rows_per_game)
+        return max(1, min(self.config.publish_rows, left))
 
     def learn(self) -> None:
         """Take the new games from the store and train as much as the rate limit admits."""
@@ -191,16 +205,20 @@ class Training:
 
         Where a stage was broken off the last checkpoint stands; nothing in the store is lost.
         """
-        if self.between_stages:
-            self.actor.commit()
-            self.save_checkpoint()
-        self.actor.close()
+        try:
+            if self.between_stages:
+                self.actor.commit()
+                self.save_checkpoint()
+        finally:
+            self.actor.close()
+
+    def time_is_up(self) -> bool:
+        """Whether the budget in minutes is used up."""
+        return self.config.minutes > 0 and self.elapsed() >= 60.0 * self.config.minutes
 
     def finished(self) -> bool:
         """Whether a budget is used up."""
-        if self.config.minutes > 0 and self.elapsed() >= 60.0 * self.config.minutes:
-            return True
-        return 0 < self.config.games <= self.totals()["games"]
+        return self.time_is_up() or 0 < self.config.games <= self.totals()["games"]
 
     def report(self, event: Event) -> Progress:
         """The training's state as its consumers see it."""
@@ -287,9 +305,9 @@ def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], boo
 
 def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
     def interrupted() -> bool:
-        return stop() or training.finished()
+        return stop() or training.time_is_up()
 
-    while not interrupted():
+    while not (interrupted() or training.finished()):
         yield from training.play(interrupted)
         with training.in_stage():
             training.learn()
