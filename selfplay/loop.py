@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
+from typing import Any
 
 import torch
 
@@ -178,7 +180,7 @@ class Training:
             self.learner.steps,
             {
                 checkpoints.MODEL_FILE: dump_state(self.learner.published()),
-                TRAINER_FILE: dump_trainer(self.learner.state_dict()),
+                TRAINER_FILE: dump_trainer(_canonical(self.learner.state_dict())),
                 ACTOR_FILE: actor_bytes,
             },
             {
@@ -297,6 +299,19 @@ def _check_resumable(run: Run, config: TrainConfig) -> None:
             f"run {run.name!r} was begun with other settings: {listed}; leave them as they were, "
             "or choose another run name"
         )
+
+
+def _canonical(state: Any) -> Any:
+    """The same values, every string one object and every container one of its own.
+
+    Pickle refers back to an object that it meets again. A new learner shares some strings and
+    tuples that a resumed one holds twice, and equal states would make different bytes.
+    """
+    if isinstance(state, dict):
+        return {_canonical(key): _canonical(value) for key, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        return type(state)(map(_canonical, state))
+    return sys.intern(state) if isinstance(state, str) else state
 
 
 def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], bool]:
