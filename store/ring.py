@@ -1,12 +1,14 @@
 """A ring of rows in RAM to sample from: several named arrays that move together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from store.errors import SchemaError
+
+_ROUNDS = 8  # of drawing again what was refused, before the accepted rows are listed
 
 
 class Ring:
@@ -48,6 +50,11 @@ class Ring:
         return min(self.total_added, self.capacity)
 
     @property
+    def oldest(self) -> int:
+        """Number of the oldest row held; `total_added` when there is none."""
+        return self.total_added - len(self)
+
+    @property
     def window(self) -> int:
         """How many of the newest rows `sample` draws from (fewer while fewer are held)."""
         return self._window
@@ -76,37 +83,75 @@ class Ring:
         """
         added = self._checked_length(arrays)
         kept = min(added, self.capacity)
-        places = np.arange(self.total_added + added - kept, self.total_added + added)
-        places %= self.capacity
+        place = (self.total_added + added - kept) % self.capacity
+        before_end = min(kept, self.capacity - place)
         for name, array in arrays.items():
-            self._arrays[name][places] = array[added - kept :]
+            newest = array[added - kept :]
+            self._arrays[name][place : place + before_end] = newest[:before_end]
+            self._arrays[name][: kept - before_end] = newest[before_end:]
         self.total_added += added
 
-    def sample_rows(self, rng: np.random.Generator, n: int) -> npt.NDArray[np.int64]:
+    def sample_rows(
+        self,
+        rng: np.random.Generator,
+        n: int,
+        accept: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]] | None = None,
+    ) -> npt.NDArray[np.int64]:
         """Numbers of n rows drawn uniformly with replacement from the window, int64 [n].
 
+        Args:
+            rng: what is drawn with.
+            n: how many.
+            accept: which of some row numbers [k] may be drawn, bool [k]; all of them if None. The
+                draw is uniform over the accepted rows of the window.
+
         Raises:
-            ValueError: the ring is empty.
+            ValueError: the ring is empty, or no row of the window is accepted.
         """
         if not len(self):
             raise ValueError("cannot sample from an empty ring; add rows first")
+        rows = self._draw(rng, n)
+        if accept is None:
+            return rows
+        refused = np.flatnonzero(~accept(rows))
+        for _ in range(_ROUNDS):
+            if not len(refused):
+                return rows
+            rows[refused] = self._draw(rng, len(refused))
+            refused = refused[~accept(rows[refused])]
+        if len(refused):  # few rows are accepted: look at all of them once
+            window = np.arange(self.total_added - self.sampled_rows, self.total_added)
+            accepted = window[accept(window)]
+            if not len(accepted):
+                raise ValueError(f"none of the {len(window)} rows of the window can be sampled")
+            rows[refused] = accepted[rng.integers(len(accepted), size=len(refused))]
+        return rows
+
+    def _draw(self, rng: np.random.Generator, n: int) -> npt.NDArray[np.int64]:
         ages = rng.integers(1, self.sampled_rows, size=n, endpoint=True)
         return np.asarray(self.total_added - ages, np.int64)
 
-    def gather(self, rows: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
+    def gather(
+        self, rows: npt.NDArray[np.int64], names: Collection[str] | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
         """Copies of the rows of the given numbers, each field [*rows.shape, *item shape].
+
+        Args:
+            rows: row numbers, any shape.
+            names: fields wanted; all of them if None.
 
         Raises:
             IndexError: a row is not held (any more, or yet).
         """
-        oldest = self.total_added - len(self)
+        oldest = self.oldest
         if rows.size and not (oldest <= rows.min() and rows.max() < self.total_added):
             raise IndexError(
                 f"rows {rows.min()} to {rows.max()} asked for, held are {oldest} to "
                 f"{self.total_added - 1}"
             )
         places = rows % self.capacity
-        return {name: array.take(places, axis=0) for name, array in self._arrays.items()}
+        wanted = self._arrays if names is None else names
+        return {name: self._arrays[name].take(places, axis=0) for name in wanted}
 
     def sample(self, rng: np.random.Generator, n: int) -> dict[str, npt.NDArray[Any]]:
         """n rows drawn uniformly with replacement from the window, copied."""

@@ -59,6 +59,30 @@ def test_sampling_is_uniform_over_the_window_alone():
     assert set(ring.sample(np.random.default_rng(1), 1000)["number"]) == set(range(7, 17))
 
 
+@pytest.mark.parametrize("accepted", [1, 2, 5, 9])
+def test_sampling_is_uniform_over_the_accepted_rows(accepted):
+    ring = Ring(1000, FIELDS, window=900)
+    ring.extend(**rows(0, 1500))
+    step = 900 // accepted  # one in 900 is too rare to be met by drawing again
+
+    def accept(numbers):
+        return (numbers % step == 0) & (numbers < 600 + accepted * step)
+
+    possible = [number for number in range(600, 1500) if accept(np.array(number))]
+    drawn = ring.sample_rows(np.random.default_rng(1), 1000 * len(possible), accept)
+    numbers, counts = np.unique(drawn, return_counts=True)
+    assert numbers.tolist() == possible
+    assert np.all(np.abs(counts - 1000) < 190)  # 6 standard deviations
+    with pytest.raises(ValueError, match="none of the 900 rows"):
+        ring.sample_rows(np.random.default_rng(1), 1, lambda numbers: numbers < 600)
+
+
+def test_only_the_fields_asked_for_are_gathered():
+    ring = Ring(4, FIELDS)
+    ring.extend(**rows(0, 6))
+    assert list(ring.gather(np.array([3]), ["policy"])) == ["policy"]
+
+
 def test_a_ring_filled_again_samples_the_same():
     lost, again = Ring(10, FIELDS), Ring(10, FIELDS)
     lost.extend(**rows(0, 37))
