@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import sys
 import warnings
 from typing import Any
 
@@ -146,10 +147,23 @@ def dump_state(state: dict[str, Tensor]) -> bytes:
 
 
 def dump_trainer(state: dict[str, Any]) -> bytes:
-    """Optimiser and schedule state as `torch.save` bytes of tensors and plain values."""
+    """Optimiser and schedule state as `torch.save` bytes; equal states make equal bytes."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(_canonical(state), buffer)
     return buffer.getvalue()
+
+
+def _canonical(state: Any) -> Any:
+    """The same values, every string one object and every container one of its own.
+
+    Pickle refers back to an object that it meets again. A new learner shares some strings and
+    tuples that a resumed one holds twice, and equal states would make different bytes.
+    """
+    if isinstance(state, dict):
+        return {_canonical(key): _canonical(value) for key, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        return type(state)(map(_canonical, state))
+    return sys.intern(state) if isinstance(state, str) else state
 
 
 def load_trainer(data: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,6 +26,11 @@ from store.segments import SegmentWriter
 def writer_name(run_name: str, seed: int, number: int) -> str:
     """The store's writer id of an actor, the same whenever the run is resumed."""
     return hashlib.blake2b(f"{run_name}/{seed}/{number}".encode(), digest_size=16).hexdigest()
+
+
+def fresh_number() -> int:
+    """The number of an actor that no other has or had, in any run."""
+    return uuid.uuid4().int >> 66  # 62 bits: a seed, and with the shards' numbers still an int64
 
 
 class Actor:

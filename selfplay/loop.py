@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,19 +20,14 @@ from typing import Any
 
 import torch
 
-from agents.alphazero.episodes import SCHEMA
-from agents.alphazero.learner import Learner, Losses
-from agents.inference import dump_state, dump_trainer, load_trainer
 from agents.progress import Event, Progress
-from envs.registry import find_game
-from selfplay.actor import Actor
+from selfplay.actor import Actor, fresh_number
 from selfplay.config import TrainConfig
-from store import checkpoints
+from selfplay.trainer import Trainer
 from store.errors import RunMismatchError
-from store.replay import ReplayLog
 from store.run import Run, config_differences, resume_or_create_run
 
-TRAINER_FILE, ACTOR_FILE = "trainer.pt", "actor.safetensors"
+ACTOR_FILE = "actor.safetensors"
 REPORT_SECONDS = 0.5  # between two reports of games in progress
 CHANGEABLE = frozenset({"minutes", "games", "device", "checkpoint_minutes"})  # when resuming
 
@@ -51,49 +45,32 @@ def versions() -> dict[str, str]:
 
 
 class Training:
-    """One training in progress: the parts, the clock, and what a checkpoint holds."""
+    """One training in one process: the parts, the clock, and what a checkpoint holds."""
 
     def __init__(self, run: Run, config: TrainConfig) -> None:
-        self.run = run
         self.config = config
         self.started = time.monotonic()
-        self.elapsed_before = 0.0  # seconds of earlier sessions
         self.first_game_s: float | None = None
-        self.losses = Losses(float("nan"), float("nan"))
-        self.counted_before: dict[str, int] = {}
-        self.session_counters: dict[str, int] = {}
         self.play_seconds = 0.0
-        self.version = 0
-        self.saved_step = -1
         self.between_stages = True  # what is in memory can be saved
-        game = find_game(config.game)
-        self.learner = Learner(
-            game, config.network, config.learner, seed=config.seed, device=config.device
-        )
-        self.log = ReplayLog(run, SCHEMA)
-        checkpoint = checkpoints.latest_valid(run)
-        saved = checkpoint.metadata if checkpoint else {}
-        self.actor = Actor(run, config, next_seq=saved.get("actor", {}).get("next_seq", 0))
-        if checkpoint:
-            self._restore(checkpoint)
-        self.last_checkpoint = time.monotonic()
-        self.rows_at_checkpoint = self.learner.ring.total_added
+        self.trainer = Trainer(run, config)
+        saved = self.trainer.saved
+        self.elapsed_before: float = saved.get("elapsed_s", 0.0)  # seconds of earlier sessions
+        self.counted_before: dict[str, int] = saved.get("counters", {})
+        self.restored = ("games", "rows", "plies") if "actor" in saved else ()
+        self.actor = self._actor(run, saved)
         self.games_before = self.actor.games_finished()
         self.publish()
 
-    def _restore(self, checkpoint: checkpoints.Checkpoint) -> None:
-        """Continue from a checkpoint: weights, window, running games, counters."""
-        trainer = load_trainer(checkpoint.files[TRAINER_FILE])
-        saved = checkpoint.metadata
-        newest = self.log.load_newest(
-            self.config.learner.window_rows, of="row_ply", until=saved["cursor"]
-        )
-        self.learner.load_window(newest, trainer["rows_added"])
-        self.learner.load_state_dict(trainer)
-        self.actor.load_state(checkpoint.files[ACTOR_FILE], saved["actor"])
-        self.saved_step = checkpoint.step
-        self.elapsed_before = saved["elapsed_s"]
-        self.counted_before = saved["counters"]
+    def _actor(self, run: Run, saved: dict[str, Any]) -> Actor:
+        """The actor, with the running games of the checkpoint if it has any."""
+        if "actor" in saved and self.trainer.checkpoint:
+            actor = Actor(run, self.config, next_seq=saved["actor"]["next_seq"])
+            actor.load_state(self.trainer.checkpoint.files[ACTOR_FILE], saved["actor"])
+            return actor
+        if saved:  # of a training on a cluster: earlier games of actor 0 must not be made again
+            return Actor(run, self.config, number=fresh_number())
+        return Actor(run, self.config, next_seq=0)
 
     def elapsed(self) -> float:
         """Seconds of training over all sessions."""
@@ -108,12 +85,10 @@ class Training:
         return 0.0
 
     def totals(self) -> dict[str, int]:
-        """Counters over all sessions; the games' own totals are restored with them."""
-        now = self.actor.counters()
-        kept = ("games", "rows", "plies")
+        """Counters over all sessions; those of the actor's games may be restored with them."""
         return {
-            name: count + (0 if name in kept else self.counted_before.get(name, 0))
-            for name, count in now.items()
+            name: count + (0 if name in self.restored else self.counted_before.get(name, 0))
+            for name, count in self.actor.counters().items()
         }
 
     def play(self, interrupted: Callable[[], bool]) -> Iterator[Progress]:
@@ -149,22 +124,12 @@ class Training:
 
     def learn(self) -> None:
         """Take the new games from the store and train as much as the rate limit admits."""
-        self.learner.add(self.log.poll(until=self.actor.writer.cursor))
-        steps = self.learner.steps_allowed()
-        if steps:
-            self.losses = self.learner.train(steps, self.progress_share())
+        self.trainer.read(until=self.actor.writer.cursor)
+        self.trainer.learn(self.progress_share())
 
     def publish(self) -> None:
         """Hand the learner's averaged weights to the actor."""
-        self.version = self.learner.steps
-        self.actor.load_weights(dump_state(self.learner.published()), self.version)
-
-    def checkpoint_due(self) -> bool:
-        """Whether the configured rows or minutes since the last checkpoint are over."""
-        if self.config.checkpoint_rows:
-            added = self.learner.ring.total_added - self.rows_at_checkpoint
-            return added >= self.config.checkpoint_rows
-        return time.monotonic() - self.last_checkpoint >= 60.0 * self.config.checkpoint_minutes
+        self.actor.load_weights(self.trainer.publish(), self.trainer.version)
 
     def save_checkpoint(self) -> None:
         """Commit everything needed to continue; the running searches begin anew, as on resuming.
@@ -172,28 +137,14 @@ class Training:
         A checkpoint is named by the learner's step: with nothing learned since the last, it stands,
         and games played since are recognised by their identity when they are played again.
         """
-        if self.learner.steps == self.saved_step:
+        if self.trainer.is_saved():
             return
         actor_bytes, actor_rest = self.actor.state()
-        checkpoints.save(
-            self.run,
-            self.learner.steps,
-            {
-                checkpoints.MODEL_FILE: dump_state(self.learner.published()),
-                TRAINER_FILE: dump_trainer(_canonical(self.learner.state_dict())),
-                ACTOR_FILE: actor_bytes,
-            },
-            {
-                "actor": actor_rest,
-                "cursor": self.log.cursor,
-                "elapsed_s": self.elapsed(),
-                "counters": self.totals(),
-            },
+        self.trainer.save(
+            {ACTOR_FILE: actor_bytes},
+            {"actor": actor_rest, "elapsed_s": self.elapsed(), "counters": self.totals()},
         )
-        self.saved_step = self.learner.steps
         self.actor.forget_trees()
-        self.last_checkpoint = time.monotonic()
-        self.rows_at_checkpoint = self.learner.ring.total_added
 
     @contextmanager
     def in_stage(self) -> Iterator[None]:
@@ -224,7 +175,7 @@ class Training:
 
     def report(self, event: Event) -> Progress:
         """The training's state as its consumers see it."""
-        totals = self.totals()
+        trainer, totals = self.trainer, self.totals()
         session = self.actor.counters()
         seconds = max(self.play_seconds, 1e-9)
         return Progress(
@@ -243,11 +194,11 @@ class Training:
             proven_roots=totals["proven_roots"],
             simulations_per_s=session["simulations"] / seconds,
             evaluations_per_s=session["evaluations"] / seconds,
-            learner_steps=self.learner.steps,
-            policy_loss=self.losses.policy,
-            value_loss=self.losses.value,
-            learning_rate=self.learner.learning_rate(self.progress_share()),
-            network_version=self.version,
+            learner_steps=trainer.learner.steps,
+            policy_loss=trainer.losses.policy,
+            value_loss=trainer.losses.value,
+            learning_rate=trainer.learner.learning_rate(self.progress_share()),
+            network_version=trainer.version,
             games_in_flight=self.config.selfplay.games,
             mean_plies=totals["plies"] / max(totals["games"], 1),
             resign_false_positive=self.actor.resign_statistics().rate(),
@@ -301,19 +252,6 @@ def _check_resumable(run: Run, config: TrainConfig) -> None:
         )
 
 
-def _canonical(state: Any) -> Any:
-    """The same values, every string one object and every container one of its own.
-
-    Pickle refers back to an object that it meets again. A new learner shares some strings and
-    tuples that a resumed one holds twice, and equal states would make different bytes.
-    """
-    if isinstance(state, dict):
-        return {_canonical(key): _canonical(value) for key, value in state.items()}
-    if isinstance(state, (list, tuple)):
-        return type(state)(map(_canonical, state))
-    return sys.intern(state) if isinstance(state, str) else state
-
-
 def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], bool]:
     return lambda: interrupted() or time.monotonic() > deadline
 
@@ -330,6 +268,6 @@ def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
         with training.in_stage():
             training.publish()
         yield training.report("published")
-        if training.checkpoint_due():
+        if training.trainer.checkpoint_due():
             training.save_checkpoint()
             yield training.report("checkpoint")

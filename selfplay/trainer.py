@@ -1,0 +1,112 @@
+"""The trainer: a learner, what it has read of the replay log, and its checkpoints.
+
+It is the half of a training that writes weights; the loop (`selfplay.loop`) puts an actor beside
+it in one process, the cluster (`selfplay.cluster`) puts many in others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from agents.alphazero.episodes import SCHEMA
+from agents.alphazero.learner import Learner, Losses
+from agents.inference import dump_state, dump_trainer, load_trainer
+from envs.registry import find_game
+from selfplay.config import TrainConfig
+from store import checkpoints
+from store.replay import Cursor, ReplayLog
+from store.run import Run
+
+TRAINER_FILE = "trainer.pt"
+
+
+class Trainer:
+    """Learns from a run's replay log and saves checkpoints; continues from the newest valid one.
+
+    Attributes:
+        checkpoint: what it continued from, or None.
+        losses: mean losses of the last training.
+        version: learner steps of the weights last published.
+        saved_step: learner steps of the newest checkpoint, -1 before the first.
+    """
+
+    def __init__(self, run: Run, config: TrainConfig) -> None:
+        self.run = run
+        self.config = config
+        self.losses = Losses(float("nan"), float("nan"))
+        self.version = 0
+        self.saved_step = -1
+        self.learner = Learner(
+            find_game(config.game),
+            config.network,
+            config.learner,
+            seed=config.seed,
+            device=config.device,
+        )
+        self.log = ReplayLog(run, SCHEMA)
+        self.checkpoint = checkpoints.latest_valid(run)
+        if self.checkpoint:
+            self._restore(self.checkpoint)
+        self._saved_at = time.monotonic()
+        self._rows_at_save = self.learner.ring.total_added
+
+    def _restore(self, checkpoint: checkpoints.Checkpoint) -> None:
+        """Continue from a checkpoint: weights, optimiser, window."""
+        state = load_trainer(checkpoint.files[TRAINER_FILE])
+        newest = self.log.load_newest(
+            self.config.learner.window_rows, of="row_ply", until=checkpoint.metadata["cursor"]
+        )
+        self.learner.load_window(newest, state["rows_added"])
+        self.learner.load_state_dict(state)
+        self.saved_step = checkpoint.step
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        """Metadata of the checkpoint it continued from; empty without one."""
+        return self.checkpoint.metadata if self.checkpoint else {}
+
+    def read(self, until: Cursor | None = None) -> int:
+        """Take the new games from the store; how many training rows they hold."""
+        return self.learner.add(self.log.poll(until=until))
+
+    def learn(self, progress_share: float, most_steps: int | None = None) -> int:
+        """Train as much as the rate limit admits, or `most_steps`; the steps made."""
+        allowed = self.learner.steps_allowed()
+        steps = allowed if most_steps is None else min(allowed, most_steps)
+        if steps:
+            self.losses = self.learner.train(steps, progress_share)
+        return steps
+
+    def publish(self) -> bytes:
+        """The averaged weights to play with, as safetensors bytes; their version is noted."""
+        self.version = self.learner.steps
+        return dump_state(self.learner.published())
+
+    def checkpoint_due(self) -> bool:
+        """Whether the configured rows or minutes since the last checkpoint are over."""
+        if self.config.checkpoint_rows:
+            added = self.learner.ring.total_added - self._rows_at_save
+            return added >= self.config.checkpoint_rows
+        return time.monotonic() - self._saved_at >= 60.0 * self.config.checkpoint_minutes
+
+    def is_saved(self) -> bool:
+        """Whether the newest checkpoint has all that was learned: it is named by the step."""
+        return self.learner.steps == self.saved_step
+
+    def save(self, files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> None:
+        """Commit a checkpoint of this trainer and of what else the caller needs to continue."""
+        checkpoints.save(
+            self.run,
+            self.learner.steps,
+            {
+                checkpoints.MODEL_FILE: dump_state(self.learner.published()),
+                TRAINER_FILE: dump_trainer(self.learner.state_dict()),
+                **files,
+            },
+            {"cursor": self.log.cursor, **metadata},
+        )
+        self.saved_step = self.learner.steps
+        self._saved_at = time.monotonic()
+        self._rows_at_save = self.learner.ring.total_added
