@@ -21,8 +21,9 @@ from store.errors import (
     StoreWriteError,
 )
 from store.run import CHECKPOINT_FOLDER, Run
+from store.upgrades import MANIFEST, VersionError
 
-CHECKPOINT_SCHEMA_VERSION = 1
+CHECKPOINT_SCHEMA_VERSION = MANIFEST.current
 MANIFEST_FILE = "MANIFEST.json"
 MODEL_FILE = "model.safetensors"
 
@@ -128,20 +129,24 @@ def latest_valid(run: Run, names: Collection[str] | None = None) -> Checkpoint |
     Raises:
         CheckpointError: there are checkpoints, but all are damaged.
     """
-    candidates = steps(run)
-    problems: list[str] = []
-    for step in reversed(candidates):
+    problems: dict[int, str] = {}
+    # Listed anew after each failure: while old checkpoints are pruned, newer ones are saved.
+    while (step := _newest_besides(run, problems)) is not None:
         try:
             return load(run, step, names)
         except (CheckpointError, CheckpointNotFoundError) as error:
-            problems.append(str(error))
+            problems[step] = str(error)
             _logger.warning("%s; trying the checkpoint before it", error)
     if problems:
         raise CheckpointError(
             f"none of the {len(problems)} checkpoints of run {run.name!r} is intact: "
-            + "; ".join(problems)
+            + "; ".join(problems.values())
         )
     return None
+
+
+def _newest_besides(run: Run, passed_over: Collection[int]) -> int | None:
+    return max((step for step in steps(run) if step not in passed_over), default=None)
 
 
 def delete(run: Run, step: int) -> None:
@@ -253,12 +258,10 @@ def _read_manifest(run: Run, step: int) -> dict[str, Any]:
         ) from error
     if not intact:
         raise CheckpointError(f"{_label(run, step)} is damaged: {MANIFEST_FILE} was altered")
-    if version != CHECKPOINT_SCHEMA_VERSION:
-        raise CheckpointError(
-            f"{_label(run, step)} has schema version {version!r}, this version of the program "
-            f"reads {CHECKPOINT_SCHEMA_VERSION}"
-        )
-    return document
+    try:
+        return MANIFEST.climb(document, version)
+    except VersionError as error:
+        raise CheckpointError(f"{_label(run, step)} has {error}") from error
 
 
 def _read_verified(run: Run, step: int, name: str, entry: Mapping[str, Any]) -> bytes:

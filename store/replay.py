@@ -2,15 +2,17 @@
 
 import heapq
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from store.dedupe import UuidSet
 from store.episodes import EpisodeBatch, EpisodeSchema
 from store.errors import ForeignSegmentError, SegmentError, StoreError
+from store.files import Files
 from store.run import Run
 from store.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
+from store.upgrades import VersionError, upgrade_episodes
 
 QUARANTINE_FOLDER = "quarantine"
 
@@ -88,7 +90,7 @@ class ReplayLog:
         segments = list(self._unread(until))
         batches: list[EpisodeBatch] = []
         gathered = 0
-        for writer, name in self._newest_first(segments):
+        for writer, name in newest_first(self._files, segments):
             if gathered >= rows:
                 break
             batch = self._read(writer, name)
@@ -109,7 +111,10 @@ class ReplayLog:
             for name in self._segment_names(writer):
                 if end is not None and name.seq >= end:
                     break
-                if name.seq >= self._start.get(writer, 0) and _key(writer, name) not in self._done:
+                if (
+                    name.seq >= self._start.get(writer, 0)
+                    and segment_key(writer, name) not in self._done
+                ):
                     yield writer, name
 
     def _listed(self, listing: Callable[[str], list[str]], folder: str) -> list[str]:
@@ -130,32 +135,10 @@ class ReplayLog:
                 names.append(name)
         return sorted(names)
 
-    def _newest_first(
-        self, segments: list[tuple[str, SegmentName]]
-    ) -> Iterator[tuple[str, SegmentName]]:
-        """A merge of the writers by commit time that keeps each writer's own order."""
-        tails: dict[str, list[SegmentName]] = {}
-        for writer, name in segments:
-            tails.setdefault(writer, []).append(name)
-        heap = [(-self._commit_time(writer, names[-1]), writer) for writer, names in tails.items()]
-        heapq.heapify(heap)
-        while heap:
-            _, writer = heapq.heappop(heap)
-            yield writer, tails[writer].pop()
-            if tails[writer]:
-                heapq.heappush(heap, (-self._commit_time(writer, tails[writer][-1]), writer))
-
-    def _commit_time(self, writer: str, name: SegmentName) -> int:
-        try:
-            return self._files.modified_ns(_key(writer, name))
-        except OSError:  # gone since it was listed; reading it will tell
-            return 0
-
     def _read(self, writer: str, name: SegmentName) -> EpisodeBatch | None:
-        key = _key(writer, name)
+        key = segment_key(writer, name)
         try:
-            batch = decode_segment(name, self._files.read(key))
-            self._check_schema(batch)
+            batch = self._in_our_schema(decode_segment(name, self._files.read(key)))
         except SegmentError as error:
             self._quarantine(writer, name, error)
             batch = None
@@ -170,14 +153,19 @@ class ReplayLog:
         self._mark_done(writer, name)
         return batch
 
-    def _check_schema(self, batch: EpisodeBatch) -> None:
+    def _in_our_schema(self, batch: EpisodeBatch) -> EpisodeBatch:
+        try:
+            batch = upgrade_episodes(batch, self.schema.kind)
+        except VersionError as error:
+            raise ForeignSegmentError(str(error)) from error
         if batch.schema != self.schema:
             raise ForeignSegmentError(
                 f"it holds {batch.schema.to_json()}, this reader expects {self.schema.to_json()}"
             )
+        return batch
 
     def _mark_done(self, writer: str, name: SegmentName) -> None:
-        self._done.add(_key(writer, name))
+        self._done.add(segment_key(writer, name))
         self._cursor[writer] = max(self._cursor.get(writer, 0), name.seq + 1)
 
     def _without_duplicates(self, batch: EpisodeBatch) -> EpisodeBatch:
@@ -188,7 +176,7 @@ class ReplayLog:
         return kept
 
     def _quarantine(self, writer: str, name: SegmentName, reason: SegmentError) -> None:
-        key = _key(writer, name)
+        key = segment_key(writer, name)
         target = f"{QUARANTINE_FOLDER}/{writer}-{name}"
         try:
             self._files.move(key, target)
@@ -206,5 +194,34 @@ class ReplayLog:
             _logger.warning("%s", message)
 
 
-def _key(writer: str, name: SegmentName) -> str:
+def newest_first(
+    files: Files, segments: Iterable[tuple[str, SegmentName]]
+) -> Iterator[tuple[str, SegmentName]]:
+    """A merge of the writers by commit time, newest first, that keeps each writer's own order.
+
+    Args:
+        files: the run's.
+        segments: (writer, name), each writer's in rising order.
+    """
+    tails: dict[str, list[SegmentName]] = {}
+    for writer, name in segments:
+        tails.setdefault(writer, []).append(name)
+    heap = [(-_commit_time(files, writer, names[-1]), writer) for writer, names in tails.items()]
+    heapq.heapify(heap)
+    while heap:
+        _, writer = heapq.heappop(heap)
+        yield writer, tails[writer].pop()
+        if tails[writer]:
+            heapq.heappush(heap, (-_commit_time(files, writer, tails[writer][-1]), writer))
+
+
+def _commit_time(files: Files, writer: str, name: SegmentName) -> int:
+    try:
+        return files.modified_ns(segment_key(writer, name))
+    except OSError:  # gone since it was listed; reading it will tell
+        return 0
+
+
+def segment_key(writer: str, name: SegmentName) -> str:
+    """A segment's key in its run."""
     return f"{REPLAY_FOLDER}/{writer}/{name}"

@@ -19,8 +19,9 @@ from store.errors import (
 )
 from store.files import Files, open_files
 from store.lock import FileLock
+from store.upgrades import RUN, VersionError
 
-RUN_SCHEMA_VERSION = 1
+RUN_SCHEMA_VERSION = RUN.current
 RUN_FILE = "run.json"
 LOCK_FILE = "trainer.lock"
 CHECKPOINT_FOLDER = "checkpoints"
@@ -92,7 +93,7 @@ def create_run(
         StoreError: the configuration cannot be written as JSON.
         StoreWriteError: the store cannot be written.
     """
-    files = open_files(store_url).within(_checked_name(name))
+    files = open_files(store_url).within(check_run_name(name))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     info = RunInfo(game, dict(config), seed, dict(versions), created)
     try:
@@ -102,7 +103,7 @@ def create_run(
             f"run {name!r} exists already in {str(store_url)!r}; resume it or choose another name"
         ) from None
     # Read back what was written, so that a new run and a resumed one see the same values.
-    return Run(name, files, _read_info(files, name), is_new=True)
+    return Run(name, files, read_info(files, name), is_new=True)
 
 
 def open_run(store_url: str | Path, name: str, *, game: str | None = None) -> Run:
@@ -118,10 +119,10 @@ def open_run(store_url: str | Path, name: str, *, game: str | None = None) -> Ru
         RunNotFoundError: no such run; the error names the nearest ones.
         RunMismatchError: the run is of another game, or of a schema this version cannot read.
     """
-    files = open_files(store_url).within(_checked_name(name))
+    files = open_files(store_url).within(check_run_name(name))
     if not files.exists(RUN_FILE):
         raise _not_found(store_url, name)
-    info = _read_info(files, name)
+    info = read_info(files, name)
     if game is not None and info.game != game:
         raise RunMismatchError(
             f"run {name!r} in {str(store_url)!r} is of game {info.game!r}, not {game!r}; "
@@ -192,7 +193,8 @@ def _as_json(setting: Any) -> Any:
     return list(setting) if isinstance(setting, tuple) else setting
 
 
-def _checked_name(name: str) -> str:
+def check_run_name(name: str) -> str:
+    """The name, if a run may be called so; raises RunNameError."""
     if not _NAME.fullmatch(name):
         raise RunNameError(
             f"run name {name!r} is not allowed: expected 1 to 100 letters, digits, '.', '_' or "
@@ -224,7 +226,8 @@ def _encode_info(info: RunInfo) -> bytes:
     return (text + "\n").encode()
 
 
-def _read_info(files: Files, name: str) -> RunInfo:
+def read_info(files: Files, name: str) -> RunInfo:
+    """What the `run.json` in a run's folder says; raises RunMismatchError, naming the run."""
     where = f"{files.url}/{RUN_FILE}"
     try:
         document = json.loads(files.read(RUN_FILE))
@@ -233,14 +236,14 @@ def _read_info(files: Files, name: str) -> RunInfo:
         raise RunMismatchError(
             f"run {name!r}: cannot read {where!r} ({type(error).__name__}: {error})"
         ) from error
-    if version != RUN_SCHEMA_VERSION:
-        raise RunMismatchError(
-            f"run {name!r} has schema version {version!r}, this version of the program reads "
-            f"{RUN_SCHEMA_VERSION}: use the version that made it, or choose another run name"
-        )
     try:
-        info = RunInfo(**document)
-    except TypeError as error:
+        upgraded = RUN.climb(document, version)
+        info = RunInfo(**{**upgraded, "schema_version": RUN_SCHEMA_VERSION})
+    except VersionError as error:
+        raise RunMismatchError(
+            f"run {name!r} has {error}: use the version that made it, or choose another run name"
+        ) from error
+    except (TypeError, KeyError, ValueError) as error:
         raise RunMismatchError(f"run {name!r}: {where!r} is not a run's file: {error}") from error
     expected = {"game": str, "config": dict, "seed": int, "versions": dict}
     for attribute, kind in expected.items():

@@ -24,8 +24,9 @@ from store.errors import (
     StoreWriteError,
 )
 from store.run import Run
+from store.upgrades import SEGMENT, VersionError
 
-SEGMENT_VERSION = 1
+SEGMENT_VERSION = SEGMENT.current
 REPLAY_FOLDER = "replay"
 
 Compression = Literal["zstd"] | None
@@ -95,6 +96,8 @@ def decode_segment(name: SegmentName, data: bytes) -> EpisodeBatch:
         )
     try:
         return _decode_arrow(name, data)
+    except VersionError as error:
+        raise ForeignSegmentError(str(error)) from error
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, SchemaError) as error:
         raise SegmentError(f"not a readable segment ({type(error).__name__}: {error})") from error
 
@@ -104,15 +107,15 @@ def _decode_arrow(name: SegmentName, data: bytes) -> EpisodeBatch:
     reader = pa.ipc.open_file(pa.py_buffer(data), options=options)
     metadata = reader.schema.metadata or {}
     version = int(metadata[_VERSION_KEY])
-    if version != SEGMENT_VERSION:
-        raise ForeignSegmentError(
-            f"segment version {version}, this version of the program reads {SEGMENT_VERSION}"
-        )
-    schema = EpisodeSchema.from_json(metadata[_SCHEMA_KEY])
+    if version > SEGMENT.current:  # of which nothing more is known, not even how many batches
+        SEGMENT.climb(None, version)
     if reader.num_record_batches != 1:
         raise SegmentError(f"{reader.num_record_batches} record batches, expected 1")
     record = reader.get_batch(0)
     record.validate(full=True)
+    record = SEGMENT.climb(record, version)
+    metadata = record.schema.metadata or metadata  # pyarrow drops it in places
+    schema = EpisodeSchema.from_json(metadata[_SCHEMA_KEY])
     if record.num_rows != name.episodes:
         raise SegmentError(f"{record.num_rows} episodes, its name says {name.episodes}")
     columns = {

@@ -1,0 +1,143 @@
+"""Schema versions: what an older program wrote is brought up to date in memory as it is read.
+
+Four things have a version of their own: `run.json`, a checkpoint's manifest, the Arrow layout of a
+segment, and each kind of episode ("alphazero/1"). Files are never rewritten. To add version 2 of
+one of them, write the function that makes a version 1 into a version 2 and register it:
+
+    @MANIFEST.step(1)
+    def _name_the_optimiser(manifest): ...
+
+From then on the writers write 2, readers read 1 and 2, and a golden file of the new version goes to
+`tests/store/data`. A version that this program does not know is refused by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from store.errors import SchemaError, StoreError
+
+if TYPE_CHECKING:
+    from store.episodes import EpisodeBatch
+
+T = TypeVar("T")
+Step = Callable[[T], T]
+
+_KIND = re.compile(r"(?P<family>.+)/(?P<version>\d+)")
+
+
+class VersionError(StoreError):
+    """A file is of a version that this program cannot read; `is_newer` if a later one can."""
+
+    def __init__(self, message: str, *, is_newer: bool) -> None:
+        super().__init__(message)
+        self.is_newer = is_newer
+
+
+class Ladder(Generic[T]):
+    """The versions of one kind of thing, and the step from each to the next.
+
+    Attributes:
+        what: how messages call the version, e.g. "schema version".
+    """
+
+    def __init__(self, what: str, first: int = 1) -> None:
+        self.what = what
+        self._first = first
+        self._steps: dict[int, Step[T]] = {}
+
+    @property
+    def current(self) -> int:
+        """The version that the writers write: the one that the last step leads to."""
+        return max([self._first, *(version + 1 for version in self._steps)])
+
+    def step(self, version: int) -> Callable[[Step[T]], Step[T]]:
+        """Register, as a decorator, the function that makes a thing of this version the next's.
+
+        It returns the new thing and may change the one it is given. Raises ValueError when there
+        is such a step already.
+        """
+
+        def register(function: Step[T]) -> Step[T]:
+            if version in self._steps:
+                raise ValueError(f"there is a step from {self.what} {version} already")
+            self._steps[version] = function
+            return function
+
+        return register
+
+    def climb(self, thing: T, version: Any, to: int | None = None) -> T:
+        """The thing brought from its version to `to` (the current one if None).
+
+        Raises:
+            VersionError: the version is newer, has no step that leads on, or is no number; or a
+                step failed, which does not mean that the file is damaged.
+        """
+        goal = self.current if to is None else to
+        if type(version) is not int or not self._reaches(version, goal):
+            raise self._refusal(version, goal)
+        for step in range(version, goal):
+            try:
+                thing = self._steps[step](thing)
+            except Exception as error:  # a file must not be put aside for a mistake in a step
+                why = f"its upgrade failed ({type(error).__name__}: {error})"
+                raise VersionError(f"{self.what} {step}: {why}", is_newer=False) from error
+        return thing
+
+    def _reaches(self, version: int, goal: int) -> bool:
+        return version <= goal and all(step in self._steps for step in range(version, goal))
+
+    def _refusal(self, version: Any, goal: int) -> VersionError:
+        is_newer = type(version) is int and version > goal
+        why = "; a newer version of the program wrote it" if is_newer else ""
+        oldest = goal
+        while oldest - 1 in self._steps:
+            oldest -= 1
+        reads = str(goal) if oldest == goal else f"{oldest} to {goal}"
+        return VersionError(
+            f"{self.what} {version!r}, this version of the program reads {reads}{why}",
+            is_newer=is_newer,
+        )
+
+
+RUN = Ladder[dict[str, Any]]("schema version")
+"""Steps take the document of a `run.json`."""
+
+MANIFEST = Ladder[dict[str, Any]]("schema version")
+"""Steps take the document of a checkpoint's manifest, without its seal."""
+
+SEGMENT = Ladder[Any]("segment version")
+"""Steps take and return a segment's `pyarrow.RecordBatch`, its metadata in its schema."""
+
+_EPISODES: dict[str, Ladder[EpisodeBatch]] = {}
+
+
+def episodes(family: str) -> Ladder[EpisodeBatch]:
+    """The ladder of a kind of episode: "alphazero" for "alphazero/1" and its successors.
+
+    Who defines the kind registers its steps; they take and return an `EpisodeBatch`.
+    """
+    return _EPISODES.setdefault(family, Ladder(f"episode kind {family}/"))
+
+
+def upgrade_episodes(batch: EpisodeBatch, kind: str) -> EpisodeBatch:
+    """Episodes of an earlier version of a kind as that kind; those of another family unchanged.
+
+    Raises:
+        VersionError: they are of a newer version, or nothing leads from theirs to `kind`.
+        SchemaError: a registered step made episodes of an unexpected kind.
+    """
+    theirs, ours = _KIND.fullmatch(batch.schema.kind), _KIND.fullmatch(kind)
+    if theirs is None or ours is None or theirs["family"] != ours["family"]:
+        return batch
+    found, goal = int(theirs["version"]), int(ours["version"])
+    if found == goal:
+        return batch
+    upgraded = episodes(ours["family"]).climb(batch, found, goal)
+    if upgraded.schema.kind != kind:
+        raise SchemaError(
+            f"the upgrade of {batch.schema.kind!r} made {upgraded.schema.kind!r}, expected {kind!r}"
+        )
+    return upgraded

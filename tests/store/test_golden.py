@@ -1,0 +1,153 @@
+"""Files of every version that was ever written, read for ever; today's writers make the newest.
+
+A layout that changes needs a new version: a step in `store.upgrades` (for a kind of episode beside
+its schema), and a new golden file. `PYTHONPATH=. python tests/store/test_golden.py` writes the
+missing ones; a file that is there is never written again.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode
+from store import checkpoints, run, upgrades
+from store.episodes import Episode, EpisodeBatch, EpisodeSchema
+from store.files import LocalFiles
+from store.run import Run, RunInfo
+from store.segments import SegmentName, decode_segment, encode_segment
+
+DATA = Path(__file__).parent / "data"
+INFO = RunInfo("tic_tac_toe", {"search": {"simulations": 32}, "widths": [1, 2]}, 7, {"numpy": "2"})
+STEP = 12
+FILES = {"model.safetensors": checkpoints.tensors_to_bytes({"w": np.arange(6, dtype="<f4")})}
+METADATA = {"cursor": {"a" * 32: 3}, "elapsed_s": 1.5}
+RECORD = np.dtype([("board", "<u2", (2,)), ("to_move", "u1")])
+LAYOUT = EpisodeSchema(
+    "golden/1", {"flag": ("?", ()), "frame": ("u1", (2,)), "state": (RECORD, ())}
+)
+
+
+def run_json():
+    return {"run.json": run._encode_info(INFO)}
+
+
+def checkpoint():
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints.save(Run("golden", LocalFiles(Path(folder)), INFO), STEP, FILES, METADATA)
+        made = sorted(Path(folder, "checkpoints", f"{STEP:09d}").iterdir())
+        return {path.name: path.read_bytes() for path in made}
+
+
+def layout_episodes():
+    return [
+        Episode(
+            bytes([n]) * 16,
+            {
+                "flag": np.array([True, False][:n], "?"),
+                "frame": np.arange(2 * n, dtype="u1").reshape(n, 2),
+                "state": np.array([((n, 2), 1)] * n, RECORD),
+            },
+        )
+        for n in (1, 2)
+    ]
+
+
+def games():
+    """Two games of tic-tac-toe: one without rows, one with a proven and a searched row."""
+    empty, policy = np.zeros((0, 9), np.float32), np.zeros((2, 9), np.float32)
+    policy[0, [4, 8]], policy[1, 2] = [0.75, 0.25], 1.0
+    nothing, moves = np.zeros(0, np.float32), np.array([4, 0, 8, 2, 6, 1], np.uint16)
+    exact = np.array([np.nan, -1.0], np.float32)
+    values = np.array([0.5, -1.0], np.float32)
+    plies = np.array([1, 3], np.uint16)
+    return [
+        to_episode(GameRecord(moves[:5], 2, 0.0, 0, plies[:0], empty, nothing, nothing), b"0" * 16),
+        to_episode(GameRecord(moves, 0, -1.0, 99, plies, policy, values, exact), b"1" * 16),
+    ]
+
+
+def segment(schema, episodes):
+    data = encode_segment(EpisodeBatch.of(schema, episodes))
+    return {str(SegmentName(0, len(episodes), zlib.crc32(data))): data}
+
+
+GOLDEN = {
+    "run": (upgrades.RUN.current, run_json),
+    "checkpoint": (upgrades.MANIFEST.current, checkpoint),
+    "segment": (upgrades.SEGMENT.current, lambda: segment(LAYOUT, layout_episodes())),
+    "alphazero": (int(SCHEMA.kind.rpartition("/")[2]), lambda: segment(SCHEMA, games())),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_todays_writer_makes_the_newest_golden_files_byte_for_byte(name):
+    version, make = GOLDEN[name]
+    folder = DATA / f"{name}-{version}"
+    assert folder.is_dir(), f"{name} has version {version} now: see the top of this file"
+    golden = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert make() == golden, f"the writer of {name} has changed: raise the version"
+
+
+def test_golden_files_are_what_they_were():
+    digest = hashlib.sha256()
+    for path in sorted(DATA.glob("*-1/*")):
+        digest.update(path.relative_to(DATA).as_posix().encode() + path.read_bytes())
+    assert digest.hexdigest() == VERSION_1
+
+
+VERSION_1 = "50c19f96f872e438d80b9672f7bc4ac85bf675b15b50b35263ad01afddf86e02"
+
+
+@pytest.mark.parametrize("folder", sorted(DATA.glob("run-*")), ids=lambda path: path.name)
+def test_every_run_file_is_read(folder):
+    assert run.read_info(LocalFiles(folder), "golden") == INFO
+
+
+@pytest.mark.parametrize("folder", sorted(DATA.glob("checkpoint-*")), ids=lambda path: path.name)
+def test_every_checkpoint_is_read(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "checkpoints" / f"{STEP:09d}")
+    loaded = checkpoints.load(Run("golden", LocalFiles(tmp_path), INFO), STEP)
+    assert (loaded.files, loaded.metadata) == (FILES, METADATA)
+
+
+def decode_only(folder):
+    (path,) = folder.iterdir()
+    return decode_segment(SegmentName.parse(path.name), path.read_bytes())
+
+
+def assert_equal_batches(found, expected):
+    assert found.schema == expected.schema
+    np.testing.assert_array_equal(found.uuids, expected.uuids)
+    for name in expected.schema.fields:
+        np.testing.assert_array_equal(found.offsets[name], expected.offsets[name])
+        assert found.values[name].tobytes() == expected.values[name].tobytes()
+
+
+@pytest.mark.parametrize("folder", sorted(DATA.glob("segment-*")), ids=lambda path: path.name)
+def test_every_layout_of_segments_is_read(folder):
+    assert_equal_batches(decode_only(folder), EpisodeBatch.of(LAYOUT, layout_episodes()))
+
+
+@pytest.mark.parametrize("folder", sorted(DATA.glob("alphazero-*")), ids=lambda path: path.name)
+def test_every_kind_of_alphazero_episodes_is_read(folder):
+    batch = upgrades.upgrade_episodes(decode_only(folder), SCHEMA.kind)
+    assert_equal_batches(batch, EpisodeBatch.of(SCHEMA, games()))
+
+
+def write_missing():
+    for name, (version, make) in GOLDEN.items():
+        folder = DATA / f"{name}-{version}"
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            for file, data in make().items():
+                (folder / file).write_bytes(data)
+            print(f"wrote {folder}")
+
+
+if __name__ == "__main__":
+    write_missing()
