@@ -96,7 +96,6 @@ class FrameRing:
         fields = {name: schema.fields[name] for name in ("frame", "action", "reward")}
         self.ring = Ring(capacity, {**fields, "ending": (np.uint8, ())}, window)
         self.ring.total_added = first_row
-        self._first_row = first_row
         # by place, for each row held
         self._step = np.zeros(capacity, np.int64)  # number of the frame in its episode
         self._previous = np.full(capacity, _NO_ROW, np.int64)  # the row before in its episode
@@ -108,7 +107,7 @@ class FrameRing:
         _check_settings(self)
 
     def __len__(self) -> int:
-        return min(self.ring.total_added - self._first_row, self.ring.capacity)
+        return len(self.ring)
 
     # -- adding ------------------------------------------------------------------------------
 
@@ -224,7 +223,7 @@ class FrameRing:
 
     def _forget_before(self, oldest: int) -> None:
         """Stop sampling the rows before `oldest`, and those whose stack needs one of them."""
-        rows = np.arange(self._oldest, max(oldest, self._oldest))
+        rows = np.arange(self.ring.oldest, max(oldest, self.ring.oldest))
         for _ in range(self.stack):
             self._can_sample[rows % self.ring.capacity] = False
             if self.priorities is not None:
@@ -239,7 +238,7 @@ class FrameRing:
         before = rows
         for back in range(1, self.steps + 1):
             before = self._previous[before % self.ring.capacity]
-            held = before >= self._oldest
+            held = before >= self.ring.oldest
             before, is_last = before[held], is_last[held]
             complete.append(before if back == self.steps else before[is_last])
         return np.concatenate(complete)
@@ -250,7 +249,7 @@ class FrameRing:
         before = rows
         for back in range(1, self.stack):
             before = self._previous[before % self.ring.capacity]
-            is_held &= (step < back) | (before >= self._oldest)
+            is_held &= (step < back) | (before >= self.ring.oldest)
         return is_held
 
     # -- sampling ----------------------------------------------------------------------------
@@ -332,17 +331,13 @@ class FrameRing:
 
     # -- checking ----------------------------------------------------------------------------
 
-    @property
-    def _oldest(self) -> int:
-        return max(self.ring.oldest, self._first_row)
-
     def _ending(self, rows: _Rows) -> npt.NDArray[np.uint8]:
         ending: npt.NDArray[np.uint8] = self.ring.gather(rows, ["ending"])["ending"]
         return ending
 
     def check_valid(self) -> tuple[bool, str]:
         """Whether links, rows that can be sampled and priorities agree; why not if they do not."""
-        rows = np.arange(self._oldest, self.ring.total_added)
+        rows = np.arange(self.ring.oldest, self.ring.total_added)
         places = rows % self.ring.capacity
         following = self._next[places]
         linked = following != _NO_ROW

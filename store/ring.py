@@ -15,7 +15,7 @@ class Ring:
     """The newest `capacity` rows of some named arrays.
 
     Every row has a number that never changes: the first ever added is row 0. Row r lies at place
-    r % capacity, and the rows held are [total_added - len, total_added). What `sample` draws
+    r % capacity, and the rows held are [oldest, total_added). What `sample` draws
     depends only on the rows inside the window and their order, not on their numbers, so a ring
     filled again from the replay log samples as the lost one would have.
 
@@ -38,7 +38,8 @@ class Ring:
         if capacity < 1 or not fields:
             raise ValueError(f"a ring needs rows and fields; got {capacity} and {list(fields)}")
         self.capacity = capacity
-        self.total_added = 0
+        self._total_added = 0
+        self._first_row = 0
         # pages are not touched here: a large ring costs memory only as it fills
         self._arrays: dict[str, npt.NDArray[Any]] = {
             name: np.zeros((capacity, *shape), dtype) for name, (dtype, shape) in fields.items()
@@ -47,7 +48,22 @@ class Ring:
         self.window = capacity if window is None else window
 
     def __len__(self) -> int:
-        return min(self.total_added, self.capacity)
+        return min(self._total_added - self._first_row, self.capacity)
+
+    @property
+    def total_added(self) -> int:
+        """Number of the next row. To set it empties the ring, which is then filled from there on.
+
+        So a ring filled again from the log goes on with its old numbers, and what the log has lost
+        is not sampled as if it were there.
+        """
+        return self._total_added
+
+    @total_added.setter
+    def total_added(self, rows: int) -> None:
+        if rows < 0:
+            raise ValueError(f"total_added {rows} must not be negative")
+        self._total_added = self._first_row = rows
 
     @property
     def oldest(self) -> int:
@@ -89,7 +105,7 @@ class Ring:
             newest = array[added - kept :]
             self._arrays[name][place : place + before_end] = newest[:before_end]
             self._arrays[name][: kept - before_end] = newest[before_end:]
-        self.total_added += added
+        self._total_added += added
 
     def sample_rows(
         self,
@@ -167,8 +183,8 @@ class Ring:
         for name, array in self._arrays.items():
             if len(array) != self.capacity:
                 return False, f"field {name!r} has {len(array)} places, not {self.capacity}"
-        if self.total_added < 0:
-            return False, f"total_added is {self.total_added}, below zero"
+        if not 0 <= self._first_row <= self._total_added:
+            return False, f"rows {self._first_row} to {self._total_added} cannot have been added"
         if not 1 <= self._window <= self.capacity:
             return False, f"window {self._window} is not within the capacity {self.capacity}"
         return True, ""

@@ -93,6 +93,22 @@ def test_a_ring_filled_again_samples_the_same():
         np.testing.assert_array_equal(first[name], second[name])
 
 
+def test_a_ring_filled_again_with_less_does_not_sample_what_is_missing():
+    ring = Ring(10, FIELDS)
+    ring.total_added = 34
+    with pytest.raises(ValueError, match="empty ring"):
+        ring.sample(np.random.default_rng(0), 1)
+    ring.extend(**rows(34, 3))
+    assert (len(ring), ring.oldest, ring.total_added) == (3, 34, 37)
+    drawn = ring.sample(np.random.default_rng(0), 100)
+    assert set(drawn["number"]) == {34, 35, 36}
+    assert ring.check_valid() == (True, "")
+    ring.extend(**rows(37, 9))
+    assert ring.newest()["number"].tolist() == list(range(36, 46))
+    with pytest.raises(ValueError, match="total_added -1"):
+        ring.total_added = -1
+
+
 def test_rows_are_gathered_by_their_number():
     ring = Ring(4, FIELDS)
     ring.extend(**rows(0, 6))
