@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from arena.training_watch import StopSignal
     from selfplay.config import TrainConfig
 
-ROOT = Path(__file__).resolve().parent
-PACKAGES = ("envs", "store", "mcts", "agents", "selfplay", "arena", "configs", "benchmarks")
 VERSION = "0.1.0"
 INTERRUPTED = 130  # exit status
 RESERVED = ("random", "mcts", "solver", "human")  # agents that no run may be named after
@@ -417,6 +415,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     try:
         command = _find_command(words[0])
+        from selfplay.origin import check_packages
+
         check_packages()
         return command.run(read_words(words[0], command, words[1:]))
     except SystemExit as leaving:  # argparse, after --help or its own one line
@@ -446,23 +446,6 @@ def _find_command(name: str) -> Command:
         near = nearest(name, COMMANDS)
         raise UsageError(f"unknown command {name!r}{near} (ludens --help lists them)")
     return COMMANDS[name]
-
-
-def check_packages(root: Path = ROOT) -> None:
-    """Our packages have generic names: make sure that Python would import ours and no other's.
-
-    Raises RuntimeError naming the path of the intruder.
-    """
-    from importlib.util import find_spec
-
-    for name in PACKAGES:
-        spec = find_spec(name)
-        origin = Path(spec.origin).resolve() if spec and spec.origin else None
-        if origin is None or origin.parent.parent != root:
-            raise RuntimeError(
-                f"the package {name!r} would be imported from {origin or 'nowhere'}, and not from "
-                f"{root}: run ludens from its checkout, in an environment of its own"
-            )
 
 
 if __name__ == "__main__":

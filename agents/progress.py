@@ -39,3 +39,7 @@ class Progress:
     mean_plies: float  # of the games finished since the last event of this kind
     resign_false_positive: float | None
     first_game_s: float | None  # from the call of `train` to this session's first finished game
+    workers: int = 0  # that play now; 0 in one process
+    workers_wanted: int = 0
+    staleness: float = 0.0  # learner steps between the weights that play and the newest, the mean
+    notices: tuple[str, ...] = ()  # what happened since the last report that a person should know

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
@@ -22,6 +23,7 @@ REFRESHES_PER_S = 2.0
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 16
 MOST_COLUMNS = 100
+MOST_NOTICES = 4  # shown at once, the newest
 LOSSES = ("policy", "value")
 HOW_TO_STOP = "Ctrl-C saves and stops; the same command goes on from there"
 
@@ -80,6 +82,8 @@ def line(progress: Progress, truth: Truth) -> str:
         f"step {progress.learner_steps:,}",
         f"policy {loss(progress.policy_loss)} value {loss(progress.value_loss)}",
     ]
+    if progress.workers_wanted:
+        parts.insert(3, f"{progress.workers}/{progress.workers_wanted} workers")
     for label, errors in (("errors", truth.raw), (f"at {truth.simulations}", truth.searched)):
         if errors:
             parts.append(f"{label} " + " ".join(percent(e)[:-1] for e in errors.values()) + "%")
@@ -106,6 +110,8 @@ class PlainLines:
 
     def show(self, progress: Progress, truth: Truth) -> None:
         """See `arena.training_watch.Watcher`."""
+        for notice in progress.notices:
+            self.say(f"{duration(progress.elapsed_s)}  {notice}")
         if progress.event == "finished" or self._clock() >= self._due:
             self.say(line(progress, truth))
             self._due = self._clock() + LINE_INTERVAL_S
@@ -127,6 +133,7 @@ class LivePanel:
         self._began = clock()
         self._notice = HOW_TO_STOP
         self._history: dict[str, list[float]] = {}
+        self._happened: deque[str] = deque(maxlen=MOST_NOTICES)
         self._live = Live(
             get_renderable=self.render, console=console, refresh_per_second=REFRESHES_PER_S
         )
@@ -158,6 +165,8 @@ class LivePanel:
         if truth.searched_at != self._truth.searched_at:
             for name, rate in truth.searched.items():
                 self._remember(f"searched {name}", rate)
+        for notice in progress.notices:
+            self._happened.append(f"{duration(progress.elapsed_s)}  {notice}")
         self._truth, self._progress, self._shown_at = truth, progress, self._clock()
 
     def _remember(self, series: str, number: float) -> None:
@@ -178,6 +187,8 @@ class LivePanel:
             parts = [self._clock_line(progress), Text(), self._figures(progress)]
             if self._truth.raw or self._truth.searched:
                 parts += [Text(), self._errors()]
+            if self._happened:
+                parts += [Text(), Text("\n".join(self._happened), style="yellow")]
             body = Group(*parts)
         subtitle = Text(self._notice, style="dim")
         title = Text.assemble((self.title, "bold"), f"  {self.where}")
@@ -222,6 +233,10 @@ class LivePanel:
             ("wrong resignations", "-" if resigned is None else percent(resigned), Text()),
         ]
         table = Table.grid(padding=(0, 2))
+        if progress.workers_wanted:
+            workers = f"{progress.workers} of {progress.workers_wanted}"
+            playing.append(("workers", workers))
+            learning.append(("steps behind", f"{progress.staleness:,.0f}", Text()))
         for justify in ("left", "right", "left", "right", "left"):
             table.add_column(justify=justify, no_wrap=True)
         for left, right in zip(playing, learning):

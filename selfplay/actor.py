@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from agents.alphazero.episodes import SCHEMA
 from agents.inference import NetworkEvaluator, load_state
 from envs.registry import find_game
+from mcts.search import Evaluator
 from selfplay.config import TrainConfig
 from selfplay.games import ResignStatistics, Shard
 from store.checkpoints import tensors_from_bytes, tensors_to_bytes
@@ -59,7 +60,7 @@ class Actor:
             )
             for i in range(config.selfplay.shards)
         ]
-        self.evaluators: list[NetworkEvaluator] = []
+        self.evaluators: list[Evaluator] = []
         self._goals = [0] * len(self.shards)
         self._finished: list[list[Episode]] = [[] for _ in self.shards]
         self._pool = ThreadPoolExecutor(
@@ -69,6 +70,7 @@ class Actor:
     @property
     def evaluator(self) -> NetworkEvaluator:
         """The network that plays; for use between calls of `play` only."""
+        assert isinstance(self.evaluators[0], NetworkEvaluator)
         return self.evaluators[0]
 
     def load_weights(self, data: bytes, step: int) -> None:
@@ -76,7 +78,11 @@ class Actor:
         first = NetworkEvaluator(
             self.game, self.config.network, load_state(data), step=step, device=self.config.device
         )
-        self.evaluators = [first, *(first.replica() for _ in self.shards[1:])]
+        self.use([first, *(first.replica() for _ in self.shards[1:])], step)
+
+    def use(self, evaluators: Sequence[Evaluator], step: int) -> None:
+        """Play on with an evaluator for each shard, of the network of this step."""
+        self.evaluators = list(evaluators)
         for shard in self.shards:
             shard.network_step = step
             shard.search.clear_cache()

@@ -51,6 +51,40 @@ class SelfPlayConfig:
 
 
 @dataclass(frozen=True)
+class ClusterConfig:
+    """How a training is spread by Ray; nothing of it counts with `workers = 0`."""
+
+    worker_cpus: int = 1
+    """Cores of a worker; each plays `selfplay.games / selfplay.shards` games in a thread."""
+    learner_cpus: int = 1
+    """Threads of the learner, and cores set aside for it where Ray was running before."""
+    learner_gpus: float = 0.0
+    """Graphics cards of the learner (0.5: half of one)."""
+    inference_actors: int = 0
+    """Actors that evaluate positions for all workers; 0: each worker has a network of its own."""
+    inference_gpus: float = 1.0
+    """Graphics cards of each inference actor; 0 runs them on a processor."""
+    segment_rows: int = 1024
+    """Training rows that a worker plays for between two commits, in which it takes new weights."""
+    backlog_rows: int = 65536
+    """Workers wait while the learner has so many rows to train on yet."""
+    worker_timeout_s: float = 600.0
+    """A worker that has not answered for so long is replaced."""
+
+    def __post_init__(self) -> None:
+        for name in ("worker_cpus", "learner_cpus", "segment_rows", "backlog_rows"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"cluster.{name} = {getattr(self, name)}: expected at least 1")
+        for name in ("learner_gpus", "inference_actors", "inference_gpus"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"cluster.{name} = {getattr(self, name)}: expected 0 or more")
+        if not self.worker_timeout_s > 0:
+            raise ValueError(
+                f"cluster.worker_timeout_s = {self.worker_timeout_s}: expected more than 0"
+            )
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A whole training. A preset is a TOML file of these fields; any can be overridden."""
 
@@ -63,7 +97,7 @@ class TrainConfig:
     seed: int = 0
     """Seed of everything."""
     workers: int = 0
-    """Ray workers; 0 runs everything in one process."""
+    """Ray workers; 0 runs everything in one process, without Ray."""
     device: str = "auto"
     """Where networks run: cpu, cuda, or auto (cuda where there is one)."""
     publish_rows: int = 4096
@@ -76,3 +110,8 @@ class TrainConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     selfplay: SelfPlayConfig = field(default_factory=SelfPlayConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise ValueError(f"workers = {self.workers}: expected 0 or more")

@@ -29,7 +29,9 @@ from store.run import Run, config_differences, resume_or_create_run
 
 ACTOR_FILE = "actor.safetensors"
 REPORT_SECONDS = 0.5  # between two reports of games in progress
-CHANGEABLE = frozenset({"minutes", "games", "device", "checkpoint_minutes"})  # when resuming
+CHANGEABLE = frozenset(  # when resuming; and all of `cluster`
+    {"minutes", "games", "device", "checkpoint_minutes", "workers"}
+)
 
 
 def versions() -> dict[str, str]:
@@ -227,6 +229,11 @@ def train(
         versions=versions(),
     )
     _check_resumable(run, config)
+    if config.workers:
+        from selfplay.cluster import train_on_cluster  # Ray takes a second to import
+
+        yield from train_on_cluster(run, config, store_url, stop)
+        return
     with run.lock_trainer():
         torch.set_num_threads(config.selfplay.shards)
         training = Training(run, config)
@@ -241,7 +248,11 @@ def train(
 def _check_resumable(run: Run, config: TrainConfig) -> None:
     """A run goes on with the settings that it began with; raises RunMismatchError."""
     differences = config_differences(run.info.config, asdict(config))
-    changed = {name: pair for name, pair in differences.items() if name not in CHANGEABLE}
+    changed = {
+        name: pair
+        for name, pair in differences.items()
+        if name not in CHANGEABLE and name.partition(".")[0] != "cluster"
+    }
     if changed:
         listed = ", ".join(
             f"{name} is {old!r}, not {new!r}" for name, (old, new) in changed.items()

@@ -156,12 +156,6 @@ def test_play_ends_cleanly_at_the_end_of_input(run: Run, monkeypatch: pytest.Mon
     assert "\x1b" not in out  # colours are for terminals
 
 
-def test_packages_of_others_are_named(tmp_path: Path) -> None:
-    ludens.check_packages()
-    with pytest.raises(RuntimeError, match=r"'envs' would be imported from .*, and not from"):
-        ludens.check_packages(tmp_path)
-
-
 @pytest.mark.slow
 def test_train_continue_and_play(run: Run, tmp_path: Path) -> None:
     store = ("--store", str(tmp_path))

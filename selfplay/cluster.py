@@ -1,0 +1,424 @@
+"""A training spread by Ray: workers play, a learner learns, and both are watched from here.
+
+    workers -> segments in the store -> learner -> weights -> workers
+
+The actor, the trainer and the store are those of `selfplay.loop`; this file decides where they run,
+what they are asked next, and what happens when one of them fails. The driver itself holds nothing
+that is not in the store: killed anywhere, the same command goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from agents.inference import NetworkEvaluator, load_state
+from agents.network import build_network
+from agents.progress import Event, Progress
+from envs.registry import find_game
+from selfplay.config import TrainConfig
+from selfplay.inference_server import InferenceServer
+from selfplay.learner_node import LearnerNode, LearnReport
+from selfplay.metrics import Metrics
+from selfplay.origin import ROOT
+from selfplay.supervision import (
+    CrashLoopError,
+    Failure,
+    Member,
+    Watchdog,
+    first_line,
+    is_hopeless,
+)
+from selfplay.worker import RoundReport, Worker, worker_config
+from store.run import Run
+
+POLL_S = 0.5
+RATE_WINDOW_S = 30.0
+IDLE_S = 2.0  # a learner without new games is asked again after so long
+UNPLACED_S = 60.0  # after so long without an answer, a new actor is said to have no place
+GOODBYE_S = 60.0  # for the last rounds and the last checkpoint
+OBJECT_STORE_BYTES = 512 << 20  # of our own Ray: weights and planes, nothing that stays
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+NOT_SHIPPED = [".git", ".venv", "runs", "*.pyc", ".mypy_cache", ".ruff_cache", ".pytest_cache"]
+
+
+@contextmanager
+def connected(cpus: int) -> Iterator[bool]:
+    """Ray for this process: the cluster of RAY_ADDRESS or of the job, or one of our own here.
+
+    Yields whether it is our own. Ray's handler of SIGTERM is put away: the caller has its own.
+    """
+    if ray.is_initialized():  # the caller's, who will shut it down
+        yield False
+        return
+    here = "RAY_ADDRESS" not in os.environ
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    if here:
+        ray.init(
+            "local",
+            num_cpus=cpus,
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            runtime_env={"env_vars": worker_environment()},
+            **QUIET,
+        )
+    else:
+        ray.init(runtime_env=shipped_environment(), **QUIET)
+    _keep_terminal_clean()
+    with suppress(ValueError, TypeError):  # not the main thread, or no handler of Python's
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    try:
+        yield here
+    finally:
+        ray.shutdown()
+
+
+def _keep_terminal_clean() -> None:
+    """Ray prints into the panel when a process dies, and has no option against it.
+
+    Here every such death becomes a notice of ours.
+    """
+    from ray._private import worker
+
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = lambda *_, **__: None
+
+
+def worker_environment() -> dict[str, str]:
+    """What every process needs: our packages, and the kernel cache of this one."""
+    kept = {name: os.environ[name] for name in ("LUDENS_CACHE_DIR",) if name in os.environ}
+    return {"PYTHONPATH": str(ROOT), **kept}
+
+
+def shipped_environment() -> dict[str, Any]:
+    """Our sources for a cluster that was not told of them; a job brings them along itself."""
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ or os.environ.get("RAY_JOB_SUBMISSION_ID"):
+        return {}
+    return {"working_dir": str(ROOT), "excludes": NOT_SHIPPED}
+
+
+class ClusterTraining:
+    """One training on a cluster: its members, what they reported, and the clock."""
+
+    def __init__(
+        self,
+        run: Run,
+        config: TrainConfig,
+        store_url: str,
+        *,
+        own_ray: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.run, self.config, self.clock = run, config, clock
+        self.started = clock()
+        self.elapsed_before = 0.0
+        self.counts: dict[str, int] = {}
+        self.session: dict[str, int] = {}
+        self.recent: deque[tuple[float, RoundReport]] = deque()
+        self.notices: list[str] = []
+        self.learned: LearnReport | None = None
+        self.first_game_s: float | None = None
+        self.metrics = Metrics(run.name)
+        self._arguments = (store_url, run.name, config)
+        self._own_ray = own_ray
+        game = find_game(config.game)
+        fresh = build_network(game, config.network, config.seed).state_dict()
+        self.evaluator = NetworkEvaluator(game, config.network, fresh, device=config.device)
+        self.servers = [self._start_server(i) for i in range(config.cluster.inference_actors)]
+        timeout = config.cluster.worker_timeout_s
+        self.learner = Member("the learner", self._start_learner, timeout, clock)
+        self.workers = [
+            Member(f"worker {i}", self._worker_starter(i), timeout, clock)
+            for i in range(config.workers)
+        ]
+        self.watchdogs = {
+            True: Watchdog("the learner", 1),
+            False: Watchdog("the workers", config.workers),
+        }
+        self.learn_again_at = 0.0
+
+    # -- starting ----------------------------------------------------------------------------
+
+    def _start_server(self, number: int) -> Any:
+        """An inference actor, which Ray itself starts again: it has nothing to lose."""
+        remote: Any = ray.remote(InferenceServer)
+        options = remote.options(
+            num_cpus=0 if self._own_ray else 1,
+            num_gpus=self.config.cluster.inference_gpus,
+            max_concurrency=1000,
+            max_restarts=-1,
+            max_task_retries=-1,
+        )
+        return options.remote(*self._arguments)
+
+    def _start_learner(self) -> Any:
+        cluster = self.config.cluster
+        # On our own Ray it shares the cores with the workers, which leave some of the time.
+        cpus = 0 if self._own_ray else cluster.learner_cpus
+        remote: Any = ray.remote(LearnerNode)
+        return remote.options(num_cpus=cpus, num_gpus=cluster.learner_gpus).remote(*self._arguments)
+
+    def _worker_starter(self, number: int) -> Callable[[], Any]:
+        def start() -> Any:
+            remote: Any = ray.remote(Worker)
+            options = remote.options(num_cpus=self.config.cluster.worker_cpus, max_concurrency=2)
+            mine = self.servers[number % len(self.servers) :][:1] if self.servers else []
+            return options.remote(*self._arguments, mine)
+
+        return start
+
+    # -- working -----------------------------------------------------------------------------
+
+    def step(self) -> list[Event]:
+        """Ask everybody who is free, wait for answers for a moment; what has happened."""
+        self._ask_learner()
+        self._ask_workers()
+        members = [self.learner, *self.workers]
+        calls = {member.call: member for member in members if member.call is not None}
+        if not calls:
+            time.sleep(POLL_S)
+            return []
+        ready, _ = ray.wait(list(calls), num_returns=len(calls), timeout=POLL_S, fetch_local=False)
+        events: list[Event] = []
+        for call in ready:
+            events += self._take(calls[call])
+        for member in members:
+            if member.is_silent():
+                self._failed(member, member.fail(Failure("silent", "no answer for too long")))
+            if member.is_unplaced(UNPLACED_S):
+                self.notices.append(f"{member.name} has found no place on the cluster yet")
+        return events
+
+    def _ask_learner(self) -> None:
+        if self.clock() >= self.learn_again_at and self.learner.is_free():
+            if self.learned is None or not self.learner.answered:
+                self.learner.ask("report")
+            else:
+                self.learner.ask("learn", self.progress_share(), self.metadata())
+
+    def _ask_workers(self) -> None:
+        """Give every free worker a round, unless the learner is too far behind."""
+        learned, cluster = self.learned, self.config.cluster
+        if learned is None or learned.backlog_rows > cluster.backlog_rows:
+            return
+        for worker in self.workers:
+            if worker.is_free():
+                worker.ask("play_round", cluster.segment_rows, learned.version, learned.weights)
+
+    def _take(self, member: Member) -> list[Event]:
+        """The answer of a finished call."""
+        answer = member.receive()
+        is_learner = member is self.learner
+        if isinstance(answer, Failure):
+            self._failed(member, answer)
+            return []
+        self.watchdogs[is_learner].succeeded()
+        if is_learner:
+            return self._take_learned(answer)
+        return self._take_round(answer)
+
+    def _failed(self, member: Member, failure: Failure) -> None:
+        delay = max(0.0, member.not_before - self.clock())
+        what = {
+            "died": "died",
+            "preempted": "was on a node that was taken back",
+            "unavailable": "cannot be reached",
+            "raised": "failed",
+            "refused": "cannot write to the store",
+            "silent": "does not answer",
+        }[failure.kind]
+        then = "asked again" if member.handle is not None else "replaced"
+        self.notices.append(f"{member.name} {what} ({failure.reason}); {then} in {delay:.0f} s")
+        self.metrics.failed(failure.kind)
+        if is_hopeless(failure) and self.learned is None and failure.error is not None:
+            raise failure.error
+        self.watchdogs[member is self.learner].failed(failure)
+
+    def _take_learned(self, report: LearnReport) -> list[Event]:
+        before, self.learned = self.learned, report
+        if before is None:  # the first answer of this session
+            self.elapsed_before = float(report.saved.get("elapsed_s", 0.0))
+            self.counts = dict(report.saved.get("counters", {}))
+        if not report.trained:
+            self.learn_again_at = self.clock() + IDLE_S
+        events: list[Event] = ["learned"] if report.trained else []
+        if before is None or report.version != before.version:
+            self._show_weights(report)
+            events.append("published")
+        if before is not None and report.saved_step > before.saved_step:
+            events.append("checkpoint")
+        return events
+
+    def _show_weights(self, report: LearnReport) -> None:
+        """Take the new weights for those who watch, and hand them to the inference actors."""
+        for server in self.servers:
+            server.load_weights.remote(report.version, report.weights)
+        try:
+            state = load_state(ray.get(report.weights[0], timeout=GOODBYE_S))
+        except RayError as error:
+            self.notices.append(f"the new weights cannot be shown: {first_line(error)}")
+            return
+        self.evaluator = NetworkEvaluator(
+            find_game(self.config.game),
+            self.config.network,
+            state,
+            step=report.version,
+            device=self.config.device,
+        )
+
+    def _take_round(self, report: RoundReport) -> list[Event]:
+        for name, count in report.counters.items():
+            self.session[name] = self.session.get(name, 0) + count
+        now = self.clock()
+        if self.first_game_s is None and report.counters["games"]:
+            self.first_game_s = now - self.started
+        self.learn_again_at = 0.0
+        self.recent.append((now, report))
+        while now - self.recent[0][0] > RATE_WINDOW_S:
+            self.recent.popleft()
+        return ["games"]
+
+    # -- ending ------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Let the rounds in progress end and be committed, learn from them, save; then let go."""
+        deadline = self.clock() + GOODBYE_S
+        for worker in self.workers:
+            if worker.handle is not None and worker.call is not None:
+                worker.handle.stop.remote()
+        calls = {w.call: w for w in self.workers if w.call is not None and w.answered}
+        if calls:
+            ready, _ = ray.wait(
+                list(calls), num_returns=len(calls), timeout=GOODBYE_S, fetch_local=False
+            )
+            for call in ready:
+                answer = calls[call].receive()
+                if isinstance(answer, RoundReport):
+                    self._take_round(answer)
+        self._save_last(deadline)
+        for member in [self.learner, *self.workers]:
+            member.drop()
+        for server in self.servers:
+            ray.kill(server)
+
+    def _save_last(self, deadline: float) -> None:
+        if self.learner.handle is None or self.learned is None:
+            return
+        left = max(1.0, deadline - self.clock())
+        try:
+            if self.learner.call is not None:
+                ray.get(self.learner.call, timeout=left)
+            last = self.learner.handle.learn.remote(self.progress_share(), self.metadata(), True)
+            self.learned = ray.get(last, timeout=left)
+        except RayError as error:
+            self.notices.append(f"no last checkpoint: {first_line(error)}")
+
+    # -- telling -----------------------------------------------------------------------------
+
+    def elapsed(self) -> float:
+        """Seconds of training over all sessions."""
+        return self.elapsed_before + self.clock() - self.started
+
+    def progress_share(self) -> float:
+        """How much of the budget is used, 0 to 1; by games where there is no time limit."""
+        if self.config.minutes > 0:
+            return min(self.elapsed() / (60.0 * self.config.minutes), 1.0)
+        if self.config.games > 0:
+            return min(self.totals().get("games", 0) / self.config.games, 1.0)
+        return 0.0
+
+    def totals(self) -> dict[str, int]:
+        """Counters over all sessions."""
+        names = {*self.counts, *self.session}
+        return {name: self.counts.get(name, 0) + self.session.get(name, 0) for name in names}
+
+    def metadata(self) -> Mapping[str, Any]:
+        """What a checkpoint keeps of the training beside the learner."""
+        return {"elapsed_s": self.elapsed(), "counters": self.totals()}
+
+    def finished(self) -> bool:
+        """Whether a budget is used up."""
+        if self.config.minutes > 0 and self.elapsed() >= 60.0 * self.config.minutes:
+            return True
+        return 0 < self.config.games <= self.totals().get("games", 0)
+
+    def report(self, event: Event) -> Progress:
+        """The training's state as its consumers see it; the notices are handed over once."""
+        totals, learned = self.totals(), self.learned
+        notices, self.notices = tuple(self.notices), []
+        seconds = max(self.clock() - self.recent[0][0], POLL_S) if self.recent else 1.0
+        seconds += self.recent[0][1].seconds if self.recent else 0.0
+        steps = [r.step for _, r in self.recent]
+        behind = [learned.version - step for step in steps] if learned else []
+
+        def total(name: str) -> int:
+            return totals.get(name, 0)
+
+        def rate(name: str) -> float:
+            return sum(r.counters[name] for _, r in self.recent) / seconds
+
+        played_on = total("played_on")
+        progress = Progress(
+            event=event,
+            evaluator=self.evaluator,
+            elapsed_s=self.elapsed(),
+            budget_s=60.0 * self.config.minutes,
+            games=total("games"),
+            games_goal=self.config.games,
+            positions=total("rows"),
+            moves=total("plies"),
+            simulations=total("simulations"),
+            evaluations=total("evaluations"),
+            cache_hits=total("cache_hits"),
+            proven_leaves=total("proven_leaves"),
+            proven_roots=total("proven_roots"),
+            simulations_per_s=rate("simulations"),
+            evaluations_per_s=rate("evaluations"),
+            learner_steps=learned.steps if learned else 0,
+            policy_loss=learned.policy_loss if learned else float("nan"),
+            value_loss=learned.value_loss if learned else float("nan"),
+            learning_rate=learned.learning_rate if learned else 0.0,
+            network_version=learned.version if learned else 0,
+            games_in_flight=len(self.workers) * worker_config(self.config).selfplay.games,
+            mean_plies=total("plies") / max(total("games"), 1),
+            resign_false_positive=total("false_positives") / played_on if played_on else None,
+            first_game_s=self.first_game_s,
+            workers=sum(worker.answered for worker in self.workers if worker.handle is not None),
+            workers_wanted=len(self.workers),
+            staleness=sum(behind) / len(behind) if behind else 0.0,
+            notices=notices,
+        )
+        self.metrics.show(progress, learned)
+        return progress
+
+
+def train_on_cluster(
+    run: Run, config: TrainConfig, store_url: str, stop: Callable[[], bool]
+) -> Iterator[Progress]:
+    """`selfplay.loop.train` with `workers` above 0: same budget, same reports, same end.
+
+    Raises CrashLoopError when the workers or the learner fail again and again, with the reason.
+    """
+    with connected(cpus=config.workers * config.cluster.worker_cpus) as own_ray:
+        training = ClusterTraining(run, config, store_url, own_ray=own_ray)
+        try:
+            yield training.report("started")
+            while not (stop() or training.finished()):
+                for event in training.step() or ["games"]:
+                    yield training.report(event)
+        except CrashLoopError as error:
+            training.notices.append(str(error))
+            raise
+        finally:
+            training.close()
+        yield training.report("finished")
