@@ -33,7 +33,7 @@ def commit_new(path: Path, data: bytes | memoryview) -> None:
     try:
         ensure_folder(path.parent)
         _write_durably(temporary, data)
-        _link_then_unlink(temporary, path)
+        _link_or_rename(temporary, path)
         _sync_name(path)
     except FileExistsError as error:
         raise _already_stored(path) from error
@@ -73,9 +73,10 @@ def rename_new(source: Path, target: Path) -> None:
         OSError: whatever else the system reports.
     """
     try:
-        _link_then_unlink(source, target)
+        _link_or_rename(source, target)
     except FileExistsError as error:
         raise _already_stored(target) from error
+    source.unlink(missing_ok=True)
     sync_folder(target.parent)
 
 
@@ -93,7 +94,8 @@ def _sync_name(path: Path) -> None:
         raise
 
 
-def _link_then_unlink(source: Path, target: Path) -> None:
+def _link_or_rename(source: Path, target: Path) -> None:
+    """Name a file anew, replacing none; the old name may be left to be removed."""
     try:
         os.link(source, target)
     except FileExistsError:
@@ -104,8 +106,6 @@ def _link_then_unlink(source: Path, target: Path) -> None:
         if error.errno not in _NO_HARD_LINKS:
             raise
         _rename_no_replace(source, target)
-        return
-    source.unlink()
 
 
 def _rename_no_replace(source: Path, target: Path) -> None:
