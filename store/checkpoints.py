@@ -111,9 +111,15 @@ def read_metadata(run: Run, step: int) -> dict[str, Any]:
 
 def steps(run: Run) -> list[int]:
     """The steps that have a complete checkpoint, rising."""
-    found = [name for name in run.files.folders(CHECKPOINT_FOLDER) if _STEP.fullmatch(name)]
-    complete = [n for n in found if run.files.exists(f"{CHECKPOINT_FOLDER}/{n}/{MANIFEST_FILE}")]
-    return sorted(map(int, complete))
+    listed: list[str] | None = None
+    while True:
+        found = [name for name in run.files.folders(CHECKPOINT_FOLDER) if _STEP.fullmatch(name)]
+        keys = {name: f"{CHECKPOINT_FOLDER}/{name}/{MANIFEST_FILE}" for name in found}
+        complete = [int(name) for name, key in keys.items() if run.files.exists(key)]
+        # All that were listed may have been pruned since; then there are newer ones.
+        if complete or found == listed:
+            return sorted(complete)
+        listed = found
 
 
 def latest(run: Run) -> int | None:
@@ -303,8 +309,15 @@ def _quarantine(run: Run, step: int) -> None:
         name for n in range(len(taken) + 1) if (name := f"checkpoint-{step:09d}-{n}") not in taken
     )
     names = run.files.names(_folder(step))
-    for name in sorted(names, key=lambda name: name != MANIFEST_FILE):  # the manifest first
-        run.files.move(f"{_folder(step)}/{name}", f"quarantine/{target}/{name}")
+    try:
+        for name in sorted(names, key=lambda name: name != MANIFEST_FILE):  # the manifest first
+            run.files.move(f"{_folder(step)}/{name}", f"quarantine/{target}/{name}")
+    except OSError as error:
+        raise StoreWriteError(
+            f"cannot move the damaged {_label(run, step)} to {run.files.url}/quarantine/{target}: "
+            f"{error}",
+            error.errno,
+        ) from error
 
 
 def _remove_files(run: Run, folder: str) -> None:
