@@ -16,6 +16,7 @@ from store.errors import (
     RunNameError,
     RunNotFoundError,
     StoreError,
+    StoreWriteError,
 )
 from store.files import Files, open_files
 from store.lock import FileLock
@@ -98,7 +99,10 @@ def create_run(
     info = RunInfo(game, dict(config), seed, dict(versions), created)
     try:
         files.create(RUN_FILE, _encode_info(info))
-    except AlreadyStoredError:
+    except (AlreadyStoredError, StoreWriteError) as error:
+        # Whoever created it first and trains already may have swept our half away.
+        if isinstance(error, StoreWriteError) and not files.exists(RUN_FILE):
+            raise
         raise RunExistsError(
             f"run {name!r} exists already in {str(store_url)!r}; resume it or choose another name"
         ) from None
