@@ -17,11 +17,13 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from agents.alphazero.episodes import SCHEMA
@@ -54,9 +56,9 @@ CONFIG = TrainConfig(
 )
 
 
-def finish(store: Path) -> None:
+def finish(store: Path, config: TrainConfig = CONFIG) -> None:
     """Train, or go on, until the budget is used."""
-    for _ in train(CONFIG, store_url=str(store), run_name=RUN):
+    for _ in train(config, store_url=str(store), run_name=RUN):
         pass
 
 
@@ -76,14 +78,18 @@ def contents(store: Path) -> dict[str, str]:
 
 def assert_sound(store: Path) -> None:
     """Everything in the store can be read, each episode is there once, and nothing lies about."""
+    assert_readable(store)
+    assert not (store / RUN / "quarantine").exists()
+
+
+def assert_readable(store: Path) -> None:
+    """As `assert_sound`, but something may be in quarantine."""
     run = open_run(store, RUN)
     log = ReplayLog(run, SCHEMA)
     log.poll()
     assert log.duplicates_dropped == 0
     for step in checkpoints.steps(run):
         checkpoints.load(run, step)
-    assert run.files.folders("quarantine") == []
-    assert run.files.names("quarantine") == []
     assert [p for p in store.rglob("*") if p.name.startswith(TEMPORARY_PREFIX)] == []
 
 
@@ -104,8 +110,9 @@ def assert_acknowledged(store: Path, acknowledged: list[str]) -> None:
     assert not (root / "quarantine").exists()
 
 
-def acknowledge_to(note: Callable[[str], None]) -> None:
-    """From now on call `note` with each segment and checkpoint that is reported as saved."""
+@contextmanager
+def acknowledging(note: Callable[[str], None]) -> Iterator[None]:
+    """Call `note` with each segment and checkpoint that is reported as saved."""
     commit, save = SegmentWriter.commit, checkpoints.save
 
     def noted_commit(writer: SegmentWriter) -> str | None:
@@ -118,7 +125,10 @@ def acknowledge_to(note: Callable[[str], None]) -> None:
         save(run, step, *rest)
         note(f"checkpoints/{step:09d}")
 
-    SegmentWriter.commit, checkpoints.save = noted_commit, noted_save  # type: ignore[method-assign, assignment]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SegmentWriter, "commit", noted_commit)
+        patch.setattr(checkpoints, "save", noted_save)
+        yield
 
 
 # --- the program that forks -----------------------------------------------------------------
@@ -154,10 +164,12 @@ def _child(store: Path, acks: int, kill: Kill) -> None:
         if number == kill.call:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    acknowledge_to(lambda what: os.write(acks, f"{what}\n".encode()) and None)
-    with SystemCalls(store, act).watched() as watched:
+    def note(what: str) -> None:
+        os.write(acks, f"{what}\n".encode())
+
+    with acknowledging(note), SystemCalls(store, act).watched() as watched:
         finish(store)
-    os.write(acks, f"calls {len(watched.calls)}\n".encode())
+    note(f"calls {len(watched.calls)}")
 
 
 def _fork(store: Path, kill: Kill) -> int:
