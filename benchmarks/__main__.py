@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import search, selfplay
+from benchmarks import search, selfplay, store
 
-BENCHMARKS = {"search": search.run, "selfplay": selfplay.run}
+BENCHMARKS = {"search": search.run, "selfplay": selfplay.run, "store": store.run}
 
 
 def main() -> None:
