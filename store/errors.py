@@ -25,6 +25,14 @@ class StoreUrlError(StoreError):
     """The store's address is not one this version can open."""
 
 
+class StoreAccessError(StoreError, PermissionError):
+    """The store's server refuses the credentials, or there are none."""
+
+
+class StoreUnreachableError(StoreError, ConnectionError):
+    """The store's server did not answer, or was too busy, at every attempt."""
+
+
 class RunNameError(StoreError):
     """The name of the run is not allowed."""
 
@@ -51,6 +59,10 @@ class RunLockedError(StoreError):
     def __init__(self, message: str, holder_pid: int | None) -> None:
         super().__init__(message)
         self.holder_pid = holder_pid
+
+
+class RunLostError(StoreError):
+    """This process was the run's trainer and is not any more: another one may train it now."""
 
 
 class SchemaError(StoreError):

@@ -1,7 +1,7 @@
 """The few operations on files that the store is built from, and where a store's address leads.
 
-Everything above this file speaks of keys ("replay/<writer>/<segment>.arrow") inside a `Files`. An
-object store needs only a second class with these methods: one exclusive PUT is its `create`.
+Everything above this file speaks of keys ("replay/<writer>/<segment>.arrow") inside a `Files`.
+`LocalFiles` is a folder; `store.object_files.ObjectFiles` an object store's prefix.
 """
 # ruff: noqa: D102 (the methods of `Files` are documented once, at the protocol)
 
@@ -21,7 +21,7 @@ from store.commit import (
     sync_folder,
 )
 from store.errors import StoreUrlError
-from store.lock import FileLock
+from store.lock import FileLock, TrainerLock
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?::/|::)")
 
@@ -61,7 +61,10 @@ class Files(Protocol):
         """The file's size in bytes; raises OSError."""
 
     def move(self, key: str, new_key: str) -> None:
-        """Rename one file without replacing another; raises OSError or AlreadyStoredError."""
+        """Rename one file without replacing another; raises OSError or AlreadyStoredError.
+
+        Where there is no renaming, a crash in between leaves both names, never none.
+        """
 
     def remove(self, key: str) -> None:
         """Remove one file; raises OSError."""
@@ -72,7 +75,7 @@ class Files(Protocol):
     def remove_leftovers(self, folder: str) -> int:
         """Remove what killed writers left in a folder that the caller owns."""
 
-    def lock(self, key: str) -> FileLock:
+    def lock(self, key: str) -> TrainerLock:
         """Take the exclusive lock of that key; raises RunLockedError."""
 
 
@@ -145,21 +148,34 @@ class LocalFiles:
 
 
 def open_files(store_url: str | Path) -> Files:
-    """The files at a store's address: a local path ("~" is the home folder) or a file:// URL.
+    """The files at a store's address; opening writes nothing, and asks nothing of a server.
+
+    A local path ("~" is the home folder) or file:///absolute/path is a folder. Any other URL is
+    opened by fsspec, if its filesystem can create a file exclusively: s3://bucket/prefix (with
+    `pip install -e '.[s3]'`), or memory://name, which lives and dies with the process.
+
+    An object store's settings come from where its driver looks for them. For S3 that is botocore:
+    AWS_ENDPOINT_URL (or AWS_ENDPOINT_URL_S3) for a server other than Amazon's,
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE and the files in ~/.aws, and
+    AWS_DEFAULT_REGION. The bucket must exist.
 
     Raises:
-        StoreUrlError: the address is empty or of another scheme.
+        StoreUrlError: the address is empty, its scheme is unknown, its driver is not installed or
+            cannot create a file exclusively.
     """
     address = str(store_url)
     if not address.strip():
         raise StoreUrlError("the store's address is empty; expected a folder such as 'runs'")
-    scheme = _SCHEME.match(address)
-    if scheme is None:
+    if _SCHEME.match(address) is None:
         return LocalFiles(Path(address).expanduser().absolute())
     parts = urlsplit(address)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
+    if parts.scheme in ("file", "local") and "::" not in address:
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise StoreUrlError(
+                f"cannot open the store {address!r}: expected file:///absolute/path on this machine"
+            )
         return LocalFiles(Path(unquote(parts.path)).absolute())
-    raise StoreUrlError(
-        f"cannot open the store {address!r}: scheme {scheme[1]!r} is not supported, only local "
-        "paths are (a folder such as 'runs', or file:///absolute/path)"
-    )
+    # Only now: fsspec takes its time to load, and a local store does without.
+    from store.object_files import open_object_files
+
+    return open_object_files(address)

@@ -1,4 +1,7 @@
-"""An exclusive lock on a local file that the operating system releases when its holder dies."""
+"""Who may train a run: the lock's interface, and the lock of local files.
+
+An object store has no operating system to ask: see `store.lease`.
+"""
 
 import contextlib
 import fcntl
@@ -7,13 +10,36 @@ import time
 import weakref
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from store.commit import ensure_folder, write_error
 from store.errors import RunLockedError
 
 
+class TrainerLock(Protocol):
+    """Makes one process the only trainer of a run, from its construction until `release`."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this object holds the lock now."""
+
+    def release(self) -> None:
+        """Give the lock back; harmless when it was given back or lost already."""
+
+    def __enter__(self) -> "TrainerLock": ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
 class FileLock:
-    """Holds `flock` on a file from construction until `release` (or the end of the process).
+    """An exclusive lock that the operating system releases when its holder dies.
+
+    Holds `flock` on a file from construction until `release` (or the end of the process).
 
     A forked child gives up its copy at once, so that it cannot keep the lock of a dead parent.
 

@@ -19,7 +19,7 @@ from store.errors import (
     StoreWriteError,
 )
 from store.files import Files, open_files
-from store.lock import FileLock
+from store.lock import TrainerLock
 from store.upgrades import RUN, VersionError
 
 RUN_SCHEMA_VERSION = RUN.current
@@ -60,10 +60,12 @@ class Run:
     info: RunInfo
     is_new: bool = False
 
-    def lock_trainer(self) -> FileLock:
+    def lock_trainer(self) -> TrainerLock:
         """Become the run's only trainer until released, or until the process ends in any way.
 
-        Use it in a `with`. Reading a run needs no lock.
+        Use it in a `with`. Reading a run needs no lock. On an object store the lock is a lease: it
+        outlives a killed process for a while (`store.lease`), and can be lost, upon which every
+        change through this run's files raises RunLostError.
 
         Raises:
             RunLockedError: another process trains this run; names its process id.
@@ -236,7 +238,7 @@ def read_info(files: Files, name: str) -> RunInfo:
     try:
         document = json.loads(files.read(RUN_FILE))
         version = document["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunMismatchError(
             f"run {name!r}: cannot read {where!r} ({type(error).__name__}: {error})"
         ) from error

@@ -1,0 +1,442 @@
+"""`Files` on an object store, through fsspec: S3, a process's memory, and drivers like theirs.
+
+A key appears complete or not at all, because it is one exclusive PUT (on S3 the header
+If-None-Match; a large file is uploaded in parts, and its completion carries the header). Nothing is
+written aside, so nothing is ever left aside.
+"""
+# ruff: noqa: D102 (the methods of `Files` are documented once, at the protocol)
+
+import contextlib
+import difflib
+import errno
+import inspect
+import os
+import random
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar
+
+import fsspec
+import fsspec.core
+from fsspec.implementations.memory import MemoryFileSystem
+
+from store.errors import (
+    AlreadyStoredError,
+    StoreAccessError,
+    StoreUnreachableError,
+    StoreUrlError,
+    StoreWriteError,
+)
+from store.lease import Lease
+
+ATTEMPTS = 3
+FIRST_DELAY_S = 0.5
+"""Seconds before the second attempt at a request that failed in passing; doubled each time."""
+
+_WRITE_MARK = "ludens-write"
+_EXTRAS = {"s3": "s3", "s3a": "s3"}
+
+# Drivers wrap what went wrong in their own libraries' exceptions. They are known here by the names
+# of their classes, so that no driver need be installed to open a local store.
+_CREDENTIAL_ERRORS = frozenset(
+    {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
+    | {"NoAuthTokenError", "SSOError", "TokenRetrievalError", "ProfileNotFound"}
+    | {"DefaultCredentialsError", "RefreshError", "ClientAuthenticationError"}
+)
+_NETWORK_ERRORS = frozenset(
+    {"ConnectionError", "HTTPClientError", "ResponseParserError"}  # botocore
+    | {"ClientConnectionError", "ClientPayloadError"}  # aiohttp
+    | {"ConnectionError", "TimeoutError", "FSTimeoutError", "IncompleteRead"}
+)
+_PASSING_CODES = frozenset(
+    {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "OperationAborted"}
+    | {"ConditionalRequestConflict", "TooManyRequests", "500", "502", "503", "504"}
+)
+_EXISTS_CODES = frozenset({"PreconditionFailed", "412"})
+_CREDENTIAL_CODES = frozenset(
+    {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
+    | {"InvalidToken", "RequestTimeTooSkewed", "401", "403"}
+)
+
+# fsspec's memory asks and then writes; between the threads of a process this makes it one step.
+_memory_exclusion = threading.Lock()
+
+_T = TypeVar("_T")
+
+
+class ObjectFiles:
+    """`Files` under a prefix of an fsspec filesystem that can create a file exclusively.
+
+    A request that fails in passing (a broken connection, a busy server) is repeated with back-off;
+    every operation here may be. Errors of the driver become the store's: StoreAccessError and
+    StoreUnreachableError, which are an OSError too, FileNotFoundError, and OSError for the rest.
+
+    Once `lock` was taken through this object, whatever changes files through it or a view of it
+    raises RunLostError as soon as the lease is known to be lost.
+
+    Args:
+        filesystem: the fsspec filesystem.
+        root: the prefix, as the filesystem spells it, without a "/" at the end.
+        attempts: how often a request is made before its failure is reported.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        filesystem: Any,
+        root: str,
+        *,
+        attempts: int = ATTEMPTS,
+        sleep: Callable[[float], None] = time.sleep,
+        parent: "ObjectFiles | None" = None,
+    ) -> None:
+        self.root = root
+        self._filesystem = filesystem
+        self._attempts = attempts
+        self._sleep = sleep
+        self._parent = parent
+        self._lease: Lease | None = None
+
+    @property
+    def url(self) -> str:
+        return str(self._filesystem.unstrip_protocol(self.root))
+
+    def within(self, folder: str) -> "ObjectFiles":
+        return ObjectFiles(
+            self._filesystem,
+            self._path(folder),
+            attempts=self._attempts,
+            sleep=self._sleep,
+            parent=self,
+        )
+
+    def create(self, key: str, data: bytes | memoryview) -> None:
+        """Commit a new file in one exclusive PUT.
+
+        A repeated PUT may meet what its first attempt has written, though no answer came. On S3
+        every write carries a mark in the object's metadata, by which it is known again; elsewhere
+        a repeated write that finds its own bytes has succeeded.
+
+        Raises:
+            AlreadyStoredError: the key exists; its content is untouched.
+            RunLostError: the lease taken through these files was lost.
+            StoreWriteError: no credentials, no such bucket, no connection, ...
+        """
+        self._check_lease()
+        payload = bytes(data)
+        try:
+            self._put_new(key, payload)
+        except FileExistsError as error:
+            raise AlreadyStoredError(
+                f"{self._shown(key)!r} exists already, and nothing in a store is ever replaced"
+            ) from error
+        except OSError as error:
+            raise self._write_error(key, error, len(payload)) from error
+
+    def create_same(self, key: str, data: bytes | memoryview) -> bool:
+        try:
+            self.create(key, data)
+            return True
+        except AlreadyStoredError:
+            if self.read(key) != bytes(data):
+                raise
+        return False
+
+    def read(self, key: str) -> bytes:
+        path = self._path(key)
+        return bytes(self._call(key, lambda: self._filesystem.cat_file(path)))
+
+    def exists(self, key: str) -> bool:
+        try:
+            return self._info(key)["type"] == "file"
+        except FileNotFoundError:
+            return False
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(name for name, is_folder in self._list(folder) if not is_folder)
+
+    def folders(self, folder: str) -> list[str]:
+        return sorted(name for name, is_folder in self._list(folder) if is_folder)
+
+    def modified_ns(self, key: str) -> int:
+        path = self._path(key)
+        when: datetime = self._call(key, lambda: self._filesystem.modified(path))
+        aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return round(aware.timestamp() * 1_000_000) * 1_000
+
+    def size(self, key: str) -> int:
+        return int(self._info(key)["size"])
+
+    def move(self, key: str, new_key: str) -> None:
+        """Copy exclusively, and only then delete: a crash between leaves both, never none.
+
+        Moving again then finishes it, because the same bytes at the target count as the copy.
+
+        Raises:
+            AlreadyStoredError: the target exists with other bytes.
+            RunLostError, StoreWriteError, OSError: as `create`, `read` and `remove`.
+        """
+        self.create_same(new_key, self.read(key))
+        self.remove(key)
+
+    def remove(self, key: str) -> None:
+        """Remove one file; on S3 a file that is not there is removed without complaint.
+
+        Raises:
+            RunLostError: the lease taken through these files was lost.
+            OSError: the store refuses it.
+        """
+        self._check_lease()
+        path = self._path(key)
+        tries = 0
+
+        def delete() -> None:
+            nonlocal tries
+            tries += 1
+            with contextlib.suppress(*([FileNotFoundError] if tries > 1 else [])):
+                self._filesystem.rm_file(path)
+
+        self._call(key, delete)
+
+    def remove_folder(self, folder: str) -> None:
+        """A folder without files does not exist here; one with files is refused as elsewhere."""
+        self._check_lease()
+        if self._list(folder):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), self._shown(folder))
+
+    def remove_leftovers(self, folder: str) -> int:
+        """Nothing is written aside on an object store, so nothing is left: always 0."""
+        return 0
+
+    def lock(self, key: str) -> Lease:
+        """Take the lease of that key; see `store.lease.Lease` for how long it may wait.
+
+        Raises:
+            RunLockedError: somebody else holds it.
+            StoreWriteError: the store cannot be written, or does not create exclusively.
+        """
+        # The next heartbeat is the repetition of one that failed, so the lease's own files do not
+        # wait; nor are they guarded by the lease itself.
+        once = ObjectFiles(self._filesystem, self.root, attempts=1)
+        self._lease = Lease(once, key)
+        return self._lease
+
+    def _check_lease(self) -> None:
+        if self._lease is not None:
+            self._lease.check()
+        if self._parent is not None:
+            self._parent._check_lease()
+
+    def _path(self, key: str) -> str:
+        return f"{self.root}/{key}" if key else self.root
+
+    def _shown(self, key: str) -> str:
+        return str(self._filesystem.unstrip_protocol(self._path(key)))
+
+    def _put_new(self, key: str, payload: bytes) -> None:
+        """One exclusive PUT, repeated as need be; FileExistsError when another's file is there."""
+        path, mark = self._path(key), uuid.uuid4().hex
+        tries = 0
+
+        def put() -> None:
+            nonlocal tries
+            tries += 1
+            with _exclusion(self._filesystem):
+                marked = {"Metadata": {_WRITE_MARK: mark}} if self._can_mark else {}
+                self._filesystem.pipe_file(path, payload, mode="create", **marked)
+
+        try:
+            self._call(key, put)
+        except FileExistsError:
+            if self._can_mark:  # the driver repeats requests by itself too
+                ours = self._call(key, partial(self._filesystem.metadata, path))
+                if ours.get(_WRITE_MARK) == mark:
+                    return
+            elif tries > 1 and self.read(key) == payload:
+                return
+            raise
+
+    @property
+    def _can_mark(self) -> bool:
+        return "s3" in _protocols(self._filesystem)
+
+    def _info(self, key: str) -> dict[str, Any]:
+        path = self._path(key)
+        return dict(self._call(key, lambda: self._filesystem.info(path)))
+
+    def _list(self, folder: str) -> list[tuple[str, bool]]:
+        path = self._path(folder)
+
+        def listed() -> list[dict[str, Any]]:
+            self._filesystem.invalidate_cache(path)  # others write here too
+            return list(self._filesystem.ls(path, detail=True))
+
+        try:
+            entries = self._call(folder, listed)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        start = f"{path}/"
+        return [  # without the prefix itself, be it a file or some tool's marker of a folder
+            (name, entry["type"] == "directory")
+            for entry in entries
+            if entry["name"].startswith(start) and (name := entry["name"][len(start) :].rstrip("/"))
+        ]
+
+    def _call(self, key: str, request: Callable[[], _T]) -> _T:
+        for attempt in range(1, self._attempts + 1):
+            try:
+                return request()
+            except Exception as error:
+                found = _translated(error, self._shown(key))
+                if attempt == self._attempts or not isinstance(found, StoreUnreachableError):
+                    if found is error:
+                        raise
+                    raise found from error
+            # Not all at the same moment, when many writers lost the same server.
+            self._sleep(FIRST_DELAY_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _write_error(self, key: str, error: OSError, size: int) -> StoreWriteError:
+        lost = isinstance(error, StoreUnreachableError)
+        outcome = (
+            "Whether it arrived is not known; it is there completely or not at all"
+            if lost
+            else "Nothing of this file was kept"
+        )
+        return StoreWriteError(
+            f"cannot write {self._shown(key)!r} ({size:,} bytes): {error}. {outcome}; everything "
+            "saved before is untouched.",
+            error.errno,
+        )
+
+
+def open_object_files(address: str) -> ObjectFiles:
+    """The files at a URL such as s3://bucket/prefix or memory://name; opening asks nothing of it.
+
+    Raises:
+        StoreUrlError: the scheme is unknown, its driver is not installed, or it cannot create a
+            file exclusively; or the address names no place.
+    """
+    head, separator, place = address.partition("://")
+    scheme = head.partition(":")[0].lower()
+    if "::" in address:
+        raise StoreUrlError(
+            f"cannot open the store {address!r}: chained addresses are not supported, expected "
+            "one such as s3://bucket/prefix"
+        )
+    if not separator or not place.strip("/"):
+        raise StoreUrlError(
+            f"cannot open the store {address!r}: expected {scheme}://, then a bucket or name, and "
+            "a prefix if you like"
+        )
+    filesystem = _filesystem(scheme, address)
+    root = str(filesystem._strip_protocol(f"{scheme}://{place}")).rstrip("/")
+    return ObjectFiles(filesystem, root)
+
+
+def _filesystem(scheme: str, address: str) -> Any:
+    if scheme not in fsspec.available_protocols() and scheme not in fsspec.registry:
+        near = difflib.get_close_matches(scheme, fsspec.available_protocols(), n=1, cutoff=0.5)
+        hint = (
+            f"did you mean {near[0]}://?" if near else "expected a local path, s3:// or memory://"
+        )
+        raise StoreUrlError(
+            f"cannot open the store {address!r}: scheme {scheme!r} is not supported; {hint}"
+        )
+    try:
+        driver = fsspec.get_filesystem_class(scheme)
+    except ImportError as error:
+        raise StoreUrlError(
+            f"cannot open the store {address!r}: the driver of {scheme!r} is not installed; "
+            f"{_how_to_install(scheme, error)}"
+        ) from error
+    if not _creates_exclusively(driver):
+        raise StoreUrlError(
+            f"cannot open the store {address!r}: scheme {scheme!r} cannot create a file "
+            "exclusively, so two writers could overwrite each other; use a local path, or an "
+            "object store that can (s3://)"
+        )
+    try:
+        # A listing that was kept would hide what other processes have written since.
+        return driver(use_listings_cache=False, **driver._get_kwargs_from_urls(address))
+    except Exception as error:  # drivers read their settings here, each with errors of its own
+        raise StoreUrlError(
+            f"cannot open the store {address!r}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _how_to_install(scheme: str, error: ImportError) -> str:
+    extra = _EXTRAS.get(scheme)
+    return f"pip install -e '.[{extra}]'" if extra else str(error)
+
+
+def _creates_exclusively(driver: type) -> bool:
+    """Whether a driver itself implements `pipe_file(..., mode="create")`.
+
+    The filesystems within fsspec ask whether the file exists and then write it, so that two
+    writers can both succeed; all but the one in memory, which `_exclusion` makes safe.
+    """
+    if issubclass(driver, MemoryFileSystem):
+        return True
+    for name in ("_pipe_file", "pipe_file"):
+        method = inspect.unwrap(getattr(driver, name, None) or object)
+        if method.__module__.partition(".")[0] not in ("fsspec", "builtins"):
+            return "mode" in inspect.signature(method).parameters
+    return False
+
+
+def _exclusion(filesystem: Any) -> contextlib.AbstractContextManager[Any]:
+    is_memory = isinstance(filesystem, MemoryFileSystem)
+    return _memory_exclusion if is_memory else contextlib.nullcontext()
+
+
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    protocol = filesystem.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)
+
+
+def _translated(error: Exception, where: str) -> Exception:
+    """A driver's error as one of the store's; what is not about the store is returned as it is."""
+    code = _response_code(error)
+    families = {kind.__name__ for kind in type(error).__mro__}
+    if code in _EXISTS_CODES:
+        return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), where)
+    if isinstance(error, PermissionError) or code in _CREDENTIAL_CODES:
+        return StoreAccessError(f"{where!r}: access is refused ({_reason(error)}); check {_KEYS}")
+    if families & _CREDENTIAL_ERRORS:
+        return StoreAccessError(f"{where!r}: no usable credentials ({error}); set {_KEYS}")
+    if code in _PASSING_CODES or families & _NETWORK_ERRORS:
+        return StoreUnreachableError(f"{where!r}: no connection ({_reason(error)}); is {_ENDPOINT}")
+    if isinstance(error, FileNotFoundError):
+        reason = _reason(error)  # a path alone, or words such as "the bucket does not exist"
+        missing = reason if " " in reason else os.strerror(errno.ENOENT)
+        return FileNotFoundError(errno.ENOENT, missing, where)
+    if isinstance(error, OSError) or type(error).__module__ in ("builtins", "exceptions"):
+        return error
+    return OSError(errno.EIO, f"{type(error).__name__}: {error}", where)
+
+
+_KEYS = (
+    "the credentials (for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), and "
+    "what they may do"
+)
+_ENDPOINT = "the network up, and the endpoint right (for S3: AWS_ENDPOINT_URL)?"
+
+
+def _response_code(error: Exception) -> str | None:
+    """The service's own code for an error ("AccessDenied", "503", ...), where botocore has one."""
+    for candidate in (error, error.__cause__):
+        response = getattr(candidate, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code"))
+    return None
+
+
+def _reason(error: Exception) -> str:
+    text = re.sub(r"^\[Errno \d+\] ", "", str(error)).strip()
+    return text or type(error).__name__
