@@ -258,12 +258,17 @@ def _read_manifest(run: Run, step: int) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(data)
         intact = document.pop("seal") == _seal(document)
         version = document["schema_version"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{_label(run, step)} is damaged: {MANIFEST_FILE} is not a manifest ({error})"
         ) from error
     if not intact:
         raise CheckpointError(f"{_label(run, step)} is damaged: {MANIFEST_FILE} was altered")
+    if document.get("step") != step:
+        raise CheckpointError(
+            f"{_label(run, step)} is damaged: its {MANIFEST_FILE} is that of checkpoint "
+            f"{document.get('step')!r}"
+        )
     try:
         return MANIFEST.climb(document, version)
     except VersionError as error:
