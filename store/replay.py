@@ -11,10 +11,9 @@ from store.episodes import EpisodeBatch, EpisodeSchema
 from store.errors import ForeignSegmentError, SegmentError, StoreError
 from store.files import Files
 from store.run import Run
+from store.segments import QUARANTINE_FOLDER as QUARANTINE_FOLDER
 from store.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
 from store.upgrades import VersionError, upgrade_episodes
-
-QUARANTINE_FOLDER = "quarantine"
 
 Cursor = Mapping[str, int]
 """A place in a log: for each writer the seq of the first segment not yet read. JSON-able."""

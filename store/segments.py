@@ -4,6 +4,8 @@ The name of the file, `<seq>-<episodes>-<crc>.arrow`, holds its place in the wri
 number of its episodes, and the CRC-32 of its bytes.
 """
 
+import itertools
+import logging
 import math
 import re
 import uuid
@@ -28,6 +30,7 @@ from store.upgrades import SEGMENT, VersionError
 
 SEGMENT_VERSION = SEGMENT.current
 REPLAY_FOLDER = "replay"
+QUARANTINE_FOLDER = "quarantine"
 
 Compression = Literal["zstd"] | None
 
@@ -35,6 +38,7 @@ _VERSION_KEY = b"ludens.segment_version"
 _SCHEMA_KEY = b"ludens.episode_schema"
 _NAME = re.compile(r"(\d{9,18})-(\d+)-([0-9a-f]{8})\.arrow")
 _WRITER = re.compile(r"[0-9a-f]{32}")
+_logger = logging.getLogger("ludens.store")
 
 
 @dataclass(frozen=True, order=True)
@@ -200,9 +204,7 @@ class SegmentWriter:
         data = encode_segment(batch, self.compression)
         key = f"{self.folder}/{SegmentName(self.next_seq, len(batch), zlib.crc32(data))}"
         try:
-            self._files.create_same(key, data)
-        except AlreadyStoredError as error:
-            raise SegmentError(f"{key}: other bytes with the same checksum are there") from error
+            self._create(key, data)
         except StoreWriteError as error:
             self._pending = [batch]
             raise StoreWriteError(
@@ -212,6 +214,31 @@ class SegmentWriter:
         self._pending = []
         self.next_seq += 1
         return key
+
+    def _create(self, key: str, data: bytes) -> None:
+        """Commit a segment, or one made again whose first copy was damaged: that goes aside."""
+        try:
+            self._files.create_same(key, data)
+            return
+        except AlreadyStoredError as error:
+            found = self._files.read(key)
+            if zlib.crc32(found) == zlib.crc32(data):
+                raise SegmentError(f"{key}: other bytes with the same checksum") from error
+        taken = self._files.names(QUARANTINE_FOLDER)
+        name = f"{self.writer}-{key.rpartition('/')[2]}"
+        target = next(
+            t for n in itertools.count() if (t := f"{name}.{n}" if n else name) not in taken
+        )
+        _logger.warning("segment %s is damaged; moved to quarantine and written anew", key)
+        try:
+            self._files.move(key, f"{QUARANTINE_FOLDER}/{target}")
+        except OSError as error:
+            raise StoreWriteError(
+                f"cannot move the damaged segment {self._files.url}/{key} to "
+                f"{QUARANTINE_FOLDER}/{target}: {error}.",
+                error.errno,
+            ) from error
+        self._files.create_same(key, data)
 
     def _gather(self) -> None:
         if self._episodes:
