@@ -12,7 +12,6 @@ import errno
 import inspect
 import os
 import random
-import re
 import threading
 import time
 import uuid
@@ -25,9 +24,9 @@ import fsspec
 import fsspec.core
 from fsspec.implementations.memory import MemoryFileSystem
 
+from store.driver_errors import translated
 from store.errors import (
     AlreadyStoredError,
-    StoreAccessError,
     StoreUnreachableError,
     StoreUrlError,
     StoreWriteError,
@@ -40,28 +39,6 @@ FIRST_DELAY_S = 0.5
 
 _WRITE_MARK = "ludens-write"
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
-
-# Drivers wrap what went wrong in their own libraries' exceptions. They are known here by the names
-# of their classes, so that no driver need be installed to open a local store.
-_CREDENTIAL_ERRORS = frozenset(
-    {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"}
-    | {"NoAuthTokenError", "SSOError", "TokenRetrievalError", "ProfileNotFound"}
-    | {"DefaultCredentialsError", "RefreshError", "ClientAuthenticationError"}
-)
-_NETWORK_ERRORS = frozenset(
-    {"ConnectionError", "HTTPClientError", "ResponseParserError"}  # botocore
-    | {"ClientConnectionError", "ClientPayloadError"}  # aiohttp
-    | {"ConnectionError", "TimeoutError", "FSTimeoutError", "IncompleteRead"}
-)
-_PASSING_CODES = frozenset(
-    {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "OperationAborted"}
-    | {"ConditionalRequestConflict", "TooManyRequests", "500", "502", "503", "504"}
-)
-_EXISTS_CODES = frozenset({"PreconditionFailed", "412"})
-_CREDENTIAL_CODES = frozenset(
-    {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
-    | {"InvalidToken", "RequestTimeTooSkewed", "401", "403"}
-)
 
 # fsspec's memory asks and then writes; between the threads of a process this makes it one step.
 _memory_exclusion = threading.Lock()
@@ -252,14 +229,21 @@ class ObjectFiles:
 
         try:
             self._call(key, put)
-        except FileExistsError:
-            if self._can_mark:  # the driver repeats requests by itself too
-                ours = self._call(key, partial(self._filesystem.metadata, path))
-                if ours.get(_WRITE_MARK) == mark:
-                    return
-            elif tries > 1 and self.read(key) == payload:
-                return
-            raise
+        except (FileExistsError, FileNotFoundError):
+            # Both can be the answer to a repetition, which the driver makes by itself too; "not
+            # found" is what S3 says of an upload in parts that was completed before.
+            if not self._is_ours(key, mark, payload if tries > 1 else None):
+                raise
+
+    def _is_ours(self, key: str, mark: str, repeated: bytes | None) -> bool:
+        """Whether the file there was written with this mark or, without marks, repeatedly."""
+        try:
+            if self._can_mark:
+                marks = self._call(key, partial(self._filesystem.metadata, self._path(key)))
+                return marks.get(_WRITE_MARK) == mark
+            return repeated is not None and self.read(key) == repeated
+        except FileNotFoundError:
+            return False
 
     @property
     def _can_mark(self) -> bool:
@@ -273,7 +257,6 @@ class ObjectFiles:
         path = self._path(folder)
 
         def listed() -> list[dict[str, Any]]:
-            self._filesystem.invalidate_cache(path)  # others write here too
             return list(self._filesystem.ls(path, detail=True))
 
         try:
@@ -292,7 +275,7 @@ class ObjectFiles:
             try:
                 return request()
             except Exception as error:
-                found = _translated(error, self._shown(key))
+                found = translated(error, self._shown(key))
                 if attempt == self._attempts or not isinstance(found, StoreUnreachableError):
                     if found is error:
                         raise
@@ -398,45 +381,3 @@ def _exclusion(filesystem: Any) -> contextlib.AbstractContextManager[Any]:
 def _protocols(filesystem: Any) -> tuple[str, ...]:
     protocol = filesystem.protocol
     return (protocol,) if isinstance(protocol, str) else tuple(protocol)
-
-
-def _translated(error: Exception, where: str) -> Exception:
-    """A driver's error as one of the store's; what is not about the store is returned as it is."""
-    code = _response_code(error)
-    families = {kind.__name__ for kind in type(error).__mro__}
-    if code in _EXISTS_CODES:
-        return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), where)
-    if isinstance(error, PermissionError) or code in _CREDENTIAL_CODES:
-        return StoreAccessError(f"{where!r}: access is refused ({_reason(error)}); check {_KEYS}")
-    if families & _CREDENTIAL_ERRORS:
-        return StoreAccessError(f"{where!r}: no usable credentials ({error}); set {_KEYS}")
-    if code in _PASSING_CODES or families & _NETWORK_ERRORS:
-        return StoreUnreachableError(f"{where!r}: no connection ({_reason(error)}); is {_ENDPOINT}")
-    if isinstance(error, FileNotFoundError):
-        reason = _reason(error)  # a path alone, or words such as "the bucket does not exist"
-        missing = reason if " " in reason else os.strerror(errno.ENOENT)
-        return FileNotFoundError(errno.ENOENT, missing, where)
-    if isinstance(error, OSError) or type(error).__module__ in ("builtins", "exceptions"):
-        return error
-    return OSError(errno.EIO, f"{type(error).__name__}: {error}", where)
-
-
-_KEYS = (
-    "the credentials (for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), and "
-    "what they may do"
-)
-_ENDPOINT = "the network up, and the endpoint right (for S3: AWS_ENDPOINT_URL)?"
-
-
-def _response_code(error: Exception) -> str | None:
-    """The service's own code for an error ("AccessDenied", "503", ...), where botocore has one."""
-    for candidate in (error, error.__cause__):
-        response = getattr(candidate, "response", None)
-        if isinstance(response, dict):
-            return str(response.get("Error", {}).get("Code"))
-    return None
-
-
-def _reason(error: Exception) -> str:
-    text = re.sub(r"^\[Errno \d+\] ", "", str(error)).strip()
-    return text or type(error).__name__

@@ -30,13 +30,13 @@ class S3Server:
     """Moto behind a lock: S3 decides a conditional PUT in one step, moto asks and then writes.
 
     Attributes:
-        failures: answers to the next requests of `failing_method`, first one first.
+        failures: answers to the next requests of `failing_method`, first one first; None is moto's.
         requests: "METHOD path" of every request so far.
     """
 
     port: int = 0
     failing_method: str = "PUT"
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[Failure | None] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     _moto: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,7 +47,8 @@ class S3Server:
             self.requests.append(f"{method} {environ['PATH_INFO']}")
             if method != self.failing_method or not self.failures:
                 return list(self._moto(environ, start_response))
-            failure = self.failures.pop(0)
+            if (failure := self.failures.pop(0)) is None:
+                return list(self._moto(environ, start_response))
             if failure.applied:
                 list(self._moto(environ, lambda *_: lambda _: None))
             elif environ.get("CONTENT_LENGTH"):

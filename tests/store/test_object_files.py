@@ -1,6 +1,7 @@
 """One seam, three kinds of store: whatever is above it works the same on each of them."""
 
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -8,6 +9,7 @@ from functools import partial
 import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from agents.config import LearnerConfig, NetworkConfig
 from mcts.config import SearchConfig
@@ -171,6 +173,29 @@ def test_of_concurrent_creations_exactly_one_wins(address):
         assert open_files(address).read(f"key-{number}") == b"%d" % winners[0] * 1000
 
 
+def test_memory_is_exclusive_though_its_filesystem_asks_before_it_writes(monkeypatch):
+    """The gap between the two is made wide enough to be hit."""
+    address, exists = f"memory://{uuid.uuid4().hex}", MemoryFileSystem.exists
+    together = threading.Barrier(2)
+
+    def slow_answer(self, path, **options):
+        answer = exists(self, path, **options)
+        time.sleep(0.02)
+        return answer
+
+    def create(data):
+        together.wait()
+        try:
+            open_files(address).create("x", data)
+        except AlreadyStoredError:
+            return False
+        return True
+
+    monkeypatch.setattr(MemoryFileSystem, "exists", slow_answer)
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(create, [b"one", b"two"])) == [False, True]
+
+
 def test_a_listing_is_never_stale(object_address):
     files, other = open_files(object_address), fsspec.filesystem(object_address.split(":")[0])
     files.create("a/x", b"one")
@@ -179,8 +204,8 @@ def test_a_listing_is_never_stale(object_address):
     other.pipe_file(f"{object_address}/b/z", b"two")
     assert (files.names("a"), files.folders("")) == (["x", "y"], ["a", "b"])
     other.rm_file(f"{object_address}/a/x")
-    assert files.names("a") == ["y"]
     assert not files.exists("a/x")
+    assert files.names("a") == ["y"]
 
 
 def test_a_crash_within_a_move_leaves_both_and_moving_again_finishes(object_address, monkeypatch):
@@ -308,7 +333,7 @@ def test_a_programming_error_is_not_dressed_up(object_address, monkeypatch):
         files.read("x")
 
 
-def test_a_file_in_parts_is_exclusive_too_and_leaves_no_parts(s3_files, monkeypatch):
+def test_a_file_in_parts_is_exclusive_too_and_leaves_no_parts(s3_files, s3, monkeypatch):
     filesystem = s3_files._filesystem
     in_parts = partial(filesystem.pipe_file, chunksize=5 * 2**20)
     monkeypatch.setattr(filesystem, "pipe_file", in_parts)
@@ -317,6 +342,11 @@ def test_a_file_in_parts_is_exclusive_too_and_leaves_no_parts(s3_files, monkeypa
     with pytest.raises(AlreadyStoredError):
         s3_files.create("x", second)
     assert s3_files.read("x") == first
+    lost = Failure("500 Internal Server Error", "InternalError", applied=True)
+    server_fails(s3, None, lost, method="POST")  # begins; completes, but the answer is lost
+    s3_files.create("y", second)
+    assert not s3.failures
+    assert s3_files.read("y") == second
     assert not filesystem.call_s3("list_multipart_uploads", Bucket=BUCKET).get("Uploads")
 
 
