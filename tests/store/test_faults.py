@@ -113,7 +113,7 @@ def assert_every_call_may_fail(uncut: Uncut, folder: Path, calls: list[int]) -> 
 
 def test_some_calls_of_a_training_fail(uncut: Uncut, tmp_path: Path) -> None:
     assert uncut.calls > 100
-    assert_every_call_may_fail(uncut, tmp_path, list(sample_of(uncut.calls, 5)))
+    assert_every_call_may_fail(uncut, tmp_path, list(sample_of(uncut.calls, 4)))
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def assert_disk_may_fill(uncut: Uncut, folder: Path, wanted: int) -> None:
 
 
 def test_a_disk_that_fills_and_stays_full(uncut: Uncut, tmp_path: Path) -> None:
-    assert_disk_may_fill(uncut, tmp_path, 2)
+    assert_disk_may_fill(uncut, tmp_path, 1)
 
 
 @pytest.mark.slow
@@ -336,14 +336,14 @@ def test_a_reader_never_fails_while_checkpoints_are_pruned(tmp_path: Path) -> No
     readers = [threading.Thread(target=read_on) for _ in range(2)]
     for reader in readers:
         reader.start()
-    for step in range(1, 200):
+    for step in range(1, 80):
         checkpoints.save(run, step, {"model": bytes([step % 256]) * 1000})
         checkpoints.prune(run, keep_last=1)
     done.set()
     for reader in readers:
         reader.join()
     assert problems == []
-    assert checkpoints.steps(run) == [199]
+    assert checkpoints.steps(run) == [79]
 
 
 # --- clocks ---------------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def assert_clock_does_not_matter(
 def test_a_clock_that_jumps_by_days_changes_nothing(
     uncut: Uncut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for cut in sample_of(uncut.calls, 2, seed=5):
+    for cut in sample_of(uncut.calls, 1, seed=5):
         assert_clock_does_not_matter(uncut, tmp_path / str(cut), monkeypatch, cut)
 
 
