@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from agents.progress import Progress
     from arena.training_watch import StopSignal
     from selfplay.config import TrainConfig
+    from store.retention import Window
+    from store.run import Run
 
 VERSION = "0.1.0"
 INTERRUPTED = 130  # exit status
@@ -309,6 +311,123 @@ def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
             yield prefix + name, str(figure)
 
 
+# --- runs -----------------------------------------------------------------------------------------
+
+
+def _runs_arguments(parser: ArgumentParser) -> None:
+    import argparse
+
+    _store_argument(parser)
+    _json_argument(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", help="none lists the runs")
+
+    def action(name: str, what: str, *words: str) -> ArgumentParser:
+        added = actions.add_parser(name, help=what, description=what, allow_abbrev=False)
+        for word in words:
+            added.add_argument(word.lower().partition(".")[0], metavar=word)
+        # No defaults here: they would hide what stands before the action.
+        added.add_argument("--store", metavar="URL", default=argparse.SUPPRESS)
+        added.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+        return added
+
+    action("verify", "read every file of a run and name each problem; changes nothing", "RUN")
+    prune = action("prune", "drop old checkpoints and replay that nobody needs", "RUN")
+    prune.add_argument("--keep-last", type=int, metavar="K", help="the newest K checkpoints")
+    prune.add_argument(
+        "--keep-every", type=int, default=0, metavar="N", help="and the steps that N divides"
+    )
+    prune.add_argument("--keep-rows", type=int, metavar="R", help="the newest R rows of replay")
+    prune.add_argument("--dry-run", action="store_true", help="tell what would go")
+    prune.add_argument("--wait", action="store_true", help="see which readers still live (60 s)")
+    prune.add_argument("--force", action="store_true", help="drop what a reader holds too")
+    action("export", "pack a run into one file", "RUN", "FILE.tar")
+    into = action("import", "make a run of such a file, verified first", "FILE.tar")
+    into.add_argument("--run", metavar="NAME", help="the run's name (default: as exported)")
+
+
+def _runs(args: Namespace) -> int:
+    listing = {"verify": _verify, "prune": _prune, "export": _export, "import": _import}
+    return listing.get(args.action, _list_runs)(args)
+
+
+def _list_runs(args: Namespace) -> int:
+    from arena.runs_text import runs_table
+    from store.summary import summarize_store
+
+    runs = list(summarize_store(args.store))
+    _answer(args, {"store": args.store, "runs": runs}, lambda: runs_table(runs, args.store))
+    return 0
+
+
+def _verify(args: Namespace) -> int:
+    from arena.runs_text import verification_text
+    from store.verify import verify
+
+    found = verify(args.store, args.run)
+    _answer(args, {"ok": found.ok, **vars(found)}, lambda: verification_text(found))
+    return 0 if found.ok else FAILURE
+
+
+def _prune(args: Namespace) -> int:
+    from arena.runs_text import pruning_text
+    from store.holds import HoldWatch
+    from store.retention import Retention, plan_pruning, prune
+    from store.run import open_run
+    from store.summary import best_checkpoint
+
+    if args.keep_last is None and not args.keep_every and args.keep_rows is None:
+        raise UsageError("ludens runs prune: say what to keep: --keep-last K or --keep-rows R")
+    run = open_run(args.store, args.run)
+    watch = HoldWatch(run.files)
+    holds = watch.wait() if args.wait else watch.living()
+    if holds and args.force:
+        owners = ", ".join(hold.owner for hold in holds)
+        print(f"warning: what {owners} may be reading is not spared", file=sys.stderr)
+    best = best_checkpoint(run)
+    keep_last = 1 if args.keep_last is None and args.keep_every else args.keep_last
+    retention = Retention(
+        keep_last, args.keep_every, args.keep_rows, best.step if best else None, _window(run)
+    )
+    plan = plan_pruning(run, retention, [] if args.force else holds)
+    if not args.dry_run:
+        prune(run, plan)
+    _answer(args, vars(plan), lambda: pruning_text(plan, dry_run=args.dry_run))
+    return 0
+
+
+def _window(run: Run) -> Window | None:
+    """What a trainer of this run loads when it resumes, as its settings say."""
+    from store.retention import Window
+
+    rows = run.info.config.get("learner", {}).get("window_rows")
+    return Window(rows, of="row_ply") if isinstance(rows, int) else None
+
+
+def _export(args: Namespace) -> int:
+    from arena.runs_text import exported_text
+    from store.archive import export_run
+    from store.run import open_run
+
+    done = export_run(open_run(args.store, args.run), Path(args.file))
+    for key, why in done.left_out.items():
+        print(f"warning: left out {key}: {why}", file=sys.stderr)
+    _answer(args, vars(done), lambda: exported_text(done))
+    return 0
+
+
+def _import(args: Namespace) -> int:
+    from arena.runs_text import imported_text
+    from store.archive import import_run
+
+    done = import_run(args.store, Path(args.file), args.run)
+    _answer(args, vars(done), lambda: imported_text(done))
+    return 0
+
+
+def _answer(args: Namespace, document: Mapping[str, Any], text: Callable[[], str]) -> None:
+    _print_json(document) if args.json else print(text())
+
+
 # --- shared options -----------------------------------------------------------------------------
 
 
@@ -328,8 +447,9 @@ def _json_argument(parser: ArgumentParser, what: str = "the result as one JSON o
 
 def _print_json(document: Mapping[str, Any]) -> None:
     import json
+    from dataclasses import asdict
 
-    print(json.dumps(document))
+    print(json.dumps(document, default=asdict))
 
 
 # --- the door -----------------------------------------------------------------------------------
@@ -374,6 +494,18 @@ A position is the moves that lead there. Values are for the side to move, from -
 """,
         _match_arguments,
         _match,
+    ),
+    "runs": Command(
+        "list the runs of a store; verify, prune, export and import one",
+        """\
+  ludens runs
+  ludens runs verify connect_four
+  ludens runs prune connect_four --keep-last 5 --keep-every 10000 --keep-rows 500000 --dry-run
+  ludens runs export connect_four connect_four.tar
+  ludens runs import connect_four.tar --run copy --store elsewhere
+""",
+        _runs_arguments,
+        _runs,
     ),
     "perft": Command(
         "count the games of so many plies, the test of a game's rules",

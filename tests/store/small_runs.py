@@ -16,7 +16,7 @@ from store.replay import ReplayLog
 from store.run import Run, create_run
 from store.segments import SegmentWriter
 
-SCHEMA = EpisodeSchema("test/1", {"number": ("<i8", ()), "row": ("<u2", ())})
+SCHEMA = EpisodeSchema("test/1", {"number": ("<i8", ()), "row_ply": ("<u2", ())})
 CONFIG = {"minutes": 0.5, "games": 0, "learner": {"window_rows": 4}}
 A, B = "a" * 32, "b" * 32
 
@@ -36,7 +36,7 @@ class SmallRun:
         if writer not in self.writers:
             self.writers[writer] = SegmentWriter(self.run, SCHEMA, writer=writer)
         self.count += 1
-        arrays = {"number": np.array([self.count], "<i8"), "row": np.zeros(rows, "<u2")}
+        arrays = {"number": np.array([self.count], "<i8"), "row_ply": np.zeros(rows, "<u2")}
         self.writers[writer].append(Episode(self.count.to_bytes(16, "big"), arrays))
         key = self.writers[writer].commit()
         assert key is not None
@@ -56,7 +56,7 @@ def resumed(run: Run, step: int, window: int) -> tuple[list[int], list[int]]:
     """What a trainer that resumes from a checkpoint reads: its window, and what comes after."""
     log = ReplayLog(run, SCHEMA)
     cursor = checkpoints.load(run, step).metadata["cursor"]
-    loaded = log.load_newest(window, of="row", until=cursor)
+    loaded = log.load_newest(window, of="row_ply", until=cursor)
     return _numbers(loaded), _numbers(log.poll())
 
 

@@ -16,7 +16,7 @@ from store.segments import SegmentWriter
 from store.walk import list_segments
 from tests.store.small_runs import SCHEMA, A, B, SmallRun, contents, resumed
 
-WINDOW = Window(4, of="row")
+WINDOW = Window(4, of="row_ply")
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def test_readers_go_on_while_a_trainer_writes_and_a_pruner_drops(tmp_path, caplo
     def read():
         assert checkpoints.latest_valid(small.run) is not None
         log = ReplayLog(small.run, SCHEMA)
-        log.load_newest(4, of="row")
+        log.load_newest(4, of="row_ply")
         log.poll()
 
     threads = [repeat(read), repeat(lambda: pruned(small.run, keep_last=1, keep_rows=0))]
@@ -263,9 +263,11 @@ def test_resuming_from_every_kept_checkpoint_reads_the_same(
         else:
             small.segment(*event)
     run = small.run
-    newest = [b.values["number"].tolist() for b in ReplayLog(run, SCHEMA).load_newest(rows, "row")]
+    newest = [
+        b.values["number"].tolist() for b in ReplayLog(run, SCHEMA).load_newest(rows, "row_ply")
+    ]
     before = {step: resumed(run, step, window) for step in checkpoints.steps(run)}
-    retention = Retention(keep_last, keep_rows=rows, best=best, window=Window(window, "row"))
+    retention = Retention(keep_last, keep_rows=rows, best=best, window=Window(window, "row_ply"))
     plan = plan_pruning(run, retention)
     prune(run, plan)
     assert checkpoints.steps(run) == plan.kept_steps
@@ -273,5 +275,7 @@ def test_resuming_from_every_kept_checkpoint_reads_the_same(
     assert {step: resumed(run, step, window) for step in plan.kept_steps} == {
         step: before[step] for step in plan.kept_steps
     }
-    found = [b.values["number"].tolist() for b in ReplayLog(run, SCHEMA).load_newest(rows, "row")]
+    found = [
+        b.values["number"].tolist() for b in ReplayLog(run, SCHEMA).load_newest(rows, "row_ply")
+    ]
     assert found == newest

@@ -106,7 +106,7 @@ def test_duplicates_are_counted_and_no_problem(small, tmp_path):
     again = SegmentWriter(small.run, SCHEMA, writer="c" * 32)
     for number in (1, 2, 99, 99):
         again.append(Episode(number.to_bytes(16, "big"), {
-            "number": np.array([number], "<i8"), "row": np.zeros(0, "<u2")
+            "number": np.array([number], "<i8"), "row_ply": np.zeros(0, "<u2")
         }))  # fmt: skip
     again.commit()
     found = verify(tmp_path, "r")
