@@ -320,6 +320,7 @@ class ClusterTraining:
                 ray.get(self.learner.call, timeout=left)
             last = self.learner.handle.learn.remote(self.progress_share(), self.metadata(), True)
             self.learned = ray.get(last, timeout=left)
+            ray.get(self.learner.handle.close.remote(), timeout=left)
         except RayError as error:
             self.notices.append(f"no last checkpoint: {first_line(error)}")
 

@@ -53,21 +53,29 @@ class LearnReport:
 class LearnerNode:
     """Reads the games of all workers from the store, trains, publishes, saves.
 
-    It holds the run's trainer lock as long as its process lives. Raises RunLockedError where
-    another has it, and the store's other errors.
+    It holds the run's trainer lock from the first call until `close` or the end of its process.
+    Every call raises RunLockedError where another has it, and the store's other errors.
     """
 
     def __init__(self, store_url: str, run_name: str, config: TrainConfig) -> None:
-        check_packages()
-        torch.set_num_threads(config.cluster.learner_cpus)
-        run = open_run(store_url, run_name, game=config.game)
-        self.lock = run.lock_trainer()
-        self.trainer = Trainer(run, config)
-        self.saved = self._counted_on()
         self.config = config
-        rows = config.publish_rows * config.learner.passes
-        self.steps_per_version = max(1, int(rows // config.learner.batch_size))
+        self._where = store_url, run_name
+        self._opened = False
+
+    def _open(self) -> None:
+        """What could fail, at the first call: an error in making an actor reaches nobody whole."""
+        if self._opened:
+            return
+        check_packages()
+        torch.set_num_threads(self.config.cluster.learner_cpus)
+        run = open_run(*self._where, game=self.config.game)
+        self.lock = run.lock_trainer()
+        self.trainer = Trainer(run, self.config)
+        self.saved = self._counted_on()
+        rows = self.config.publish_rows * self.config.learner.passes
+        self.steps_per_version = max(1, int(rows // self.config.learner.batch_size))
         self._publish()
+        self._opened = True
 
     def _counted_on(self) -> dict[str, Any]:
         """The checkpoint's metadata, its counters brought up to what the store holds after it."""
@@ -84,6 +92,7 @@ class LearnerNode:
 
     def report(self, trained: int = 0, progress_share: float = 0.0) -> LearnReport:
         """Where it stands."""
+        self._open()
         trainer, learner = self.trainer, self.trainer.learner
         return LearnReport(
             steps=learner.steps,
@@ -107,6 +116,7 @@ class LearnerNode:
 
         `metadata` goes into a checkpoint; with `finish` one is saved in any case.
         """
+        self._open()
         begun, trained = time.monotonic(), 0
         self.trainer.read()
         while time.monotonic() < begun + STRETCH_S:
@@ -120,3 +130,8 @@ class LearnerNode:
         if due and not self.trainer.is_saved():
             self.trainer.save({}, metadata)
         return self.report(trained, progress_share)
+
+    def close(self) -> None:
+        """Let another trainer have the run: nothing more is learned here."""
+        if self._opened:
+            self.lock.release()

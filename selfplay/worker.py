@@ -69,10 +69,7 @@ def worker_config(config: TrainConfig) -> TrainConfig:
 
 
 class Worker:
-    """Plays rounds for a training. Safe for one `play_round` beside other calls.
-
-    Raises RuntimeError where other packages would be imported than ours, and the store's errors.
-    """
+    """Plays rounds for a training; `stop` may be called from another thread meanwhile."""
 
     def __init__(
         self,
@@ -81,20 +78,29 @@ class Worker:
         config: TrainConfig,
         inference: Sequence[Any] = (),
     ) -> None:
-        check_packages()
-        self.run = open_run(store_url, run_name, game=config.game)
         self.config = worker_config(config)
-        game = find_game(config.game)
+        self.step = -1
+        self.stopping = False
+        self._where = store_url, run_name
+        self._inference = inference
+        self._opened = False
+
+    def _open(self) -> None:
+        """What could fail, at the first round: an error in making an actor reaches nobody whole."""
+        if self._opened:
+            return
+        check_packages()
+        self.run = open_run(*self._where, game=self.config.game)
+        game = find_game(self.config.game)
         with one_at_a_time():
             warm_kernels(game, self.config.search)
         self.actor = Actor(self.run, self.config, number=fresh_number())
-        self.step = -1
-        self.stopping = False
-        self.remote = [RemoteEvaluator(game, handle) for handle in inference]
+        self.remote = [RemoteEvaluator(game, handle) for handle in self._inference]
         if self.remote:
             shards = len(self.actor.shards)
             self.actor.use([self.remote[i % len(self.remote)] for i in range(shards)], 0)
         self._counted = self._counters()
+        self._opened = True
 
     def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> RoundReport:
         """Play for `rows` more training rows, ROUND_S at most, and commit the games finished.
@@ -102,8 +108,10 @@ class Worker:
         `weights` holds one reference to the safetensors bytes of version `step`; in a list, so that
         they are fetched only where they are new.
 
-        Raises StoreWriteError; the games are then kept, and committed first in the next round.
+        Raises StoreWriteError: the games are then kept, and committed first in the next round;
+        RuntimeError where other packages would be imported than ours; and the store's errors.
         """
+        self._open()
         begun = time.monotonic()
         self.actor.commit()
         self._take_weights(step, weights)

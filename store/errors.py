@@ -56,7 +56,7 @@ class RunLockedError(StoreError):
         holder_pid: process id of the holder on its machine, or None when it could not be read.
     """
 
-    def __init__(self, message: str, holder_pid: int | None) -> None:
+    def __init__(self, message: str, holder_pid: int | None = None) -> None:
         super().__init__(message)
         self.holder_pid = holder_pid
 

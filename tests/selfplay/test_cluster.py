@@ -1,0 +1,218 @@
+"""A training on a real Ray: it ends as one in a single process, whoever is killed on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import ray
+
+from agents.alphazero.episodes import SCHEMA
+from agents.config import LearnerConfig, NetworkConfig
+from mcts.config import SearchConfig
+from selfplay.cluster import worker_environment
+from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
+from selfplay.loop import train
+from selfplay.origin import ROOT
+from selfplay.supervision import CrashLoopError
+from store import checkpoints
+from store.errors import RunLockedError
+from store.replay import ReplayLog
+from store.run import open_run
+
+CONFIG = TrainConfig(
+    game="tic_tac_toe",
+    minutes=0,
+    games=3000,
+    workers=2,
+    publish_rows=512,
+    device="cpu",
+    checkpoint_minutes=0.05,
+    search=SearchConfig(simulations=16, lookahead=1, cache_size=256),
+    network=NetworkConfig(1, 8, 4, 8, precision="float32"),
+    learner=LearnerConfig(batch_size=64, window_rows=20_000, window_start_rows=500),
+    selfplay=SelfPlayConfig(games=16, shards=2, fast_simulations=6, opening_plies=3),
+    cluster=ClusterConfig(segment_rows=256),
+)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """One Ray for these tests; it has room for a learner and three workers."""
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    ray.init(
+        "local",
+        num_cpus=4,
+        include_dashboard=False,
+        object_store_memory=128 << 20,
+        runtime_env={"env_vars": worker_environment()},
+        log_to_driver=False,
+        logging_level="error",
+    )
+    yield
+    ray.shutdown()
+
+
+def _processes(name):
+    """Process ids of the Ray actors of a class."""
+    found = subprocess.run(["pgrep", "-f", f"^ray::{name}"], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def _train(store, config=CONFIG, on=lambda progress: None):
+    """The last stage and all notices of a training; `on` is told of every stage."""
+    notices = []
+    for last in train(config, store_url=str(store), run_name="run"):
+        notices += last.notices
+        on(last)
+    return last, notices
+
+
+def _check_store(store, last):
+    """Every game that was reported is in the store, and none is there twice."""
+    run = open_run(str(store), "run")
+    log = ReplayLog(run, SCHEMA)
+    uuids = np.concatenate([batch.uuids for batch in log.poll()])
+    assert log.duplicates_dropped == 0
+    assert len(uuids) >= last.games
+    assert checkpoints.latest_valid(run).step == last.learner_steps
+    return len(uuids)
+
+
+def test_two_workers_train_to_the_end_of_their_budget_and_go_on(cluster, tmp_path):
+    last, notices = _train(tmp_path)
+    assert last.event == "finished"
+    assert last.games >= 3000
+    assert last.learner_steps > 30
+    assert np.isfinite(last.policy_loss)
+    assert notices == []
+    assert _check_store(tmp_path, last) == last.games  # all that finished was reported
+    again, _ = _train(tmp_path, replace(CONFIG, games=last.games + 500))
+    assert again.games >= last.games + 500
+    assert again.learner_steps > last.learner_steps
+    _check_store(tmp_path, again)
+    alone, _ = _train(tmp_path, replace(CONFIG, games=again.games + 200, workers=0))
+    assert alone.games >= again.games + 200
+    assert len(list((tmp_path / "run" / "replay").iterdir())) == 5
+    _check_store(tmp_path, alone)
+
+
+def test_killed_actors_are_replaced_and_nothing_reported_is_lost(cluster, tmp_path):
+    killed = []
+
+    def kill(progress):
+        for name, games in (("Worker", 1000), ("LearnerNode", 4000)):
+            if name not in killed and progress.games > games:
+                killed.append(name)
+                os.kill(_processes(name)[0], signal.SIGKILL)
+
+    last, notices = _train(tmp_path, replace(CONFIG, games=9000), kill)
+    assert killed == ["Worker", "LearnerNode"]
+    assert any(n.startswith("worker") and "died" in n and "replaced" in n for n in notices)
+    assert any(n.startswith("the learner died") for n in notices)
+    _check_store(tmp_path, last)
+
+
+def test_an_inference_actor_serves_all_workers_and_may_die(cluster, tmp_path):
+    shared = replace(CONFIG.cluster, inference_actors=1, inference_gpus=0.0)
+    killed = []
+
+    def kill(progress):
+        if not killed and progress.games > 300:
+            killed.append(1)
+            os.kill(_processes("InferenceServer")[0], signal.SIGKILL)
+
+    last, _ = _train(tmp_path, replace(CONFIG, games=1500, cluster=shared), kill)
+    assert killed
+    assert last.learner_steps > 10
+    _check_store(tmp_path, last)
+    steps = {
+        int(step)
+        for batch in ReplayLog(open_run(str(tmp_path), "run"), SCHEMA).poll()
+        for step in batch.values["network_step"]
+    }
+    assert len(steps) > 1  # new weights reached the games
+
+
+def test_a_second_training_of_the_run_is_refused(cluster, tmp_path):
+    stages = train(CONFIG, store_url=str(tmp_path), run_name="run")
+    for progress in stages:
+        if progress.games:
+            break
+    with pytest.raises(RunLockedError, match="is being trained"):
+        _train(tmp_path)
+    stages.close()
+
+
+def test_workers_that_can_never_work_stop_the_training_with_the_reason(cluster, tmp_path):
+    stages = train(CONFIG, store_url=str(tmp_path), run_name="run")
+    next(stages)
+    (tmp_path / "run" / "run.json").rename(tmp_path / "run" / "moved.json")
+    with pytest.raises(CrashLoopError, match=r"failed 5 times in a row.*no run 'run'"):
+        for _ in stages:
+            pass
+
+
+@pytest.mark.slow
+def test_a_killed_driver_is_resumed_by_the_same_command(tmp_path):
+    command = [sys.executable, str(ROOT / "ludens.py"), "train", "tic_tac_toe", "--workers", "2"]
+    command += ["--minutes", "0", "--store", str(tmp_path), "--run", "run"]
+    command += ["--checkpoint-minutes", "0.05", "--cluster.segment-rows", "512"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    first = subprocess.Popen(
+        [*command, "--games", "1000000"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    for line in first.stdout:
+        games = int(line.split()[1].replace(",", "")) if " games " in line else 0
+        if games > 2000:
+            break
+    acknowledged = games
+    first.kill()
+    first.wait()
+    first.stdout.close()
+    time.sleep(5)  # its Ray goes down with it
+    more = acknowledged + 20_000
+    done = subprocess.run(
+        [*command, "--games", str(more)], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    run = open_run(str(tmp_path), "run")
+    log = ReplayLog(run, SCHEMA)
+    assert sum(len(batch) for batch in log.poll()) >= more
+    assert log.duplicates_dropped == 0
+    assert not _processes("Worker")
+
+
+@pytest.mark.slow
+def test_a_node_is_lost_with_all_that_ran_on_it(tmp_path):
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    lost = nodes.add_node(num_cpus=2)
+    ray.init(
+        address=nodes.address,
+        runtime_env={"env_vars": worker_environment()},
+        log_to_driver=False,
+        logging_level="error",
+    )
+    state = {"removed": 0.0}
+
+    def lose(progress):
+        if not state["removed"] and progress.games > 1500:
+            nodes.remove_node(lost)
+            nodes.add_node(num_cpus=2)
+            state["removed"] = progress.games
+
+    try:
+        last, notices = _train(tmp_path, replace(CONFIG, games=12_000), lose)
+        assert state["removed"]
+        assert sum("replaced" in notice for notice in notices) >= 2
+        _check_store(tmp_path, last)
+    finally:
+        ray.shutdown()
+        nodes.shutdown()
