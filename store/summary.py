@@ -46,7 +46,7 @@ class RunSummary:
 
     Attributes:
         name: the run's name.
-        problem: why `run.json` cannot be read; what it would tell is then empty.
+        problem: why `run.json`, or a folder, cannot be read; what it would tell is then empty.
         game: name of the game.
         state: "training" (a trainer holds the lock), "finished" (the budget of its first session
             is used), "stopped", or "unknown" (the lock cannot be examined).
@@ -81,7 +81,14 @@ def summarize_store(store_url: str | Path) -> Iterator[RunSummary]:
     files = open_files(store_url)
     names = list_runs(store_url)
     with ThreadPoolExecutor(_AT_ONCE) as pool:  # a heartbeat, or a far store, is worth waiting for
-        yield from pool.map(lambda name: summarize_run(files.within(name), name), names)
+        yield from pool.map(lambda name: _summarize_or_say_why(files.within(name), name), names)
+
+
+def _summarize_or_say_why(files: Files, name: str) -> RunSummary:
+    try:
+        return summarize_run(files, name)
+    except (OSError, StoreError) as error:  # one folder without permission hides no other run
+        return RunSummary(name, f"run {name!r} cannot be read: {error}")
 
 
 def summarize_run(files: Files, name: str) -> RunSummary:

@@ -2,13 +2,15 @@
 
 Four things have a version of their own: `run.json`, a checkpoint's manifest, the Arrow layout of a
 segment, and each kind of episode ("alphazero/1"). Files are never rewritten. To add version 2 of
-one of them, write the function that makes a version 1 into a version 2 and register it:
+one of the first three, add to the end of this file the function that makes a version 1 into a 2:
 
     @MANIFEST.step(1)
     def _name_the_optimiser(manifest): ...
 
-From then on the writers write 2, readers read 1 and 2, and a golden file of the new version goes to
-`tests/store/data`. A version that this program does not know is refused by name.
+From then on the writers write 2, and readers read 1 and 2. A kind of episode is named by its
+schema; who raises it there registers the step beside it, with `episodes("alphazero").step(1)`.
+A golden file of each version lies in `tests/store/data`. A version that this program does not know
+is refused by name.
 """
 
 from __future__ import annotations

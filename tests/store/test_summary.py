@@ -11,6 +11,7 @@ import pytest
 
 from store import summary
 from store.errors import RunLockedError
+from store.files import LocalFiles
 from store.lease import BEAT_SECONDS
 from store.run import open_run
 from store.summary import Best, best_checkpoint, summarize_run, summarize_store
@@ -80,6 +81,22 @@ def test_a_damaged_run_is_shown_and_stops_nothing(tmp_path):
     assert (found[1].game, found[1].step) == ("", 5)
 
 
+def test_a_folder_that_cannot_be_listed_hides_no_other_run(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        SmallRun(tmp_path, name).checkpoint(5)
+    original = LocalFiles.folders
+
+    def denied(self, folder):
+        if self.root.name == "a":
+            raise PermissionError(13, "Permission denied", f"{self.root}/{folder}")
+        return original(self, folder)
+
+    monkeypatch.setattr(LocalFiles, "folders", denied)
+    first, second = summarize_store(tmp_path)
+    assert "run 'a' cannot be read: [Errno 13] Permission denied" in first.problem
+    assert (second.step, second.problem) == (5, "")
+
+
 def test_a_held_lock_is_seen_and_not_disturbed(tmp_path):
     small = SmallRun(tmp_path)
     with small.run.lock_trainer() as lock:
@@ -104,7 +121,6 @@ def test_a_free_lock_is_not_even_tried(tmp_path, monkeypatch):
 HOLDER = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from store.lease import BEAT_SECONDS
 from store.run import open_run
 lock = open_run(sys.argv[2], "r").lock_trainer()
 print("held", flush=True)
