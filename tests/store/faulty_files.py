@@ -104,6 +104,16 @@ class SystemCalls:
         return call
 
 
+def filling(first: int) -> Act:
+    """The disk is full from the first-th call on: things can still be removed, nothing added."""
+
+    def act(number: int, name: str, path: str) -> None:
+        if number >= first and name not in ("unlink", "rmdir"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    return act
+
+
 def failing(code: int, first: int, last: int | None = None) -> Act:
     """Fails the calls from the first-th to the last-th (that one alone if None) with an errno."""
 

@@ -40,7 +40,7 @@ from tests.selfplay.killed_run import (
     contents,
     finish,
 )
-from tests.store.faulty_files import CODES, Act, SystemCalls, failing, sample_of
+from tests.store.faulty_files import CODES, Act, SystemCalls, failing, filling, sample_of
 
 FOREVER = 10**9
 FILES = {"model.safetensors": b"weights" * 100, "trainer.pt": b"momentum"}
@@ -81,11 +81,13 @@ def assert_clear(error: StoreError, store: Path, code: int, acknowledged: list[s
     """
     assert isinstance(error, StoreWriteError)
     assert error.errno == code
-    assert os.strerror(code).lower() in str(error)
-    named = re.search(r"cannot write '([^']+)'", str(error))
+    assert os.strerror(code).lower() in str(error).lower()
+    named = re.search(r"'([^']+)'", str(error))
     assert named is not None
     path = Path(named[1])
     assert path.is_relative_to(store)
+    if "cannot write" not in str(error):
+        return  # what was in the way of a checkpoint could not be removed
     if path.name != "trainer.lock" and f"checkpoints/{path.parent.name}" not in acknowledged:
         assert not path.exists()
 
@@ -122,9 +124,11 @@ def test_every_call_of_a_training_fails_in_turn(uncut: Uncut, tmp_path: Path) ->
 
 
 def assert_disk_may_fill(uncut: Uncut, folder: Path, wanted: int) -> None:
-    for call in sample_of(uncut.calls, wanted, seed=3):
-        act = failing(errno.ENOSPC, call, FOREVER)
-        assert assert_survives(uncut, folder / str(call), errno.ENOSPC, act)
+    told = [
+        assert_survives(uncut, folder / str(call), errno.ENOSPC, filling(call))
+        for call in sample_of(uncut.calls, wanted, seed=3)
+    ]
+    assert sum(told) >= len(told) - 1  # after the very last write nobody needs to hear of it
 
 
 def test_a_disk_that_fills_and_stays_full(uncut: Uncut, tmp_path: Path) -> None:
