@@ -437,7 +437,10 @@ def _game_argument(parser: ArgumentParser) -> None:
 
 def _store_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--store", metavar="URL", default="runs", help="folder of the runs (default: ./runs)"
+        "--store",
+        metavar="URL",
+        default="runs",
+        help="folder or s3:// URL of the runs (default: runs)",
     )
 
 

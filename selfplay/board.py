@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from agents.progress import Progress
-from store.files import open_files
+from store.files import LocalFiles, open_files
 
 FOLDER = "tensorboard"
 WRITTEN_EVENTS = frozenset({"learned", "finished"})
@@ -17,16 +16,21 @@ WRITTEN_EVENTS = frozenset({"learned", "finished"})
 class TensorBoardLog:
     """Writes scalars into a run's folder, for `tensorboard --logdir STORE`.
 
-    The files are made with the first stage that has something to write, when the run exists.
+    The files are made with the first stage that has something to write, when the run exists. They
+    grow as they are written, which an object store's files cannot: there nothing is written.
     """
 
     def __init__(self, store_url: str, run_name: str) -> None:
-        self._folder = str(Path(open_files(store_url).url, run_name, FOLDER))
+        files = open_files(store_url)
+        folder = files.root / run_name / FOLDER if isinstance(files, LocalFiles) else None
+        self._folder = None if folder is None else str(folder)
         self._opened: Any = None
         self._measured_at: dict[str, float] = {}
 
     def show(self, progress: Progress, truth: Any) -> None:
         """Write a stage, and the error rates of `arena.training_truth.Truth` when they are new."""
+        if self._folder is None:
+            return
         if progress.event in WRITTEN_EVENTS:
             for name, number in scalars(progress):
                 self._writer.add_scalar(name, number, progress.learner_steps)

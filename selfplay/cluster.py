@@ -25,6 +25,7 @@ from agents.inference import NetworkEvaluator, load_state
 from agents.network import build_network
 from agents.progress import Event, Progress
 from envs.registry import find_game
+from selfplay.budget import Budget
 from selfplay.config import TrainConfig
 from selfplay.inference_server import InferenceServer
 from selfplay.learner_node import LearnerNode, LearnReport
@@ -39,6 +40,8 @@ from selfplay.supervision import (
     is_hopeless,
 )
 from selfplay.worker import RoundReport, Worker, worker_config
+from store.errors import StoreUrlError
+from store.files import open_files
 from store.run import Run
 
 POLL_S = 0.5
@@ -120,8 +123,7 @@ class ClusterTraining:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run, self.config, self.clock = run, config, clock
-        self.started = clock()
-        self.elapsed_before = 0.0
+        self.budget = Budget(config, clock=clock)
         self.counts: dict[str, int] = {}
         self.session: dict[str, int] = {}
         self.recent: deque[tuple[float, RoundReport]] = deque()
@@ -129,7 +131,7 @@ class ClusterTraining:
         self.learned: LearnReport | None = None
         self.first_game_s: float | None = None
         self.metrics = Metrics(run.name)
-        self._arguments = (store_url, run.name, config)
+        self._arguments = (open_files(store_url).url, run.name, config)  # not a relative path
         self._own_ray = own_ray
         game = find_game(config.game)
         fresh = build_network(game, config.network, config.seed).state_dict()
@@ -204,7 +206,7 @@ class ClusterTraining:
             if self.learned is None or not self.learner.answered:
                 self.learner.ask("report")
             else:
-                self.learner.ask("learn", self.progress_share(), self.metadata())
+                self.learner.ask("learn", self.budget.share(self.games()), self.metadata())
 
     def _ask_workers(self) -> None:
         """Give every free worker a round, unless the learner is too far behind."""
@@ -247,7 +249,7 @@ class ClusterTraining:
     def _take_learned(self, report: LearnReport) -> list[Event]:
         before, self.learned = self.learned, report
         if before is None:  # the first answer of this session
-            self.elapsed_before = float(report.saved.get("elapsed_s", 0.0))
+            self.budget.elapsed_before = float(report.saved.get("elapsed_s", 0.0))
             self.counts = dict(report.saved.get("counters", {}))
         if not report.trained:
             self.learn_again_at = self.clock() + IDLE_S
@@ -281,7 +283,7 @@ class ClusterTraining:
             self.session[name] = self.session.get(name, 0) + count
         now = self.clock()
         if self.first_game_s is None and report.counters["games"]:
-            self.first_game_s = now - self.started
+            self.first_game_s = self.budget.session()
         self.learn_again_at = 0.0
         self.recent.append((now, report))
         while now - self.recent[0][0] > RATE_WINDOW_S:
@@ -318,7 +320,9 @@ class ClusterTraining:
         try:
             if self.learner.call is not None:
                 ray.get(self.learner.call, timeout=left)
-            last = self.learner.handle.learn.remote(self.progress_share(), self.metadata(), True)
+            last = self.learner.handle.learn.remote(
+                self.budget.share(self.games()), self.metadata(), True
+            )
             self.learned = ray.get(last, timeout=left)
             ray.get(self.learner.handle.close.remote(), timeout=left)
         except RayError as error:
@@ -326,17 +330,9 @@ class ClusterTraining:
 
     # -- telling -----------------------------------------------------------------------------
 
-    def elapsed(self) -> float:
-        """Seconds of training over all sessions."""
-        return self.elapsed_before + self.clock() - self.started
-
-    def progress_share(self) -> float:
-        """How much of the budget is used, 0 to 1; by games where there is no time limit."""
-        if self.config.minutes > 0:
-            return min(self.elapsed() / (60.0 * self.config.minutes), 1.0)
-        if self.config.games > 0:
-            return min(self.totals().get("games", 0) / self.config.games, 1.0)
-        return 0.0
+    def games(self) -> int:
+        """Games finished over all sessions."""
+        return self.totals().get("games", 0)
 
     def totals(self) -> dict[str, int]:
         """Counters over all sessions."""
@@ -345,13 +341,7 @@ class ClusterTraining:
 
     def metadata(self) -> Mapping[str, Any]:
         """What a checkpoint keeps of the training beside the learner."""
-        return {"elapsed_s": self.elapsed(), "counters": self.totals()}
-
-    def finished(self) -> bool:
-        """Whether a budget is used up."""
-        if self.config.minutes > 0 and self.elapsed() >= 60.0 * self.config.minutes:
-            return True
-        return 0 < self.config.games <= self.totals().get("games", 0)
+        return {"elapsed_s": self.budget.elapsed(), "counters": self.totals()}
 
     def report(self, event: Event) -> Progress:
         """The training's state as its consumers see it; the notices are handed over once."""
@@ -372,8 +362,8 @@ class ClusterTraining:
         progress = Progress(
             event=event,
             evaluator=self.evaluator,
-            elapsed_s=self.elapsed(),
-            budget_s=60.0 * self.config.minutes,
+            elapsed_s=self.budget.elapsed(),
+            budget_s=self.budget.seconds,
             games=total("games"),
             games_goal=self.config.games,
             positions=total("rows"),
@@ -410,11 +400,16 @@ def train_on_cluster(
 
     Raises CrashLoopError when the workers or the learner fail again and again, with the reason.
     """
+    if open_files(store_url).url.startswith("memory:"):
+        raise StoreUrlError(
+            f"the store {store_url!r} lives in one process, and {config.workers} workers cannot "
+            "see it: give a folder or an object store's URL, or --workers 0"
+        )
     with connected(cpus=config.workers * config.cluster.worker_cpus) as own_ray:
         training = ClusterTraining(run, config, store_url, own_ray=own_ray)
         try:
             yield training.report("started")
-            while not (stop() or training.finished()):
+            while not (stop() or training.budget.is_used(training.games())):
                 for event in training.step() or ["games"]:
                     yield training.report(event)
         except CrashLoopError as error:

@@ -22,6 +22,7 @@ import torch
 
 from agents.progress import Event, Progress
 from selfplay.actor import Actor, fresh_number
+from selfplay.budget import Budget
 from selfplay.config import TrainConfig
 from selfplay.trainer import Trainer
 from store.errors import RunMismatchError
@@ -51,13 +52,13 @@ class Training:
 
     def __init__(self, run: Run, config: TrainConfig) -> None:
         self.config = config
-        self.started = time.monotonic()
+        self.budget = Budget(config)
         self.first_game_s: float | None = None
         self.play_seconds = 0.0
         self.between_stages = True  # what is in memory can be saved
         self.trainer = Trainer(run, config)
         saved = self.trainer.saved
-        self.elapsed_before: float = saved.get("elapsed_s", 0.0)  # seconds of earlier sessions
+        self.budget.elapsed_before = saved.get("elapsed_s", 0.0)
         self.counted_before: dict[str, int] = saved.get("counters", {})
         self.restored = ("games", "rows", "plies") if "actor" in saved else ()
         self.actor = self._actor(run, saved)
@@ -74,17 +75,9 @@ class Training:
             return Actor(run, self.config, number=fresh_number())
         return Actor(run, self.config, next_seq=0)
 
-    def elapsed(self) -> float:
-        """Seconds of training over all sessions."""
-        return self.elapsed_before + time.monotonic() - self.started
-
     def progress_share(self) -> float:
-        """How much of the budget is used, 0 to 1; by games where there is no time limit."""
-        if self.config.minutes > 0:
-            return min(self.elapsed() / (60.0 * self.config.minutes), 1.0)
-        if self.config.games > 0:
-            return min(self.totals()["games"] / self.config.games, 1.0)
-        return 0.0
+        """How much of the budget is used, 0 to 1."""
+        return self.budget.share(self.totals()["games"])
 
     def totals(self) -> dict[str, int]:
         """Counters over all sessions; those of the actor's games may be restored with them."""
@@ -106,7 +99,7 @@ class Training:
                 reached = self.actor.play(_until(begun + REPORT_SECONDS, interrupted))
                 self.play_seconds += time.monotonic() - begun
             if self.first_game_s is None and self.actor.games_finished() > self.games_before:
-                self.first_game_s = time.monotonic() - self.started
+                self.first_game_s = self.budget.session()
             yield self.report("games")
         with self.in_stage():
             self.actor.commit()
@@ -144,7 +137,7 @@ class Training:
         actor_bytes, actor_rest = self.actor.state()
         self.trainer.save(
             {ACTOR_FILE: actor_bytes},
-            {"actor": actor_rest, "elapsed_s": self.elapsed(), "counters": self.totals()},
+            {"actor": actor_rest, "elapsed_s": self.budget.elapsed(), "counters": self.totals()},
         )
         self.actor.forget_trees()
 
@@ -167,14 +160,6 @@ class Training:
         finally:
             self.actor.close()
 
-    def time_is_up(self) -> bool:
-        """Whether the budget in minutes is used up."""
-        return self.config.minutes > 0 and self.elapsed() >= 60.0 * self.config.minutes
-
-    def finished(self) -> bool:
-        """Whether a budget is used up."""
-        return self.time_is_up() or 0 < self.config.games <= self.totals()["games"]
-
     def report(self, event: Event) -> Progress:
         """The training's state as its consumers see it."""
         trainer, totals = self.trainer, self.totals()
@@ -183,8 +168,8 @@ class Training:
         return Progress(
             event=event,
             evaluator=self.actor.evaluator,
-            elapsed_s=self.elapsed(),
-            budget_s=60.0 * self.config.minutes,
+            elapsed_s=self.budget.elapsed(),
+            budget_s=self.budget.seconds,
             games=totals["games"],
             games_goal=self.config.games,
             positions=totals["rows"],
@@ -269,9 +254,9 @@ def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], boo
 
 def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
     def interrupted() -> bool:
-        return stop() or training.time_is_up()
+        return stop() or training.budget.time_is_up()
 
-    while not (interrupted() or training.finished()):
+    while not (interrupted() or training.budget.is_used(training.totals()["games"])):
         yield from training.play(interrupted)
         with training.in_stage():
             training.learn()
