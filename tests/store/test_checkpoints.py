@@ -108,10 +108,10 @@ def test_a_missing_file_is_damage_and_all_damaged_is_an_error(run):
 
 
 def test_a_newer_manifest_is_refused_by_version(run, monkeypatch):
-    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA_VERSION", 2)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA_VERSION", 99)
     checkpoints.save(run, 1, FILES)
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match=r"schema version 2, .*reads 1"):
+    with pytest.raises(CheckpointError, match=r"schema version 99, .*reads \d"):
         checkpoints.load(run, 1)
 
 

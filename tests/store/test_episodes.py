@@ -194,8 +194,8 @@ def test_well_formed_arrow_that_is_no_segment_is_told_apart(change):
 
 def test_unchanged_rewriting_is_still_a_segment_and_a_future_one_is_foreign():
     assert len(decode_segment(*rewritten(lambda table: table))) == 2
-    with pytest.raises(ForeignSegmentError, match=r"version 2, .* reads 1"):
-        decode_segment(*rewritten(with_metadata(segment_version=b"2")))
+    with pytest.raises(ForeignSegmentError, match=r"version 99, .* reads \d"):
+        decode_segment(*rewritten(with_metadata(segment_version=b"99")))
 
 
 @given(name=st.builds(SegmentName, *[st.integers(0, 10**12)] * 2, st.integers(0, 2**32 - 1)))

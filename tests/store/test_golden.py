@@ -82,15 +82,22 @@ GOLDEN = {
     "segment": (upgrades.SEGMENT.current, lambda: segment(LAYOUT, layout_episodes())),
     "alphazero": (int(SCHEMA.kind.rpartition("/")[2]), lambda: segment(SCHEMA, games())),
 }
+LAYOUTS = ("run", "checkpoint", "segment")  # an episode's kind is in a segment of some layout
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", LAYOUTS)
 def test_todays_writer_makes_the_newest_golden_files_byte_for_byte(name):
     version, make = GOLDEN[name]
     folder = DATA / f"{name}-{version}"
     assert folder.is_dir(), f"{name} has version {version} now: see the top of this file"
     golden = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert make() == golden, f"the writer of {name} has changed: raise the version"
+
+
+def test_todays_games_are_the_newest_golden_kind():
+    folder = DATA / SCHEMA.kind.replace("/", "-")
+    assert folder.is_dir(), f"{SCHEMA.kind} is new: see the top of this file"
+    assert_equal_batches(decode_only(folder), EpisodeBatch.of(SCHEMA, games()))
 
 
 def test_golden_files_are_what_they_were():

@@ -20,6 +20,7 @@ from store.errors import (
     StoreWriteError,
 )
 from store.run import (
+    RUN_SCHEMA_VERSION,
     config_differences,
     create_run,
     list_runs,
@@ -217,6 +218,6 @@ def test_a_store_that_cannot_be_written_is_named(tmp_path, monkeypatch):
 def test_run_file_is_readable_json(tmp_path):
     create_run(tmp_path, "first", **SETTINGS)
     document = json.loads((tmp_path / "first" / "run.json").read_text())
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == RUN_SCHEMA_VERSION
     assert document["versions"] == {"numpy": "2.4"}
     assert document["created"].endswith("+00:00")

@@ -1,7 +1,7 @@
 """Older versions are upgraded as they are read, newer ones refused by name.
 
-Each test registers a made-up step from version 0 to 1, writes a file as version 0 would have been,
-and reads it with the readers of today.
+Each test registers a made-up step to today's version (from 0 to 1, as long as that is 1), writes a
+file as the version before would have been, and reads it with the readers of today.
 """
 
 import json
@@ -19,6 +19,9 @@ from store.run import create_run, open_run
 from store.segments import SegmentName, SegmentWriter, decode_segment, encode_segment
 from store.upgrades import Ladder, VersionError, upgrade_episodes
 
+OLD_RUN, OLD_MANIFEST, OLD_SEGMENT = (
+    ladder.current - 1 for ladder in (upgrades.RUN, upgrades.MANIFEST, upgrades.SEGMENT)
+)
 SCHEMA = EpisodeSchema("test/1", {"number": ("<i8", ())})
 
 
@@ -29,8 +32,9 @@ def run(tmp_path):
 
 @pytest.fixture
 def steps(monkeypatch):
-    """Lets a test register steps that are forgotten after it."""
+    """Takes the real steps away, and lets a test register others that are forgotten after it."""
     for ladder in (upgrades.RUN, upgrades.MANIFEST, upgrades.SEGMENT):
+        monkeypatch.setattr(ladder, "_first", ladder.current)
         monkeypatch.setattr(ladder, "_steps", {})
     monkeypatch.setattr(upgrades, "_EPISODES", {})
 
@@ -85,14 +89,14 @@ def test_a_step_is_registered_once():
 def test_an_old_run_file_is_upgraded_and_not_rewritten(run, steps, tmp_path):
     path = tmp_path / "r" / "run.json"
     document = json.loads(path.read_text())
-    document["schema_version"] = 0
+    document["schema_version"] = OLD_RUN
     document["environment"] = document.pop("game")
     path.write_text(json.dumps(document))
     before = path.read_bytes()
-    with pytest.raises(RunMismatchError, match=r"'r' has schema version 0, .*reads 1"):
+    with pytest.raises(RunMismatchError, match=rf"'r' has schema version {OLD_RUN}, .*reads \d"):
         open_run(tmp_path, "r")
 
-    @upgrades.RUN.step(0)
+    @upgrades.RUN.step(OLD_RUN)
     def _(document):
         document["game"] = document.pop("environment")
         return document
@@ -102,27 +106,27 @@ def test_an_old_run_file_is_upgraded_and_not_rewritten(run, steps, tmp_path):
 
 
 def test_an_upgrade_that_fails_is_named(run, steps, tmp_path):
-    (tmp_path / "r" / "run.json").write_text('{"schema_version": 0}')
+    (tmp_path / "r" / "run.json").write_text(json.dumps({"schema_version": OLD_RUN}))
 
-    @upgrades.RUN.step(0)
+    @upgrades.RUN.step(OLD_RUN)
     def _(document):
         document["game"] = document.pop("environment")
         return document
 
     with pytest.raises(
         RunMismatchError,
-        match=r"'r' has schema version 0: its upgrade failed \(KeyError: 'environment'",
+        match=rf"'r' has schema version {OLD_RUN}: its upgrade failed \(KeyError: 'environment'",
     ):
         open_run(tmp_path, "r")
 
 
 def test_an_old_manifest_is_upgraded(run, steps, monkeypatch):
-    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA_VERSION", 0)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA_VERSION", OLD_MANIFEST)
     checkpoints.save(run, 5, {"model.safetensors": b"w"}, {"seconds": 2})
-    with pytest.raises(CheckpointError, match="checkpoint 5 of run 'r' has schema version 0"):
+    with pytest.raises(CheckpointError, match=f"schema version {OLD_MANIFEST}, "):
         checkpoints.load(run, 5)
 
-    @upgrades.MANIFEST.step(0)
+    @upgrades.MANIFEST.step(OLD_MANIFEST)
     def _(manifest):
         metadata = {"elapsed_s": manifest["metadata"]["seconds"]}
         return {**manifest, "metadata": metadata}
@@ -131,11 +135,11 @@ def test_an_old_manifest_is_upgraded(run, steps, monkeypatch):
     assert checkpoints.latest_valid(run).files == {"model.safetensors": b"w"}
 
 
-def segment_of_version_0(*numbers):
-    """As today's, but the column was called `id` and the version 0."""
+def old_segment(*numbers):
+    """As today's, but the column was called `id`."""
     data = encode_segment(EpisodeBatch.of(SCHEMA, [episode(n) for n in numbers]))
     record = pa.ipc.open_file(data).get_batch(0)
-    metadata = {**record.schema.metadata, b"ludens.segment_version": b"0"}
+    metadata = {**record.schema.metadata, b"ludens.segment_version": b"%d" % OLD_SEGMENT}
     record = record.rename_columns(["id", "number"]).replace_schema_metadata(metadata)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, record.schema) as writer:
@@ -145,14 +149,14 @@ def segment_of_version_0(*numbers):
 
 
 def test_an_old_layout_of_segments_is_upgraded(run, steps, caplog):
-    name, data = segment_of_version_0(1, 2)
+    name, data = old_segment(1, 2)
     run.files.create(f"replay/{'a' * 32}/{name}", data)
-    with pytest.raises(ForeignSegmentError, match=r"segment version 0, .*reads 1"):
+    with pytest.raises(ForeignSegmentError, match=rf"segment version {OLD_SEGMENT}, .*reads \d"):
         decode_segment(name, data)
     assert ReplayLog(run, SCHEMA).poll() == []
-    assert "segment version 0" in caplog.text
+    assert f"segment version {OLD_SEGMENT}" in caplog.text
 
-    @upgrades.SEGMENT.step(0)
+    @upgrades.SEGMENT.step(OLD_SEGMENT)
     def _(record):
         return record.rename_columns(["uuid", "number"])
 
@@ -162,12 +166,12 @@ def test_an_old_layout_of_segments_is_upgraded(run, steps, caplog):
 
 
 def test_a_segment_is_not_put_aside_for_a_mistake_in_a_step(run, steps, caplog):
-    name, data = segment_of_version_0(1)
+    name, data = old_segment(1)
     key = f"replay/{'a' * 32}/{name}"
     run.files.create(key, data)
-    upgrades.SEGMENT.step(0)(lambda record: record.no_such_attribute)
+    upgrades.SEGMENT.step(OLD_SEGMENT)(lambda record: record.no_such_attribute)
     assert ReplayLog(run, SCHEMA).poll() == []
-    assert "segment version 0: its upgrade failed (AttributeError" in caplog.text
+    assert f"segment version {OLD_SEGMENT}: its upgrade failed (AttributeError" in caplog.text
     assert run.files.exists(key)
 
 
