@@ -1,6 +1,8 @@
 """Archives: what goes in comes out; nothing truncated, altered or tricky gets in."""
 
+import hashlib
 import io
+import json
 import os
 import shutil
 import tarfile
@@ -9,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import archive, checkpoints
-from store.archive import ArchiveError, export_run, import_run
+from store import archive, archive_files, checkpoints
+from store.archive import export_run, import_run
+from store.archive_files import ArchiveError
 from store.errors import (
     AlreadyStoredError,
     RunExistsError,
@@ -286,11 +289,11 @@ def forged(path, files, **index):
         listed = []
         for name, data in files.items():
             archive._add(tar, name, data)
-            digest = archive.hashlib.sha256(data).hexdigest()
+            digest = hashlib.sha256(data).hexdigest()
             listed.append({"name": name, "size": len(data), "sha256": digest})
-        document = {"format": archive.FORMAT, "run": "r", "entries": listed} | index
-        document["seal"] = archive._seal(document)
-        archive._add(tar, "INDEX.json", archive.json.dumps(document).encode())
+        document = {"format": archive_files.FORMAT, "run": "r", "entries": listed} | index
+        document["seal"] = archive_files._seal(document)
+        archive._add(tar, "INDEX.json", json.dumps(document).encode())
     return path
 
 
