@@ -18,6 +18,8 @@ from store.upgrades import VersionError, upgrade_episodes
 Cursor = Mapping[str, int]
 """A place in a log: for each writer the seq of the first segment not yet read. JSON-able."""
 
+REMEMBERED = 64  # segments of a writer that are known by name, the newest read
+
 _logger = logging.getLogger("ludens.store")
 
 
@@ -39,16 +41,14 @@ class ReplayLog:
         self.episodes_read = 0
         self.duplicates_dropped = 0
         self._files = run.files
-        self._cursor = dict(start or {})
-        self._start = dict(start or {})
-        self._done: set[str] = set()
+        self._marks = {writer: _Marks(seq) for writer, seq in (start or {}).items()}
         self._warned: set[str] = set()
         self._uuids = UuidSet()
 
     @property
     def cursor(self) -> dict[str, int]:
         """Where this reader stands, to be kept in a checkpoint."""
-        return dict(self._cursor)
+        return {writer: marks.end for writer, marks in self._marks.items() if marks.end}
 
     def poll(
         self, until: Cursor | None = None, max_segments: int | None = None
@@ -107,13 +107,11 @@ class ReplayLog:
                 self._warn_once(writer, f"{REPLAY_FOLDER}/{writer}: not a writer's folder, skipped")
                 continue
             end = None if until is None else until.get(writer, 0)
-            for name in self._segment_names(writer):
+            marks = self._marks.setdefault(writer, _Marks(0))
+            for name in self._segment_names(writer, marks.first_open()):
                 if end is not None and name.seq >= end:
                     break
-                if (
-                    name.seq >= self._start.get(writer, 0)
-                    and segment_key(writer, name) not in self._done
-                ):
+                if not marks.is_read(name):
                     yield writer, name
 
     def _listed(self, listing: Callable[[str], list[str]], folder: str) -> list[str]:
@@ -123,9 +121,13 @@ class ReplayLog:
             self._warn_once(folder, f"{self._files.url}/{folder} cannot be listed: {error}")
             return []
 
-    def _segment_names(self, writer: str) -> list[SegmentName]:
+    def _segment_names(self, writer: str, start: int) -> list[SegmentName]:
+        """The writer's segments from seq `start` on (and some before it), in order."""
         names: list[SegmentName] = []
+        before = f"{start:09d}-"
         for text in self._listed(self._files.names, f"{REPLAY_FOLDER}/{writer}"):
+            if text[9:10] == "-" and text < before:  # most are, and reading them takes its time
+                continue
             name = SegmentName.parse(text)
             if name is None:
                 key = f"{REPLAY_FOLDER}/{writer}/{text}"
@@ -164,8 +166,7 @@ class ReplayLog:
         return batch
 
     def _mark_done(self, writer: str, name: SegmentName) -> None:
-        self._done.add(segment_key(writer, name))
-        self._cursor[writer] = max(self._cursor.get(writer, 0), name.seq + 1)
+        self._marks.setdefault(writer, _Marks(0)).mark(name)
 
     def _without_duplicates(self, batch: EpisodeBatch) -> EpisodeBatch:
         is_new = self._uuids.add_new(batch.uuids)
@@ -191,6 +192,32 @@ class ReplayLog:
         if key not in self._warned:
             self._warned.add(key)
             _logger.warning("%s", message)
+
+
+class _Marks:
+    """Which of one writer's segments are read: the newest by name, all before those.
+
+    By name, because the newest may be found late, or twice under one seq (work repeated after a
+    crash with another result).
+    """
+
+    def __init__(self, start: int) -> None:
+        self.end = start
+        self._start = start
+        self._newest: set[SegmentName] = set()
+
+    def first_open(self) -> int:
+        """The first seq that is judged by name."""
+        return max(self._start, self.end - REMEMBERED)
+
+    def is_read(self, name: SegmentName) -> bool:
+        return name.seq < self.first_open() or name in self._newest
+
+    def mark(self, name: SegmentName) -> None:
+        self.end = max(self.end, name.seq + 1)
+        self._newest.add(name)
+        if len(self._newest) > 2 * REMEMBERED:
+            self._newest = {kept for kept in self._newest if kept.seq >= self.first_open()}
 
 
 def newest_first(

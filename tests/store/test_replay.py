@@ -13,7 +13,7 @@ from store.dedupe import UuidSet
 from store.episodes import Episode, EpisodeBatch, EpisodeSchema
 from store.errors import SchemaError, StoreError
 from store.files import LocalFiles
-from store.replay import ReplayLog
+from store.replay import REMEMBERED, ReplayLog
 from store.run import create_run
 from store.segments import SegmentName, SegmentWriter
 
@@ -301,11 +301,28 @@ def test_a_segment_pruned_while_reading_is_no_problem(run, caplog, monkeypatch):
     key = write(writer, 1)
     write(writer, 2)
     log = ReplayLog(run, SCHEMA)
-    names = log._segment_names(writer.writer)
+    names = log._segment_names(writer.writer, 0)
     path_of(run, key).unlink()
-    monkeypatch.setattr(log, "_segment_names", lambda writer: names)
+    monkeypatch.setattr(log, "_segment_names", lambda writer, start: names)
     assert numbers(log.poll()) == [2]
     assert caplog.records == []
+
+
+def test_a_long_log_is_read_once_and_remembered_in_little(run):
+    writer = SegmentWriter(run, SCHEMA)
+    log = ReplayLog(run, SCHEMA)
+    seen = []
+    for number in range(3 * REMEMBERED):
+        write(writer, number)
+        if number % 7 == 0:
+            seen += numbers(log.poll())
+    assert seen + numbers(log.poll()) == list(range(3 * REMEMBERED))
+    assert log.poll() == []
+    assert log.cursor == {writer.writer: 3 * REMEMBERED}
+    assert len(log._marks[writer.writer]._newest) <= 2 * REMEMBERED
+    again = ReplayLog(run, SCHEMA, log.cursor)
+    write(writer, 1000)
+    assert numbers(again.poll()) == [1000]
 
 
 def test_a_wrong_writer_name_or_batch_is_refused(run):
