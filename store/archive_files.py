@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from store.errors import StoreError
 from store.run import CHECKPOINT_FOLDER, RUN_FILE
+from store.seals import seal_of
 from store.segments import REPLAY_FOLDER
 from store.verify import MATCH_FOLDER
 
@@ -188,7 +189,7 @@ def _read_index(data: bytes, path: Path) -> dict[str, Any]:
         version = str(document["format"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise bad_entry(path, INDEX_FILE, f"not an index ({error})") from error
-    if seal != _seal(document):
+    if seal != seal_of(document):
         raise bad_entry(path, INDEX_FILE, "it was altered")
     if version != FORMAT:
         raise bad_entry(path, INDEX_FILE, f"format {version!r}, this program reads {FORMAT!r}")
@@ -213,9 +214,4 @@ def bad_entry(path: Path, name: str, why: str) -> ArchiveError:
 def encode_index(run_name: str, listed: list[dict[str, Any]]) -> bytes:
     """The index of these entries: name, size, sha256."""
     document = {"format": FORMAT, "run": run_name, "entries": listed}
-    return json.dumps({**document, "seal": _seal(document)}, indent=1, sort_keys=True).encode()
-
-
-def _seal(document: Mapping[str, Any]) -> str:
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return json.dumps({**document, "seal": seal_of(document)}, indent=1, sort_keys=True).encode()

@@ -21,6 +21,7 @@ from store.errors import (
     StoreWriteError,
 )
 from store.run import CHECKPOINT_FOLDER, Run
+from store.seals import seal_of
 from store.upgrades import MANIFEST, VersionError
 
 CHECKPOINT_SCHEMA_VERSION = MANIFEST.current
@@ -231,18 +232,12 @@ def _encode_manifest(step: int, files: Mapping[str, bytes], metadata: dict[str, 
         "metadata": metadata,
     }
     try:
-        sealed = {**document, "seal": _seal(document)}
+        sealed = {**document, "seal": seal_of(document)}
         return json.dumps(sealed, indent=2, sort_keys=True, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise StoreError(
             f"the metadata of checkpoint {step} cannot be written as JSON: {error}"
         ) from error
-
-
-def _seal(document: Mapping[str, Any]) -> str:
-    """SHA-256 of the manifest's own content, so that a flipped bit in it is seen too."""
-    canonical = json.dumps(document, sort_keys=True, allow_nan=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _read_manifest(run: Run, step: int) -> dict[str, Any]:
@@ -256,7 +251,7 @@ def _read_manifest(run: Run, step: int) -> dict[str, Any]:
         raise CheckpointError(f"{_label(run, step)}: cannot read its manifest: {error}") from error
     try:
         document: dict[str, Any] = json.loads(data)
-        intact = document.pop("seal") == _seal(document)
+        intact = document.pop("seal") == seal_of(document)
         version = document["schema_version"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(

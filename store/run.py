@@ -20,12 +20,14 @@ from store.errors import (
 )
 from store.files import Files, open_files
 from store.lock import TrainerLock
+from store.seals import seal_of
 from store.upgrades import RUN, VersionError
 
 RUN_SCHEMA_VERSION = RUN.current
 RUN_FILE = "run.json"
 LOCK_FILE = "trainer.lock"
 CHECKPOINT_FOLDER = "checkpoints"
+UNSEALED_VERSION = 1  # of a run.json that has no digest of itself
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -223,7 +225,8 @@ def _not_found(store_url: str | Path, name: str) -> RunNotFoundError:
 
 def _encode_info(info: RunInfo) -> bytes:
     try:
-        text = json.dumps(vars(info), indent=2, sort_keys=True, allow_nan=False)
+        sealed = {**vars(info), "seal": seal_of(vars(info))}
+        text = json.dumps(sealed, indent=2, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise StoreError(
             f"the run's configuration cannot be written as JSON: {error}; "
@@ -238,6 +241,7 @@ def read_info(files: Files, name: str) -> RunInfo:
     try:
         document = json.loads(files.read(RUN_FILE))
         version = document["schema_version"]
+        intact = document.pop("seal", None) == seal_of(document) or version == UNSEALED_VERSION
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunMismatchError(
             f"run {name!r}: cannot read {where!r} ({type(error).__name__}: {error})"
@@ -251,6 +255,11 @@ def read_info(files: Files, name: str) -> RunInfo:
         ) from error
     except (TypeError, KeyError, ValueError) as error:
         raise RunMismatchError(f"run {name!r}: {where!r} is not a run's file: {error}") from error
+    if not intact:
+        raise RunMismatchError(
+            f"run {name!r}: {where!r} was altered after it was written; what it says cannot be "
+            "trusted. Put it back as it was, or choose another run name"
+        )
     expected = {"game": str, "config": dict, "seed": int, "versions": dict}
     for attribute, kind in expected.items():
         if not isinstance(found := getattr(info, attribute), kind):

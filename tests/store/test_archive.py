@@ -24,6 +24,7 @@ from store.errors import (
 from store.files import LocalFiles, open_files
 from store.replay import ReplayLog
 from store.run import list_runs, open_run
+from store.seals import seal_of
 from store.verify import verify
 from store.walk import walk
 from tests.store.small_runs import SCHEMA, B, ReadOnlyFiles, SmallRun, contents, resumed
@@ -292,7 +293,7 @@ def forged(path, files, **index):
             digest = hashlib.sha256(data).hexdigest()
             listed.append({"name": name, "size": len(data), "sha256": digest})
         document = {"format": archive_files.FORMAT, "run": "r", "entries": listed} | index
-        document["seal"] = archive_files._seal(document)
+        document["seal"] = seal_of(document)
         archive._add(tar, "INDEX.json", json.dumps(document).encode())
     return path
 
