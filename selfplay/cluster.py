@@ -49,6 +49,7 @@ RATE_WINDOW_S = 30.0
 IDLE_S = 2.0  # a learner without new games is asked again after so long
 UNPLACED_S = 60.0  # after so long without an answer, a new actor is said to have no place
 GOODBYE_S = 60.0  # for the last rounds and the last checkpoint
+LOOPBACK = "127.0.0.1"  # where our own Ray listens: nobody else has business there
 OBJECT_STORE_BYTES = 512 << 20  # of our own Ray: weights and planes, nothing that stays
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 NOT_SHIPPED = [".git", ".venv", "runs", "*.pyc", ".mypy_cache", ".ruff_cache", ".pytest_cache"]
@@ -66,8 +67,10 @@ def connected(cpus: int) -> Iterator[bool]:
     here = "RAY_ADDRESS" not in os.environ
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     if here:
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # no card unless asked for
         ray.init(
             "local",
+            _node_ip_address=LOOPBACK,
             num_cpus=cpus,
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,

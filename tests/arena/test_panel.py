@@ -5,11 +5,12 @@ import signal
 from collections.abc import Callable
 from io import StringIO
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
+from agents.progress import Progress
 from arena.panel import LivePanel, PlainLines, duration, line, seconds_left, sparkline
 from arena.training_truth import Truth
 from arena.training_watch import StopSignal, watch
@@ -19,11 +20,11 @@ TRUTH = Truth(
 )
 
 
-def progress(**changes: Any) -> Any:
+def progress(**changes: Any) -> Progress:
     """A training after a minute of ten."""
-    stage = SimpleNamespace(
+    stage = Progress(
         event="learned",
-        evaluator=None,
+        evaluator=cast(Any, None),
         elapsed_s=60.0,
         budget_s=600.0,
         games=1234,
@@ -47,8 +48,7 @@ def progress(**changes: Any) -> Any:
         resign_false_positive=None,
         first_game_s=5.0,
     )
-    vars(stage).update(changes)
-    return stage
+    return dataclasses.replace(stage, **changes)
 
 
 def drawn(*stages: tuple[Any, Truth], width: int = 100) -> str:
@@ -174,3 +174,21 @@ def test_the_second_interrupt_ends_the_process_at_once() -> None:
             signal.raise_signal(signal.SIGINT)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 128 + signal.SIGINT
+
+
+def test_a_cluster_shows_its_workers_and_what_happened_to_them() -> None:
+    died = progress(workers=3, workers_wanted=4, staleness=128.0, notices=("worker 2 died",))
+    later = progress(elapsed_s=90.0, workers=4, workers_wanted=4)
+    text = drawn((died, TRUTH), (later, TRUTH))
+    assert "4 of 4" in text
+    assert "1:00  worker 2 died" in text
+    many = [(progress(notices=(f"notice {i}",)), TRUTH) for i in range(9)]
+    assert "notice 4" not in drawn(*many)
+    assert "notice 8" in drawn(*many)
+    said: list[str] = []
+    plain = PlainLines(said.append, clock=lambda: 0.0)
+    plain.show(died, TRUTH)
+    plain.show(died, TRUTH)
+    assert said[0] == said[2] == "1:00  worker 2 died"  # at once, and the line not every time
+    assert "3/4 workers" in said[1]
+    assert len(said) == 3

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import ray
 from agents.alphazero.episodes import SCHEMA
 from agents.config import LearnerConfig, NetworkConfig
 from mcts.config import SearchConfig
-from selfplay.cluster import worker_environment
+from selfplay.cluster import LOOPBACK, worker_environment
 from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from selfplay.origin import ROOT
@@ -47,6 +48,7 @@ def cluster():
     ray.init(
         "local",
         num_cpus=4,
+        _node_ip_address=LOOPBACK,
         include_dashboard=False,
         object_store_memory=128 << 20,
         runtime_env={"env_vars": worker_environment()},
@@ -58,9 +60,18 @@ def cluster():
 
 
 def _processes(name):
-    """Process ids of the Ray actors of a class."""
+    """Process ids of the Ray actors of a class that this process has started."""
     found = subprocess.run(["pgrep", "-f", f"^ray::{name}"], capture_output=True, text=True)
-    return [int(pid) for pid in found.stdout.split()]
+    return [int(pid) for pid in found.stdout.split() if _is_ours(int(pid))]
+
+
+def _is_ours(pid):
+    while pid > 1:
+        if pid == os.getpid():
+            return True
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        pid = int(stat.rpartition(")")[2].split()[1])
+    return False
 
 
 def _train(store, config=CONFIG, on=lambda progress: None):
