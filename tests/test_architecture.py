@@ -36,7 +36,7 @@ WALLS = {
     "agents": _wall("envs store mcts", "numpy numba torch safetensors"),
     "agents/ppo": _wall("envs store mcts", "numpy numba torch safetensors gymnasium ray.rllib"),
     "selfplay": _wall("envs store mcts agents", "numpy torch tensorboard ray"),
-    "arena": _wall("envs store mcts agents", "numpy numba scipy rich textual"),
+    "arena": _wall("envs store mcts agents", "numpy numba scipy rich textual textual_serve matplotlib"),
     "configs": _wall("envs store mcts agents selfplay arena", ""),
     "benchmarks": _wall(
         "envs store mcts agents selfplay arena configs", "numpy numba torch jax mctx pgx"
@@ -51,7 +51,7 @@ HOMELESS = re.compile(r"_?(utils?|commons?|core|misc)")
 # What `ludens --help` cannot afford: each costs 0.1 s to several seconds to import.
 HEAVY = frozenset(
     {"torch", "numba", "ray", "jax", "scipy", "pyarrow", "tensorboard", "gymnasium"}
-    | {"pettingzoo", "safetensors", "fsspec"}
+    | {"pettingzoo", "safetensors", "fsspec", "matplotlib", "textual"}
 )
 
 
