@@ -187,6 +187,8 @@ def _joined(parts: Sequence[RootResults], game: Game) -> RootResults:
     return RootResults(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
+PLAYING_SIMULATIONS = 600  # a move, unless a run was trained with more or an agent's name says so
+
 # Vanilla rollout MCTS (Kocsis & Szepesvari 2006): no priors, no proofs, every leaf one random game.
 # Of c_init 0.7 to 14, 4 scored best against the others in Connect Four at 500 and 1000 simulations.
 ROLLOUT_CONFIG = SearchConfig(
@@ -207,10 +209,15 @@ def rollout_player(game: Game, config: SearchConfig, *, name: str = "mcts") -> S
 
 
 def playing_config(run: Run) -> SearchConfig:
-    """The search that a run was trained with, as it plays: with proofs, without tree reuse."""
+    """The search that a run was trained with, as it plays: deeper, with proofs, without tree reuse.
+
+    Self-play is spread thin, for many games; who plays one has time for more simulations.
+    """
     known = {found.name for found in fields(SearchConfig)}
     trained = {k: v for k, v in run.info.config["search"].items() if k in known}
-    return replace(SearchConfig(**trained), solve=True, tree_reuse=False)
+    config = SearchConfig(**trained)
+    simulations = max(config.simulations, PLAYING_SIMULATIONS)
+    return replace(config, simulations=simulations, solve=True, tree_reuse=False)
 
 
 def network_player(

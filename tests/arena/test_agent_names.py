@@ -8,7 +8,7 @@ import pytest
 from agents.config import NetworkConfig
 from agents.inference import dump_state
 from agents.network import build_network
-from agents.players import RandomPlayer, RawNetworkPlayer, SearchPlayer
+from agents.players import PLAYING_SIMULATIONS, RandomPlayer, RawNetworkPlayer, SearchPlayer
 from arena.agent_names import AgentName, AgentNameError, find_agent, parse_agent_name
 from arena.solver_players import SolverPlayer
 from envs.registry import find_game
@@ -71,7 +71,7 @@ def test_a_run_plays_its_newest_checkpoint_with_its_own_search_and_proofs(store:
     player = find_agent("first", TIC_TAC_TOE, store)
     assert isinstance(player, SearchPlayer)
     assert network_step(player) == 7
-    assert (player.config.simulations, player.config.solve) == (33, True)
+    assert (player.config.simulations, player.config.solve) == (PLAYING_SIMULATIONS, True)
 
 
 def test_step_and_options_are_heeded(store: str) -> None:
