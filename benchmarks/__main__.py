@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import search, selfplay, store
+from benchmarks import cluster, search, selfplay, soak, store
 
-BENCHMARKS = {"search": search.run, "selfplay": selfplay.run, "store": store.run}
+BENCHMARKS = {
+    "search": search.run,
+    "selfplay": selfplay.run,
+    "store": store.run,
+    "cluster": cluster.run,
+    "soak": soak.run,
+}
 
 
 def main() -> None:
@@ -14,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
     parser.add_argument("--seconds", type=float, default=30.0, help="a game's measurement takes")
+    parser.add_argument("--minutes", type=float, help="instead of --seconds, for what takes long")
     parser.add_argument(
         "--peer-python", help="a Python that has the `peers` extra, if this one has not"
     )
@@ -21,8 +28,9 @@ def main() -> None:
     for name in options.names:
         if name not in BENCHMARKS:
             parser.error(f"unknown benchmark {name!r}: expected one of {', '.join(BENCHMARKS)}")
+    seconds = options.seconds if options.minutes is None else 60.0 * options.minutes
     for name in options.names or BENCHMARKS:
-        BENCHMARKS[name](options.seconds, options.peer_python)
+        BENCHMARKS[name](seconds, options.peer_python)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,258 @@
+"""What Ray costs, and what a second worker brings: two measurements of self-play under Ray.
+
+Both play Connect Four with a fresh network that nobody trains. Who is measured takes turns: each
+stretch has the machine for itself, the others sit idle. Workers are started, asked and heard as in
+a training, by `selfplay.cluster.ClusterTraining.step`. A machine of two cores with anything else on
+it cannot show a factor of 2, so each stretch says what share of the cores others had.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import machine_facts, write_result
+from benchmarks.processes import MachineShare
+from benchmarks.store import new_run
+from configs.loader import load_config
+from selfplay.cluster import ClusterTraining, connected
+from selfplay.config import TrainConfig
+from selfplay.supervision import Member
+from selfplay.worker import RoundReport, Worker
+
+TURNS = 5
+STRETCHES_PER_SECONDS = 3  # a stretch takes a third of `--seconds`: 10 s if nothing is said
+PACKAGES = ("numba", "numpy", "torch", "ray")
+RUN = "cluster"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What one stretch measured.
+
+    Attributes:
+        simulations_per_s: of all who played, by the clock.
+        playing_share: of the time, how much was spent within rounds; the rest is the driver's.
+        machine: shares of the cores, as in `MachineShare.shares`.
+    """
+
+    simulations_per_s: float
+    playing_share: float
+    machine: dict[str, float]
+
+
+@dataclass
+class Player:
+    """What one worker did since the stretch began, in whole rounds."""
+
+    simulations: int = 0
+    played_s: float = 0.0
+    ended_s: float = 0.0  # of its last round that counts, from the beginning of the stretch
+
+    def add(self, report: RoundReport, at: float) -> None:
+        """Count a round that was answered `at` seconds after the beginning."""
+        self.simulations += report.counters["simulations"]
+        self.played_s += report.seconds
+        self.ended_s = at
+
+
+def stretch_of(players: Sequence[Player], machine: dict[str, float]) -> Stretch:
+    """The rates of all players together."""
+    return Stretch(
+        sum(player.simulations / player.ended_s for player in players),
+        statistics.mean(player.played_s / player.ended_s for player in players),
+        machine,
+    )
+
+
+class RoundsHeard:
+    """The reports of a training's rounds, each once, as they come in."""
+
+    def __init__(self, training: ClusterTraining) -> None:
+        self._recent = training.recent
+        self._last: RoundReport | None = None
+
+    def new(self) -> list[tuple[float, RoundReport]]:
+        """The rounds answered since the last call, and when; at least every half minute."""
+        found: list[tuple[float, RoundReport]] = []
+        for at, report in reversed(self._recent):
+            if report is self._last:
+                break
+            found.append((at, report))
+        if found:
+            self._last = found[0][1]
+        return found[::-1]
+
+
+@contextmanager
+def idle_training(config: TrainConfig) -> Iterator[tuple[ClusterTraining, str]]:
+    """A training whose workers have played one round each and whose learner is gone; its store.
+
+    The learner is needed once: it publishes the fresh network that everybody plays with.
+    """
+    with (
+        tempfile.TemporaryDirectory() as store,
+        connected(cpus=config.workers * config.cluster.worker_cpus) as own_ray,
+    ):
+        training = ClusterTraining(new_run(Path(store), RUN), config, store, own_ray=own_ray)
+        try:
+            while not all(worker.answered for worker in training.workers):
+                training.step()
+                if training.learned is not None:
+                    training.learner.not_before = math.inf  # asked no more
+            await_rounds(training.workers)
+            yield training, store
+        finally:
+            training.close()
+
+
+def await_rounds(workers: Sequence[Member]) -> None:
+    """Let them end what they play and not count it."""
+    for worker in workers:
+        if worker.call is not None:
+            worker.receive()
+
+
+def play_here(worker: Worker, training: ClusterTraining, seconds: float) -> Stretch:
+    """Rounds of a worker of this process, one after another."""
+    assert training.learned is not None
+    learned, rows = training.learned, training.config.cluster.segment_rows
+    share, begun, player = MachineShare(), time.monotonic(), Player()
+    while player.ended_s < seconds:
+        report = worker.play_round(rows, learned.version, learned.weights)
+        player.add(report, time.monotonic() - begun)
+    return stretch_of([player], share.shares())
+
+
+def play_under_ray(training: ClusterTraining, workers: list[Member], seconds: float) -> Stretch:
+    """Rounds of some of a training's workers, asked by its driver.
+
+    A worker counts up to its first answer after `seconds`, and plays on until all have come to
+    theirs, so that everybody had the others beside it all the time.
+    """
+    every, training.workers = training.workers, workers
+    heard = RoundsHeard(training)
+    heard.new()
+    share, begun = MachineShare(), training.clock()
+    players: dict[str, Player] = {}
+    while len(players) < len(workers) or any(p.ended_s < seconds for p in players.values()):
+        training.step()
+        for at, report in heard.new():
+            player = players.setdefault(report.writer, Player())
+            if player.ended_s < seconds:
+                player.add(report, at - begun)
+    found = stretch_of(list(players.values()), share.shares())
+    await_rounds(workers)
+    training.workers = every
+    return found
+
+
+def in_turns(works: Mapping[str, Callable[[], Stretch]], turns: int) -> dict[str, list[Stretch]]:
+    """Every work so often, the order turned about each time, so that a trend cancels out."""
+    done: dict[str, list[Stretch]] = {name: [] for name in works}
+    for turn in range(turns):
+        for name in list(works)[:: 1 if turn % 2 == 0 else -1]:
+            done[name].append(works[name]())
+    return done
+
+
+def compared(done: dict[str, list[Stretch]], over: str, under: str) -> dict[str, Any]:
+    """Medians of each, the ratio of neighbours and its median; JSON-ready."""
+    rates = {name: [s.simulations_per_s for s in stretches] for name, stretches in done.items()}
+    ratios = [a / b for a, b in zip(rates[over], rates[under], strict=True)]
+    return {
+        "simulations_per_s": {n: round(statistics.median(r)) for n, r in rates.items()},
+        "ratio": round(statistics.median(ratios), 3),
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "playing_share": {
+            name: round(statistics.median(s.playing_share for s in stretches), 3)
+            for name, stretches in done.items()
+        },
+        "machine_share": {name: [s.machine for s in stretches] for name, stretches in done.items()},
+    }
+
+
+def _settings(workers: int, changes: TrainConfig | None) -> TrainConfig:
+    config = changes or load_config("connect_four")
+    return replace(config, workers=workers, minutes=0, games=0)
+
+
+def ray_cost(
+    seconds: float, turns: int = TURNS, config: TrainConfig | None = None
+) -> dict[str, Any]:
+    """A worker under Ray against the same worker called in this process.
+
+    A stretch takes `seconds` and what its last round takes longer.
+    """
+    facts, config = machine_facts(PACKAGES), _settings(1, config)
+    with idle_training(config) as (training, store):
+        here = Worker(store, RUN, config)
+        play_here(here, training, 0.1)  # compiles, and fills its games
+        training.learner.drop()  # its weights have been fetched by all
+        works = {
+            "here": partial(play_here, here, training, seconds),
+            "under_ray": partial(play_under_ray, training, training.workers, seconds),
+        }
+        done = in_turns(works, turns)
+        here.actor.close()
+    return {
+        "what": "one worker of one thread, under Ray over in this process",
+        "needed": 0.93,
+        "aim": 0.98,
+        **_described(config, seconds, training),
+        **compared(done, "under_ray", "here"),
+        "machine": facts,
+    }
+
+
+def scaling(
+    seconds: float, turns: int = TURNS, config: TrainConfig | None = None
+) -> dict[str, Any]:
+    """Two workers under Ray against one of them, the other idle."""
+    facts, config = machine_facts(PACKAGES), _settings(2, config)
+    with idle_training(config) as (training, _):
+        training.learner.drop()
+        one, two = training.workers[:1], training.workers
+        works = {
+            "one_worker": partial(play_under_ray, training, one, seconds),
+            "two_workers": partial(play_under_ray, training, two, seconds),
+        }
+        done = in_turns(works, turns)
+    return {
+        "what": "two workers of one thread over one, both under Ray",
+        "needed": 1.8,
+        "aim": 1.95,
+        **_described(config, seconds, training),
+        **compared(done, "two_workers", "one_worker"),
+        "machine": facts,
+    }
+
+
+def _described(config: TrainConfig, seconds: float, training: ClusterTraining) -> dict[str, Any]:
+    return {
+        "game": config.game,
+        "worker_cpus": config.cluster.worker_cpus,
+        "games_at_once": config.selfplay.games // config.selfplay.shards,
+        "segment_rows": config.cluster.segment_rows,
+        "seconds_a_stretch": seconds,
+        "notices": training.notices,
+    }
+
+
+def run(seconds: float, peer_python: str | None) -> None:
+    """Measure both, print a line each and write results/cluster_<name>.json."""
+    for name, measure in (("ray_cost", ray_cost), ("scaling", scaling)):
+        result = measure(seconds / STRETCHES_PER_SECONDS)
+        path = write_result(f"cluster_{name}", result)
+        others = [s["others"] for part in result["machine_share"].values() for s in part]
+        rates = " and ".join(f"{n} {r:,}" for n, r in result["simulations_per_s"].items())
+        print(f"cluster {name:10} {rates} simulations/s: {result['ratio']}")
+        print(f"  others had {statistics.mean(others):.0%} of the machine\n  -> {path}")

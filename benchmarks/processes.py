@@ -1,0 +1,92 @@
+"""What the system says of processes: who belongs to us, what they use, what others use meanwhile.
+
+Read from /proc, so this is for Linux. Ray's processes are children of the one that started it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+PROC = Path("/proc")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+PARENT, USER_TICKS, SYSTEM_TICKS = 1, 11, 12  # of /proc/<pid>/stat, after the command's name
+IDLE, IO_WAIT, STEAL = 3, 4, 7  # of the first line of /proc/stat
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of a process after its name, which may hold blanks; [] when it is gone."""
+    with suppress(OSError):
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return []
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    children: dict[int, list[int]] = {}
+    for folder in PROC.iterdir():
+        if folder.name.isdigit() and (fields := _stat(int(folder.name))):
+            children.setdefault(int(fields[PARENT]), []).append(int(folder.name))
+    found = [pid]
+    for member in found:  # grows on the way
+        found += children.get(member, [])
+    return found
+
+
+def named(pids: Iterable[int], prefix: str) -> list[int]:
+    """Those whose command line begins so; a Ray actor calls itself `ray::<class>`."""
+    found = []
+    for pid in pids:
+        with suppress(OSError):
+            if (PROC / str(pid) / "cmdline").read_bytes().startswith(prefix.encode()):
+                found.append(pid)
+    return found
+
+
+def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
+    """Time on a core that each of them has had; those that are gone are left out."""
+    fields = {pid: found for pid in pids if (found := _stat(pid))}
+    return {
+        pid: (int(found[USER_TICKS]) + int(found[SYSTEM_TICKS])) / TICKS_PER_S
+        for pid, found in fields.items()
+    }
+
+
+def resident_mib(pid: int) -> float | None:
+    """Resident memory in MiB, pages shared with others included; None when it is gone."""
+    with suppress(OSError):
+        pages = int((PROC / str(pid) / "statm").read_text().split()[1])
+        return pages * PAGE / 2**20
+    return None
+
+
+class MachineShare:
+    """Shares of the machine's cores, from when it is made until it is asked.
+
+    A process of ours that ended meanwhile is counted among the others.
+    """
+
+    def __init__(self) -> None:
+        self._machine = self._core_seconds()
+        self._ours = cpu_seconds(family(os.getpid()))
+
+    @staticmethod
+    def _core_seconds() -> tuple[float, float, float]:
+        """Of all cores since the start: all, busy, stolen by the host."""
+        first = (PROC / "stat").read_text().partition("\n")[0]
+        ticks = [int(field) for field in first.split()[1:9]]
+        idle, stolen, total = ticks[IDLE] + ticks[IO_WAIT], ticks[STEAL], sum(ticks)
+        return total / TICKS_PER_S, (total - idle - stolen) / TICKS_PER_S, stolen / TICKS_PER_S
+
+    def shares(self) -> dict[str, float]:
+        """`ours`: of this process and its descendants; `others`; `stolen` by the host, 0 to 1."""
+        every, busy, stolen = (
+            now - then for now, then in zip(self._core_seconds(), self._machine, strict=True)
+        )
+        now = cpu_seconds(family(os.getpid()))
+        ours = sum(used - self._ours.get(pid, 0.0) for pid, used in now.items())
+        parts = {"ours": ours, "others": max(busy - ours, 0.0), "stolen": stolen}
+        return {name: round(part / max(every, 1e-9), 3) for name, part in parts.items()}
