@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.players import Player
+from arena.ratings import score_interval
 from envs.game import Game
 
 GAMES_AT_ONCE = 256
 OPENING_ATTEMPTS = 100  # at an opening that differs from the earlier ones
-NORMAL_95 = 1.959964
 
 Report = Callable[[int, int], None]  # games finished, of how many
 
@@ -191,15 +191,3 @@ def _result(
 def _tally(scores: NDArray[np.float64]) -> Tally:
     wins, losses = int((scores > 0.5).sum()), int((scores < 0.5).sum())
     return Tally(wins, len(scores) - wins - losses, losses)
-
-
-def score_interval(pair_scores: NDArray[np.float64]) -> tuple[float, float]:
-    """95% confidence interval of the score from pairs' scores [n], each 0 to 1.
-
-    The games of a pair share their opening, so the pairs are the sample. One pair lost and one won
-    are added, as Agresti & Coull (1998) add to a proportion: a clean sweep stays uncertain.
-    """
-    padded = np.concatenate([pair_scores, [0.0, 1.0]])
-    margin = NORMAL_95 * padded.std(ddof=1) / math.sqrt(len(padded))
-    score, middle = float(pair_scores.mean()), float(padded.mean())
-    return max(0.0, min(score, middle - margin)), min(1.0, max(score, middle + margin))

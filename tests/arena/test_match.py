@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agents.players import Analysis, RandomPlayer
-from arena.match import Tally, play_match, random_openings, score_interval
+from arena.match import Tally, play_match, random_openings
 from arena.solver_players import SolverPlayer
 from envs.game import Game
 from envs.registry import find_game
@@ -89,18 +89,3 @@ def test_openings_differ_and_are_not_over() -> None:
 def test_openings_longer_than_the_game_are_refused() -> None:
     with pytest.raises(ValueError, match="openings of 9 plies"):
         random_openings(TIC_TAC_TOE, 1, 9, np.random.default_rng(0))
-
-
-def test_interval_of_the_score_covers_the_truth_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(0)
-    outcomes, odds = np.array([0.0, 0.25, 0.5, 0.75, 1.0]), [0.02, 0.03, 0.15, 0.2, 0.6]
-    truth = float(outcomes @ odds)
-    intervals = [score_interval(rng.choice(outcomes, 50, p=odds)) for _ in range(4000)]
-    covered = np.mean([low <= truth <= high for low, high in intervals])
-    assert 0.935 < covered < 0.985
-
-
-def test_a_clean_sweep_leaves_doubt() -> None:
-    low, high = score_interval(np.ones(100))
-    assert 0.95 < low < 0.99
-    assert high == 1.0
