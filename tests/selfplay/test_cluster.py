@@ -1,10 +1,12 @@
 """A training on a real Ray: it ends as one in a single process, whoever is killed on the way."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -227,3 +229,6 @@ def test_a_node_is_lost_with_all_that_ran_on_it(tmp_path):
     finally:
         ray.shutdown()
         nodes.shutdown()
+        with warnings.catch_warnings():  # Ray's test cluster leaves a socket to the collector
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
