@@ -82,14 +82,16 @@ def _train_and_watch(
 ) -> Progress:
     from arena.training_truth import TruthMeter
     from arena.training_watch import watch
+    from benchmarks.machine import machine_facts
     from envs.registry import find_game
     from selfplay.board import TensorBoardLog
+    from selfplay.journal import Journal
     from selfplay.loop import train
 
     truth = TruthMeter(find_game(config.game), config.search)
     stages = train(config, store_url=store, run_name=name, stop=stop)
-    with TensorBoardLog(store, name) as board:
-        return watch(stages, truth, [display, board])
+    with TensorBoardLog(store, name) as board, Journal(store, name, machine_facts()) as journal:
+        return watch(stages, truth, [display, board, journal])
 
 
 def _stop_signal(say: Callable[[str], None]) -> StopSignal:

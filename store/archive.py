@@ -1,6 +1,6 @@
 """A run as one portable file: an uncompressed tar of its files and, last, an index of them.
 
-    run.json, matches/..., tensorboard/..., checkpoints/..., replay/..., INDEX.json
+    run.json, matches/..., progress/..., tensorboard/..., checkpoints/..., replay/..., INDEX.json
 
 The index has the size and SHA-256 of each entry, and a seal of its own; without it an archive is
 not complete. Equal runs make equal archives: entries come in a fixed order and carry no times or

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from store.errors import StoreError
+from store.progress_log import PROGRESS_FOLDER
 from store.run import CHECKPOINT_FOLDER, RUN_FILE
 from store.seals import seal_of
 from store.segments import REPLAY_FOLDER
@@ -21,7 +22,7 @@ from store.verify import MATCH_FOLDER
 
 INDEX_FILE = "INDEX.json"
 FORMAT = "ludens-run/1"
-LOOSE_FOLDERS = (MATCH_FOLDER, "tensorboard")
+LOOSE_FOLDERS = (MATCH_FOLDER, PROGRESS_FOLDER, "tensorboard")
 FOLDERS = (*LOOSE_FOLDERS, CHECKPOINT_FOLDER, REPLAY_FOLDER)
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@=+-]{0,199}")

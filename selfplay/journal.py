@@ -1,0 +1,113 @@
+"""What a training records of itself in the store, for whoever follows it from elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from agents.progress import Progress
+from store.files import open_files
+from store.progress_log import ProgressWriter, Record
+
+INTERVAL_S = 10.0  # between two records, while nothing was learned
+LEAST_INTERVAL_S = 2.0  # between two files; more records than that go into one
+RETRY_S = 60.0  # after a failure to write
+MOST_NOTICES = 20  # in a record that stands for others
+_logger = logging.getLogger("ludens.selfplay")
+
+
+class Journal:
+    """Writes a record every INTERVAL_S, after every learned stage and at the end.
+
+    It is one more of the watchers that are told of every stage. Whatever goes wrong with writing is
+    logged, once, and tried again later: a training never ends because of its journal. Its files are
+    those of `store.progress_log`; the first is made when the first stage came, when the run exists
+    and is ours.
+
+    Args:
+        store_url, run_name: where to write.
+        about: facts of the machine and the versions, JSON values.
+        clock: monotonic seconds.
+        now: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        store_url: str,
+        run_name: str,
+        about: Mapping[str, Any],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        files = open_files(store_url).within(run_name)
+        self._writer = ProgressWriter(files, about, stand_in, now)
+        self._clock, self._now = clock, now
+        self._due = self._file_due = -math.inf
+        self._notices: list[str] = []
+        self._last: tuple[Progress, Any] | None = None
+        self._warned = False
+
+    def show(self, progress: Progress, truth: Any) -> None:
+        """Record a stage, if it is time, with the measurements of `arena.training_truth.Truth`."""
+        self._notices += progress.notices
+        self._last = progress, truth
+        now = self._clock()
+        if progress.event in ("learned", "finished") or now >= self._due:
+            self._append()
+            self._due = now + INTERVAL_S
+        if progress.event == "finished" or now >= self._file_due:
+            self._write(self._writer.flush)
+
+    def _append(self) -> None:
+        if self._last is not None:
+            progress, truth = self._last
+            self._writer.append(to_record(progress, truth, self._notices, self._now()))
+            self._notices, self._last = [], None
+
+    def _write(self, how: Callable[[], None]) -> None:
+        try:
+            how()
+        except Exception as error:  # whatever a store's driver may raise
+            self._file_due = self._clock() + RETRY_S
+            if not self._warned:
+                _logger.warning("the training's progress cannot be recorded: %s", error)
+            self._warned = True
+        else:
+            self._file_due = self._clock() + LEAST_INTERVAL_S
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._append()
+        self._write(self._writer.close)
+
+
+def to_record(progress: Progress, truth: Any, notices: Sequence[str], now: float) -> Record:
+    """A stage and its measurements as JSON values: the fields of Progress by name, and `truth`."""
+    figures = {f.name: getattr(progress, f.name) for f in fields(progress) if f.name != "evaluator"}
+    figures |= {"truth": asdict(truth), "notices": list(notices)}
+    return {"time": round(now, 1), **_as_json(figures)}
+
+
+def stand_in(records: Sequence[Record]) -> Record:
+    """The last of some neighbours, with the notices of them all, the newest of very many."""
+    notices = [notice for record in records for notice in record["notices"]]
+    left_out = len(notices) - MOST_NOTICES
+    if left_out > 0:
+        notices = [f"({left_out:,} notices left out)", *notices[left_out:]]
+    return {**records[-1], "notices": notices}
+
+
+def _as_json(value: Any) -> Any:
+    """JSON has no NaN: None instead. Six digits of a number are more than anybody looks at."""
+    if isinstance(value, Mapping):
+        return {name: _as_json(inner) for name, inner in value.items()}
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
