@@ -234,6 +234,45 @@ def _match(args: Namespace) -> int:
     return 0
 
 
+# --- watch --------------------------------------------------------------------------------------
+
+
+def _watch_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a training run, here or elsewhere")
+    parser.add_argument("--once", action="store_true", help="print where it stands, and leave")
+    _store_argument(parser)
+    _json_argument(parser, "one JSON object at every change; with --once, one")
+
+
+def _watch(args: Namespace) -> int:
+    import time
+    from contextlib import suppress
+
+    from rich.console import Console
+
+    from arena.history import History
+    from arena.watch import as_json, each_moment, follow, open_watch, show_once
+    from store.run import open_run
+
+    run = open_run(args.store, args.run)
+    history, console = History(run), Console()
+    where = f"run {run.name!r} in {args.store!r}"
+    if args.json and args.once:
+        _print_json(as_json(history, time.time()))
+    elif args.once:
+        show_once(history, run.info.game, where, console)
+    else:
+        history.course()  # before the panel: a run without a journal is told in one line
+        with suppress(KeyboardInterrupt):
+            if args.json:
+                for found in each_moment(history):
+                    _print_json(found, flush=True)
+            else:
+                with open_watch(run.info.game, where, console) as display:
+                    follow(history, display)
+    return 0
+
+
 # --- perft, check-game, bench ---------------------------------------------------------------------
 
 
@@ -450,11 +489,11 @@ def _json_argument(parser: ArgumentParser, what: str = "the result as one JSON o
     parser.add_argument("--json", action="store_true", help=what)
 
 
-def _print_json(document: Mapping[str, Any]) -> None:
+def _print_json(document: Mapping[str, Any], *, flush: bool = False) -> None:
     import json
     from dataclasses import asdict
 
-    print(json.dumps(document, default=asdict))
+    print(json.dumps(document, default=asdict), flush=flush)
 
 
 # --- the door -----------------------------------------------------------------------------------
@@ -469,6 +508,16 @@ COMMANDS: dict[str, Command] = {
 """,
         _train_arguments,
         _train,
+    ),
+    "watch": Command(
+        "follow a training from any terminal, also one on another machine",
+        """\
+  ludens watch connect_four
+  ludens watch othello --store s3://BUCKET/ludens
+  ludens watch connect_four --once --json
+""",
+        _watch_arguments,
+        _watch,
     ),
     "play": Command(
         "play against an agent, or watch two",
