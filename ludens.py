@@ -203,34 +203,68 @@ def _match_arguments(parser: ArgumentParser) -> None:
     _game_argument(parser)
     parser.add_argument("first", metavar="A", help="an agent; see ludens --help")
     parser.add_argument("second", metavar="B", help="another")
-    parser.add_argument("--games", type=int, default=100, metavar="N", help="even (default: 100)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of openings and chances")
     parser.add_argument(
-        "--opening-plies", type=int, metavar="K", help="random moves before each pair of games"
+        "--games", type=int, metavar="N", help="even; with --sprt at most (default: 100, 20000)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of openings and chances")
+    _openings_arguments(parser)
+    parser.add_argument(
+        "--sprt",
+        type=float,
+        nargs=2,
+        metavar=("ELO0", "ELO1"),
+        help="stop as soon as it is known whether A is no more than ELO0, or ELO1, stronger than B",
+    )
+    for rate, of in (("--alpha", "ELO1"), ("--beta", "ELO0")):
+        told = f"how often to accept {of} wrongly (default: 0.05)"
+        parser.add_argument(rate, type=float, default=0.05, metavar="P", help=told)
+    parser.add_argument(
+        "--no-record", action="store_true", help="leave the run's records alone, play all anew"
     )
     _json_argument(parser)
     _store_argument(parser)
 
 
+def _openings_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--opening-plies", type=int, metavar="K", help="random moves before each pair of games"
+    )
+    parser.add_argument(
+        "--balanced", action="store_true", help="begin from positions that favour neither side"
+    )
+
+
 def _match(args: Namespace) -> int:
     from arena.agent_names import find_agent
+    from arena.contenders import exact_name, home_of
     from arena.match import play_match
+    from arena.match_records import MatchKey, MatchLog
     from arena.match_text import MatchProgress, summary
+    from arena.openings import balanced_openings, random_openings
+    from arena.sprt import Sprt
     from envs.registry import find_game
 
     game = find_game(args.game)
-    agents = [find_agent(name, game, args.store) for name in (args.first, args.second)]
-    with MatchProgress() as progress:
+    sprt = Sprt(args.sprt[0], args.sprt[1], args.alpha, args.beta) if args.sprt else None
+    names = exact_name(args.first, game, args.store), exact_name(args.second, game, args.store)
+    first, second = (find_agent(name, game, args.store) for name in names)
+    openings = (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
+    home = None if args.no_record else home_of([*names], game, args.store)
+    key = MatchKey(game.name, names, args.seed, openings.label)
+    log = MatchLog(home.files, key) if home else None
+    with MatchProgress() as report:
         result = play_match(
             game,
-            agents[0],
-            agents[1],
+            first,
+            second,
             args.games,
             seed=args.seed,
-            opening_plies=args.opening_plies,
-            report=progress,
+            openings=openings,
+            sprt=sprt,
+            log=log,
+            report=report,
         )
-    _print_json(result.to_json()) if args.json else print(summary(result))
+    _print_json(result.to_json()) if args.json else print(summary(result, sprt))
     return 0
 
 
@@ -545,6 +579,8 @@ A position is the moves that lead there. Values are for the side to move, from -
         """\
   ludens match connect_four connect_four mcts:1000 --games 200
   ludens match connect_four connect_four@4000 connect_four:sims=64 --json
+  ludens match connect_four connect_four connect_four@4000 --sprt 0 20 --balanced
+Results of a run's checkpoints are recorded with the run: the same command goes on where it was cut.
 """,
         _match_arguments,
         _match,

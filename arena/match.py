@@ -1,21 +1,30 @@
-"""Matches: pairs of games from shared random openings, colours swapped, all played at once."""
+"""Matches: pairs of games from shared openings, colours swapped, many at once.
+
+A match goes on in batches of pairs. With a log each finished batch is in the store, and the same
+match continues after those that are there.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.players import Player
+from arena.match_records import Batch, MatchKey, MatchLog
+from arena.openings import Opening, Openings, random_openings
 from arena.ratings import score_interval
+from arena.sprt import Sprt, SprtState
 from envs.game import Game
 
-GAMES_AT_ONCE = 256
-OPENING_ATTEMPTS = 100  # at an opening that differs from the earlier ones
+PAIRS_AT_ONCE = 128
+SPRT_PAIRS_AT_ONCE = 32  # how often a sequential test looks
+SPRT_GAMES = 20_000  # after so many it gives up, unless told otherwise
 
 Report = Callable[[int, int], None]  # games finished, of how many
 
@@ -46,80 +55,137 @@ class MatchResult:
     game: str
     agents: tuple[str, str]
     seed: int
-    opening_plies: int
+    openings: str
     total: Tally
     as_first_player: Tally
     as_second_player: Tally
     pairs: tuple[int, int, int, int, int]  # pairs of 0, 1/2, 1, 3/2 and 2 points
     interval: tuple[float, float]  # 95% confidence of the score
     mean_plies: float  # openings included
+    resumed_games: int = 0  # that were recorded before
+    sprt: SprtState | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Values for JSON; the score is said too."""
-        return {**asdict(self), "score": self.total.score}
+        sprt = {"sprt": self.sprt._asdict()} if self.sprt else {}
+        return {**asdict(self), **sprt, "score": self.total.score}
+
+
+class Match:
+    """Two players, their openings and seed; plays any batch of its pairs."""
+
+    def __init__(
+        self, game: Game, players: tuple[Player, Player], openings: Openings, seed: int
+    ) -> None:
+        self.game = game
+        self.players = players
+        self.openings = openings
+        self.seed = seed
+        self._stream: Iterator[Opening] = iter(())
+        self._streamed = -1  # openings taken from it; it is begun when first needed
+
+    @property
+    def key(self) -> MatchKey:
+        """What its record is found by."""
+        names = (self.players[0].name, self.players[1].name)
+        return MatchKey(self.game.name, names, self.seed, self.openings.label)
+
+    def play(self, first_pair: int, pairs: int, report: Callable[[int], None]) -> Batch:
+        """Play these pairs, all at once, reporting the number of finished games now and then.
+
+        The same seed and batch repeat the same games.
+        """
+        openings = self._openings(first_pair, pairs)
+        states = np.repeat(np.concatenate([o.state for o in openings]), 2)
+        rngs = [np.random.default_rng([self.seed, 1, 2 * first_pair, agent]) for agent in range(2)]
+        for latest in _play_together(self.game, self.players, states, rngs):
+            scores, plies = latest
+            report(int(np.isfinite(scores).sum()))
+        points = np.rint(2 * scores).astype(np.int64).reshape(-1, 2)
+        lengths = plies.reshape(-1, 2) + np.array([[o.plies] for o in openings])
+        return Batch(first_pair, points, lengths)
+
+    def _openings(self, first: int, count: int) -> list[Opening]:
+        if self._streamed != first:
+            self._stream = islice(self.openings.stream(self.seed), first, None)
+        self._streamed = first + count
+        return list(islice(self._stream, count))
 
 
 def play_match(
     game: Game,
     first: Player,
     second: Player,
-    games: int,
+    games: int | None = None,
     *,
     seed: int = 0,
-    opening_plies: int | None = None,
+    openings: Openings | None = None,
+    sprt: Sprt | None = None,
+    log: MatchLog | None = None,
     report: Report = lambda finished, games: None,
 ) -> MatchResult:
     """Play `games` games, each opening twice with the colours swapped; the same seed repeats it.
 
-    `opening_plies` random moves begin each pair (default: a tenth of the longest game, at most 4).
-    Raises ValueError for a number of games that is not even and positive.
+    Args:
+        game: the game.
+        first: the agent whose results are told.
+        second: its opponent.
+        games: how many, recorded ones included (default: 100; with a test, `SPRT_GAMES` at most).
+        seed: of openings and chances.
+        openings: default `random_openings`.
+        sprt: a test that ends the match as soon as it is decided, after a whole batch.
+        log: where results are recorded, and whence the match goes on.
+        report: is told how far it is.
+
+    Raises:
+        ValueError: the number of games is not even and positive, or there are not as many openings.
     """
+    match = Match(game, (first, second), openings or random_openings(game), seed)
+    wanted = _wanted_pairs(games, match.openings, sprt)
+    batches = [] if log is None else [b.up_to(wanted) for b in log.read()]
+    batches = _until_decided([b for b in batches if len(b.points)], sprt)
+    resumed = sum(b.points.size for b in batches)
+    at_once = PAIRS_AT_ONCE if sprt is None else SPRT_PAIRS_AT_ONCE
+    done = max(batches[-1].end if batches else 0, log.next_pair() if log else 0)
+    while done < wanted and not (sprt and _is_decided(batches, sprt)):
+        count = min(wanted, (done // at_once + 1) * at_once) - done
+        batch = match.play(done, count, lambda n: report(2 * done + n, 2 * wanted))  # noqa: B023
+        batches.append(batch if log is None else log.write(batch))
+        done += count
+    return _result(match, batches, sprt, resumed)
+
+
+def _wanted_pairs(games: int | None, openings: Openings, sprt: Sprt | None) -> int:
+    available = openings.count
+    if games is None:
+        games = 100 if sprt is None else SPRT_GAMES
+        games = min(games, 2 * available) if available else games
     if games < 2 or games % 2:
         raise ValueError(f"{games} games: expected an even number, for pairs with colours swapped")
-    plies = min(4, game.max_plies // 10 + 1) if opening_plies is None else opening_plies
-    rng = np.random.default_rng([seed, 0])
-    openings = random_openings(game, games // 2, plies, rng)
-    scores = np.full(games, np.nan)  # of the first agent, 0 to 1; it moves first in the even games
-    lengths = np.zeros(games, np.int64)
-    for start in range(0, games, GAMES_AT_ONCE):
-        part = slice(start, min(start + GAMES_AT_ONCE, games))
-        states = np.repeat(openings, 2)[part].copy()
-        rngs = [np.random.default_rng([seed, 1, start, agent]) for agent in range(2)]
-        for scores[part], lengths[part] in _play_together(game, (first, second), states, rngs):
-            report(int(np.isfinite(scores).sum()), games)
-    return _result(game, (first.name, second.name), scores, lengths + plies, seed, plies)
+    if available is not None and games > 2 * available:
+        raise ValueError(
+            f"{games} games: there are {available} {openings.label} openings, enough for "
+            f"{2 * available} games"
+        )
+    return games // 2
 
 
-def random_openings(game: Game, count: int, plies: int, rng: np.random.Generator) -> NDArray[Any]:
-    """`count` unfinished positions [count] after so many random moves, different while they last.
-
-    Raises ValueError when random games end before they are that long.
-    """
-    found: list[NDArray[Any]] = []
-    seen: set[bytes] = set()
-    for _ in range(count):
-        opening = None
-        for _ in range(OPENING_ATTEMPTS):
-            state = _random_position(game, plies, rng)
-            if state is not None:
-                opening = state
-                if state.tobytes() not in seen:
-                    break
-        if opening is None:
-            raise ValueError(f"openings of {plies} plies: games of {game.name} end before that")
-        seen.add(opening.tobytes())
-        found.append(opening)
-    return np.concatenate(found)
+def pair_counts(batches: list[Batch]) -> NDArray[np.int64]:
+    """Pairs [5] with 0, 1/2, 1, 3/2 and 2 points of the first agent."""
+    points = [b.points.sum(axis=1) for b in batches]
+    return np.bincount(np.concatenate([[], *points]).astype(np.int64), minlength=5)
 
 
-def _random_position(game: Game, plies: int, rng: np.random.Generator) -> NDArray[Any] | None:
-    """A record array [1] after random moves, or None if the game ends on the way."""
-    states = game.new_states(1)
-    for _ in range(plies):
-        game.rules.step(states[0], int(rng.choice(np.flatnonzero(game.legal_mask(states[0])))))
-        if game.rules.is_terminal(states[0]):
-            return None
-    return states
+def _is_decided(batches: list[Batch], sprt: Sprt) -> bool:
+    return sprt.state(pair_counts(batches)).decision != "undecided"
+
+
+def _until_decided(batches: list[Batch], sprt: Sprt | None) -> list[Batch]:
+    """The batches up to the one that decided the test: those after it were not part of it."""
+    for count in range(1, len(batches) if sprt else 0):
+        if sprt and _is_decided(batches[:count], sprt):
+            return batches[:count]
+    return batches
 
 
 def _play_together(
@@ -164,30 +230,28 @@ def _move(
         game.rules.step(states[i], int(action))
 
 
-def _result(
-    game: Game,
-    names: tuple[str, str],
-    scores: NDArray[np.float64],
-    plies: NDArray[np.int64],
-    seed: int,
-    opening_plies: int,
-) -> MatchResult:
-    pair_scores = scores.reshape(-1, 2).mean(axis=1)
-    counts = np.bincount(np.rint(4 * pair_scores).astype(np.int64), minlength=5)
+def _result(match: Match, batches: list[Batch], sprt: Sprt | None, resumed: int) -> MatchResult:
+    if not batches:
+        raise ValueError("no pair of this match could be read: its records are damaged")
+    points = np.concatenate([b.points for b in batches])
+    counts = pair_counts(batches)
+    key = match.key
     return MatchResult(
-        game=game.name,
-        agents=names,
-        seed=seed,
-        opening_plies=opening_plies,
-        total=_tally(scores),
-        as_first_player=_tally(scores[0::2]),
-        as_second_player=_tally(scores[1::2]),
+        game=key.game,
+        agents=key.agents,
+        seed=key.seed,
+        openings=key.openings,
+        total=_tally(points.ravel()),
+        as_first_player=_tally(points[:, 0]),
+        as_second_player=_tally(points[:, 1]),
         pairs=(int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]), int(counts[4])),
-        interval=score_interval(pair_scores),
-        mean_plies=float(plies.mean()),
+        interval=score_interval(points.sum(axis=1) / 4),
+        mean_plies=float(np.concatenate([b.plies for b in batches]).mean()),
+        resumed_games=resumed,
+        sprt=sprt.state(counts) if sprt else None,
     )
 
 
-def _tally(scores: NDArray[np.float64]) -> Tally:
-    wins, losses = int((scores > 0.5).sum()), int((scores < 0.5).sum())
-    return Tally(wins, len(scores) - wins - losses, losses)
+def _tally(points: NDArray[np.int64]) -> Tally:
+    losses, draws, wins = np.bincount(points, minlength=3).tolist()
+    return Tally(wins, draws, losses)

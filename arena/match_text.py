@@ -6,6 +6,7 @@ import sys
 import time
 
 from arena.match import MatchResult, Tally
+from arena.sprt import Sprt, SprtState
 
 UPDATE_INTERVAL_S = 0.2
 
@@ -31,14 +32,17 @@ class MatchProgress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def summary(result: MatchResult) -> str:
-    """The result in a few lines."""
+def summary(result: MatchResult, sprt: Sprt | None = None) -> str:
+    """The result in a few lines; `sprt` is the test that the match was played for."""
     low, high = result.interval
     total = result.total
     lost, half, even, most, won = result.pairs
+    before = f" ({result.resumed_games} recorded before)" if result.resumed_games else ""
+    tested = [_verdict(sprt, result.sprt)] if sprt and result.sprt else []
     return "\n".join(
         [
-            f"{result.agents[0]} against {result.agents[1]}, {result.game}, {total.games} games:",
+            f"{result.agents[0]} against {result.agents[1]}, {result.game}, "
+            f"{total.games} games{before}:",
             f"  score          {100 * total.score:5.1f}%  (95%: {100 * low:.1f} to "
             f"{100 * high:.1f})",
             f"  all games      {_tally(total)}",
@@ -46,11 +50,29 @@ def summary(result: MatchResult) -> str:
             f"  as second      {_tally(result.as_second_player)}",
             f"  pairs          {lost} of 0 points, {half} of 1/2, {even} of 1, {most} of 3/2, "
             f"{won} of 2",
-            f"  openings of {result.opening_plies} random plies, seed {result.seed}; "
+            f"  openings       {_openings(result.openings)}, seed {result.seed}; "
             f"{result.mean_plies:.1f} plies a game",
+            *tested,
         ]
     )
 
 
 def _tally(tally: Tally) -> str:
     return f"{tally.wins} won, {tally.draws} drawn, {tally.losses} lost"
+
+
+def _openings(label: str) -> str:
+    kind, _, plies = label.partition(":")
+    return f"{kind}, {plies} plies" if plies else kind
+
+
+def _verdict(sprt: Sprt, state: SprtState) -> str:
+    says = {
+        "elo0": f"elo0 accepted: stronger by no more than {sprt.elo0:g} Elo",
+        "elo1": f"elo1 accepted: stronger by {sprt.elo1:g} Elo or more",
+        "undecided": f"undecided between {sprt.elo0:g} and {sprt.elo1:g} Elo",
+    }
+    return (
+        f"  sprt           LLR {state.llr:+.2f} of {state.lower:.2f} to {state.upper:.2f}: "
+        f"{says[state.decision]}"
+    )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -5,10 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from agents.players import Analysis, RandomPlayer
-from arena.match import Tally, play_match, random_openings
+from arena.match import MatchResult, Tally, play_match
+from arena.match_records import MatchKey, MatchLog
+from arena.openings import balanced_openings, random_openings
 from arena.solver_players import SolverPlayer
+from arena.sprt import Sprt
 from envs.game import Game
 from envs.registry import find_game
+from store.files import LocalFiles
 
 TIC_TAC_TOE = find_game("tic_tac_toe")
 
@@ -42,7 +48,7 @@ def test_both_colours_of_an_opening_mirror_each_other() -> None:
 def test_the_first_player_is_the_one_who_moves_first() -> None:
     """Without an opening, lowest cell first, the first player completes the diagonal a3 b2 c1."""
     a, b = FirstLegalPlayer(TIC_TAC_TOE, "a"), FirstLegalPlayer(TIC_TAC_TOE, "b")
-    result = play_match(TIC_TAC_TOE, a, b, 2, opening_plies=0)
+    result = play_match(TIC_TAC_TOE, a, b, 2, openings=random_openings(TIC_TAC_TOE, 0))
     assert (result.as_first_player, result.as_second_player) == (Tally(1, 0, 0), Tally(0, 0, 1))
     assert result.mean_plies == 7
 
@@ -56,7 +62,9 @@ def test_games_are_asked_about_together() -> None:
 
 def test_a_solver_never_loses_where_the_opening_is_a_draw() -> None:
     solver, chance = SolverPlayer(TIC_TAC_TOE), RandomPlayer(TIC_TAC_TOE)
-    result = play_match(TIC_TAC_TOE, solver, chance, 60, seed=2, opening_plies=1)
+    result = play_match(
+        TIC_TAC_TOE, solver, chance, 60, seed=2, openings=random_openings(TIC_TAC_TOE, 1)
+    )
     assert result.total.losses == 0
     assert result.total.score > 0.8
     assert result.interval[0] < result.total.score <= result.interval[1]
@@ -78,14 +86,85 @@ def test_games_come_in_pairs(games: int) -> None:
         play_match(TIC_TAC_TOE, player, player, games)
 
 
-def test_openings_differ_and_are_not_over() -> None:
+# --- records and tests ----------------------------------------------------------------------------
+
+
+class CountingPlayer(RandomPlayer):
+    """A random player that counts the games it is asked about first."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(TIC_TAC_TOE)
+        self.name = name
+        self.asked = 0
+
+    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+        self.asked += len(states)
+        return super().choose(states, rng)
+
+
+def recorded(folder: Path, games: int | None, **options: Any) -> tuple[MatchResult, int]:
+    """The result of a match with records in that folder, and how often a move was asked for."""
+    one, other = CountingPlayer("one"), CountingPlayer("other")
+    key = MatchKey("tic_tac_toe", ("one", "other"), 5, "random:1")
+    log = MatchLog(LocalFiles(folder), key)
+    result = play_match(TIC_TAC_TOE, one, other, games, seed=5, log=log, **options)
+    return result, one.asked
+
+
+def test_a_recorded_match_is_not_played_again(tmp_path: Path) -> None:
+    first, asked = recorded(tmp_path, 40)
+    again, asked_again = recorded(tmp_path, 40)
+    assert (asked > 0, asked_again) == (True, 0)
+    assert replace(again, resumed_games=0) == first
+    assert again.resumed_games == 40
+    shorter, _ = recorded(tmp_path, 10)
+    assert (shorter.total.games, shorter.resumed_games) == (10, 10)
+
+
+def test_a_match_cut_anywhere_comes_to_the_same_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arena.match.PAIRS_AT_ONCE", 8)
+    whole, _ = recorded(tmp_path / "whole", 60)
+    recorded(tmp_path / "cut", 60)
+    files = sorted((tmp_path / "cut/matches").iterdir())
+    assert len(files) == 4
+    for path in files[2:]:
+        path.unlink()
+    resumed, _ = recorded(tmp_path / "cut", 60)
+    assert replace(resumed, resumed_games=0) == whole
+    assert resumed.resumed_games == 32
+
+
+def test_more_games_go_on_after_those_recorded(tmp_path: Path) -> None:
+    short, _ = recorded(tmp_path, 20)
+    longer, _ = recorded(tmp_path, 60)
+    assert (longer.total.games, longer.resumed_games) == (60, 20)
+    assert longer.total.wins > short.total.wins
+
+
+def test_a_sequential_test_stops_as_soon_as_it_knows(tmp_path: Path) -> None:
+    solver, chance = SolverPlayer(TIC_TAC_TOE), RandomPlayer(TIC_TAC_TOE)
+    result = play_match(TIC_TAC_TOE, solver, chance, sprt=Sprt(0, 100))
+    assert result.sprt is not None
+    assert result.sprt.decision == "elo1"
+    assert result.total.games % 64 == 0
+    assert result.total.games < 1000
+    assert result.to_json()["sprt"]["decision"] == "elo1"
+
+
+def test_a_decided_test_plays_no_more_and_an_undecided_one_says_so(tmp_path: Path) -> None:
+    short, _ = recorded(tmp_path, 64, sprt=Sprt(0, 5))
+    assert short.sprt is not None
+    assert short.sprt.decision == "undecided"
+    decided, _ = recorded(tmp_path, None, sprt=Sprt(-100, 0))
+    again, asked = recorded(tmp_path, None, sprt=Sprt(-100, 0))
+    assert asked == 0
+    assert replace(again, resumed_games=decided.resumed_games) == decided
+
+
+def test_a_match_longer_than_its_openings_is_refused() -> None:
     game = find_game("connect_four")
-    openings = random_openings(game, 50, 9, np.random.default_rng(0))
-    assert len({state.tobytes() for state in openings}) == 50
-    assert (openings["ply"] == 9).all()
-    assert not any(game.rules.is_terminal(state) for state in openings)
-
-
-def test_openings_longer_than_the_game_are_refused() -> None:
-    with pytest.raises(ValueError, match="openings of 9 plies"):
-        random_openings(TIC_TAC_TOE, 1, 9, np.random.default_rng(0))
+    player = RandomPlayer(game)
+    with pytest.raises(ValueError, match="20000 games: there are 88 balanced openings"):
+        play_match(game, player, player, 20_000, openings=balanced_openings(game))

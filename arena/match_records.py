@@ -1,0 +1,177 @@
+"""Records of matches in the store: one immutable file a batch of pairs, written when it is over.
+
+    <store>/<run>/matches/<id>-<first pair>-<pairs>.jsonl
+
+Nothing in a store is appended to or replaced (an object store could not), so a match grows by
+files. Its id comes from what decides its games: game, agents, seed and openings; so the same match
+finds its own files and goes on after them. A file has one line, in the form that
+`store.summary` reads: agents, total, score; and the result of each game.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.errors import AlreadyStoredError
+from store.files import Files
+from store.verify import MATCH_FOLDER
+
+FORMAT = "ludens-match/1"
+
+_NAME = re.compile(r"(?P<id>[0-9a-f]{16})-(?P<first>\d{7})-(?P<pairs>\d{1,7})\.jsonl")
+_logger = logging.getLogger("ludens.arena")
+
+
+@dataclass(frozen=True)
+class MatchKey:
+    """What decides the games of a match, so that the same key is the same match."""
+
+    game: str
+    agents: tuple[str, str]
+    seed: int
+    openings: str  # their label
+
+    @cached_property
+    def id(self) -> str:
+        """16 hexadecimal digits."""
+        text = json.dumps([FORMAT, self.game, *self.agents, self.seed, self.openings])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """n pairs of a match that were played together.
+
+    Attributes:
+        first_pair: number of pairs of the match before these.
+        points: [n, 2] half points (0, 1, 2) of the first agent, moving first and moving second.
+        plies: [n, 2] lengths of those games, openings included.
+    """
+
+    first_pair: int
+    points: NDArray[np.int64]
+    plies: NDArray[np.int64]
+
+    @property
+    def end(self) -> int:
+        """Number of pairs of the match up to the last of these."""
+        return self.first_pair + len(self.points)
+
+    def outcomes(self) -> NDArray[np.int64]:
+        """Pairs counted as `arena.ratings.Results` takes them, [3, 3]."""
+        counts = np.zeros((3, 3), np.int64)
+        np.add.at(counts, (self.points[:, 0], self.points[:, 1]), 1)
+        return counts
+
+    def up_to(self, pairs: int) -> Batch:
+        """Without the pairs of the match from that number on."""
+        kept = max(0, pairs - self.first_pair)
+        return Batch(self.first_pair, self.points[:kept], self.plies[:kept])
+
+
+class MatchLog:
+    """The record of one match in a run's files."""
+
+    def __init__(self, files: Files, key: MatchKey) -> None:
+        self._files = files
+        self.key = key
+
+    def read(self) -> list[Batch]:
+        """The batches that are there, in the order of their pairs; none holds a pair again."""
+        return [batch for key, batch in read_matches(self._files, self.key.id) if key == self.key]
+
+    def next_pair(self) -> int:
+        """The first pair that was not played; a damaged file's pairs are lost, not played again."""
+        names = filter(None, map(_NAME.fullmatch, self._files.names(MATCH_FOLDER)))
+        mine = [m for m in names if m["id"] == self.key.id]
+        return max((int(m["first"]) + int(m["pairs"]) for m in mine), default=0)
+
+    def write(self, batch: Batch) -> Batch:
+        """Commit a batch. What another process committed of it meanwhile counts instead.
+
+        Raises StoreWriteError when the store refuses, AlreadyStoredError for a damaged twin.
+        """
+        name = f"{self.key.id}-{batch.first_pair:07d}-{len(batch.points)}.jsonl"
+        try:
+            self._files.create(f"{MATCH_FOLDER}/{name}", _encode(self.key, batch))
+        except AlreadyStoredError:
+            stored = [b for b in self.read() if b.first_pair == batch.first_pair]
+            if not stored:
+                raise
+            return stored[0]
+        return batch
+
+
+def read_matches(files: Files, match_id: str | None = None) -> Iterator[tuple[MatchKey, Batch]]:
+    """Every recorded batch of a run, or those of one match; no pair of a match comes twice.
+
+    What cannot be read is told in a warning and passed over; other forms of record are ignored.
+    """
+    ends: dict[str, int] = {}
+    for name in files.names(MATCH_FOLDER):  # sorted: by match, then by pair
+        named = _NAME.fullmatch(name)
+        if named is None or match_id not in (None, named["id"]):
+            continue
+        found = _read(files, f"{MATCH_FOLDER}/{name}")
+        if found is None:
+            continue
+        key, batch = found
+        if key.id == named["id"] and batch.first_pair >= ends.get(key.id, 0):
+            ends[key.id] = batch.end
+            yield found
+
+
+def _read(files: Files, key: str) -> tuple[MatchKey, Batch] | None:
+    try:
+        return _decode(files.read(key))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        _logger.warning("record %r of a match is passed over: %s", key, error)
+        return None
+
+
+def _encode(key: MatchKey, batch: Batch) -> bytes:
+    counts = np.bincount(batch.points.ravel(), minlength=3)
+    document = {
+        "format": FORMAT,
+        "game": key.game,
+        "agents": key.agents,
+        "seed": key.seed,
+        "openings": key.openings,
+        "first_pair": batch.first_pair,
+        "total": {"wins": int(counts[2]), "draws": int(counts[1]), "losses": int(counts[0])},
+        "score": float(batch.points.mean() / 2),
+        "points": batch.points.tolist(),
+        "plies": batch.plies.tolist(),
+    }
+    return (json.dumps(document) + "\n").encode()
+
+
+def _decode(data: bytes) -> tuple[MatchKey, Batch]:
+    document: dict[str, Any] = json.loads(data)
+    if document["format"] != FORMAT:
+        raise ValueError(f"its format is {document['format']!r}, expected {FORMAT!r}")
+    one, other = document["agents"]
+    key = MatchKey(
+        str(document["game"]), (str(one), str(other)), int(document["seed"]), document["openings"]
+    )
+    points, plies = (_whole_numbers(document[name]) for name in ("points", "plies"))
+    if points.shape != plies.shape or points.min() < 0 or points.max() > 2:
+        raise ValueError("its points are not pairs of 0, 1 or 2")
+    return key, Batch(int(document["first_pair"]), points, plies)
+
+
+def _whole_numbers(rows: Iterable[Any]) -> NDArray[np.int64]:
+    found = np.array(rows)
+    if found.ndim != 2 or found.shape[1] != 2 or not len(found) or found.dtype.kind != "i":
+        raise ValueError(f"expected pairs of whole numbers, got an array of shape {found.shape}")
+    return found.astype(np.int64)

@@ -1,0 +1,140 @@
+"""Openings of matches: positions that each pair of games begins from, random or near even.
+
+A stream of openings depends on its seed alone, and a longer match begins with those of a shorter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.players import ROLLOUT_CONFIG, Player, rollout_player
+from arena.solver_players import SolverPlayer
+from envs.game import Game
+
+ATTEMPTS = 100  # at an opening that differs from the earlier ones
+CANDIDATES, KEPT = 64, 16  # of so many random openings, the most even ones are played
+EVEN_SIMULATIONS = 400
+SOLVED_STAGES = ("begin", "middle")  # of Connect Four: later positions leave little to play
+
+
+class Opening(NamedTuple):
+    """A position, a record array [1], and the plies that lead there."""
+
+    state: NDArray[Any]
+    plies: int
+
+
+@dataclass(frozen=True)
+class Openings:
+    """A way to begin games.
+
+    Attributes:
+        label: names it in records: the same label and seed are the same openings.
+        stream: the openings of a seed, in order, each another one while they last.
+        count: how many there are, or None where they only run out by repeating.
+    """
+
+    label: str
+    stream: Callable[[int], Iterator[Opening]]
+    count: int | None = None
+
+
+def default_plies(game: Game) -> int:
+    """A tenth of the longest game, at most 4."""
+    return min(4, game.max_plies // 10 + 1)
+
+
+def random_openings(game: Game, plies: int | None = None) -> Openings:
+    """So many random moves (default: `default_plies`).
+
+    The stream raises ValueError when random games end before they are that long.
+    """
+    length = default_plies(game) if plies is None else plies
+    if length < 0:
+        raise ValueError(f"openings of {length} plies: expected 0 or more")
+    return Openings(f"random:{length}", lambda seed: _random_stream(game, length, seed))
+
+
+def balanced_openings(game: Game, plies: int | None = None) -> Openings:
+    """Openings that favour neither side, so that the better agent decides more of the games.
+
+    In Connect Four the solved positions of `arena.truth` that are draws; elsewhere random ones,
+    the most even quarter by the solver or, where there is none, by a search with rollouts.
+
+    Raises ValueError for a number of plies in Connect Four, whose positions have their own.
+    """
+    if game.name != "connect_four":
+        length = default_plies(game) if plies is None else plies
+        return Openings(f"balanced:{length}", lambda seed: _even_stream(game, length, seed))
+    if plies is not None:
+        raise ValueError(
+            f"balanced openings of connect_four are solved positions, not of {plies} plies"
+        )
+    drawn = _solved_draws(game)
+    return Openings("balanced", lambda seed: _shuffled(drawn, seed), len(drawn))
+
+
+def _random_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
+    rng = np.random.default_rng([seed, 0])
+    seen: set[bytes] = set()
+    while True:
+        found = None
+        for _ in range(ATTEMPTS):
+            state = _random_position(game, plies, rng)
+            if state is not None:
+                found = state
+                if state.tobytes() not in seen:
+                    break
+        if found is None:
+            raise ValueError(f"openings of {plies} plies: games of {game.name} end before that")
+        seen.add(found.tobytes())
+        yield Opening(found, plies)
+
+
+def _random_position(game: Game, plies: int, rng: np.random.Generator) -> NDArray[Any] | None:
+    """A record array [1] after random moves, or None if the game ends on the way."""
+    states = game.new_states(1)
+    for _ in range(plies):
+        game.rules.step(states[0], int(rng.choice(np.flatnonzero(game.legal_mask(states[0])))))
+        if game.rules.is_terminal(states[0]):
+            return None
+    return states
+
+
+def _even_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
+    judge = _judge(game)
+    stream = random_openings(game, plies).stream(seed)
+    while True:
+        candidates = [next(stream) for _ in range(CANDIDATES)]
+        values = judge.analyze(np.concatenate([o.state for o in candidates])).value_to_play
+        most_even = np.argsort(np.abs(values), kind="stable")[:KEPT]
+        yield from (candidates[i] for i in sorted(most_even))
+
+
+def _judge(game: Game) -> Player:
+    try:
+        return SolverPlayer(game)
+    except ValueError:
+        return rollout_player(game, replace(ROLLOUT_CONFIG, simulations=EVEN_SIMULATIONS))
+
+
+def _solved_draws(game: Game) -> list[Opening]:
+    from arena.truth import load_truth
+
+    return [
+        Opening(np.atleast_1d(game.position(moves)), len(moves))
+        for name, truth in load_truth().items()
+        if name.startswith(SOLVED_STAGES)
+        for moves, scores in zip(truth.moves, truth.scores)
+        if scores.max() == 0
+    ]
+
+
+def _shuffled(openings: list[Opening], seed: int) -> Iterator[Opening]:
+    for i in np.random.default_rng([seed, 0]).permutation(len(openings)):
+        yield openings[i]

@@ -1,0 +1,84 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from arena.openings import Opening, balanced_openings, random_openings
+from arena.solver_players import SolverPlayer
+from arena.truth import load_truth
+from envs.registry import find_game
+
+TIC_TAC_TOE, CONNECT_FOUR = find_game("tic_tac_toe"), find_game("connect_four")
+
+
+def take(stream, count: int) -> list[Opening]:
+    return list(islice(stream, count))
+
+
+def keys(openings: list[Opening]) -> list[bytes]:
+    return [o.state.tobytes() for o in openings]
+
+
+def test_random_openings_differ_and_are_not_over() -> None:
+    found = take(random_openings(CONNECT_FOUR, 9).stream(0), 50)
+    assert len(set(keys(found))) == 50
+    assert {int(o.state["ply"][0]) for o in found} == {9} == {o.plies for o in found}
+    assert not any(CONNECT_FOUR.rules.is_terminal(o.state[0]) for o in found)
+
+
+@pytest.mark.parametrize("make", [random_openings, balanced_openings])
+def test_the_seed_decides_and_a_longer_stream_begins_like_a_shorter(make) -> None:
+    openings = make(CONNECT_FOUR)
+    assert keys(take(openings.stream(3), 40))[:10] == keys(take(openings.stream(3), 10))
+    assert keys(take(openings.stream(3), 10)) != keys(take(openings.stream(4), 10))
+
+
+def test_openings_longer_than_the_game_are_refused() -> None:
+    with pytest.raises(ValueError, match="openings of 9 plies"):
+        next(random_openings(TIC_TAC_TOE, 9).stream(0))
+    with pytest.raises(ValueError, match="openings of -1 plies"):
+        random_openings(TIC_TAC_TOE, -1)
+
+
+def test_balanced_connect_four_begins_from_solved_draws() -> None:
+    openings = balanced_openings(CONNECT_FOUR)
+    found = take(openings.stream(0), 1000)
+    assert len(found) == openings.count == len(set(keys(found))) > 80
+    best = {
+        CONNECT_FOUR.position(moves).tobytes(): scores.max()
+        for truth in load_truth().values()
+        for moves, scores in zip(truth.moves, truth.scores)
+    }
+    assert all(best[o.state[0].tobytes()] == 0 for o in found)
+    assert max(o.plies for o in found) <= 28
+    with pytest.raises(ValueError, match="not of 4 plies"):
+        balanced_openings(CONNECT_FOUR, 4)
+
+
+def test_a_solver_judges_where_there_is_one() -> None:
+    """Half of tic-tac-toe after 3 plies is lost for somebody; what is played is not."""
+    solver = SolverPlayer(TIC_TAC_TOE)
+
+    def drawn_share(openings: list[Opening]) -> float:
+        states = np.concatenate([o.state for o in openings])
+        return float((solver.analyze(states).value_to_play == 0).mean())
+
+    assert drawn_share(take(random_openings(TIC_TAC_TOE, 3).stream(0), 64)) < 0.8
+    assert drawn_share(take(balanced_openings(TIC_TAC_TOE, 3).stream(0), 32)) == 1.0
+
+
+def test_elsewhere_a_search_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_solver(game: object) -> None:
+        raise ValueError("no solver")
+
+    by_solver = keys(take(balanced_openings(TIC_TAC_TOE, 3).stream(0), 8))
+    monkeypatch.setattr("arena.openings.SolverPlayer", no_solver)
+    openings = balanced_openings(TIC_TAC_TOE, 3)
+    assert (openings.label, openings.count) == ("balanced:3", None)
+    found = take(openings.stream(0), 8)
+    assert {o.plies for o in found} == {3}
+    assert keys(found) == keys(take(openings.stream(0), 8)) != by_solver
+    states = np.concatenate([o.state for o in found])
+    monkeypatch.undo()
+    values = SolverPlayer(TIC_TAC_TOE).analyze(states).value_to_play
+    assert (values == 0).mean() > 0.7  # random ones: half
