@@ -83,28 +83,40 @@ class NetworkEvaluator:
         self.step = step
         self.device = choose_device(device)
         self.dtype = choose_precision(config.precision, self.device)
-        self._state = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
-        self._module = self._compile()
+        self._state = _copied(state)
+        self._module = self._compile(self._state)
 
-    def _compile(self) -> Any:
-        network = build_network(self.game, self.config, seed=0)
-        network.load_state_dict(self._state)
-        network.fold()
-        module = _Inference(network, self.dtype).to(self.device).eval()
+    def _compile(self, state: dict[str, Tensor]) -> Any:
+        """The network ready to run: traced, where Python would cost the threads each other's time.
+
+        The weights stay parameters. Frozen into the graph they are faster to use in float32 by a
+        tenth, but a graph is never freed, and a training has thousands of versions.
+        """
+        module = self._folded(state)
         if self.device.type != "cpu":
             return module
         example = torch.zeros(ROW_MULTIPLE, *self.game.planes_shape)
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TorchScript is called old, and is the fastest here
-            traced = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
-            if self.dtype != torch.float32:
-                return torch.jit.freeze(traced)
-            return torch.jit.optimize_for_inference(traced)
+            return torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
+
+    def _folded(self, state: dict[str, Tensor]) -> _Inference:
+        network = build_network(self.game, self.config, seed=0)
+        network.load_state_dict(state)
+        network.fold()
+        return _Inference(network, self.dtype).to(self.device).eval()
+
+    def update(self, state: dict[str, Tensor], step: int) -> None:
+        """Go on with other weights of the same network; not while another thread evaluates."""
+        self._state = _copied(state)
+        with torch.no_grad():
+            self._module.load_state_dict(self._folded(self._state).state_dict())
+        self.step = step
 
     def replica(self) -> NetworkEvaluator:
         """The same network compiled again, for another thread."""
         other = copy.copy(self)
-        other._module = other._compile()
+        other._module = other._compile(self._state)
         return other
 
     def __call__(
@@ -131,6 +143,11 @@ class NetworkEvaluator:
         with torch.inference_mode():
             logits, values = self._module(batch.to(self.device, non_blocking=True))
             return logits[:count].cpu().numpy(), values[:count].cpu().numpy()
+
+
+def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as they are now: whoever gave them may train on."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
 def load_state(data: bytes) -> dict[str, Tensor]:

@@ -75,10 +75,17 @@ class Actor:
 
     def load_weights(self, data: bytes, step: int) -> None:
         """Play on with these safetensors weights; what the old ones evaluated is forgotten."""
-        first = NetworkEvaluator(
-            self.game, self.config.network, load_state(data), step=step, device=self.config.device
-        )
-        self.use([first, *(first.replica() for _ in self.shards[1:])], step)
+        state = load_state(data)
+        networks = [e for e in self.evaluators if isinstance(e, NetworkEvaluator)]
+        for network in networks:
+            network.update(state, step)
+        self.use(networks or self._compiled(state, step), step)
+
+    def _compiled(self, state: dict[str, torch.Tensor], step: int) -> list[NetworkEvaluator]:
+        """A network for each shard."""
+        config = self.config
+        first = NetworkEvaluator(self.game, config.network, state, step=step, device=config.device)
+        return [first, *(first.replica() for _ in self.shards[1:])]
 
     def use(self, evaluators: Sequence[Evaluator], step: int) -> None:
         """Play on with an evaluator for each shard, of the network of this step."""

@@ -193,7 +193,9 @@ class ClusterTraining:
         if not calls:
             time.sleep(POLL_S)
             return []
-        ready, _ = ray.wait(list(calls), num_returns=len(calls), timeout=POLL_S, fetch_local=False)
+        # The first answer, and with it all others that are there: who is done must not wait.
+        ray.wait(list(calls), timeout=POLL_S, fetch_local=False)
+        ready, _ = ray.wait(list(calls), num_returns=len(calls), timeout=0, fetch_local=False)
         events: list[Event] = []
         for call in ready:
             events += self._take(calls[call])
@@ -273,13 +275,7 @@ class ClusterTraining:
         except RayError as error:
             self.notices.append(f"the new weights cannot be shown: {first_line(error)}")
             return
-        self.evaluator = NetworkEvaluator(
-            find_game(self.config.game),
-            self.config.network,
-            state,
-            step=report.version,
-            device=self.config.device,
-        )
+        self.evaluator.update(state, report.version)
 
     def _take_round(self, report: RoundReport) -> list[Event]:
         for name, count in report.counters.items():

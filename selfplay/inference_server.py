@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -44,20 +45,22 @@ class InferenceServer:
             state, step = load_state(found.files[checkpoints.MODEL_FILE]), found.step
         else:
             state, step = build_network(self.game, config.network, config.seed).state_dict(), 0
-        self.evaluator = self._evaluator(state, step)
+        self.evaluator = NetworkEvaluator(
+            self.game, config.network, state, step=step, device=config.device
+        )
+        self._thread = ThreadPoolExecutor(1)  # evaluates and updates, one after the other
         self._waiting: list[tuple[NDArray[np.float32], asyncio.Future[Answer]]] = []
         self._working = False
 
-    def _evaluator(self, state: dict[str, Any], step: int) -> NetworkEvaluator:
-        config = self.config
-        return NetworkEvaluator(self.game, config.network, state, step=step, device=config.device)
-
     async def load_weights(self, step: int, weights: list[Any]) -> int:
         """Go on with version `step`, of which `weights` holds one reference; answers the step."""
-        data = await weights[0]
+        state = load_state(await weights[0])
         loop = asyncio.get_running_loop()
-        self.evaluator = await loop.run_in_executor(None, self._evaluator, load_state(data), step)
+        await loop.run_in_executor(self._thread, self.evaluator.update, state, step)
         return step
+
+    def _evaluate(self, batch: NDArray[np.float32]) -> Answer:
+        return *self.evaluator(batch), self.evaluator.step
 
     async def evaluate(self, planes: NDArray[np.float32]) -> Answer:
         """Logits float32 [n, A], value_to_play float32 [n], and the version that gave them."""
@@ -73,18 +76,18 @@ class InferenceServer:
         loop = asyncio.get_running_loop()
         while self._waiting:
             taken = self._take()
-            evaluator = self.evaluator
             batch = np.concatenate([planes for planes, _ in taken])
             try:
-                logits, values = await loop.run_in_executor(None, evaluator, batch)
+                answer = await loop.run_in_executor(self._thread, self._evaluate, batch)
             except Exception as error:
                 for _, future in taken:
                     future.set_exception(error)
                 continue
+            logits, values, step = answer
             start = 0
             for planes, future in taken:
                 part = slice(start, start + len(planes))
-                future.set_result((logits[part], values[part], evaluator.step))
+                future.set_result((logits[part], values[part], step))
                 start = part.stop
         self._working = False
 
