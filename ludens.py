@@ -307,6 +307,32 @@ def _watch(args: Namespace) -> int:
     return 0
 
 
+# --- report -------------------------------------------------------------------------------------
+
+
+def _report_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a training run, finished or not")
+    parser.add_argument("--out", metavar="FILE.html", help="what to write (default: RUN.html)")
+    parser.add_argument("--game", metavar="FILE.py", help="a game of your own, to draw its boards")
+    _store_argument(parser)
+    _json_argument(parser)
+
+
+def _report(args: Namespace) -> int:
+    from arena.report import write_report
+    from envs.registry import BUILT_IN, find_game
+    from store.run import open_run
+
+    run = open_run(args.store, args.run)
+    # A run may come from anybody: a file that it names is not imported, one named here is.
+    name = args.game or (run.info.game if run.info.game in BUILT_IN else None)
+    path = Path(args.out or f"{args.run}.html")
+    written = write_report(run, path, find_game(name) if name else None)
+    text = f"{written.path}: {written.moments:,} records of run {args.run!r}, {written.size:,} bytes"
+    _answer(args, vars(written), lambda: text)
+    return 0
+
+
 # --- perft, check-game, bench ---------------------------------------------------------------------
 
 
@@ -552,6 +578,15 @@ COMMANDS: dict[str, Command] = {
 """,
         _watch_arguments,
         _watch,
+    ),
+    "report": Command(
+        "a training on one HTML page: curves, checkpoints, ratings, games",
+        """\
+  ludens report connect_four
+  ludens report othello --store s3://BUCKET/ludens --out othello.html
+""",
+        _report_arguments,
+        _report,
     ),
     "play": Command(
         "play against an agent, or watch two",
