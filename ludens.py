@@ -282,19 +282,17 @@ def _watch(args: Namespace) -> int:
     import time
     from contextlib import suppress
 
-    from rich.console import Console
-
     from arena.history import History
     from arena.watch import as_json, each_moment, follow, open_watch, show_once
     from store.run import open_run
 
     run = open_run(args.store, args.run)
-    history, console = History(run), Console()
+    history = History(run)
     where = f"run {run.name!r} in {args.store!r}"
     if args.json and args.once:
         _print_json(as_json(history, time.time()))
     elif args.once:
-        show_once(history, run.info.game, where, console)
+        show_once(history, run.info.game, where)
     else:
         history.course()  # before the panel: a run without a journal is told in one line
         with suppress(KeyboardInterrupt):
@@ -302,7 +300,7 @@ def _watch(args: Namespace) -> int:
                 for found in each_moment(history):
                     _print_json(found, flush=True)
             else:
-                with open_watch(run.info.game, where, console) as display:
+                with open_watch(run.info.game, where) as display:
                     follow(history, display)
     return 0
 

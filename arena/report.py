@@ -241,7 +241,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[i
 def _elo(ratings: Sequence[Rated], run_name: str) -> str:
     if not ratings:
         return ""
-    steps = elo_by_step(list(ratings), run_name)
+    steps = elo_by_step(ratings, run_name)
     chart = ""
     if len(steps) > 1:
         points = [(float(step), rated.elo) for step, rated in steps]

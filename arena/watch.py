@@ -168,8 +168,9 @@ def each_moment(
         pause(POLL_S)
 
 
-def show_once(history: History, title: str, where: str, console: Console) -> None:
+def show_once(history: History, title: str, where: str, console: Console | None = None) -> None:
     """Print where the training stands: the panel on a terminal, lines elsewhere."""
+    console = console or Console()
     course, now = history.course(), time.time()
     newest = course.moments[-1]
     state = state_of(newest, now)
@@ -188,8 +189,9 @@ def show_once(history: History, title: str, where: str, console: Console) -> Non
             print(text, flush=True)
 
 
-def open_watch(title: str, where: str, console: Console) -> WatchPanel | PlainLines:
+def open_watch(title: str, where: str, console: Console | None = None) -> WatchPanel | PlainLines:
     """The panel on a terminal, plain lines elsewhere."""
+    console = console or Console()
     if console.is_terminal and not console.is_dumb_terminal:
         return WatchPanel(title, where, console)
     print(f"{title}, {where}", flush=True)

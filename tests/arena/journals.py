@@ -7,7 +7,10 @@ import math
 from collections.abc import Iterable
 from typing import Any, cast
 
+import numpy as np
+
 from agents.progress import Progress
+from arena.match_records import Batch, MatchKey, MatchLog
 from arena.training_truth import Truth
 from selfplay.journal import stand_in, to_record
 from store.progress_log import ProgressWriter
@@ -59,6 +62,13 @@ def truth(elapsed_s: float) -> Truth:
     rate = 0.6 * math.exp(-at / 20_000)
     names = ("begin_easy", "middle_easy", "end_easy")
     return Truth(dict.fromkeys(names, rate), at, dict.fromkeys(names, rate / 3), at)
+
+
+def record_match(run: Run, agents: tuple[str, str], points: list[list[int]]) -> None:
+    """A match by the half points of each pair of games, the first agent moving first and second."""
+    key = MatchKey(run.info.game, agents, 0, "none")
+    pairs = np.array(points)
+    MatchLog(run.files, key).write(Batch(0, pairs, np.full_like(pairs, 9)))
 
 
 def write_session(

@@ -21,7 +21,7 @@ from store import checkpoints
 from store.files import LocalFiles
 from store.run import Run
 from store.segments import SegmentWriter
-from tests.arena.journals import BEGUN, make_run, stage, write_session
+from tests.arena.journals import BEGUN, make_run, record_match, stage, write_session
 
 VOID = {"meta", "line", "circle", "polyline", "br", "hr", "img", "link"}
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "xlink:href"}
@@ -89,11 +89,8 @@ def full(tmp_path: Path) -> Run:
     told = [stage(20.0, notices=("worker 3 died (<b>&)",)), stage(30.0, workers_wanted=3)]
     write_session(run, told, BEGUN, cpu="a <processor>", cores=2, packages={"numpy": "2.4"})
     write_session(run, [stage(40.0, event="finished")], BEGUN + 60, cores=9)
-    matches = [
-        {"agents": [f"full-run@{b}", f"full-run@{a}"], "points": [[2, 2]]} for a, b in [(1, 2)]
-    ]
-    matches.append({"agents": ["<i>", "full-run@2"], "points": [[0, 1]]})
-    run.files.create("matches/a.jsonl", "\n".join(map(json.dumps, matches)).encode())
+    record_match(run, ("full-run@2", "full-run@1"), [[2, 2]])
+    record_match(run, ("<i>", "full-run@2"), [[0, 1]])
     for step in range(MOST_CHECKPOINTS + 10):
         metadata = {"elapsed_s": 1.0 * step, "counters": {"games": step, "rows": 2 * step}}
         checkpoints.save(run, step, {"model.safetensors": b"w"}, metadata)
@@ -123,11 +120,8 @@ def test_a_run_of_nothing_but_settings_has_a_page(tmp_path: Path) -> None:
     assert "minutes" in text
 
 
-def test_a_day_takes_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from store.progress_log import ProgressWriter
-
+def test_a_day_takes_little_room() -> None:
     run = make_run("memory://report-of-a-day")
-    assert ProgressWriter
     write_session(run, (stage(10.0 * i, notices=("x" * 80,)) for i in range(1, 8641)))
     course = History(run).course()
     assert course.moments[-1].progress.elapsed_s == 86_400
@@ -153,7 +147,6 @@ def test_damaged_and_foreign_segments_are_passed_over(full: Run) -> None:
 
 
 def test_an_illegal_move_is_told_and_not_played(full: Run) -> None:
-    add_games(make_run(full.files.url + "-bad", "b"), ([4, 4], 1.0), ([99], 1.0))
     run = make_run(full.files.url + "-worse", "b")
     add_games(run, ([4, 4], 1.0), ([99], 1.0))
     pages = [game_html(GAME, sample) for sample in sample_games(run.files)]

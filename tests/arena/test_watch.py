@@ -13,7 +13,7 @@ import ludens
 from arena.history import History
 from arena.panel import PlainLines
 from arena.watch import STALE_S, WatchPanel, follow, show_once, state_of
-from tests.arena.journals import BEGUN, make_run, stage, write_session
+from tests.arena.journals import BEGUN, make_run, record_match, stage, write_session
 
 
 class LeaveError(Exception):
@@ -112,8 +112,7 @@ def test_plain_lines_tell_the_newest_the_new_and_the_end(tmp_path: Path) -> None
 def test_ratings_stand_under_the_panel(tmp_path: Path) -> None:
     run = make_run(str(tmp_path))
     write_session(run, [stage(100.0)])
-    match = {"agents": ["r@100", "r@50"], "points": [[2, 2], [2, 1]]}
-    run.files.create("matches/a.jsonl", json.dumps(match).encode())
+    record_match(run, ("r@100", "r@50"), [[2, 2], [2, 1]])
     shown = panel()
     watched(run, Clock(BEGUN + 100, 1), shown)
     assert "at step 100" in drawn(shown)
