@@ -321,7 +321,8 @@ def actors_fed(wall: dict[str, float], core: dict[str, float]) -> dict[str, Any]
     second. A writer waits for its disk: it counts by the clock.
     """
     played = json.loads((RESULTS / "selfplay_connect_four.json").read_text())
-    trained = json.loads((RESULTS / "train_connect_four.json").read_text())
+    runs = json.loads((RESULTS / "train_connect_four.json").read_text())["runs"]
+    trained = next(run for run in runs if "moves" in run)
     config = load_config("connect_four")
     full, fast = config.search.simulations, config.selfplay.fast_simulations
     share = config.selfplay.full_share

@@ -39,7 +39,7 @@ WALLS = {
     "arena": _wall("envs store mcts agents", "numpy numba scipy rich textual textual_serve matplotlib"),
     "configs": _wall("envs store mcts agents selfplay arena", ""),
     "benchmarks": _wall(
-        "envs store mcts agents selfplay arena configs", "numpy numba torch jax mctx pgx"
+        "envs store mcts agents selfplay arena configs", "numpy numba torch ray jax mctx pgx"
     ),
     "ludens.py": _wall("envs store mcts agents selfplay arena configs benchmarks", ""),
 }

@@ -1,0 +1,88 @@
+"""An actor that plays nothing: it commits recorded games again and again, at a given speed.
+
+It imports the store and Ray alone, so that dozens of them fit into one machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from store.episodes import UUID_BYTES, Episode
+from store.run import open_run
+from store.segments import SegmentName, SegmentWriter, decode_segment
+
+LEAST_PRIORITY = 19
+
+
+@dataclass(frozen=True)
+class ReplayedRound:
+    """What `selfplay.worker.RoundReport` says, and when the round's games were in the store.
+
+    Attributes:
+        committed_at: of `time.monotonic`, which is the same clock for all processes of a machine.
+    """
+
+    writer: str
+    step: int
+    seconds: float
+    counters: dict[str, int]
+    host: str
+    committed_at: float
+
+
+class ReplayingWorker:
+    """Stands in for `selfplay.worker.Worker`, with the same calls.
+
+    It runs at the least priority: on a real cluster it would have cores of its own, and the learner
+    would have its own too.
+
+    Args:
+        recorded: the bytes of a segment of the games to be committed.
+        games: how many games that is.
+        games_per_s: its speed; 0 is as fast as it can.
+    """
+
+    def __init__(
+        self, store_url: str, run_name: str, recorded: bytes, games: int, games_per_s: float
+    ) -> None:
+        os.nice(LEAST_PRIORITY)
+        name = SegmentName(0, games, zlib.crc32(recorded))
+        batch = decode_segment(name, recorded)
+        self._writer = SegmentWriter(open_run(store_url, run_name), batch.schema)
+        self._games = itertools.cycle([batch.episode(i) for i in range(len(batch))])
+        self._games_per_s = games_per_s
+        self._stopped = threading.Event()
+        self._step = -1
+
+    def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> ReplayedRound:
+        """Commit games of `rows` rows under new UUIDs, after the time that playing them takes."""
+        begun = time.monotonic()
+        if step != self._step:
+            ray.get(weights[0])  # as far as a worker's fetching goes; there is no network to load
+            self._step = step
+        count = made = 0
+        while made < rows:
+            game = next(self._games)
+            self._writer.append(Episode(os.urandom(UUID_BYTES), game.arrays))
+            made += len(game.arrays["row_ply"])
+            count += 1
+        if self._games_per_s:
+            self._stopped.wait(begun + count / self._games_per_s - time.monotonic())
+        self._writer.commit()
+        now = time.monotonic()
+        counters = {"games": count, "rows": made, "simulations": 0, "evaluations": 0}
+        host = os.uname().nodename
+        return ReplayedRound(self._writer.writer, step, now - begun, counters, host, now)
+
+    def stop(self) -> None:
+        """End the waiting."""
+        self._stopped.set()

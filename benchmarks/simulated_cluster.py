@@ -1,0 +1,386 @@
+"""A cluster of many nodes on one machine: does one learner keep up with what dozens of actors do?
+
+Each node is a raylet of its own. The driver and the learner are those of a training, the network is
+tiny; the workers commit recorded games at a worker's measured speed, or as fast as they can. All of
+them share the cores of one machine, so the second says what the store does when everybody wants it
+at once, not what a cluster could write.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+from ray.cluster_utils import Cluster
+
+from agents.alphazero.episodes import SCHEMA
+from agents.alphazero.learner import Learner
+from agents.config import LearnerConfig, NetworkConfig
+from agents.progress import Event
+from benchmarks.cluster import PACKAGES
+from benchmarks.machine import RESULTS, machine_facts, write_result
+from benchmarks.processes import MachineShare, resident_mib
+from benchmarks.replaying import ReplayingWorker
+from benchmarks.store import actors_fed, new_run
+from configs.loader import load_config
+from envs.registry import find_game
+from selfplay.cluster import QUIET, ClusterTraining, worker_environment
+from selfplay.config import ClusterConfig, TrainConfig
+from selfplay.games import Shard
+from selfplay.learner_node import LearnerNode, LearnReport
+from store import checkpoints
+from store.episodes import Episode, EpisodeBatch
+from store.replay import Cursor, ReplayLog
+from store.run import Run
+from store.segments import REPLAY_FOLDER, encode_segment
+
+RUN = "simulated"
+NODES, STUBS, GAMES = 8, 32, 600
+GROUP = 1000  # games of a commit where everybody is as fast as possible
+LEARNER_USE = 0.5  # share of the learner's measured speed that the rate limit asks for
+OBJECT_STORE_BYTES = 80 << 20  # a node's; Ray wants 75 MiB at least
+UNLIMITED_ROWS = 1 << 40
+VERSION_S, CHECKPOINTS = 2.0, 6  # seconds between two networks; checkpoints in all
+TINY = NetworkConfig(1, 8, 4, 8, precision="float32")
+BATCH, WINDOW = 512, 100_000
+POINTS = 30  # of a series in the result
+
+
+# -- what is played again ----------------------------------------------------------------------
+
+
+def recorded_games(count: int) -> EpisodeBatch:
+    """Games of Connect Four played by the preset's search, a uniform policy in the network's place.
+
+    At least `count`, as many as finish together at the end.
+    """
+    config, game = load_config("connect_four"), find_game("connect_four")
+
+    def evaluate(
+        planes: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        rows = len(planes)
+        return np.zeros((rows, game.num_actions), np.float32), np.zeros(rows, np.float32)
+
+    slots = max(1, min(count // 2, 256))
+    play = replace(config.selfplay, games=slots, shards=1)
+    shard = Shard(game, config.search, play, slots, seed=0, number=0)
+    episodes: list[Episode] = []
+    while len(episodes) < count:
+        episodes += shard.advance(evaluate)
+    return EpisodeBatch.of(SCHEMA, episodes)
+
+
+def learner_rows_per_s(games: EpisodeBatch, config: TrainConfig) -> float:
+    """Rows a second that the tiny network learns from in this process, on one thread's share."""
+    learner = Learner(find_game(config.game), config.network, config.learner, seed=0, device="cpu")
+    learner.add([games])
+    learner.train(4, 0.0)
+    begun, steps = time.monotonic(), 0
+    while time.monotonic() < begun + 1.0:
+        learner.train(8, 0.0)
+        steps += 8
+    return steps * config.learner.batch_size / (time.monotonic() - begun)
+
+
+def real_games_per_s() -> float:
+    """Games a second of one core of self-play, from the results of the other benchmarks."""
+    cores = json.loads((RESULTS / "store.json").read_text())["per_core_s"]
+    clock = json.loads((RESULTS / "store.json").read_text())["per_s"]
+    return float(actors_fed(clock, cores)["games_per_core_s"])
+
+
+# -- the cluster -------------------------------------------------------------------------------
+
+
+@contextmanager
+def simulated_nodes(nodes: int, cpus: int) -> Iterator[None]:
+    """A cluster of so many nodes of `cpus` cores on this machine, one more for the learner."""
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # its nodes trust each other: all are this machine
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": cpus + 1, "object_store_memory": OBJECT_STORE_BYTES},
+    )
+    try:
+        for _ in range(nodes - 1):
+            cluster.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES)
+        environment = {"env_vars": worker_environment()}
+        ray.init(address=cluster.address, runtime_env=environment, **QUIET)
+        yield
+    finally:
+        ray.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
+
+
+class TimedLog(ReplayLog):
+    """A replay log that notes how long each poll takes, in seconds."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run, SCHEMA)
+        self.poll_s: list[float] = []
+
+    def poll(
+        self, until: Cursor | None = None, max_segments: int | None = None
+    ) -> list[EpisodeBatch]:
+        """As the log's, timed."""
+        begun = time.monotonic()
+        batches = super().poll(until, max_segments)
+        self.poll_s.append(time.monotonic() - begun)
+        return batches
+
+
+class WatchedLearner(LearnerNode):
+    """The real learner, with a clock at its log and an account of its memory."""
+
+    def watch(self) -> float:
+        """Open the run, which must be empty, and time its polls from now on; memory in MiB."""
+        self.report()
+        self.log = TimedLog(self.trainer.run)
+        self.trainer.log = self.log
+        return self._memory()
+
+    def facts(self) -> tuple[list[float], float]:
+        """How long each poll has taken, in seconds, and the memory now in MiB."""
+        return self.log.poll_s, self._memory()
+
+    def _memory(self) -> float:
+        return resident_mib(os.getpid()) or 0.0
+
+
+class SimulatedTraining(ClusterTraining):
+    """The real driver, whose workers replay games; it notes what was committed and learned.
+
+    Attributes:
+        committed: when each round's games were in the store, and their rows.
+        learnt: when each report of the learner was heard.
+    """
+
+    def __init__(
+        self, run: Run, config: TrainConfig, store_url: str, games: EpisodeBatch, games_per_s: float
+    ) -> None:
+        self._played = ray.put(encode_segment(games)), len(games), games_per_s
+        self.committed: list[tuple[float, int]] = []
+        self.learnt: list[tuple[float, LearnReport]] = []
+        super().__init__(run, config, store_url, own_ray=False)
+
+    def _start_learner(self) -> Any:
+        remote: Any = ray.remote(WatchedLearner)
+        return remote.options(num_cpus=1).remote(*self._arguments)
+
+    def _worker_starter(self, number: int) -> Callable[[], Any]:
+        def start() -> Any:
+            remote: Any = ray.remote(ReplayingWorker)
+            options = remote.options(num_cpus=1, max_concurrency=2, scheduling_strategy="SPREAD")
+            return options.remote(*self._arguments[:2], *self._played)
+
+        return start
+
+    def _take_round(self, report: Any) -> list[Event]:
+        self.committed.append((report.committed_at, report.counters["rows"]))
+        return super()._take_round(report)
+
+    def _take_learned(self, report: LearnReport) -> list[Event]:
+        self.learnt.append((self.clock(), report))
+        return super()._take_learned(report)
+
+
+# -- measuring ---------------------------------------------------------------------------------
+
+
+def simulate(
+    *,
+    nodes: int = NODES,
+    stubs: int = STUBS,
+    seconds: float = 60.0,
+    games: int = GAMES,
+    games_per_s: float = 0.0,
+) -> dict[str, Any]:
+    """Let `stubs` actors on `nodes` nodes write for so long; JSON-ready.
+
+    `games_per_s` is the speed of each; 0 is as fast as they can, in commits of about GROUP games
+    and with no limit to what the learner has yet to train on.
+    """
+    facts, played = machine_facts(PACKAGES), recorded_games(games)
+    rows_per_game = played.rows("row_ply") / len(played)
+    config = _config(stubs, seconds, rows_per_game, games_per_s)
+    capacity = learner_rows_per_s(played, config)
+    expected = _expected_rows_per_s(stubs, games_per_s, rows_per_game)
+    config = _with_passes(config, LEARNER_USE * capacity / expected, expected)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        simulated_nodes(nodes, -(-stubs // nodes)),
+    ):
+        run = new_run(Path(folder), RUN)
+        training = SimulatedTraining(run, config, folder, played, games_per_s)
+        try:
+            learner_begin = _begin(training)
+            share, begun, counted = MachineShare(), training.clock(), dict(training.session)
+            while training.clock() < begun + seconds:
+                for event in training.step():
+                    training.report(event)
+            ended, machine = training.clock(), share.shares()
+            made = {n: c - counted.get(n, 0) for n, c in training.session.items()}
+            polls, learner_end = ray.get(training.learner.handle.facts.remote())
+        finally:
+            training.close()
+        stored = _stored(run)
+    learnt = [(at - begun, report) for at, report in training.learnt if begun <= at <= ended]
+    return {
+        "nodes": nodes,
+        "stubs": stubs,
+        "seconds": round(ended - begun, 1),
+        "recorded_games": len(played),
+        "rows_per_game": round(rows_per_game, 2),
+        "games_per_s_of_a_stub": round(games_per_s, 2) or "as fast as it can",
+        "segment_rows": config.cluster.segment_rows,
+        "committed_per_s": {
+            name: round(made[name] / (ended - begun)) for name in ("games", "rows")
+        },
+        "learner": {
+            "rows_per_s_it_could": round(capacity),
+            "passes": round(config.learner.passes, 4),
+            **_learning(learnt, config),
+            "memory_mib_begin": round(learner_begin),
+            "memory_mib_end": round(learner_end),
+        },
+        "poll_ms": _poll_times(polls),
+        "unread_rows": _series(_unread(training, begun, learnt)),
+        "untrained_rows": _series([report.backlog_rows for _, report in learnt]),
+        "store": stored,
+        "machine_share": machine,
+        "notices": training.notices,
+        "machine": facts,
+    }
+
+
+def _config(stubs: int, seconds: float, rows_per_game: float, games_per_s: float) -> TrainConfig:
+    cluster = ClusterConfig()
+    if not games_per_s:
+        rows = max(1, round(GROUP * rows_per_game))
+        cluster = ClusterConfig(segment_rows=rows, backlog_rows=UNLIMITED_ROWS)
+    return TrainConfig(
+        game="connect_four",
+        workers=stubs,
+        minutes=0,
+        device="cpu",
+        checkpoint_minutes=seconds / 60.0 / CHECKPOINTS,
+        network=TINY,
+        learner=LearnerConfig(batch_size=BATCH, window_rows=WINDOW, window_start_rows=WINDOW),
+        cluster=cluster,
+    )
+
+
+def _expected_rows_per_s(stubs: int, games_per_s: float, rows_per_game: float) -> float:
+    """Of all stubs; without a speed, what one writer of this machine was measured to write."""
+    if not games_per_s:
+        rates = json.loads((RESULTS / "store.json").read_text())["per_s"]
+        return float(rates["episodes_written"]) * rows_per_game
+    return stubs * games_per_s * rows_per_game
+
+
+def _with_passes(config: TrainConfig, passes: float, rows_per_s: float) -> TrainConfig:
+    learner = replace(config.learner, passes=passes)
+    return replace(config, learner=learner, publish_rows=max(1, int(VERSION_S * rows_per_s)))
+
+
+def _begin(training: SimulatedTraining) -> float:
+    """Watch the learner, then wait until every worker has committed; the learner's memory."""
+    assert training.learner.is_free()
+    memory = ray.get(training.learner.handle.watch.remote())
+    while not all(worker.answered for worker in training.workers):
+        training.step()
+    return float(memory)
+
+
+def _learning(learnt: Sequence[tuple[float, LearnReport]], config: TrainConfig) -> dict[str, Any]:
+    """Stretches and how many had nothing to train on or nothing new, after the first that had."""
+    reports = [report for _, report in learnt]
+    first = next((i for i, report in enumerate(reports) if report.trained), len(reports))
+    counted = reports[first + 1 :]
+    before = reports[first:-1]
+    rows = sum(report.trained for report in reports) * config.learner.batch_size
+    time_s = learnt[-1][0] if learnt else 1.0
+    return {
+        "rows_trained_per_s": round(rows / time_s),
+        "rows_read_per_s": round((reports[-1].rows - reports[0].rows) / time_s) if reports else 0,
+        "stretches": len(counted),
+        "share_without_training": _share(not r.trained for r in counted),
+        "share_without_new_rows": _share(r.rows == b.rows for b, r in zip(before, counted)),
+        "versions": len({report.version for report in reports}),
+    }
+
+
+def _share(flags: Iterator[bool]) -> float | None:
+    found = list(flags)
+    return round(sum(found) / len(found), 3) if found else None
+
+
+def _unread(
+    training: SimulatedTraining, begun: float, learnt: Sequence[tuple[float, LearnReport]]
+) -> list[int]:
+    """Rows committed and not read yet, whenever the learner answered: at most a stretch's."""
+    commits = sorted(training.committed)
+    times = [at for at, _ in commits]
+    totals = [0, *accumulate(rows for _, rows in commits)]
+    return [totals[bisect_right(times, begun + at)] - report.rows for at, report in learnt]
+
+
+def _series(values: Sequence[int]) -> dict[str, Any]:
+    """A quantity over time, thinned; it grows if its last third is far above its first."""
+    third = max(1, len(values) // 3)
+    first, last = (statistics.fmean(part or [0]) for part in (values[:third], values[-third:]))
+    return {
+        "first_third": round(first),
+        "last_third": round(last),
+        "most": max(values, default=0),
+        "over_time": " ".join(str(v) for v in values[:: max(1, len(values) // POINTS)]),
+    }
+
+
+def _poll_times(polls: Sequence[float]) -> Mapping[str, float]:
+    """In milliseconds, those that found nothing new among them."""
+    third = max(1, len(polls) // 3)
+    parts = {
+        "median": statistics.median(polls),
+        "median_first_third": statistics.median(polls[:third]),
+        "median_last_third": statistics.median(polls[-third:]),
+        "most": max(polls),
+    }
+    return {"polls": len(polls)} | {name: round(1e3 * s, 1) for name, s in parts.items()}
+
+
+def _stored(run: Run) -> dict[str, int]:
+    """What is in the store at the end, the last rounds included."""
+    folders = [f"{REPLAY_FOLDER}/{writer}" for writer in run.files.folders(REPLAY_FOLDER)]
+    log = ReplayLog(run, SCHEMA)
+    log.poll()
+    return {
+        "writers": len(folders),
+        "segments": sum(len(run.files.names(folder)) for folder in folders),
+        "games": log.episodes_read,
+        "games_twice": log.duplicates_dropped,
+        "checkpoints": len(checkpoints.steps(run)),
+    }
+
+
+def run(seconds: float, peer_python: str | None) -> None:
+    """Measure both, each for twice `seconds`, print some lines and write the results."""
+    for name, speed in (("real_rate", real_games_per_s()), ("as_fast_as_they_can", 0.0)):
+        result = simulate(seconds=2 * seconds, games_per_s=speed)
+        path = write_result(f"cluster_simulated_{name}", result)
+        learner, polls = result["learner"], result["poll_ms"]
+        print(f"simulated {name}: {result['committed_per_s']} a second; learner {learner}")
+        print(f"  polls, ms: {polls}\n  unread rows: {result['unread_rows']}\n  -> {path}")
