@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agents.progress import Progress
     from arena.training_watch import StopSignal
     from selfplay.config import TrainConfig
+    from selfplay.doctor import Finding
     from store.retention import Window
     from store.run import Run
 
@@ -331,6 +332,57 @@ def _report(args: Namespace) -> int:
     return 0
 
 
+# --- doctor -------------------------------------------------------------------------------------
+
+
+def _doctor_arguments(parser: ArgumentParser) -> None:
+    from configs.options import add_config_options
+
+    parser.usage = "ludens doctor [PRESET] [--store URL] [--seconds S] [--json] [--SETTING X ...]"
+    parser.add_argument(
+        "preset", metavar="PRESET", nargs="?", default="connect_four", help="what would be trained"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, metavar="S", help="of measuring; 0 only looks (20)"
+    )
+    _store_argument(parser)
+    _json_argument(parser, "the findings as one JSON object")
+    add_config_options(parser, first=("workers", "device"))
+
+
+def _doctor(args: Namespace) -> int:
+    from arena.doctor_text import show_finding, verdict
+    from configs.loader import load_config
+    from configs.options import given_options
+
+    if not 0 <= args.seconds < 3600:
+        raise UsageError(f"ludens doctor: --seconds {args.seconds:g}: expected 0 to 3600")
+    config = load_config(args.preset, given_options(args))
+    findings = []
+    for found in _findings(config, args):
+        findings.append(found)
+        if not args.json:
+            show_finding(found)
+    if args.json:
+        _print_json({"ok": all(f.status != "problem" for f in findings), "findings": findings})
+    else:
+        print(f"\n{verdict(findings)}")
+    return FAILURE if any(found.status == "problem" for found in findings) else 0
+
+
+def _findings(config: TrainConfig, args: Namespace) -> Iterator[Finding]:
+    from selfplay.doctor import Finding, examine
+
+    yield from examine(config, args.store)
+    if args.seconds:
+        try:
+            from selfplay.doctor_speed import interpret, measure_speeds
+
+            yield from interpret(config, measure_speeds(config, args.seconds))
+        except (ImportError, RuntimeError, ValueError, OSError) as error:
+            yield Finding("speed", "problem", f"cannot be measured: {error}")
+
+
 # --- perft, check-game, bench ---------------------------------------------------------------------
 
 
@@ -629,6 +681,16 @@ Results of a run's checkpoints are recorded with the run: the same command goes 
 """,
         _runs_arguments,
         _runs,
+    ),
+    "doctor": Command(
+        "is this machine fit to train a preset, how fast, and what holds it back",
+        """\
+  ludens doctor
+  ludens doctor othello --store s3://BUCKET/ludens --workers 8
+  ludens doctor connect_four --seconds 0 --json
+""",
+        _doctor_arguments,
+        _doctor,
     ),
     "perft": Command(
         "count the games of so many plies, the test of a game's rules",

@@ -1,0 +1,289 @@
+"""Is this machine fit to train? What `ludens doctor` looks at, before it measures anything.
+
+Each look is a function that answers a Finding; nothing it can meet is an error. The measurements
+are in `selfplay.doctor_speed`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from envs.kernel_cache import cache_root, source_hash
+from selfplay.config import TrainConfig
+from selfplay.origin import ROOT
+from store.errors import AlreadyStoredError, StoreError
+from store.files import Files, LocalFiles, open_files
+
+GIB = 1 << 30
+NEEDED_MEMORY, COMFORTABLE_MEMORY = 1.0, 3.0  # GiB that are free
+NEEDED_DISK, COMFORTABLE_DISK = 0.5, 5.0
+BUSY_SHARE = 0.5  # of the cores, by the load of the last minute
+SLOW_STORE_S = 0.5  # for a small file
+REQUIRED = ("fsspec", "numba", "numpy", "pyarrow", "rich", "safetensors", "scipy", "torch")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+Status = Literal["ok", "warning", "problem"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, how it stands, in a sentence, and what to do about it."""
+
+    name: str
+    status: Status
+    text: str
+    advice: str = ""
+
+
+def examine(config: TrainConfig, store_url: str) -> Iterator[Finding]:
+    """Everything but speed, in the order of a report."""
+    environment = os.environ
+    yield cores(config, environment)
+    yield memory()
+    yield graphics_card(config)
+    yield threads(environment)
+    yield packages(Path(ROOT / "constraints.txt"))
+    yield kernel_cache()
+    yield ray(config, environment)
+    yield store(store_url)
+    yield disk(store_url)
+
+
+# --- the machine --------------------------------------------------------------------------------
+
+
+def usable_cores() -> float:
+    """Cores that this process may use: its affinity, and the quota of its container."""
+    allowed = float(len(os.sched_getaffinity(0)))
+    quota, _, period = _first_line(Path("/sys/fs/cgroup/cpu.max")).partition(" ")
+    return min(allowed, int(quota) / int(period)) if quota.isdigit() and period else allowed
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text().partition("\n")[0].strip()
+    except OSError:
+        return ""
+
+
+def cores(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
+    """Whether the preset's threads and workers fit the cores, and whether these are free."""
+    count = usable_cores()
+    load = os.getloadavg()[0]
+    said = f"{count:g} cores, load {load:.1f}"
+    wanted = config.workers * config.cluster.worker_cpus or config.selfplay.shards
+    what = "workers' cores" if config.workers else "selfplay.shards"
+    elsewhere = config.workers and "RAY_ADDRESS" in environment
+    if not elsewhere and wanted > count:
+        fewer = "fewer --workers" if config.workers else f"--selfplay.shards {max(1, int(count))}"
+        return Finding("cores", "warning", f"{said}; {what} = {wanted}", f"use {fewer}")
+    if load > BUSY_SHARE * count:
+        advice = "end what else runs: a training gets what is left, and so do the figures below"
+        return Finding("cores", "warning", f"{said}: other work runs here", advice)
+    if not config.workers and wanted < int(count):
+        more = f"--selfplay.shards {int(count)} (selfplay.games a multiple of it), or --workers"
+        return Finding("cores", "warning", f"{said}; {what} = {wanted} leaves some idle", more)
+    return Finding("cores", "ok", f"{said}; {what} = {wanted}")
+
+
+def memory() -> Finding:
+    """Memory that a training could take, of the machine and of the container."""
+    lines = (line.partition(":") for line in _text(Path("/proc/meminfo")).splitlines())
+    kilobytes = {name: int(rest.split()[0]) for name, _, rest in lines if rest.split()}
+    if "MemAvailable" not in kilobytes:
+        return Finding("memory", "ok", "unknown: this system has no /proc/meminfo")
+    total, free = (kilobytes[name] * 1024 / GIB for name in ("MemTotal", "MemAvailable"))
+    limit = _first_line(Path("/sys/fs/cgroup/memory.max"))
+    if limit.isdigit():
+        used = int(_first_line(Path("/sys/fs/cgroup/memory.current")) or 0)
+        total, free = min(total, int(limit) / GIB), min(free, (int(limit) - used) / GIB)
+    said = f"{free:.1f} of {total:.1f} GiB free"
+    advice = "smaller --learner.window-rows, --selfplay.games or --search.cache-size need less"
+    return _by_amount("memory", free, NEEDED_MEMORY, COMFORTABLE_MEMORY, said, advice)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _by_amount(
+    name: str, free: float, needed: float, comfortable: float, said: str, advice: str
+) -> Finding:
+    if free >= comfortable:
+        return Finding(name, "ok", said)
+    return Finding(name, "problem" if free < needed else "warning", said, advice)
+
+
+def graphics_card(config: TrainConfig) -> Finding:
+    """The card that `device` means, if any."""
+    try:
+        torch = importlib.import_module("torch")
+    except ImportError as error:
+        return Finding("graphics card", "problem", f"torch: {error}", "make setup installs it")
+    if not torch.cuda.is_available():
+        if config.device.startswith("cuda"):
+            advice = "--device cpu, or a PyTorch and a driver that see the card"
+            return Finding(
+                "graphics card", "problem", f"none, and device = {config.device}", advice
+            )
+        return Finding("graphics card", "ok", "none: networks run on the processor")
+    name = torch.cuda.get_device_name(0)
+    free, total = (size / GIB for size in torch.cuda.mem_get_info(0))
+    said = f"{name}, {free:.1f} of {total:.1f} GiB free"
+    if config.device == "cpu":
+        return Finding("graphics card", "warning", f"{said}, unused", "--device cuda uses it")
+    return _by_amount("graphics card", free, 0.5, 2.0, said, "end what else uses the card")
+
+
+# --- the installation ---------------------------------------------------------------------------
+
+
+def threads(environment: Mapping[str, str]) -> Finding:
+    """Settings of the environment that make threads few, too many, or spin."""
+    count = usable_cores()
+    hurting = [
+        f"{name}={environment[name]} is more than {count:g} cores"
+        for name in THREADS
+        if environment.get(name, "").isdigit() and int(environment[name]) > count
+    ]
+    if environment.get("OMP_WAIT_POLICY", "").lower() == "active":
+        hurting.append("OMP_WAIT_POLICY=active: waiting threads take the others' time")
+    if environment.get("NUMBA_DISABLE_JIT", "") not in ("", "0"):
+        advice = "unset NUMBA_DISABLE_JIT"
+        return Finding("threads", "problem", "NUMBA_DISABLE_JIT: the search is interpreted", advice)
+    if hurting:
+        names = " ".join(text.partition("=")[0] for text in hurting)
+        return Finding("threads", "warning", "; ".join(hurting), f"unset {names}")
+    given = [f"{name}={environment[name]}" for name in THREADS if environment.get(name)]
+    return Finding("threads", "ok", ", ".join(given) or "nothing in the environment limits them")
+
+
+def packages(constraints: Path) -> Finding:
+    """Whether what is needed is installed, and in the versions that are tested together."""
+    wanted = {}
+    for line in _text(constraints).splitlines():
+        name, equals, version = line.partition("#")[0].strip().partition("==")
+        if equals:
+            wanted[_canonical(name)] = version
+    if not wanted:
+        return Finding("packages", "warning", f"no versions to compare with in {constraints}")
+    have = {_canonical(d.name): d.version for d in metadata.distributions() if d.name}
+    if missing := [name for name in REQUIRED if name not in have]:
+        return Finding("packages", "problem", f"missing: {', '.join(missing)}", "make setup")
+    other = [
+        f"{name} {have[name]}, not {version}"
+        for name, version in wanted.items()
+        if name in have and have[name].partition("+")[0] != version.partition("+")[0]
+    ]
+    if other:
+        return Finding(
+            "packages", "warning", "; ".join(other), "make setup installs the tested ones"
+        )
+    same = sum(name in have for name in wanted)
+    return Finding("packages", "ok", f"{same} of {len(wanted)} in constraints.txt, all as tested")
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def kernel_cache() -> Finding:
+    """Whether the compiled search is there. Ask before anything imports Numba, which makes it."""
+    folder = cache_root() / source_hash()
+    parent = next(p for p in (folder, *folder.parents) if p.exists())
+    if not os.access(parent, os.W_OK):
+        advice = "set LUDENS_CACHE_DIR to a folder that can be written"
+        said = f"{folder} cannot be written: every start compiles anew"
+        return Finding("kernel cache", "warning", said, advice)
+    kernels = sum(1 for _ in folder.rglob("*.nbc"))
+    if not kernels:
+        said = f"cold: the first start compiles the search, into {folder}"
+        return Finding("kernel cache", "warning", said, "nothing: it is warm from then on")
+    return Finding("kernel cache", "ok", f"warm: {kernels} kernels in {folder}")
+
+
+def ray(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
+    """Whether Ray can be imported, where it would run, and who could get in."""
+    wanted = config.workers > 0
+    try:
+        version = importlib.import_module("ray").__version__
+    except ImportError as error:
+        status: Status = "problem" if wanted else "warning"
+        return Finding("ray", status, f"cannot be imported: {error}", "make setup installs it")
+    mode = environment.get("RAY_AUTH_MODE", "").lower() or "not set"
+    address = environment.get("RAY_ADDRESS")
+    said = f"{version}, RAY_AUTH_MODE {mode}"
+    if address and mode != "token":
+        advice = "RAY_AUTH_MODE=token here and on the cluster (docs/cluster.md)"
+        said += f": whoever reaches {address} runs code there"
+        return Finding("ray", "problem" if wanted else "warning", said, advice)
+    if address:
+        return Finding("ray", "ok", f"{said}, cluster at {address}")
+    here = "one of our own here, on loopback" if wanted else "not used with workers = 0"
+    return Finding("ray", "ok", f"{said}, {here}")
+
+
+# --- the store ----------------------------------------------------------------------------------
+
+
+def store(store_url: str) -> Finding:
+    """Whether a file can be created, created once only, read back and removed."""
+    try:
+        files = open_files(store_url)
+        is_new = isinstance(files, LocalFiles) and not files.root.exists()
+        took = _tried(files)
+        if is_new:
+            files.remove_folder("")
+    except (OSError, StoreError) as error:
+        advice = "another --store, or the permissions and settings that the message names"
+        return Finding("store", "problem", f"{store_url!r}: {error}", advice)
+    if took is None:
+        said = f"{files.url}: a second file of the same name replaced the first"
+        return Finding("store", "problem", said, "a store that can create a file exclusively")
+    said = f"{files.url}: written, refused twice, read and removed in {1000 * took:.0f} ms"
+    if took > SLOW_STORE_S:
+        advice = "a nearer store, or larger --cluster.segment-rows and --checkpoint-minutes"
+        return Finding("store", "warning", said, advice)
+    return Finding("store", "ok", said)
+
+
+def _tried(files: Files) -> float | None:
+    """Seconds that it took; None where a file can be replaced."""
+    key, began = f"doctor-{uuid.uuid4().hex}", time.perf_counter()
+    files.create(key, b"first")
+    try:
+        files.create(key, b"second")
+    except AlreadyStoredError:
+        took = time.perf_counter() - began
+        return took if files.read(key) == b"first" else None
+    finally:
+        files.remove(key)
+    return None
+
+
+def disk(store_url: str) -> Finding:
+    """Room for a store on a local disk."""
+    try:
+        files = open_files(store_url)
+    except StoreError as error:
+        return Finding("disk", "problem", str(error), "another --store")
+    if not isinstance(files, LocalFiles):
+        return Finding("disk", "ok", f"{files.url} is not on this machine's disk")
+    folder = next(p for p in (files.root, *files.root.parents) if p.exists())
+    free = shutil.disk_usage(folder).free / GIB
+    advice = "ludens runs prune frees room, or another --store"
+    said = f"{free:.1f} GiB free at {folder}"
+    return _by_amount("disk", free, NEEDED_DISK, COMFORTABLE_DISK, said, advice)

@@ -1,0 +1,302 @@
+"""How fast this machine would train a preset, what holds it back, and what would be faster.
+
+The search without a network, the network without a search, the learner and the two of self-play
+together are each measured for a moment. A fresh network stands for a trained one, which proves more
+and plays longer games: the prediction is of the order of the truth, and no more.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.alphazero.learner import Learner
+from agents.inference import NetworkEvaluator
+from agents.network import build_network
+from envs.game import Game
+from envs.registry import find_game
+from selfplay.bench import BATCHES, play_speed, raw_speed
+from selfplay.config import TrainConfig
+from selfplay.doctor import Finding, usable_cores
+from selfplay.games import Shard
+
+NEAR = 0.95  # of the best speed is as good
+SIZES = (0.25, 0.5, 1.0, 2.0)  # of the preset's games at once
+LEARNER_SIZES = (0.5, 1.0, 2.0)  # of the preset's batch
+LEARNER_ROWS = 4096  # in the window that is sampled from
+SAMPLE_GAMES = 16  # random games whose length is taken
+# Shares of the seconds.
+SEARCH, INFERENCE, PLAY, LEARNER, TRANSFER = 0.1, 0.2, 0.45, 0.15, 0.1
+
+
+@dataclass
+class Speeds:
+    """What was measured, a second and all threads together.
+
+    Attributes:
+        search: simulations without a network.
+        inference: the network's evaluations by batch.
+        play: the search's counters in self-play by games at once.
+        learner: training rows by batch.
+        game_plies: moves searched of a game, estimated.
+        transfer: bytes to another process and back by Ray; 0 where none was measured.
+    """
+
+    search: float = 0.0
+    inference: dict[int, float] = field(default_factory=dict)
+    play: dict[int, dict[str, float]] = field(default_factory=dict)
+    learner: dict[int, float] = field(default_factory=dict)
+    game_plies: float = 0.0
+    transfer: float = 0.0
+
+
+def measure_speeds(config: TrainConfig, seconds: float) -> Speeds:
+    """Measure for about so many seconds, and as long again to compile and to load.
+
+    Raises what the game, the device or Ray raise.
+    """
+    game = find_game(config.game)
+    state = build_network(game, config.network, config.seed).state_dict()
+    evaluator = NetworkEvaluator(game, config.network, state, device=config.device)
+    count = config.selfplay.shards
+    evaluators = [evaluator, *(evaluator.replica() for _ in range(count - 1))]
+    found = Speeds(game_plies=_searched_plies(game, config))
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        threads = _Threads(pool, game, config)
+        found.search = threads.play(
+            [_Uniform(game)] * count, config.selfplay.games, SEARCH * seconds
+        )["simulations"]
+        for batch in BATCHES:
+            part = INFERENCE * seconds / len(BATCHES)
+            found.inference[batch] = threads.evaluate(evaluators, batch, part)
+        for games in play_sizes(config):
+            part = PLAY * seconds / len(play_sizes(config))
+            found.play[games] = threads.play(evaluators, games, part)
+    found.learner = _learner_speeds(game, config, LEARNER * seconds)
+    if config.workers:
+        found.transfer = _transfer_speed(game, config, TRANSFER * seconds)
+    return found
+
+
+def play_sizes(config: TrainConfig) -> list[int]:
+    """Games at once to try: parts and multiples of the preset's, that the shards divide."""
+    shards = config.selfplay.shards
+    return sorted({max(1, round(s * config.selfplay.games / shards)) * shards for s in SIZES})
+
+
+class _Uniform:
+    """Answers at once: no move is better than another, nobody is winning."""
+
+    def __init__(self, game: Game) -> None:
+        self._actions = game.num_actions
+
+    def __call__(
+        self, planes: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        count = len(planes)
+        return np.zeros((count, self._actions), np.float32), np.zeros(count, np.float32)
+
+
+@dataclass
+class _Threads:
+    """A thread for each shard, as an actor has them."""
+
+    pool: ThreadPoolExecutor
+    game: Game
+    config: TrainConfig
+
+    def _everywhere(self, work: Callable[[int], Any]) -> list[Any]:
+        return list(self.pool.map(work, range(self.config.selfplay.shards)))
+
+    def evaluate(self, evaluators: Sequence[Any], batch: int, seconds: float) -> float:
+        return float(sum(self._everywhere(lambda i: raw_speed(evaluators[i], batch, seconds))))
+
+    def play(self, evaluators: Sequence[Any], games: int, seconds: float) -> dict[str, float]:
+        """The search's counters a second; a third of the time passes before it is counted."""
+        config, count = self.config, self.config.selfplay.shards
+        selfplay = replace(config.selfplay, games=games)
+        shards = [
+            Shard(self.game, config.search, selfplay, games // count, seed=config.seed, number=i)
+            for i in range(count)
+        ]
+        self._everywhere(lambda i: play_speed(shards[i], evaluators[i], seconds / 3))
+        before = sum(shard.plies_played for shard in shards)
+        rows = self._everywhere(lambda i: play_speed(shards[i], evaluators[i], 2 * seconds / 3))
+        totals = {name: float(sum(row[name] for row in rows)) for name in rows[0]}
+        made = sum(shard.plies_played for shard in shards) - before
+        return {**totals, "plies": made / (2 * seconds / 3)}
+
+
+def _searched_plies(game: Game, config: TrainConfig) -> float:
+    """Moves of a game after its random opening: of random games, as long as nothing is known."""
+    rng = np.random.default_rng(config.seed)
+    lengths = []
+    for _ in range(SAMPLE_GAMES):
+        state, plies = game.new_state(), 0
+        while not game.rules.is_terminal(state):
+            game.rules.step(state, int(rng.choice(np.flatnonzero(game.legal_mask(state)))))
+            plies += 1
+        lengths.append(plies)
+    mean_opening = config.selfplay.opening_share * (config.selfplay.opening_plies + 1) / 2
+    return max(1.0, statistics.mean(lengths) - mean_opening)
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _learner_speeds(game: Game, config: TrainConfig, seconds: float) -> dict[int, float]:
+    """Rows a second by batch size, learning from initial positions and a uniform policy."""
+    threads = config.cluster.learner_cpus if config.workers else config.selfplay.shards
+    policy = np.full((LEARNER_ROWS, game.num_actions), 1.0 / game.num_actions, np.float32)
+    speeds = {}
+    for batch in sorted({max(1, round(s * config.learner.batch_size)) for s in LEARNER_SIZES}):
+        settings = replace(
+            config.learner,
+            batch_size=batch,
+            window_rows=LEARNER_ROWS,
+            window_start_rows=LEARNER_ROWS,
+        )
+        learner = Learner(game, config.network, settings, seed=config.seed, device=config.device)
+        values = np.zeros(LEARNER_ROWS, np.float32)
+        learner.ring.extend(state=game.new_states(LEARNER_ROWS), policy=policy, value=values)
+        with _torch_threads(threads):
+            learner.train(1, 0.0)
+            steps, began = 0, time.perf_counter()
+            while (took := time.perf_counter() - began) < seconds / len(LEARNER_SIZES) or not steps:
+                learner.train(1, 0.0)
+                steps += 1
+            speeds[batch] = steps * batch / took
+    return speeds
+
+
+def _transfer_speed(game: Game, config: TrainConfig, seconds: float) -> float:
+    """Bytes a second of a batch of planes to an actor of Ray and back."""
+    import ray
+
+    from selfplay.cluster import connected
+
+    class Echo:
+        def back(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+            return planes
+
+    planes = np.zeros((config.selfplay.games // config.selfplay.shards, *game.planes_shape), "f4")
+    with connected(cpus=1):
+        remote: Any = ray.remote(Echo)
+        echo = remote.options(num_cpus=1).remote()
+        ray.get(echo.back.remote(planes), timeout=60)
+        count, began = 0, time.perf_counter()
+        while (took := time.perf_counter() - began) < seconds or not count:
+            ray.get(echo.back.remote(planes), timeout=60)
+            count += 1
+        ray.kill(echo)
+    return 2.0 * count * planes.nbytes / took
+
+
+# --- what it means ------------------------------------------------------------------------------
+
+
+def smallest_near_best(speeds: dict[int, float]) -> int:
+    """The smallest size whose speed is as good as the best."""
+    best = max(speeds.values())
+    return min(size for size, speed in speeds.items() if speed >= NEAR * best)
+
+
+def cost_shares(config: TrainConfig, speeds: Speeds) -> dict[str, float]:
+    """Of the time that a game takes: the network, the search, the learner, and the rest.
+
+    The learner shares the processor with self-play where there are no workers; with workers it is
+    left out, having cores of its own.
+    """
+    play = speeds.play[config.selfplay.games]
+    network = play["evaluations"] / max(speeds.inference.values())
+    search = play["simulations"] / speeds.search
+    rest = max(0.0, 1.0 - network - search)
+    shares = {"the network": network, "the search": search, "waiting and bookkeeping": rest}
+    if not config.workers:
+        learning = _learning_seconds(config, speeds) * _played_games(speeds, config)
+        shares["the learner"] = learning
+    total = sum(shares.values())
+    return {name: share / total for name, share in shares.items()}
+
+
+def games_an_hour(config: TrainConfig, speeds: Speeds, cores: float) -> float:
+    """Games that a training of this preset would finish in an hour here; see the module's text."""
+    played = _played_games(speeds, config)
+    learning = _learning_seconds(config, speeds)
+    if not config.workers:
+        return 3600.0 / (1.0 / played + learning)
+    at_work = min(config.workers, max(1.0, cores / config.cluster.worker_cpus))
+    return 3600.0 * min(at_work * played / config.selfplay.shards, 1.0 / learning)
+
+
+def _played_games(speeds: Speeds, config: TrainConfig) -> float:
+    """Games a second of self-play alone."""
+    return max(speeds.play[config.selfplay.games]["plies"], 1e-9) / speeds.game_plies
+
+
+def _learning_seconds(config: TrainConfig, speeds: Speeds) -> float:
+    """Seconds that the learner spends on a game's rows."""
+    rows = config.selfplay.full_share * speeds.game_plies
+    return rows * config.learner.passes / speeds.learner[config.learner.batch_size]
+
+
+def interpret(config: TrainConfig, speeds: Speeds) -> Iterator[Finding]:
+    """The measurements as findings."""
+    games, batch = config.selfplay.games, config.learner.batch_size
+    simulations = {size: play["simulations"] for size, play in speeds.play.items()}
+    yield Finding("search", "ok", f"{speeds.search:,.0f} simulations/s without a network")
+    yield Finding("inference", "ok", _by_size(speeds.inference, "evaluations/s", "batch"))
+    yield _sized("self-play", "selfplay.games", games, simulations, "simulations/s", "games")
+    yield _sized("learner", "learner.batch_size", batch, speeds.learner, "rows/s", "batch")
+    if speeds.transfer:
+        yield Finding("transfer", "ok", f"{speeds.transfer / 1e6:,.0f} MB/s to an actor and back")
+    shares = cost_shares(config, speeds)
+    most = max(shares, key=lambda name: shares[name])
+    listed = ", ".join(f"{name} {100 * share:.0f}%" for name, share in shares.items())
+    yield Finding("bottleneck", "ok", f"{most} ({listed})", REMEDIES[most])
+    predicted = games_an_hour(config, speeds, usable_cores())
+    said = f"about {float(f'{predicted:.2g}'):,.0f} games an hour, of {speeds.game_plies:.0f} moves"
+    yield Finding("prediction", "ok", said, "a trained network plays longer games and proves more")
+
+
+REMEDIES = {
+    "the network": "a smaller one (--network.filters, --network.blocks), or a graphics card",
+    "the search": "more --selfplay.shards where cores are idle, a smaller --search.lookahead",
+    "the learner": "fewer --learner.passes, or --workers, which give it cores of its own",
+    "waiting and bookkeeping": "more --selfplay.games, so that batches are larger",
+}
+
+
+def _sized(
+    name: str, setting: str, present: int, speeds: dict[int, float], unit: str, what: str
+) -> Finding:
+    """Speeds by size, and whether another size than the preset's would be worth it."""
+    said = _by_size(speeds, unit, what)
+    if speeds[present] >= NEAR * max(speeds.values()):
+        return Finding(name, "ok", f"{said}; {setting} = {present} is as good as any")
+    better = smallest_near_best(speeds)
+    gain = speeds[better] / speeds[present] - 1
+    option = "--" + setting.replace("_", "-")
+    advice = f"{option} {better} is {100 * gain:.0f}% faster than {present}"
+    return Finding(name, "warning", said, advice)
+
+
+def _by_size(speeds: dict[int, float], unit: str, what: str) -> str:
+    listed = ", ".join(f"{speed:,.0f} at {size}" for size, speed in speeds.items())
+    return f"{unit} by {what}: {listed}"
