@@ -128,18 +128,25 @@ def _refuse_agent_name(name: str) -> None:
 
 def _play_arguments(parser: ArgumentParser) -> None:
     _game_argument(parser)
-    parser.add_argument("--agent", metavar="A", required=True, help="who plays; see ludens --help")
+    parser.add_argument(
+        "--agent", metavar="A", help="who plays (default: the newest run); see ludens --help"
+    )
     parser.add_argument(
         "--agent2", metavar="B", default="human", help="against whom (default: you)"
     )
     parser.add_argument("--second", action="store_true", help="A moves first, you second")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of an agent's chances")
+    parser.add_argument("--plain", action="store_true", help="line by line, as without a terminal")
+    parser.add_argument("--web", action="store_true", help="in a browser on this machine")
+    parser.add_argument(
+        "--port", type=int, default=8000, metavar="P", help="of --web (default: 8000)"
+    )
     _store_argument(parser)
 
 
 def _play(args: Namespace) -> int:
     from arena.agent_names import HUMAN, find_agent
-    from arena.play import HumanPlayer, Seat, Table, Terminal
+    from arena.play import HumanPlayer, Seat, Table, Terminal, shows_a_screen
     from envs.registry import find_game
 
     game = find_game(args.game)
@@ -147,11 +154,37 @@ def _play(args: Namespace) -> int:
     def seat(name: str) -> Seat:
         return HumanPlayer() if name == HUMAN else find_agent(name, game, args.store)
 
+    notice = ""
+    if args.agent is None:
+        from arena.screen.opponent import default_agent
+
+        args.agent, notice = default_agent(game, args.store)
     first, second = seat(args.agent), seat(args.agent2)
+    if args.web:
+        return _play_in_browser(args, game.title)
     if args.agent2 == HUMAN and args.agent != HUMAN and not args.second:
         first, second = second, first
+    if shows_a_screen() and not args.plain:
+        from arena.screen.app import PlayApp
+        from arena.screen.session import Session
+
+        session = Session(game, (first, second), seed=args.seed)
+        PlayApp(session, notice, plain="NO_COLOR" in os.environ).run()
+        return 0
+    print(notice, end="\n" if notice else "")
     colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     Table(game, (first, second), Terminal(_read_line, print, colours), args.seed).play()
+    return 0
+
+
+def _play_in_browser(args: Namespace, title: str) -> int:
+    """Serve this same command, which has the browser for its screen."""
+    from arena.screen.web import serve
+
+    words = [sys.executable, str(Path(__file__).resolve()), "play", args.game]
+    for option in ("agent", "agent2", "seed", "store"):
+        words += [f"--{option}", str(getattr(args, option))]
+    serve([*words, *(["--second"] if args.second else [])], f"Ludens: {title}", args.port)
     return 0
 
 
@@ -639,11 +672,13 @@ COMMANDS: dict[str, Command] = {
         _report,
     ),
     "play": Command(
-        "play against an agent, or watch two",
+        "play against an agent, watch two, or go through a game",
         """\
+  ludens play connect_four
   ludens play connect_four --agent mcts:1000
   ludens play connect_four --agent connect_four:sims=800 --second
   ludens play othello --agent mcts:2000 --agent2 random
+  ludens play othello --web --port 8080
 """,
         _play_arguments,
         _play,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +16,14 @@ from envs.game import Game, NotationError
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 HELP = "a move, or: undo, hint, moves (what is legal), board, help, quit"
+
+
+def shows_a_screen() -> bool:
+    """Whether a screen can be drawn here: a terminal, or a browser that Textual serves."""
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return True
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return terminal and os.environ.get("TERM", "dumb") != "dumb"
 
 
 class QuitError(Exception):

@@ -156,6 +156,17 @@ def test_play_ends_cleanly_at_the_end_of_input(run: Run, monkeypatch: pytest.Mon
     assert "\x1b" not in out  # colours are for terminals
 
 
+def test_play_without_an_agent_says_whom_it_chose(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda prompt: "quit")
+    for more in ((), ("--plain",)):
+        status, out, _ = run("play", "tic_tac_toe", "--store", str(tmp_path), *more)
+        assert status == 0
+        assert out.startswith(f"no run of Tic-tac-toe in {str(tmp_path)!r}: you play mcts:1000")
+        assert "Tic-tac-toe: you as X (red) against mcts:1000" in out
+
+
 @pytest.mark.slow
 def test_train_continue_and_play(run: Run, tmp_path: Path) -> None:
     store = ("--store", str(tmp_path))

@@ -1,5 +1,10 @@
+import io
+import sys
+
+import pytest
+
 from agents.players import Player
-from arena.play import COLOUR, HumanPlayer, Table, Terminal
+from arena.play import COLOUR, HumanPlayer, Table, Terminal, shows_a_screen
 from arena.solver_players import SolverPlayer
 from envs.registry import find_game
 
@@ -97,3 +102,30 @@ def _board(colours: bool) -> str:
     said: list[str] = []
     Table(GAME, (YOU, YOU), Terminal(lambda prompt: "", said.append, colours)).show_board()
     return said[0]
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("piped", "term", "driver", "shown"),
+    [
+        ("", "xterm", "", True),
+        ("stdin", "xterm", "", False),
+        ("stdout", "xterm", "", False),
+        ("stderr", "xterm", "", False),  # where a screen is drawn
+        ("", "dumb", "", False),
+        ("", "", "", False),
+        ("stdout", "dumb", "textual.drivers.web_driver:WebDriver", True),
+    ],
+)
+def test_a_screen_needs_a_terminal_or_a_browser(
+    piped: str, term: str, driver: str, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.StringIO() if name == piped else _Terminal())
+    for key, value in (("TERM", term), ("TEXTUAL_DRIVER", driver)):
+        monkeypatch.setenv(key, value) if value else monkeypatch.delenv(key, raising=False)
+    assert shows_a_screen() is shown

@@ -1,0 +1,103 @@
+"""The game so far, with what was taken back, and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from envs.game import Game, NotationError
+
+MOST_BYTES = 1 << 16  # of a file that can be one game
+
+
+class GameFileError(ValueError):
+    """A file that cannot be read or written as a game, and why."""
+
+
+class Record:
+    """Moves and the positions that they led to; what was taken back can be played again."""
+
+    def __init__(self, game: Game, moves: Sequence[int] = ()) -> None:
+        self.game = game
+        self.moves: list[int] = []
+        self.states: list[Any] = [game.new_state()]  # one more than moves, none of them changes
+        self.undone: list[int] = []  # the next to redo is the last
+        for action in moves:
+            self._append(action)
+
+    @property
+    def state(self) -> Any:
+        """The position now; not to be changed."""
+        return self.states[-1]
+
+    def play(self, action: int) -> None:
+        """Play a legal action; another than the one taken back forgets what was taken back."""
+        if self.undone and self.undone[-1] == action:
+            self.undone.pop()
+        else:
+            self.undone.clear()
+        self._append(action)
+
+    def undo(self) -> bool:
+        """Take back one move; False where there is none."""
+        if not self.moves:
+            return False
+        self.undone.append(self.moves.pop())
+        self.states.pop()
+        return True
+
+    def redo(self) -> bool:
+        """Play what was taken back last; False where there is nothing."""
+        if not self.undone:
+            return False
+        self._append(self.undone.pop())
+        return True
+
+    def _append(self, action: int) -> None:
+        # Plain Python rules are slow where games are long: no position is computed twice.
+        state = self.states[-1].copy()
+        self.game.rules.step(state, action)
+        self.moves.append(int(action))
+        self.states.append(state)
+
+
+def write_game(path: Path, record: Record, comment: str, replace: bool = False) -> None:
+    """Write the moves in the game's notation, under comments that begin with #.
+
+    Raises GameFileError where the file is there already (unless `replace`) or cannot be written.
+    """
+    text = f"# {record.game.title}\n# {comment}\n{record.game.format_moves(record.moves)}\n"
+    try:
+        with path.open("w" if replace else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise GameFileError(f"{path} is there already; save as {path.name}! replaces it") from None
+    except (OSError, ValueError) as error:
+        raise GameFileError(f"{path}: {_reason(error)}") from None
+
+
+def read_game(path: Path, game: Game) -> list[int]:
+    """The moves of a file of this game's notation; what follows a # is a comment.
+
+    Raises GameFileError where it cannot be read, or a move is not legal.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise GameFileError(f"{path} is no text file") from None
+    except (OSError, ValueError) as error:
+        raise GameFileError(f"{path}: {_reason(error)}") from None
+    if len(data) > MOST_BYTES:
+        raise GameFileError(f"{path} is too long for one game (over {MOST_BYTES:,} bytes)")
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    try:
+        return game.parse_moves(game.move_separator.join(filter(None, lines)))
+    except NotationError as error:
+        raise GameFileError(f"{path.name}: {error}") from None
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

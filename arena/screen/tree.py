@@ -1,0 +1,83 @@
+"""A search's tree as people look at it: the moves of a node, and the line of best play.
+
+Reads the arrays of a forest that no search is changing: between two slices, or after the end.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from mcts.forest import NO_NODE, Forest
+
+ROOT = 0
+LONGEST_LINE = 24  # plies of a principal variation
+
+
+class Branch(NamedTuple):
+    """One move of a node; values are for the side that makes it."""
+
+    action: int
+    prior: float
+    visits: int
+    value: float | None  # exact where proven, else the visits' mean; None where unvisited
+    exact: float | None
+    plies: int  # to the proven end, 0 where nothing is proven
+    child: int | None  # its node, None where the search has not made one
+
+
+def branches(forest: Forest, node: int, tree: int = 0) -> list[Branch]:
+    """The moves of a node, the most visited first, the likelier first among equals."""
+    first = int(forest.nodes["first_edge"][tree, node])
+    count = int(forest.nodes["num_edges"][tree, node])
+    found = []
+    for edge in forest.edges[tree, first : first + count]:
+        visits, exact = int(edge["visits"]), _known(float(edge["exact"]))
+        mean = float(edge["value_sum"]) / visits if visits else None
+        found.append(
+            Branch(
+                action=int(edge["action"]),
+                prior=float(edge["prior"]),
+                visits=visits,
+                value=mean if exact is None else exact,
+                exact=exact,
+                plies=int(edge["plies"]),
+                child=None if edge["child"] == NO_NODE else int(edge["child"]),
+            )
+        )
+    return sorted(found, key=lambda branch: (-branch.visits, -branch.prior, branch.action))
+
+
+def node_value(forest: Forest, node: int, tree: int = 0) -> tuple[float | None, float | None, int]:
+    """What a node is worth to its side to move, the same where it is proven, and the plies then."""
+    record = forest.nodes[tree, node]
+    exact = _known(float(record["exact"]))
+    mean = float(record["value_sum"]) / int(record["visits"]) if record["visits"] else None
+    return mean if exact is None else exact, exact, int(record["plies"])
+
+
+def principal_variation(forest: Forest, tree: int = 0) -> list[int]:
+    """The moves that both sides are expected to make, from the root on."""
+    line: list[int] = []
+    node: int | None = ROOT
+    while node is not None and len(line) < LONGEST_LINE:
+        known = node_value(forest, node, tree)
+        best = _best(branches(forest, node, tree), known[1], known[2])
+        if best is None:
+            break
+        line.append(best.action)
+        node = best.child
+    return line
+
+
+def _best(moves: list[Branch], exact: float | None, plies: int) -> Branch | None:
+    """The move that proves a proven node, else the most visited that is not lost."""
+    if exact is not None:
+        proofs = [move for move in moves if move.exact == exact]
+        return min(proofs, key=lambda move: abs(move.plies - plies), default=None)
+    seen = [move for move in moves if move.visits]
+    return next((move for move in seen if move.exact != -1.0), seen[0] if seen else None)
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
