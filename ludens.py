@@ -302,6 +302,65 @@ def _match(args: Namespace) -> int:
     return 0
 
 
+# --- rate -----------------------------------------------------------------------------------------
+
+
+def _rate_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="training runs of one game")
+    numbers = (
+        ("--width", float, 25.0, "E", "play until checkpoints are known to +-E Elo (default: 25)"),
+        ("--simulations", int, 64, "N", "of a checkpoint, a move; 0 plays without search"),
+        ("--checkpoints", int, 12, "N", "of each run at most, the first and newest among them"),
+        ("--games", int, 20_000, "N", "new games at most (default: 20000)"),
+        ("--seed", int, 0, "S", "of openings and chances"),
+    )
+    for option, kind, default, metavar, told in numbers:
+        parser.add_argument(option, type=kind, default=default, metavar=metavar, help=told)
+    parser.add_argument(
+        "--anchors",
+        default="random,mcts:100,mcts:1000",
+        metavar="A,B=ELO",
+        help="further agents, fixed at an Elo if given (default: random,mcts:100,mcts:1000)",
+    )
+    parser.add_argument("--follow", action="store_true", help="go on while a training goes on")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="the picture, .png and .svg (default: in the run's folder)"
+    )
+    _openings_arguments(parser)
+    _json_argument(parser, "each standing as one JSON object")
+    _store_argument(parser)
+
+
+def _rate(args: Namespace) -> int:
+    from arena.contenders import parse_anchors
+    from arena.ladder import Ladder, LadderSettings, Position, open_runs
+    from arena.ladder_plot import check_path, default_path, write_plot
+    from arena.ladder_text import LadderProgress, standing_text
+    from arena.openings import balanced_openings, random_openings
+    from arena.rate import rate
+    from arena.standing import standing_of
+
+    settings = LadderSettings(args.width, args.simulations, args.checkpoints, args.games, args.seed)
+    game, runs = open_runs(args.store, args.runs)
+    plot = check_path(Path(args.plot)) if args.plot else default_path(runs)
+    openings = (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
+    anchors = parse_anchors(args.anchors, game, args.store)
+    ladder = Ladder(game, args.store, runs, anchors, openings, settings)
+    progress = LadderProgress()
+
+    def settled(position: Position) -> None:
+        standing = standing_of(ladder, position)
+        drawn = [str(path) for path in write_plot(standing, plot)] if plot else []
+        progress.clear()
+        if args.json:
+            _print_json({**standing.to_json(), "plots": drawn})
+        else:
+            print(standing_text(standing), *(f"plot: {path}" for path in drawn), sep="\n")
+
+    is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
+    return 0 if is_complete or args.follow else INTERRUPTED
+
+
 # --- watch --------------------------------------------------------------------------------------
 
 
@@ -360,7 +419,9 @@ def _report(args: Namespace) -> int:
     name = args.game or (run.info.game if run.info.game in BUILT_IN else None)
     path = Path(args.out or f"{args.run}.html")
     written = write_report(run, path, find_game(name) if name else None)
-    text = f"{written.path}: {written.moments:,} records of run {args.run!r}, {written.size:,} bytes"
+    text = (
+        f"{written.path}: {written.moments:,} records of run {args.run!r}, {written.size:,} bytes"
+    )
     _answer(args, vars(written), lambda: text)
     return 0
 
@@ -704,6 +765,18 @@ Results of a run's checkpoints are recorded with the run: the same command goes 
 """,
         _match_arguments,
         _match,
+    ),
+    "rate": Command(
+        "Elo of a run's checkpoints with error bars, as a table and a plot",
+        """\
+  ludens rate connect_four
+  ludens rate connect_four --follow --width 40
+  ludens rate connect_four wide --anchors mcts:100=0,mcts:1000 --balanced --plot elo.png
+Games are played where they narrow the bars most, and recorded with the run. Zero is the mean of the
+checkpoints unless an anchor is fixed.
+""",
+        _rate_arguments,
+        _rate,
     ),
     "runs": Command(
         "list the runs of a store; verify, prune, export and import one",

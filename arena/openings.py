@@ -90,6 +90,8 @@ def _random_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
                 found = state
                 if state.tobytes() not in seen:
                     break
+        else:
+            seen.clear()  # these were all, or nearly: another round of them
         if found is None:
             raise ValueError(f"openings of {plies} plies: games of {game.name} end before that")
         seen.add(found.tobytes())

@@ -33,6 +33,13 @@ def test_the_seed_decides_and_a_longer_stream_begins_like_a_shorter(make) -> Non
     assert keys(take(openings.stream(3), 10)) != keys(take(openings.stream(4), 10))
 
 
+def test_openings_that_run_out_come_again_each_as_often() -> None:
+    """Tic-tac-toe has nine first moves."""
+    found = keys(take(random_openings(TIC_TAC_TOE, 1).stream(0), 90))
+    assert len(set(found[:9])) == 9
+    assert min(found.count(key) for key in set(found)) >= 7
+
+
 def test_openings_longer_than_the_game_are_refused() -> None:
     with pytest.raises(ValueError, match="openings of 9 plies"):
         next(random_openings(TIC_TAC_TOE, 9).stream(0))

@@ -1,0 +1,302 @@
+"""A ladder: checkpoints of runs and fixed anchors play until their ratings are known well enough.
+
+Which pair of agents plays next is decided by what it teaches: the pairing whose games, by the
+present ratings, narrow the error bars most (a step of optimal experimental design). Every
+batch is recorded, and a ladder begins with all that is recorded of its agents.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agents.players import Player
+from arena.agent_names import AgentNameError, find_agent, parse_agent_name
+from arena.contenders import written
+from arena.match import Match
+from arena.match_records import MatchLog, read_matches
+from arena.openings import Openings
+from arena.ratings import Ratings, Results, fit_ratings
+from envs.game import Game
+from envs.registry import find_game
+from store import checkpoints
+from store.errors import CheckpointError, CheckpointNotFoundError, StoreError
+from store.run import Run, open_run
+
+PAIRS_AT_ONCE = 32
+PLAYERS_KEPT = 24  # loaded at the same time
+
+_logger = logging.getLogger("ludens.arena")
+
+
+@dataclass(frozen=True)
+class LadderSettings:
+    """How a ladder is played.
+
+    Attributes:
+        width: Elo of the error bars that are good enough for checkpoints.
+        simulations: of the checkpoints' searches, one move; 0 is the network alone.
+        most: checkpoints of each run.
+        games: new games at most.
+        seed: of openings and chances.
+    """
+
+    width: float = 25.0
+    simulations: int = 64
+    most: int = 12
+    games: int = 20_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.width > 0.0:
+            raise ValueError(f"width = {self.width:g}: expected Elo points above 0")
+        for name, least in (("simulations", 0), ("most", 2), ("games", 0), ("seed", 0)):
+            if (number := getattr(self, name)) < least:
+                word = "checkpoints" if name == "most" else name
+                raise ValueError(f"{word} = {number}: expected {least} or more")
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a ladder stands.
+
+    `waited_for` are the agents whose bars are still too wide; none when it is done.
+    """
+
+    ratings: Ratings
+    new_games: int
+    waited_for: tuple[str, ...]
+    widest: float  # Elo, of the checkpoints' bars
+
+
+def open_runs(store_url: str, names: Sequence[str]) -> tuple[Game, list[Run]]:
+    """The runs of these names, and their game.
+
+    Raises AgentNameError for a name that comes twice, or runs of different games; StoreError for a
+    run that is not there or has no checkpoint.
+    """
+    runs = [open_run(store_url, name) for name in names]
+    for i, run in enumerate(runs):
+        if run.name in names[:i]:
+            raise AgentNameError(f"run {run.name!r} is named twice")
+        if run.info.game != runs[0].info.game:
+            raise AgentNameError(
+                f"run {run.name!r} learned {run.info.game!r} and run {runs[0].name!r} "
+                f"{runs[0].info.game!r}: only runs of one game are rated together"
+            )
+        if not checkpoints.steps(run):
+            raise StoreError(f"run {run.name!r} has no checkpoint yet; there is nothing to rate")
+    return find_game(runs[0].info.game), runs
+
+
+def thinned(steps: Sequence[int], most: int) -> list[int]:
+    """At most so many of these rising steps, the first and the newest always among them.
+
+    Taken at a stride that doubles when there are too many: what was chosen of fewer steps and is
+    dropped later is never chosen again, and the rest stays, so that no game is wasted on it.
+    """
+    stride = 1
+    while (chosen := sorted({*steps[::stride], *steps[-1:]}))[most:]:
+        stride *= 2
+    return chosen
+
+
+def most_informative(
+    ratings: Ratings,
+    playable: Sequence[str],
+    wide: Sequence[str],
+    excluded: frozenset[frozenset[str]] = frozenset(),
+) -> tuple[str, str] | None:
+    """The two agents whose next batch narrows the bars most, or None if none narrows any.
+
+    A batch that tells `w` about the difference d of two ratings takes Cd (Cd)' w / (1 + w d'Cd)
+    from the covariance C; what counts is the variance of the `wide` agents.
+
+    Args:
+        ratings: as they are known.
+        playable: who can play.
+        wide: whose bars should become narrower.
+        excluded: pairings that cannot be played.
+    """
+    index = {name: i for i, name in enumerate(ratings.agents)}
+    information = PAIRS_AT_ONCE * ratings.pair_information()
+    rows = [index[name] for name in wide]
+    best, choice = 0.0, None
+    for i, one in enumerate(playable):
+        for other in playable[i + 1 :]:
+            if frozenset((one, other)) in excluded:
+                continue
+            a, b = index[one], index[other]
+            told = ratings.covariance[:, a] - ratings.covariance[:, b]
+            gain = np.square(told[rows]).sum() * information[a, b]
+            gain /= 1.0 + information[a, b] * (told[a] - told[b])
+            if gain > best * (1.0 + 1e-9):
+                best, choice = gain, (one, other)
+    return choice
+
+
+@dataclass
+class Ladder:
+    """Plays and rates.
+
+    Attributes:
+        game: the game.
+        store_url: where the runs are.
+        runs: whose checkpoints are rated.
+        anchors: further agents by exact name, with the Elo that they are fixed at, or None.
+        openings: what the games begin from; records with other openings do not count.
+        settings: see `LadderSettings`.
+        results: all that counts, from records and from play.
+        contenders: {agent: (run, step)} of the checkpoints that play.
+    """
+
+    game: Game
+    store_url: str
+    runs: Sequence[Run]
+    anchors: Mapping[str, float | None]
+    openings: Openings
+    settings: LadderSettings
+    results: Results = field(default_factory=Results)
+    contenders: dict[str, tuple[str, int]] = field(default_factory=dict)
+    new_games: int = 0
+    _unplayable: set[str] = field(default_factory=set)
+    _excluded: set[frozenset[str]] = field(default_factory=set)
+    _players: OrderedDict[str, Player] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        for name in self.anchors:
+            self._player(name)  # whoever cannot play is told before anything is played
+        for run in self.runs:
+            for key, batch in read_matches(run.files):
+                same = (key.game, key.openings) == (self.game.name, self.openings.label)
+                if same and len({*key.agents}) == 2 and all(map(self.place_of, key.agents)):
+                    self.results.add(*key.agents, batch.outcomes())
+        self.refresh()
+
+    @property
+    def has_openings(self) -> bool:
+        """Whether no pairing has been refused yet because it had played every opening."""
+        return not self._excluded
+
+    def refresh(self) -> bool:
+        """List the runs' checkpoints anew; True when others play now than before."""
+        found = {
+            self.name_of(run.name, step): (run.name, step)
+            for run in self.runs
+            for step in thinned(checkpoints.steps(run), self.settings.most)
+        }
+        is_new = found != self.contenders
+        self.contenders = found
+        return is_new
+
+    def name_of(self, run: str, step: int) -> str:
+        """The exact name of a checkpoint as it plays here."""
+        return written(run, step, {"simulations": str(self.settings.simulations)})
+
+    def place_of(self, agent: str) -> tuple[str, int] | None:
+        """(run, step) of an agent that is rated here as a checkpoint, ("", 0) of an anchor."""
+        name, step, options = parse_agent_name(agent)
+        if step is not None and name in [run.name for run in self.runs]:
+            if options == {"simulations": str(self.settings.simulations)}:
+                return name, step
+        return ("", 0) if agent in self.anchors else None
+
+    def position(self) -> Position:
+        """The ratings now, and whose bars are too wide.
+
+        Zero is the mean of the contenders, unless an anchor is fixed.
+        """
+        fixed = {name: elo for name, elo in self.anchors.items() if elo is not None}
+        able = [name for name in self.contenders if name not in self._unplayable]
+        agents = [*able, *self.anchors]
+        zero = able if len(able) > 1 else agents
+        ratings = fit_ratings(self.results, agents=agents, anchors=fixed, zero=zero)
+        bars = dict(zip(ratings.agents, ratings.error_bars().tolist()))
+        wide = [name for name in able if bars[name] > self.settings.width]
+        unplayed = [n for n in self.anchors if not self.results.games_and_score(n)[0]]
+        return Position(
+            ratings,
+            self.new_games,
+            (*wide, *(name for name in unplayed if name not in fixed)),
+            max((bars[name] for name in able), default=0.0),
+        )
+
+    def climb(self) -> Iterator[Position]:
+        """Play batch after batch until all bars are narrow or the games are used up.
+
+        Yields the position before the first batch and after each; new checkpoints join when
+        `refresh` finds them. Raises ValueError where there is nobody to play against.
+        """
+        while True:
+            agents = sorted({*self.contenders, *self.anchors} - self._unplayable)
+            if len(agents) < 2:
+                raise ValueError(
+                    f"{' '.join(agents) or 'nobody'} is alone: expected another checkpoint that "
+                    "can be loaded, or an anchor"
+                )
+            position = self.position()
+            yield position
+            pairing = self._next(position)
+            if pairing is None:
+                return
+            self._play(*pairing)
+
+    def _next(self, position: Position) -> tuple[str, str] | None:
+        if not position.waited_for or self.new_games >= self.settings.games:
+            return None
+        agents = sorted({*self.contenders, *self.anchors} - self._unplayable)
+        excluded = frozenset(self._excluded)
+        return most_informative(position.ratings, agents, position.waited_for, excluded)
+
+    def _play(self, one: str, other: str) -> None:
+        try:
+            players = self._player(one), self._player(other)
+        except _UnplayableError as gone:
+            _logger.warning("%s plays no more: %s", gone.agent, gone)
+            self._unplayable.add(gone.agent)
+            return
+        seed = zlib.crc32(f"{self.settings.seed} {one} {other}".encode())
+        match = Match(self.game, players, self.openings, seed)
+        log = MatchLog(self._home(one, other).files, match.key)
+        first = log.next_pair()
+        available = self.openings.count
+        pairs = PAIRS_AT_ONCE if available is None else min(PAIRS_AT_ONCE, available - first)
+        if pairs <= 0:
+            self._excluded.add(frozenset((one, other)))
+            return
+        batch = log.write(match.play(first, pairs, lambda finished: None))
+        self.results.add(one, other, batch.outcomes())
+        self.new_games += batch.points.size
+
+    def _home(self, one: str, other: str) -> Run:
+        """The run that keeps their record: that of the first checkpoint, or else the first run."""
+        names = [place[0] for place in map(self.place_of, (one, other)) if place]
+        return next((run for name in names for run in self.runs if run.name == name), self.runs[0])
+
+    def _player(self, name: str) -> Player:
+        if name in self._players:
+            self._players.move_to_end(name)
+            return self._players[name]
+        try:
+            player = find_agent(name, self.game, self.store_url)
+        except (CheckpointError, CheckpointNotFoundError, AgentNameError) as error:
+            if name in self.anchors:
+                raise
+            raise _UnplayableError(name, str(error)) from error  # damaged, or pruned since
+        self._players[name] = player
+        if len(self._players) > PLAYERS_KEPT:
+            self._players.popitem(last=False)
+        return player
+
+
+class _UnplayableError(Exception):
+    """A checkpoint that cannot be loaded."""
+
+    def __init__(self, agent: str, why: str) -> None:
+        super().__init__(why)
+        self.agent = agent

@@ -1,0 +1,168 @@
+import logging
+from dataclasses import replace
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arena.agent_names import AgentNameError
+from arena.ladder import LadderSettings, most_informative, open_runs, thinned
+from arena.match_records import Batch, MatchKey, MatchLog
+from arena.openings import random_openings
+from arena.ratings import Ratings
+from store.errors import RunNotFoundError, StoreError
+from tests.arena.ladders import TIC_TAC_TOE, make_ladder, make_run, save, use_skilled_players
+
+
+@pytest.fixture(autouse=True)
+def _players(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_skilled_players(monkeypatch)
+
+
+def test_checkpoints_are_thinned_with_the_first_and_the_newest() -> None:
+    assert thinned([1, 2, 3], 12) == [1, 2, 3]
+    assert thinned(list(range(10)), 6) == [0, 2, 4, 6, 8, 9]
+    assert thinned(list(range(100)), 2) == [0, 99]
+    chosen = [set(thinned(list(range(n)), 6)) for n in range(1, 60)]
+    assert all(len(now) <= 6 for now in chosen)
+    for earlier, later in pairwise(chosen):  # besides the newest nobody comes in
+        assert len(later - earlier) <= 1
+
+
+def ratings(elo: list[float], deviations: list[float]) -> Ratings:
+    names = tuple("abcdef"[: len(elo)])
+    return Ratings(names, np.array(elo), np.diag(np.square(deviations)), 0.0, -np.inf, 1.0)
+
+
+def test_the_most_informative_pairing_is_close_and_uncertain() -> None:
+    known = ratings([0.0, 10.0, 20.0, 900.0], [5.0, 80.0, 80.0, 80.0])
+    assert most_informative(known, "abcd", "abcd") == ("b", "c")
+    assert most_informative(known, "abcd", "b", frozenset([frozenset("bc")])) == ("a", "b")
+    assert most_informative(known, "ab", "d") is None
+
+
+def test_the_gain_is_what_the_information_matrix_says() -> None:
+    """Against adding the information and inverting, for every pairing."""
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(4, 4)) * 40
+    known = replace(ratings([0.0, 60.0, -90.0, 40.0], [1.0] * 4), covariance=root @ root.T)
+
+    def variance_after(i: int, j: int) -> float:
+        direction = np.eye(4)[i] - np.eye(4)[j]
+        told = 32 * known.pair_information()[i, j] * np.outer(direction, direction)
+        return float(np.diag(np.linalg.inv(np.linalg.inv(known.covariance) + told))[:3].sum())
+
+    best = min(combinations(range(4), 2), key=lambda pairing: variance_after(*pairing))
+    assert most_informative(known, "abcd", "abc") == tuple("abcd"[i] for i in best)
+
+
+def test_a_ladder_finds_the_order_and_is_not_played_again(tmp_path: Path) -> None:
+    make_run(tmp_path, "r", 10, 50, 90)
+    ladder = make_ladder(tmp_path, anchors={"random": 0.0})
+    last = list(ladder.climb())[-1]
+    order = [last.ratings.agents[i] for i in np.argsort(last.ratings.elo)]
+    assert order == ["random", "r@10:sims=64", "r@50:sims=64", "r@90:sims=64"]
+    assert last.waited_for == ()
+    assert last.widest <= 60
+    assert 0 < last.new_games == ladder.new_games
+    again = make_ladder(tmp_path, anchors={"random": 0.0})
+    (only,) = again.climb()
+    assert only.new_games == 0
+    assert only.ratings.elo == pytest.approx(last.ratings.elo)
+
+
+def test_games_are_limited_and_recorded(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "r", 10, 90)
+    ladder = make_ladder(tmp_path, width=5.0, games=128)
+    assert [position.new_games for position in ladder.climb()] == [0, 64, 128]
+    assert len(run.files.names("matches")) == 2
+    assert make_ladder(tmp_path).results.games_and_score("r@10:sims=64")[0] == 128
+
+
+def test_records_with_other_openings_games_or_players_do_not_count(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "r", 10, 90)
+    wins = Batch(0, np.full((4, 2), 2), np.full((4, 2), 9))
+    known = MatchKey("tic_tac_toe", ("r@90:sims=64", "r@10:sims=64"), 0, "random:1")
+    for key in (
+        known,
+        replace(known, openings="balanced:1"),
+        replace(known, game="othello"),
+        replace(known, agents=("r@90:sims=64", "r@10")),
+        replace(known, agents=("r@90:sims=64", "mcts:100")),
+        replace(known, agents=("r@90:sims=64", "r@90:sims=64")),
+    ):
+        MatchLog(run.files, key).write(wins)
+    results = make_ladder(tmp_path).results
+    assert results.games_and_score("r@90:sims=64") == (8, 1.0)
+    assert results.games_and_score("r@10:sims=64") == (8, 0.0)
+
+
+def test_a_damaged_checkpoint_plays_no_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_run(tmp_path, "r", 10, 13, 90)
+    ladder = make_ladder(tmp_path, width=80.0, games=640)
+    with caplog.at_level(logging.WARNING, "ludens.arena"):
+        last = list(ladder.climb())[-1]
+    assert "r@13:sims=64 plays no more: checkpoint 13 is damaged" in caplog.text
+    assert last.waited_for == ()
+    assert ladder.results.agents() == ["r@10:sims=64", "r@90:sims=64"]
+
+
+def test_a_ladder_ends_when_every_opening_was_played(tmp_path: Path) -> None:
+    make_run(tmp_path, "r", 10, 90)
+    few = replace(random_openings(TIC_TAC_TOE, 1), count=40)
+    ladder = make_ladder(tmp_path, openings=few, width=1.0)
+    assert [position.new_games for position in ladder.climb()][-1] == 80
+    assert not ladder.has_openings
+
+
+def test_new_checkpoints_join(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "r", 10, 90)
+    ladder = make_ladder(tmp_path)
+    assert not ladder.refresh()
+    save(run, 95)
+    assert ladder.refresh()
+    assert ladder.position().waited_for[-1] == "r@95:sims=64"
+
+
+def test_one_agent_alone_cannot_be_rated(tmp_path: Path) -> None:
+    make_run(tmp_path, "r", 10)
+    with pytest.raises(ValueError, match="r@10:sims=64 is alone"):
+        next(make_ladder(tmp_path).climb())
+    last = list(make_ladder(tmp_path, anchors={"random": None}).climb())[-1]
+    assert last.ratings.elo.sum() == pytest.approx(0.0)
+    assert last.waited_for == ()
+
+
+def test_runs_that_cannot_be_rated_are_refused(tmp_path: Path) -> None:
+    make_run(tmp_path, "first", 10)
+    make_run(tmp_path, "empty")
+    make_run(tmp_path, "other", 10, game="othello")
+    store = str(tmp_path)
+    game, (run,) = open_runs(store, ["first"])
+    assert (game.name, run.name) == ("tic_tac_toe", "first")
+    with pytest.raises(RunNotFoundError, match="did you mean 'first'"):
+        open_runs(store, ["frist"])
+    with pytest.raises(StoreError, match="'empty' has no checkpoint yet"):
+        open_runs(store, ["empty"])
+    with pytest.raises(AgentNameError, match="'other' learned 'othello' and run 'first'"):
+        open_runs(store, ["first", "other"])
+    with pytest.raises(AgentNameError, match="'first' is named twice"):
+        open_runs(store, ["first", "first"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"width": 0.0}, "width = 0"),
+        ({"width": float("nan")}, "width = nan"),
+        ({"simulations": -1}, "simulations = -1: expected 0"),
+        ({"most": 1}, "checkpoints = 1: expected 2"),
+        ({"games": -2}, "games = -2"),
+    ],
+)
+def test_impossible_settings_are_refused(settings: dict[str, float], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        LadderSettings(**settings)
