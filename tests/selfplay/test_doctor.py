@@ -260,7 +260,7 @@ def test_the_smallest_size_that_is_as_good_is_recommended() -> None:
     found = {f.name: f for f in interpret(SMALL, speeds(play={8: slow, 16: fast}))}["self-play"]
     assert (found.status, found.advice) == (
         "warning",
-        "--selfplay.games 16 is 100% faster than 8",
+        "--selfplay.games 16 is 2.00 times as fast as 8",
     )
 
 

@@ -26,6 +26,7 @@ from store.retention import Retention, plan_pruning
 from store.summary import summarize_run
 from store.verify import verify
 from store.walk import size_of, walk
+from tests.store.s3_server import BUCKET, running_s3
 from tests.store.small_runs import SmallRun
 
 DAY = 8640  # flushes at one every ten seconds
@@ -35,6 +36,13 @@ DAY = 8640  # flushes at one every ten seconds
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
     url = str(tmp_path) if request.param == "local" else f"memory://{tmp_path.name}"
     return open_files(url).within("r")
+
+
+def test_an_object_store_keeps_it_too() -> None:
+    with running_s3():
+        files = open_files(f"s3://{BUCKET}/progress").within("r")
+        write(files, FAN_IN + 2).close()
+        assert games_read(files) == list(range(FAN_IN + 2))
 
 
 def write(files: Files, count: int, **options: Any) -> ProgressWriter:
