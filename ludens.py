@@ -165,12 +165,11 @@ def _play(args: Namespace) -> int:
     if args.agent2 == HUMAN and args.agent != HUMAN and not args.second:
         first, second = second, first
     if shows_a_screen() and not args.plain:
-        from arena.screen.app import PlayApp
+        from arena.screen.app import show
         from arena.screen.session import Session
 
         session = Session(game, (first, second), seed=args.seed)
-        PlayApp(session, notice, plain="NO_COLOR" in os.environ).run()
-        return 0
+        return show(session, notice, plain="NO_COLOR" in os.environ)
     print(notice, end="\n" if notice else "")
     colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     Table(game, (first, second), Terminal(_read_line, print, colours), args.seed).play()

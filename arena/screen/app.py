@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,12 +29,13 @@ from arena.screen.help_screen import HelpScreen
 from arena.screen.record import GameFileError, Record, read_game, write_game
 from arena.screen.review import Review
 from arena.screen.session import Found, Session
-from arena.screen.thinking import Snapshot
+from arena.screen.thinking import Snapshot, all_threads_end
 from arena.screen.tree_screen import TreeScreen
 from arena.screen.widgets import BoardView, Panel
 from envs.game import NotationError
 
 TICK_S = 0.05
+LAST_WAIT_S = 1.0  # for thoughts to end after their slice, when the screen is left
 PROMPTS = {"move": "move: ", "save": "save as: ", "open": "open: "}
 SHORT_HELP = "u undo h hint +- strength a analysis t tree ? keys q leave"
 
@@ -382,3 +385,17 @@ class PlayApp(App[None]):
         self.session.new_game(moves)
         if self.session.is_over:
             self.action_analyse()
+
+
+def show(session: Session, notice: str = "", plain: bool = False) -> int:
+    """Show the session until it is left; returns the exit status."""
+    app = PlayApp(session, notice, plain)
+    app.run()
+    session.cancel()
+    status = app.return_code or 0
+    if not all_threads_end(LAST_WAIT_S):
+        # Python cannot end a thread in compiled code in an orderly way: it would abort the program.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status

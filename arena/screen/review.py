@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
 
 from agents.players import Player
 from arena.screen.record import Record
-from arena.screen.thinking import Snapshot, Thought
+from arena.screen.thinking import Snapshot, Thought, start_thread
 from arena.solver_players import SolverPlayer
 from envs.game import Game
 
@@ -57,7 +57,7 @@ class Review:
 
     def start(self) -> None:
         """Begin to go through the game."""
-        Thread(target=self.run, daemon=True).start()
+        start_thread(self.run)
 
     def cancel(self) -> None:
         """Leave the rest."""

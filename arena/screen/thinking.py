@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from threading import Event, Thread
@@ -19,6 +20,7 @@ from mcts.config import SearchConfig
 from mcts.forest import Forest
 from mcts.search import CompiledEvaluator, Search
 
+THREAD_NAME = "ludens-thought"
 SLICE_S = 0.03  # about the time between two looks at a search
 FIRST_SLICE = 16  # simulations; the next ones are fitted to SLICE_S
 LEVELS = (0, 10, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600)  # simulations
@@ -81,6 +83,23 @@ def _known(number: float) -> float | None:
     return None if math.isnan(number) else float(number)
 
 
+def start_thread(target: Callable[..., None], *words: Any) -> None:
+    """Run it beside the screen, in a thread that `all_threads_end` knows.
+
+    A daemon: a solver at work cannot be interrupted, and must not keep the program alive.
+    """
+    Thread(target=target, args=words, name=THREAD_NAME, daemon=True).start()
+
+
+def all_threads_end(within_s: float) -> bool:
+    """Wait for the threads at thought; False if one is still at it."""
+    last = time.monotonic() + within_s
+    ours = [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
+    for thread in ours:
+        thread.join(max(0.0, last - time.monotonic()))
+    return not any(thread.is_alive() for thread in ours)
+
+
 class Thought:
     """One position thought through by one player, in a thread that never holds up the screen.
 
@@ -107,8 +126,7 @@ class Thought:
 
     def start(self, turn: AbstractContextManager[Any] | None = None) -> None:
         """Begin to think; `turn` is held meanwhile, for players that serve one thread at a time."""
-        # A daemon: a solver at work cannot be interrupted, and must not keep the program alive.
-        Thread(target=self.run, args=(turn or nullcontext(),), daemon=True).start()
+        start_thread(self.run, turn or nullcontext())
 
     def stop(self) -> None:
         """Decide now, with what the search has found so far."""

@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -30,6 +32,7 @@ GAMES = {
 }
 SIZES = [(60, 20), (80, 24), (120, 40)]
 DATA = Path(__file__).parent / "data"
+ROOT = Path(__file__).resolve().parents[3]
 YOU = HumanPlayer()
 Scene = Callable[[Pilot[None], PlayApp], Awaitable[None]]
 
@@ -443,3 +446,24 @@ def test_the_notice_is_told_and_the_prompt_is_out_of_the_way() -> None:
         assert not app.query_one(Input).display
 
     act(scene, notice="you play 'mine', the newest run")
+
+
+STUCK = """
+import sys, threading
+from arena.play import HumanPlayer
+from arena.screen.app import PlayApp, show
+from arena.screen.session import Session
+from arena.screen import thinking
+from envs.registry import find_game
+
+thinking.start_thread(threading.Event().wait)
+PlayApp.run = lambda app: None
+sys.exit(show(Session(find_game("tic_tac_toe"), (HumanPlayer(), HumanPlayer()))) + 7)
+"""
+
+
+def test_a_thread_that_does_not_end_does_not_keep_the_program() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STUCK], cwd=ROOT, capture_output=True, timeout=120
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")

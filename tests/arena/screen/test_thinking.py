@@ -16,6 +16,7 @@ from arena.screen import thinking
 from arena.screen.thinking import (
     LEVELS,
     Thought,
+    all_threads_end,
     next_level,
     simulations_of,
     with_simulations,
@@ -23,6 +24,7 @@ from arena.screen.thinking import (
 from arena.solver_players import SolverPlayer
 from envs.registry import find_game
 from mcts.config import SearchConfig
+from tests.arena.screen.players import HeldPlayer
 
 GAME = find_game("tic_tac_toe")
 STATE = GAME.position(GAME.parse_moves("b2"))
@@ -138,6 +140,17 @@ def test_a_failure_is_kept_for_whoever_asks() -> None:
     assert thought.finished.wait(60)
     assert str(thought.error) == "no such device"
     assert thought.action is None
+
+
+def test_threads_at_thought_are_waited_for_but_not_for_ever() -> None:
+    held = HeldPlayer(GAME)
+    thought = Thought(GAME, held, STATE)
+    thought.start()
+    assert held.began.wait(60)
+    assert not all_threads_end(within_s=0.01)
+    held.free.set()
+    assert all_threads_end(within_s=60)
+    assert thought.finished.is_set()
 
 
 def test_an_agent_without_search_shows_what_there_is() -> None:
