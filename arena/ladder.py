@@ -247,11 +247,15 @@ class Ladder:
             self._play(*pairing)
 
     def _next(self, position: Position) -> tuple[str, str] | None:
-        if not position.waited_for or self.new_games >= self.settings.games:
+        if not position.waited_for or self._pairs_left < 1:
             return None
         agents = sorted({*self.contenders, *self.anchors} - self._unplayable)
         excluded = frozenset(self._excluded)
         return most_informative(position.ratings, agents, position.waited_for, excluded)
+
+    @property
+    def _pairs_left(self) -> int:
+        return (self.settings.games - self.new_games) // 2
 
     def _play(self, one: str, other: str) -> None:
         try:
@@ -264,8 +268,9 @@ class Ladder:
         match = Match(self.game, players, self.openings, seed)
         log = MatchLog(self._home(one, other).files, match.key)
         first = log.next_pair()
-        available = self.openings.count
-        pairs = PAIRS_AT_ONCE if available is None else min(PAIRS_AT_ONCE, available - first)
+        pairs = min(PAIRS_AT_ONCE, self._pairs_left)
+        if self.openings.count is not None:
+            pairs = min(pairs, self.openings.count - first)
         if pairs <= 0:
             self._excluded.add(frozenset((one, other)))
             return

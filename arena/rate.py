@@ -47,7 +47,7 @@ def rate(
 
 def _more_comes(ladder: Ladder, pause: Callable[[float], None]) -> bool:
     """Wait for a checkpoint; False when there is none and nobody trains, or games are used up."""
-    while ladder.new_games < ladder.settings.games:
+    while ladder.new_games + 2 <= ladder.settings.games:  # another pair of games
         is_training = _is_training(ladder)  # asked first: its last checkpoint may come in between
         if ladder.refresh():
             return True

@@ -74,10 +74,10 @@ def test_a_ladder_finds_the_order_and_is_not_played_again(tmp_path: Path) -> Non
 
 def test_games_are_limited_and_recorded(tmp_path: Path) -> None:
     run = make_run(tmp_path, "r", 10, 90)
-    ladder = make_ladder(tmp_path, width=5.0, games=128)
-    assert [position.new_games for position in ladder.climb()] == [0, 64, 128]
+    ladder = make_ladder(tmp_path, width=5.0, games=101)
+    assert [position.new_games for position in ladder.climb()] == [0, 64, 100]
     assert len(run.files.names("matches")) == 2
-    assert make_ladder(tmp_path).results.games_and_score("r@10:sims=64")[0] == 128
+    assert make_ladder(tmp_path).results.games_and_score("r@10:sims=64")[0] == 100
 
 
 def test_records_with_other_openings_games_or_players_do_not_count(tmp_path: Path) -> None:
