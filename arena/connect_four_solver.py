@@ -5,8 +5,9 @@ the mover's (22 - s)-th stone, s < 0 loses to the opponent's (22 + s)-th. The em
 1: the first player wins with the 21st stone.
 
 A position from ply 15 on takes milliseconds, one from ply 8 on up to seconds, earlier ones minutes.
-The book of exact scores (`arena/data/connect_four_book.txt`) holds what a perfect player needs for its
-first moves, so that these are answered at once; `python -m arena.connect_four_book` makes it deeper.
+The book of exact scores (`arena/data/connect_four_book.txt`) holds what a perfect player needs for
+its first moves, so that these are answered at once; `python -m arena.connect_four_book` makes it
+deeper.
 """
 
 from __future__ import annotations

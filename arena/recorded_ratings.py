@@ -37,10 +37,16 @@ def recorded_ratings(files: Files) -> list[Rated]:
 
 
 def elo_by_step(ratings: Sequence[Rated], run_name: str) -> list[tuple[int, Rated]]:
-    """Those of them that are plain checkpoints of the run, RUN@STEP, by their step."""
-    steps = []
+    """Those of them that are checkpoints of the run, RUN@STEP or RUN@STEP:OPTIONS, by their step.
+
+    Of a step that played with several options, the one with the most games.
+    """
+    found: dict[int, Rated] = {}
     for rated in ratings:
-        name, _, step = rated.agent.partition("@")
+        name, _, rest = rated.agent.partition("@")
+        step = rest.partition(":")[0]
         if name == run_name and step.isascii() and step.isdigit():
-            steps.append((int(step), rated))
-    return sorted(steps)
+            other = found.get(int(step))
+            if other is None or rated.games > other.games:
+                found[int(step)] = rated
+    return sorted(found.items())

@@ -36,7 +36,9 @@ WALLS = {
     "agents": _wall("envs store mcts", "numpy numba torch safetensors"),
     "agents/ppo": _wall("envs store mcts", "numpy numba torch safetensors gymnasium ray.rllib"),
     "selfplay": _wall("envs store mcts agents", "numpy torch tensorboard ray"),
-    "arena": _wall("envs store mcts agents", "numpy numba scipy rich textual textual_serve matplotlib"),
+    "arena": _wall(
+        "envs store mcts agents", "numpy numba scipy rich textual textual_serve matplotlib"
+    ),
     "configs": _wall("envs store mcts agents selfplay arena", ""),
     "benchmarks": _wall(
         "envs store mcts agents selfplay arena configs", "numpy numba torch ray jax mctx pgx"

@@ -33,6 +33,17 @@ def test_checkpoints_come_by_their_step(run: Run) -> None:
     assert [step for step, _ in elo_by_step(rated, "r")] == [20, 100]
 
 
+def test_a_ladders_checkpoints_count_by_their_most_games(run: Run) -> None:
+    record_match(run, ("r@20:sims=64", "random"), [[2, 2]] * 3)
+    record_match(run, ("r@20:sims=8", "random"), [[2, 2]])
+    record_match(run, ("r@40:sims=64", "r@20:sims=64"), [[2, 1]])
+    steps = dict(elo_by_step(recorded_ratings(run.files), "r"))
+    assert {step: rated.agent for step, rated in steps.items()} == {
+        20: "r@20:sims=64",
+        40: "r@40:sims=64",
+    }
+
+
 def test_no_matches_are_no_ratings(run: Run) -> None:
     record_match(run, ("r", "r"), [[2, 0]])  # rates nobody
     assert recorded_ratings(run.files) == []
