@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from arena.panel import duration
 from store.archive import Exported, Imported
 from store.retention import PrunePlan
 from store.summary import Best, RunSummary
@@ -48,8 +49,8 @@ def _row(run: RunSummary) -> tuple[str, ...]:
 def _trained(run: RunSummary) -> str:
     if run.elapsed_s is None:
         return UNKNOWN
-    goal = f" of {duration_text(run.budget_s)}" if run.budget_s else ""
-    return duration_text(run.elapsed_s) + goal
+    goal = f" of {duration(run.budget_s)}" if run.budget_s else ""
+    return duration(run.elapsed_s) + goal
 
 
 def _of(count: int | None, goal: int) -> str:
@@ -86,13 +87,6 @@ def size_text(size: int) -> str:
         if scaled < 999.5 or unit == "TB":
             break
     return f"{scaled:.1f} {unit}"
-
-
-def duration_text(seconds: float) -> str:
-    """Seconds as minutes and seconds, or as hours where there are some: 0:12, 1:02:30."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def verification_text(found: Verification) -> str:

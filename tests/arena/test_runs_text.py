@@ -5,7 +5,8 @@ import json
 import pytest
 
 import ludens
-from arena.runs_text import duration_text, pruning_text, runs_table, size_text, verification_text
+from arena.panel import duration
+from arena.runs_text import pruning_text, runs_table, size_text, verification_text
 from store import checkpoints
 from store.holds import Hold
 from store.retention import PrunePlan
@@ -60,7 +61,7 @@ def test_sizes(size, text):
     ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (36_061, "10:01:01")]
 )
 def test_durations(seconds, text):
-    assert duration_text(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_problems_are_counted_and_named():
