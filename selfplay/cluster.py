@@ -146,10 +146,8 @@ class ClusterTraining:
             Member(f"worker {i}", self._worker_starter(i), timeout, clock)
             for i in range(config.workers)
         ]
-        self.watchdogs = {
-            True: Watchdog("the learner", 1),
-            False: Watchdog("the workers", config.workers),
-        }
+        self.learner_watchdog = Watchdog("the learner", 1)
+        self.workers_watchdog = Watchdog("the workers", config.workers)
         self.learn_again_at = 0.0
 
     # -- starting ----------------------------------------------------------------------------
@@ -225,14 +223,16 @@ class ClusterTraining:
     def _take(self, member: Member) -> list[Event]:
         """The answer of a finished call."""
         answer = member.receive()
-        is_learner = member is self.learner
         if isinstance(answer, Failure):
             self._failed(member, answer)
             return []
-        self.watchdogs[is_learner].succeeded()
-        if is_learner:
+        self._watchdog_of(member).succeeded()
+        if member is self.learner:
             return self._take_learned(answer)
         return self._take_round(answer)
+
+    def _watchdog_of(self, member: Member) -> Watchdog:
+        return self.learner_watchdog if member is self.learner else self.workers_watchdog
 
     def _failed(self, member: Member, failure: Failure) -> None:
         delay = max(0.0, member.not_before - self.clock())
@@ -249,7 +249,7 @@ class ClusterTraining:
         self.metrics.failed(failure.kind)
         if is_hopeless(failure) and self.learned is None and failure.error is not None:
             raise failure.error
-        self.watchdogs[member is self.learner].failed(failure)
+        self._watchdog_of(member).failed(failure)
 
     def _take_learned(self, report: LearnReport) -> list[Event]:
         before, self.learned = self.learned, report
