@@ -43,10 +43,14 @@ def test_its_counts_are_the_products_that_the_page_gives(game):
     assert f"{81 * 80 * 79 * 78:,}" in PAGE
 
 
-def test_the_test_of_the_page_passes(game):
+def test_the_test_of_the_page_passes_and_sees_a_wrong_winner(game, tmp_path):
     names = {"GAME": game}
     exec(TEST_CODE, names)  # the page's own code
-    names["test_five_in_a_row_wins"]()
+    names["test_five_in_a_row_wins"]()  # asserts
+    wrong = GAME_CODE.replace("return -1.0 if", "return 1.0 if").replace('"gomoku"', '"wrong"')
+    names["GAME"] = load(tmp_path, wrong)
+    with pytest.raises(AssertionError):
+        names["test_five_in_a_row_wins"]()
 
 
 def test_five_in_a_row_wins_in_every_direction(game):

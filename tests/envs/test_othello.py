@@ -64,6 +64,7 @@ class SlowOthello:
 
 
 def compare_with_reference(size, traces):
+    """Assert that every position is as the slow rules have it; how many were compared."""
     for t in traces:
         slow = SlowOthello(size)
         for ply in range(len(t.states)):
@@ -75,13 +76,15 @@ def compare_with_reference(size, traces):
             else:
                 assert np.flatnonzero(t.masks[ply]).tolist() == slow.legal()
                 slow.step(t.actions[ply])
+    return sum(len(t.states) for t in traces)
 
 
 @pytest.mark.parametrize(("name", "size", "games"), [("othello6", 6, 60), ("othello", 8, 15)])
 def test_random_games_equal_the_slow_reference(name, size, games):
     trial = make_trial(find_game(name), games, seed=11)
-    compare_with_reference(size, trial.traces)
-    compare_with_reference(size, trial.compiled[:5])
+    assert all(t.over[-1] for t in trial.traces)
+    assert compare_with_reference(size, trial.traces) == trial.positions > games * 20
+    assert compare_with_reference(size, trial.compiled[:5]) > 5 * 20
 
 
 def test_random_play_meets_passes_early_ends_and_both_results():
