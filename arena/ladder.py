@@ -9,27 +9,26 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from agents.players import Player
 from arena.agent_names import AgentNameError, find_agent, parse_agent_name
 from arena.contenders import written
 from arena.match import Match
-from arena.match_records import MatchLog, read_matches
+from arena.match_pool import MatchPool, PlannedBatch, UnplayableError, fill
+from arena.match_records import MOST_PAIRS, MatchKey, MatchLog, read_matches
+from arena.match_workers import LocalPool
 from arena.openings import Openings
 from arena.ratings import Ratings, Results, fit_ratings
 from envs.game import Game
 from envs.registry import find_game
 from store import checkpoints
-from store.errors import CheckpointError, CheckpointNotFoundError, StoreError
+from store.errors import StoreError
 from store.run import Run, open_run
 
 PAIRS_AT_ONCE = 32
-PLAYERS_KEPT = 24  # loaded at the same time
 
 _logger = logging.getLogger("ludens.arena")
 
@@ -140,6 +139,21 @@ def most_informative(
     return choice
 
 
+def as_if_played(ratings: Ratings, batches: Collection[PlannedBatch]) -> Ratings:
+    """The ratings with the covariance expected once these are over (see `most_informative`)."""
+    index = {name: i for i, name in enumerate(ratings.agents)}
+    information = ratings.pair_information()
+    covariance = ratings.covariance.copy()
+    for batch in batches:
+        if not index.keys() >= {*batch.key.agents}:
+            continue  # one of them has left since
+        a, b = (index[name] for name in batch.key.agents)
+        told = covariance[:, a] - covariance[:, b]
+        weight = len(batch.openings) * information[a, b]
+        covariance -= np.outer(told, told) * (weight / (1.0 + weight * (told[a] - told[b])))
+    return replace(ratings, covariance=covariance)
+
+
 @dataclass
 class Ladder:
     """Plays and rates.
@@ -151,6 +165,7 @@ class Ladder:
         anchors: further agents by exact name, with the Elo that they are fixed at, or None.
         openings: what the games begin from; records with other openings do not count.
         settings: see `LadderSettings`.
+        pool: who plays (default: this process, one batch at a time).
         results: all that counts, from records and from play.
         contenders: {agent: (run, step)} of the checkpoints that play.
     """
@@ -161,16 +176,17 @@ class Ladder:
     anchors: Mapping[str, float | None]
     openings: Openings
     settings: LadderSettings
+    pool: MatchPool | None = None
     results: Results = field(default_factory=Results)
     contenders: dict[str, tuple[str, int]] = field(default_factory=dict)
     new_games: int = 0
     _unplayable: set[str] = field(default_factory=set)
     _excluded: set[frozenset[str]] = field(default_factory=set)
-    _players: OrderedDict[str, Player] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        for name in self.anchors:
-            self._player(name)  # whoever cannot play is told before anything is played
+        self._pool: MatchPool = self.pool or LocalPool(self.game, self.store_url)
+        for name in self.anchors:  # whoever cannot play is told before anything is played
+            find_agent(name, self.game, self.store_url)
         for run in self.runs:
             for key, batch in read_matches(run.files):
                 same = (key.game, key.openings) == (self.game.name, self.openings.label)
@@ -212,96 +228,113 @@ class Ladder:
         Zero is the mean of the contenders, unless an anchor is fixed.
         """
         fixed = {name: elo for name, elo in self.anchors.items() if elo is not None}
-        able = [name for name in self.contenders if name not in self._unplayable]
+        able = self._able()
         agents = [*able, *self.anchors]
         zero = able if len(able) > 1 else agents
         ratings = fit_ratings(self.results, agents=agents, anchors=fixed, zero=zero)
         bars = dict(zip(ratings.agents, ratings.error_bars().tolist()))
-        wide = [name for name in able if bars[name] > self.settings.width]
-        unplayed = [n for n in self.anchors if not self.results.games_and_score(n)[0]]
-        return Position(
-            ratings,
-            self.new_games,
-            (*wide, *(name for name in unplayed if name not in fixed)),
-            max((bars[name] for name in able), default=0.0),
-        )
+        widest = max((bars[name] for name in able), default=0.0)
+        return Position(ratings, self.new_games, self._waited_for(ratings), widest)
+
+    def _able(self) -> list[str]:
+        return [name for name in self.contenders if name not in self._unplayable]
+
+    def _waited_for(
+        self, ratings: Ratings, coming: Collection[PlannedBatch] = ()
+    ) -> tuple[str, ...]:
+        """Who needs more games by these ratings, when those to come are played."""
+        bars = dict(zip(ratings.agents, ratings.error_bars().tolist()))
+        wide = [name for name in self._able() if bars[name] > self.settings.width]
+        playing = {name for batch in coming for name in batch.key.agents}
+        unplayed = [
+            name
+            for name, elo in self.anchors.items()
+            if elo is None and name not in playing and not self.results.games_and_score(name)[0]
+        ]
+        return (*wide, *unplayed)
 
     def climb(self) -> Iterator[Position]:
         """Play batch after batch until all bars are narrow or the games are used up.
 
         Yields the position before the first batch and after each; new checkpoints join when
-        `refresh` finds them. Raises ValueError where there is nobody to play against.
+        `refresh` finds them. A pool with room for several has them all played at once: each is
+        chosen as if those in flight were over. Raises ValueError where there is nobody to play
+        against, and like `MatchPool.take`.
         """
-        while True:
-            agents = sorted({*self.contenders, *self.anchors} - self._unplayable)
-            if len(agents) < 2:
-                raise ValueError(
-                    f"{' '.join(agents) or 'nobody'} is alone: expected another checkpoint that "
-                    "can be loaded, or an anchor"
-                )
-            position = self.position()
-            yield position
-            pairing = self._next(position)
-            if pairing is None:
-                return
-            self._play(*pairing)
+        try:
+            while True:
+                agents = self._agents()
+                if len(agents) < 2:
+                    raise ValueError(
+                        f"{' '.join(agents) or 'nobody'} is alone: expected another checkpoint "
+                        "that can be loaded, or an anchor"
+                    )
+                position = self.position()
+                yield position
+                if agents != self._agents():
+                    continue  # they are not in these ratings
+                fill(self._pool, lambda: self._plan(position))  # noqa: B023
+                if not self._pool.in_flight:
+                    return
+                self._take()
+        finally:
+            self._pool.cancel()
 
-    def _next(self, position: Position) -> tuple[str, str] | None:
-        if not position.waited_for or self._pairs_left < 1:
-            return None
-        agents = sorted({*self.contenders, *self.anchors} - self._unplayable)
-        excluded = frozenset(self._excluded)
-        return most_informative(position.ratings, agents, position.waited_for, excluded)
+    def _agents(self) -> list[str]:
+        return sorted({*self.contenders, *self.anchors} - self._unplayable)
+
+    def _plan(self, position: Position) -> PlannedBatch | None:
+        """The batch that teaches most beside those in flight; None when nothing is left to do."""
+        coming = self._pool.in_flight
+        expected = as_if_played(position.ratings, coming) if coming else position.ratings
+        wide = self._waited_for(expected, coming)
+        while wide and self._pairs_left > 0:
+            excluded = frozenset(self._excluded)
+            pairing = most_informative(expected, self._agents(), wide, excluded)
+            if pairing is None:
+                return None
+            if (batch := self._batch_of(*pairing)) is not None:
+                return batch
+            self._excluded.add(frozenset(pairing))
+        return None
 
     @property
     def _pairs_left(self) -> int:
-        return (self.settings.games - self.new_games) // 2
+        planned = sum(len(batch.openings) for batch in self._pool.in_flight)
+        return (self.settings.games - self.new_games) // 2 - planned
 
-    def _play(self, one: str, other: str) -> None:
-        try:
-            players = self._player(one), self._player(other)
-        except _UnplayableError as gone:
-            _logger.warning("%s plays no more: %s", gone.agent, gone)
-            self._unplayable.add(gone.agent)
-            return
+    def _batch_of(self, one: str, other: str) -> PlannedBatch | None:
+        """The next pairs of two agents, None when they have played every opening."""
         seed = zlib.crc32(f"{self.settings.seed} {one} {other}".encode())
-        match = Match(self.game, players, self.openings, seed)
-        log = MatchLog(self._home(one, other).files, match.key)
-        first = log.next_pair()
-        pairs = min(PAIRS_AT_ONCE, self._pairs_left)
-        if self.openings.count is not None:
-            pairs = min(pairs, self.openings.count - first)
-        if pairs <= 0:
-            self._excluded.add(frozenset((one, other)))
+        key = MatchKey(self.game.name, (one, other), seed, self.openings.label)
+        coming = [b for b in self._pool.in_flight if b.key == key]
+        most = MOST_PAIRS if self.openings.count is None else self.openings.count
+        gaps = self._log(key).gaps(most, [(b.first_pair, b.end) for b in coming])
+        if not gaps:
+            return None
+        first, end = gaps[0]
+        pairs = min(PAIRS_AT_ONCE, self._pairs_left, end - first)
+        return Match(key, self.openings).plan(first, pairs)
+
+    def _take(self) -> None:
+        """Wait for a batch, and count it."""
+        try:
+            planned, batch = self._pool.take()
+        except UnplayableError as gone:
+            if gone.agent in self.anchors:
+                raise gone.cause from None
+            if gone.agent not in self._unplayable:
+                _logger.warning("%s plays no more: %s", gone.agent, gone.cause)
+                self._unplayable.add(gone.agent)
             return
-        batch = log.write(match.play(first, pairs, lambda finished: None))
-        self.results.add(one, other, batch.outcomes())
+        batch = self._log(planned.key).write(batch)
+        self.results.add(*planned.key.agents, batch.outcomes())
         self.new_games += batch.points.size
+
+    def _log(self, key: MatchKey) -> MatchLog:
+        return MatchLog(self._home(*key.agents).files, key)
 
     def _home(self, one: str, other: str) -> Run:
         """The run that keeps their record: that of the first checkpoint, or else the first run."""
         names = [place[0] for place in map(self.place_of, (one, other)) if place]
         return next((run for name in names for run in self.runs if run.name == name), self.runs[0])
-
-    def _player(self, name: str) -> Player:
-        if name in self._players:
-            self._players.move_to_end(name)
-            return self._players[name]
-        try:
-            player = find_agent(name, self.game, self.store_url)
-        except (CheckpointError, CheckpointNotFoundError, AgentNameError) as error:
-            if name in self.anchors:
-                raise
-            raise _UnplayableError(name, str(error)) from error  # damaged, or pruned since
-        self._players[name] = player
-        if len(self._players) > PLAYERS_KEPT:
-            self._players.popitem(last=False)
-        return player
-
-
-class _UnplayableError(Exception):
-    """A checkpoint that cannot be loaded."""
-
-    def __init__(self, agent: str, why: str) -> None:
-        super().__init__(why)
-        self.agent = agent

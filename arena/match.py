@@ -7,15 +7,17 @@ match continues after those that are there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.players import Player
+from arena.match_pool import MatchPool, PlannedBatch, UnplayableError, play_all
 from arena.match_records import Batch, MatchKey, MatchLog
 from arena.openings import Opening, Openings, random_openings
 from arena.ratings import score_interval
@@ -72,44 +74,38 @@ class MatchResult:
 
 
 class Match:
-    """Two players, their openings and seed; plays any batch of its pairs."""
+    """A match and its openings; plans any batch of its pairs."""
 
-    def __init__(
-        self, game: Game, players: tuple[Player, Player], openings: Openings, seed: int
-    ) -> None:
-        self.game = game
-        self.players = players
+    def __init__(self, key: MatchKey, openings: Openings) -> None:
+        self.key = key
         self.openings = openings
-        self.seed = seed
         self._stream: Iterator[Opening] = iter(())
         self._streamed = -1  # openings taken from it; it is begun when first needed
 
-    @property
-    def key(self) -> MatchKey:
-        """What its record is found by."""
-        names = (self.players[0].name, self.players[1].name)
-        return MatchKey(self.game.name, names, self.seed, self.openings.label)
+    def plan(self, first_pair: int, pairs: int) -> PlannedBatch:
+        """So many pairs from that one on. The same key and numbers are the same games."""
+        if self._streamed != first_pair:
+            self._stream = islice(self.openings.stream(self.key.seed), first_pair, None)
+        self._streamed = first_pair + pairs
+        return PlannedBatch(self.key, first_pair, tuple(islice(self._stream, pairs)))
 
-    def play(self, first_pair: int, pairs: int, report: Callable[[int], None]) -> Batch:
-        """Play these pairs, all at once, reporting the number of finished games now and then.
 
-        The same seed and batch repeat the same games.
-        """
-        openings = self._openings(first_pair, pairs)
-        states = np.repeat(np.concatenate([o.state for o in openings]), 2)
-        rngs = [np.random.default_rng([self.seed, 1, 2 * first_pair, agent]) for agent in range(2)]
-        for latest in _play_together(self.game, self.players, states, rngs):
-            scores, plies = latest
-            report(int(np.isfinite(scores).sum()))
-        points = np.rint(2 * scores).astype(np.int64).reshape(-1, 2)
-        lengths = plies.reshape(-1, 2) + np.array([[o.plies] for o in openings])
-        return Batch(first_pair, points, lengths)
-
-    def _openings(self, first: int, count: int) -> list[Opening]:
-        if self._streamed != first:
-            self._stream = islice(self.openings.stream(self.seed), first, None)
-        self._streamed = first + count
-        return list(islice(self._stream, count))
+def play_batch(
+    game: Game,
+    players: tuple[Player, Player],
+    planned: PlannedBatch,
+    report: Callable[[int], None] = lambda finished: None,
+) -> Batch:
+    """Play these pairs, all at once, reporting the number of finished games now and then."""
+    first, seed = planned.first_pair, planned.key.seed
+    states = np.repeat(np.concatenate([o.state for o in planned.openings]), 2)
+    rngs = [np.random.default_rng([seed, 1, 2 * first, agent]) for agent in range(2)]
+    for latest in _play_together(game, players, states, rngs):
+        scores, plies = latest
+        report(int(np.isfinite(scores).sum()))
+    points = np.rint(2 * scores).astype(np.int64).reshape(-1, 2)
+    lengths = plies.reshape(-1, 2) + np.array([[o.plies] for o in planned.openings])
+    return Batch(first, points, lengths)
 
 
 def play_match(
@@ -122,6 +118,7 @@ def play_match(
     openings: Openings | None = None,
     sprt: Sprt | None = None,
     log: MatchLog | None = None,
+    pool: MatchPool | None = None,
     report: Report = lambda finished, games: None,
 ) -> MatchResult:
     """Play `games` games, each opening twice with the colours swapped; the same seed repeats it.
@@ -135,24 +132,105 @@ def play_match(
         openings: default `random_openings`.
         sprt: a test that ends the match as soon as it is decided, after a whole batch.
         log: where results are recorded, and whence the match goes on.
+        pool: who plays it, by the agents' names (default: the players themselves, here).
         report: is told how far it is.
 
     Raises:
         ValueError: the number of games is not even and positive, or there are not as many openings.
     """
-    match = Match(game, (first, second), openings or random_openings(game), seed)
-    wanted = _wanted_pairs(games, match.openings, sprt)
-    batches = [] if log is None else [b.up_to(wanted) for b in log.read()]
-    batches = _until_decided([b for b in batches if len(b.points)], sprt)
-    resumed = sum(b.points.size for b in batches)
-    at_once = PAIRS_AT_ONCE if sprt is None else SPRT_PAIRS_AT_ONCE
-    done = max(batches[-1].end if batches else 0, log.next_pair() if log else 0)
-    while done < wanted and not (sprt and _is_decided(batches, sprt)):
-        count = min(wanted, (done // at_once + 1) * at_once) - done
-        batch = match.play(done, count, lambda n: report(2 * done + n, 2 * wanted))  # noqa: B023
-        batches.append(batch if log is None else log.write(batch))
-        done += count
-    return _result(match, batches, sprt, resumed)
+    openings = openings or random_openings(game)
+    match = Match(MatchKey(game.name, (first.name, second.name), seed, openings.label), openings)
+    wanted = _wanted_pairs(games, openings, sprt)
+    recorded = [] if log is None else [b.up_to(wanted) for b in log.read()]
+    todo = _cut(
+        [(0, wanted)] if log is None else log.gaps(wanted),
+        PAIRS_AT_ONCE if sprt is None else SPRT_PAIRS_AT_ONCE,
+    )
+    course = _Course([b for b in recorded if len(b.points)], todo, sprt)
+
+    def tell(finished: int = 0) -> None:
+        report(2 * (wanted - sum(course.unplayed.values())) + finished, 2 * wanted)
+
+    if not course.is_decided():
+        planned = (match.plan(start, pairs) for start, pairs in todo)
+        if pool is None:
+            played = ((p, play_batch(game, (first, second), p, tell)) for p in planned)
+        else:
+            played = play_all(pool, planned)
+        with closing(played):
+            _follow(course, played, log, tell)
+    return _result(match.key, course.counted(), sprt, course.resumed())
+
+
+def _follow(
+    course: _Course,
+    played: Iterable[tuple[PlannedBatch, Batch]],
+    log: MatchLog | None,
+    tell: Callable[[], None],
+) -> None:
+    """Record the batches of a match as they are over, until its test is decided."""
+    try:
+        for planned, batch in played:
+            course.add(planned, batch if log is None else log.write(batch))
+            tell()
+            if course.is_decided():
+                return
+    except UnplayableError as gone:
+        raise gone.cause from None
+
+
+def _cut(gaps: Iterable[tuple[int, int]], at_once: int) -> list[tuple[int, int]]:
+    """(first pair, pairs) of batches that fill the gaps [first, end) and end at multiples."""
+    return [
+        (first, min(end, stop + at_once) - first)
+        for begin, end in gaps
+        for stop in range(begin - begin % at_once, end, at_once)
+        for first in (max(begin, stop),)
+    ]
+
+
+class _Course:
+    """What is there of a match, and how its test stands."""
+
+    def __init__(
+        self, recorded: list[Batch], todo: list[tuple[int, int]], sprt: Sprt | None
+    ) -> None:
+        self.unplayed = dict(todo)  # {first pair: pairs} of the batches that are not there
+        self._batches = recorded
+        self._recorded = {batch.first_pair for batch in recorded}
+        self._sprt = sprt
+        self._looked = 0  # at so many batches of the prefix
+        self._decided = False
+
+    def add(self, planned: PlannedBatch, batch: Batch) -> None:
+        """One more batch is there."""
+        del self.unplayed[planned.first_pair]
+        self._batches = sorted([*self._batches, batch], key=lambda b: b.first_pair)
+
+    def is_decided(self) -> bool:
+        """Whether the test is, after one batch or another of the prefix.
+
+        Batches may be over in any order. Only those before the first that is missing decide, so
+        that the test ends where it would if they were played one by one.
+        """
+        prefix = self._prefix()
+        while self._sprt and not self._decided and self._looked < len(prefix):
+            self._looked += 1
+            state = self._sprt.state(pair_counts(prefix[: self._looked]))
+            self._decided = state.decision != "undecided"
+        return self._decided
+
+    def counted(self) -> list[Batch]:
+        """The result's batches: those after the one that decided the test were not part of it."""
+        return self._prefix()[: self._looked] if self.is_decided() else self._batches
+
+    def resumed(self) -> int:
+        """Games of the result that were recorded before."""
+        return sum(b.points.size for b in self.counted() if b.first_pair in self._recorded)
+
+    def _prefix(self) -> list[Batch]:
+        missing = min(self.unplayed, default=math.inf)
+        return list(takewhile(lambda b: b.first_pair < missing, self._batches))
 
 
 def _wanted_pairs(games: int | None, openings: Openings, sprt: Sprt | None) -> int:
@@ -174,18 +252,6 @@ def pair_counts(batches: list[Batch]) -> NDArray[np.int64]:
     """Pairs [5] with 0, 1/2, 1, 3/2 and 2 points of the first agent."""
     points = [b.points.sum(axis=1) for b in batches]
     return np.bincount(np.concatenate([[], *points]).astype(np.int64), minlength=5)
-
-
-def _is_decided(batches: list[Batch], sprt: Sprt) -> bool:
-    return sprt.state(pair_counts(batches)).decision != "undecided"
-
-
-def _until_decided(batches: list[Batch], sprt: Sprt | None) -> list[Batch]:
-    """The batches up to the one that decided the test: those after it were not part of it."""
-    for count in range(1, len(batches) if sprt else 0):
-        if sprt and _is_decided(batches[:count], sprt):
-            return batches[:count]
-    return batches
 
 
 def _play_together(
@@ -230,12 +296,11 @@ def _move(
         game.rules.step(states[i], int(action))
 
 
-def _result(match: Match, batches: list[Batch], sprt: Sprt | None, resumed: int) -> MatchResult:
+def _result(key: MatchKey, batches: list[Batch], sprt: Sprt | None, resumed: int) -> MatchResult:
     if not batches:
         raise ValueError("no pair of this match could be read: its records are damaged")
     points = np.concatenate([b.points for b in batches])
     counts = pair_counts(batches)
-    key = match.key
     return MatchResult(
         game=key.game,
         agents=key.agents,

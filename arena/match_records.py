@@ -27,6 +27,7 @@ from store.files import Files
 from store.verify import MATCH_FOLDER
 
 FORMAT = "ludens-match/1"
+MOST_PAIRS = 10**7  # of one match, by the names of its files
 
 _NAME = re.compile(r"(?P<id>[0-9a-f]{16})-(?P<first>\d{7})-(?P<pairs>\d{1,7})\.jsonl")
 _logger = logging.getLogger("ludens.arena")
@@ -90,11 +91,24 @@ class MatchLog:
         """The batches that are there, in the order of their pairs; none holds a pair again."""
         return [batch for key, batch in read_matches(self._files, self.key.id) if key == self.key]
 
-    def next_pair(self) -> int:
-        """The first pair that was not played; a damaged file's pairs are lost, not played again."""
+    def gaps(self, pairs: int, taken: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+        """Runs [first, end) of the first `pairs` pairs that were not played and are not `taken`.
+
+        Batches that were played at the same time may be recorded in any order, so a match that was
+        cut has gaps. A damaged file's pairs are lost, not played again.
+        """
         names = filter(None, map(_NAME.fullmatch, self._files.names(MATCH_FOLDER)))
-        mine = [m for m in names if m["id"] == self.key.id]
-        return max((int(m["first"]) + int(m["pairs"]) for m in mine), default=0)
+        played = [
+            (int(name["first"]), int(name["first"]) + int(name["pairs"]))
+            for name in names
+            if name["id"] == self.key.id
+        ]
+        found, reached = [], 0
+        for first, end in sorted([*played, *taken, (pairs, pairs)]):
+            if reached < min(first, pairs):
+                found.append((reached, min(first, pairs)))
+            reached = max(reached, end)
+        return found
 
     def write(self, batch: Batch) -> Batch:
         """Commit a batch. What another process committed of it meanwhile counts instead.

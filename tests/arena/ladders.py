@@ -71,4 +71,5 @@ def make_ladder(
 
 
 def use_skilled_players(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arena.ladder.find_agent", skilled)
+    for module in ("ladder", "match_workers"):
+        monkeypatch.setattr(f"arena.{module}.find_agent", skilled)

@@ -29,11 +29,12 @@ def only_file(folder: Path) -> Path:
 def test_what_is_written_is_read_in_order(tmp_path: Path, url: str) -> None:
     where = url.format(tmp_path) if url == "{}" else url.format(tmp_path.name)
     log = MatchLog(open_files(where), KEY)
-    assert (log.read(), log.next_pair()) == ([], 0)
+    assert (log.read(), log.gaps(4)) == ([], [(0, 4)])
     log.write(batch(2, (2, 2)))
+    assert log.gaps(4) == [(0, 2), (3, 4)]
     log.write(batch(0, (0, 1), (2, 0)))
     assert [b.points.tolist() for b in log.read()] == [[[0, 1], [2, 0]], [[2, 2]]]
-    assert log.next_pair() == 3
+    assert log.gaps(4) == [(3, 4)]
     assert [(key, b.end) for key, b in read_matches(open_files(where))] == [(KEY, 2), (KEY, 3)]
 
 
@@ -50,7 +51,7 @@ def test_another_match_has_another_record(tmp_path: Path, other: MatchKey) -> No
     files = LocalFiles(tmp_path)
     MatchLog(files, KEY).write(batch(0, (2, 2)))
     assert MatchLog(files, other).read() == []
-    assert MatchLog(files, other).next_pair() == 0
+    assert MatchLog(files, other).gaps(1) == [(0, 1)]
 
 
 def test_a_batch_counts_once_whoever_wrote_it_first(tmp_path: Path) -> None:
@@ -63,6 +64,20 @@ def test_a_batch_counts_once_whoever_wrote_it_first(tmp_path: Path) -> None:
     assert len({b.first_pair for b in log.read()}) == 1
 
 
+def test_gaps_are_what_is_neither_recorded_nor_taken(tmp_path: Path) -> None:
+    log = MatchLog(LocalFiles(tmp_path), KEY)
+    for first, pairs in ((8, 4), (2, 2), (3, 3)):
+        log.write(batch(first, *[(1, 1)] * pairs))
+    assert log.gaps(20) == [(0, 2), (6, 8), (12, 20)]
+    assert log.gaps(20, [(12, 14), (0, 1)]) == [(1, 2), (6, 8), (14, 20)]
+    assert [log.gaps(pairs) for pairs in (1, 2, 7, 8)] == [
+        [(0, 1)],
+        [(0, 2)],
+        [(0, 2), (6, 7)],
+        [(0, 2), (6, 8)],
+    ]
+
+
 def test_a_damaged_file_is_told_passed_over_and_its_pairs_not_played_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -73,7 +88,7 @@ def test_a_damaged_file_is_told_passed_over_and_its_pairs_not_played_again(
     with caplog.at_level(logging.WARNING, "ludens.arena"):
         assert log.read() == []
     assert path.name in caplog.text
-    assert log.next_pair() == 2
+    assert log.gaps(2) == []
     with pytest.raises(AlreadyStoredError):
         log.write(batch(0, (0, 1), (2, 0)))
 
