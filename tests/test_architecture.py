@@ -37,7 +37,7 @@ WALLS = {
     "agents/ppo": _wall("envs store mcts", "numpy numba torch safetensors gymnasium ray.rllib"),
     "selfplay": _wall("envs store mcts agents", "numpy torch tensorboard ray"),
     "arena": _wall(
-        "envs store mcts agents", "numpy numba scipy rich textual textual_serve matplotlib"
+        "envs store mcts agents", "numpy numba scipy rich textual textual_serve matplotlib ray"
     ),
     "configs": _wall("envs store mcts agents selfplay arena", ""),
     "benchmarks": _wall(
