@@ -167,7 +167,7 @@ def _curves(course: Course) -> str:
             "games": lambda m: m.progress.games, "rows": lambda m: m.progress.positions,
         }, _short, from_zero=True),
         _errors("moves that lose the result, without search", moments, "raw"),
-        _errors(f"the same at {simulations} simulations", moments, "searched"),
+        _errors(f"moves that lose the result, at {simulations} simulations", moments, "searched"),
     ]  # fmt: skip
     if any(moment.progress.workers_wanted for moment in moments):
         charts.append(_chart("workers", moments, {
@@ -225,11 +225,17 @@ def _short(number: float) -> str:
 # --- tables -------------------------------------------------------------------------------------
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Rows of text; `right` are the columns that are set to the right."""
+def _table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Sequence[int] = (),
+    wrapped: Sequence[int] = (),
+) -> str:
+    """Rows of text; some columns are set to the right, some may be broken into lines."""
 
     def cells(tag: str, row: Sequence[str]) -> str:
-        kinds = [" class='right'" if column in right else "" for column in range(len(row))]
+        classes = {**dict.fromkeys(right, "right"), **dict.fromkeys(wrapped, "wrapped")}
+        kinds = [f" class='{classes[i]}'" if i in classes else "" for i in range(len(row))]
         return "".join(
             f"<{tag}{kind}>{escape(text)}</{tag}>" for kind, text in zip(kinds, row, strict=True)
         )
@@ -247,7 +253,9 @@ def _elo(ratings: Sequence[Rated], run_name: str) -> str:
         points = [(float(step), rated.elo) for step, rated in steps]
         errors = [rated.error for _, rated in steps]
         series = Series("Elo with its 95% interval", points, errors)
-        drawn = line_chart("checkpoints", [series], x_text=_short, y_text=lambda y: f"{y:+.0f}")
+        drawn = line_chart(
+            "Elo by the learner's step", [series], x_text=_short, y_text=lambda y: f"{y:+.0f}"
+        )
         chart = f"<div class='charts'>{drawn}</div>"
     rows = [
         (r.agent, f"{r.elo:+.0f} ± {r.error:.0f}", f"{r.games:,}", percent(r.score))
@@ -299,12 +307,16 @@ def _notices(course: Course) -> str:
     rows = [(duration(m.progress.elapsed_s), notice) for m, notice in told[-MOST_NOTICES:]]
     left_out = len(told) - len(rows)
     note = f"<p>The newest; {left_out:,} before them are left out.</p>" if left_out else ""
-    return note + _table(("trained", "notice"), rows, right=(0,)) if rows else ""
+    return note + _table(("trained", "notice"), rows, (0,), (1,)) if rows else ""
 
 
 def _settings(run: Run) -> str:
-    rows = [(name, str(value)) for name, value in _flat(run.info.config)]
-    return _table(("setting", "value"), [("seed", str(run.info.seed)), *rows])
+    """A table for the settings of each section, those of none first."""
+    tables = {"": [("seed", str(run.info.seed))]}
+    for name, value in _flat(run.info.config):
+        tables.setdefault(name.rpartition(".")[0], []).append((name, str(value)))
+    shown = [_table(("setting", "value"), rows, wrapped=(1,)) for rows in tables.values()]
+    return f"<div class='groups'>{''.join(shown)}</div>"
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -321,7 +333,7 @@ def _machine(run: Run, course: Course) -> str:
         (str(number), *(_said(facts.get(name)) for name in SESSION_FACTS))
         for number, facts in enumerate(course.sessions, start=1)
     ]
-    table = _table(("session", *SESSION_FACTS.values()), sessions) if sessions else ""
+    table = _table(("session", *SESSION_FACTS.values()), sessions, wrapped=(7,)) if sessions else ""
     return f"<p>Begun with {escape(made_by)}.</p>{table}"
 
 

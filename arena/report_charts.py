@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-WIDTH, HEIGHT = 640, 240
-LEFT, RIGHT, TOP, BOTTOM = 60, 14, 12, 34  # margins around the plot
+WIDTH, HEIGHT = 480, 220
+LEFT, RIGHT, TOP, BOTTOM = 62, 26, 12, 36  # margins around the plot
 COLOURS = 6  # series classes s0 .. s5 in the page's style
-MOST_POINTS = 240  # of a series: about one for three units
+MOST_POINTS = 240  # of a series: about one for two units
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -38,18 +38,29 @@ class Axis:
 
     @classmethod
     def over(
-        cls, numbers: Sequence[float], text: Callable[[float], str], *, from_zero: bool
+        cls,
+        numbers: Sequence[float],
+        text: Callable[[float], str],
+        *,
+        from_zero: bool,
+        whole: bool = True,
     ) -> Axis:
-        """An axis over these numbers, widened to whole ticks; of finite length in any case."""
+        """An axis over these numbers; of finite length in any case.
+
+        With `whole` it is widened to whole ticks, else it ends with its numbers.
+        """
         low, high = min(numbers), max(numbers)
         if from_zero:
             low, high = min(low, 0.0), max(high, 0.0)
         if high <= low:
             low, high = (low - 0.5 * abs(low), low + 0.5 * abs(low)) if low else (0.0, 1.0)
         step = tick_step(low, high)
-        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-        ticks = tuple(number * step for number in range(first, last + 1))
-        return cls(ticks[0], ticks[-1], ticks, text)
+        if whole:
+            first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+            low, high = first * step, last * step
+        else:
+            first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        return cls(low, high, tuple(number * step for number in range(first, last + 1)), text)
 
     def share(self, number: float) -> float:
         """Where a number lies between the ends, 0 to 1."""
@@ -103,7 +114,7 @@ def line_chart(
         return f"<figure>{caption}<p class='none'>nothing was recorded</p></figure>"
     xs = [x for _, points in drawn for x, _ in points]
     ys = [y + d for s, points in drawn for d in _reach(s) for _, y in points]
-    x_axis = Axis.over(xs, x_text, from_zero=True)
+    x_axis = Axis.over(xs, x_text, from_zero=True, whole=False)
     y_axis = Axis.over(ys, y_text, from_zero=from_zero)
     curves = [_curve(i, s, points, x_axis, y_axis) for i, (s, points) in enumerate(drawn)]
     legend = [
@@ -140,12 +151,11 @@ def _grid(x_axis: Axis, y_axis: Axis) -> str:
         parts.append(f"<line class='grid' x1='{LEFT}' x2='{WIDTH - RIGHT}' y1='{y}' y2='{y}'/>")
         label = escape(y_axis.text(tick))
         parts.append(f"<text x='{LEFT - 8}' y='{y + 4:.1f}' text-anchor='end'>{label}</text>")
-    for number, tick in enumerate(x_axis.ticks):
+    for tick in x_axis.ticks:
         x = _x(x_axis, tick)
-        anchor = "end" if number == len(x_axis.ticks) - 1 else "middle"
         parts.append(f"<line class='tick' x1='{x}' x2='{x}' y1='{bottom}' y2='{bottom + 5}'/>")
         label = escape(x_axis.text(tick))
-        parts.append(f"<text x='{x}' y='{bottom + 20}' text-anchor='{anchor}'>{label}</text>")
+        parts.append(f"<text x='{x}' y='{bottom + 22}' text-anchor='middle'>{label}</text>")
     return "".join(parts)
 
 
@@ -155,11 +165,14 @@ def _curve(
     style = f"s{number % COLOURS}" + (" dashed" if number >= COLOURS else "")
     places = [(_x(x_axis, x), _y(y_axis, y)) for x, y in points]
     parts = []
-    for (x, y), (_, middle), error in zip(places, points, series.errors, strict=False):
+    for (x, y), (at, middle), error in zip(places, points, series.errors, strict=False):
         low, high = _y(y_axis, middle - error), _y(y_axis, middle + error)
+        said = escape(f"{at:,.10g}: {y_axis.text(middle)} ± {error:.3g}")  # under the pointer
         parts.append(f"<line class='{style}' x1='{x}' x2='{x}' y1='{low}' y2='{high}'/>")
-        parts.append(f"<circle class='{style}' cx='{x}' cy='{y}' r='3'/>")
+        parts.append(
+            f"<circle class='{style}' cx='{x}' cy='{y}' r='4'><title>{said}</title></circle>"
+        )
     if len(places) == 1 and not parts:
         parts.append(f"<circle class='{style}' cx='{places[0][0]}' cy='{places[0][1]}' r='3'/>")
     path = " ".join(f"{x},{y}" for x, y in places)
-    return f"{''.join(parts)}<polyline class='{style}' points='{path}'/>"
+    return f"<polyline class='{style}' points='{path}'/>{''.join(parts)}"

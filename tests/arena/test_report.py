@@ -23,7 +23,8 @@ from store.run import Run
 from store.segments import SegmentWriter
 from tests.arena.journals import BEGUN, make_run, record_match, stage, write_session
 
-VOID = {"meta", "line", "circle", "polyline", "br", "hr", "img", "link"}
+VOID = {"meta", "br", "hr", "img", "link"}
+DRAWN = {"line", "circle", "polyline"}  # of SVG, which may close themselves
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "xlink:href"}
 
 
@@ -45,7 +46,9 @@ class Strict(HTMLParser):
 
     def handle_startendtag(self, tag: str, attrs: Any) -> None:
         self.handle_starttag(tag, attrs)
-        assert tag in VOID, f"<{tag}/> is no void element"
+        assert tag in VOID | DRAWN, f"<{tag}/> is no void element"
+        if tag in DRAWN:
+            self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open, f"</{tag}> closes nothing"

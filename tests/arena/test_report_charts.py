@@ -88,6 +88,23 @@ def test_an_axis_holds_its_numbers_between_few_round_ticks(
     assert 2 <= len(axis.ticks) <= 8
 
 
+def test_the_horizontal_axis_ends_with_its_numbers() -> None:
+    """A day is 24 hours long, though its ticks are 5 apart."""
+    svg = drawn(Series("s", [(0.0, 0.0), (24.0, 1.0)]), x_text=lambda x: f"{x:g} h")
+    assert places(svg)[-1][0] == WIDTH - RIGHT
+    labels = [e.text for e in svg.iter("text") if float(e.get("y", "")) > HEIGHT - BOTTOM + 6]
+    assert labels == ["0 h", "5 h", "10 h", "15 h", "20 h"]
+
+
+@given(st.lists(numbers, min_size=1, max_size=9), st.booleans())
+def test_an_axis_that_is_not_widened_has_its_ticks_inside(
+    found: list[float], from_zero: bool
+) -> None:
+    axis = Axis.over(found, str, from_zero=from_zero, whole=False)
+    assert 2 <= len(axis.ticks) <= 7
+    assert all(-1e-6 <= axis.share(tick) <= 1 + 1e-6 for tick in axis.ticks)
+
+
 def test_steps_are_round() -> None:
     assert [tick_step(0, high) for high in (1.0, 5.0, 6.0, 12.0, 24.0, 26.0)] == pytest.approx(
         [0.2, 1.0, 2.0, 2.5, 5.0, 10.0]
@@ -120,6 +137,7 @@ def test_error_bars_reach_as_far_as_they_say() -> None:
     heights = [float(e.get("y1", "")) - float(e.get("y2", "")) for e in bars]
     assert heights[0] == pytest.approx(HEIGHT - TOP - BOTTOM, abs=0.2)
     assert heights[1] == pytest.approx(heights[0] / 2, abs=0.2)
+    assert [title.text for title in svg.iter("title")] == ["0: 50 ± 50", "1: 50 ± 25"]
 
 
 def test_names_are_escaped() -> None:
