@@ -46,19 +46,20 @@ CONFIG = TrainConfig(
 @pytest.fixture(scope="module")
 def cluster():
     """One Ray for these tests; it has room for a learner and three workers."""
-    os.environ["RAY_AUTH_MODE"] = "disabled"
-    ray.init(
-        "local",
-        num_cpus=4,
-        _node_ip_address=LOOPBACK,
-        include_dashboard=False,
-        object_store_memory=128 << 20,
-        runtime_env={"env_vars": worker_environment()},
-        log_to_driver=False,
-        logging_level="error",
-    )
-    yield
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        ray.init(
+            "local",
+            num_cpus=4,
+            _node_ip_address=LOOPBACK,
+            include_dashboard=False,
+            object_store_memory=128 << 20,
+            runtime_env={"env_vars": worker_environment()},
+            log_to_driver=False,
+            logging_level="error",
+        )
+        yield
+        ray.shutdown()
 
 
 def _processes(name):

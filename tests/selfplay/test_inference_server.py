@@ -102,6 +102,8 @@ def test_new_weights_are_used_from_then_on(server):
 
     other = dump_state(build_network(find_game("tic_tac_toe"), CONFIG.network, 5).state_dict())
 
+    threads = threading.active_count()
+
     async def ask():
         before = await server.evaluate(_planes(3, 2))
         await server.load_weights(40, [Reference(other)])
@@ -110,4 +112,4 @@ def test_new_weights_are_used_from_then_on(server):
     before, after = asyncio.run(ask())
     assert (before[2], after[2]) == (0, 40)
     assert np.abs(before[0] - after[0]).max() > 1e-3
-    assert threading.active_count() < 50
+    assert threading.active_count() <= threads + 1  # the one that evaluates

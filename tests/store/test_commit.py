@@ -182,7 +182,7 @@ def test_kill_at_every_system_call_loses_nothing_acknowledged(tmp_path):
         f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]\n"
         f"import test_commit; test_commit.kill_at_every_point({str(tmp_path)!r})"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True)
     points = sorted(tmp_path.glob("*.acks"), key=lambda path: int(path.stem))
     assert len(points) > 20
     for path in points:

@@ -309,13 +309,13 @@ def test_the_heartbeat_thread_beats_and_ends_with_the_release(tmp_path):
 
 
 HOLDER = """
-import sys, time
+import sys
 sys.path.insert(0, sys.argv[1])
 from store.files import open_files
 from store.lease import Lease, Timing
 lease = Lease(open_files(sys.argv[2]), "trainer.lock", Timing(beat_s=0.05))
 print("held", flush=True)
-time.sleep(60)
+sys.stdin.read()  # until it is killed, or the tests are gone
 """
 
 
@@ -324,7 +324,10 @@ def test_a_killed_holder_on_s3_is_seen_alive_and_then_replaced():
         address = f"s3://{BUCKET}/first"
         timing = Timing(lease_s=1.0, beat_s=0.1, confirmed_s=0.3, poll_s=0.05)
         with subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(ROOT), address], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", HOLDER, str(ROOT), address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         ) as holder:
             try:
                 assert holder.stdout.readline() == "held\n"

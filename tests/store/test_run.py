@@ -154,22 +154,25 @@ def test_two_trainers_and_the_second_hears_who_the_first_is(tmp_path):
 
 
 HOLDER = """
-import os, sys, time
+import os, sys
 sys.path.insert(0, sys.argv[1])
 from store.run import open_run
 lock = open_run(sys.argv[2], "first").lock_trainer()
 if os.fork() == 0:  # a worker that outlives its trainer
     print(os.getpid(), flush=True)
-    time.sleep(60)
+    os.read(0, 1)  # until it is killed, or the tests are gone
     os._exit(0)
-time.sleep(60)
+os.read(0, 1)
 """
 
 
 def test_a_killed_trainer_frees_the_lock_though_its_child_lives(tmp_path):
     run = create_run(tmp_path, "first", **SETTINGS)
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(ROOT), str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(ROOT), str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as holder:
         child = int(holder.stdout.readline())
         try:
@@ -177,7 +180,7 @@ def test_a_killed_trainer_frees_the_lock_though_its_child_lives(tmp_path):
                 run.lock_trainer()
             assert caught.value.holder_pid == holder.pid
             holder.kill()
-            holder.wait(timeout=10)
+            holder.wait()
             os.kill(child, 0)  # the child is still there
             with run.lock_trainer() as lock:
                 assert lock.is_held

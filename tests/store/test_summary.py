@@ -119,19 +119,20 @@ def test_a_free_lock_is_not_even_tried(tmp_path, monkeypatch):
 
 
 HOLDER = """
-import sys, time
+import sys
 sys.path.insert(0, sys.argv[1])
 from store.run import open_run
 lock = open_run(sys.argv[2], "r").lock_trainer()
 print("held", flush=True)
-time.sleep(60)
+sys.stdin.read()  # until it is killed, or the tests are gone
 """
 
 
 def test_a_killed_trainer_trains_no_more(tmp_path):
     SmallRun(tmp_path)
     words = [sys.executable, "-c", HOLDER, str(ROOT), str(tmp_path)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, text=True, **pipes) as holder:
         holder.stdout.readline()
         assert only(tmp_path).state == "training"
         holder.send_signal(signal.SIGKILL)
