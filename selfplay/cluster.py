@@ -30,7 +30,7 @@ from selfplay.config import TrainConfig
 from selfplay.inference_server import InferenceServer
 from selfplay.learner_node import LearnerNode, LearnReport
 from selfplay.metrics import Metrics
-from selfplay.origin import ROOT
+from selfplay.origin import ROOT, check_packages
 from selfplay.supervision import (
     CrashLoopError,
     Failure,
@@ -39,7 +39,7 @@ from selfplay.supervision import (
     first_line,
     is_hopeless,
 )
-from selfplay.worker import RoundReport, Worker, worker_config
+from selfplay.worker import RoundReport, Worker, one_at_a_time, worker_config
 from store.errors import StoreUrlError
 from store.files import open_files
 from store.run import Run
@@ -113,6 +113,31 @@ def shipped_environment() -> dict[str, Any]:
     return {"working_dir": str(ROOT), "excludes": NOT_SHIPPED}
 
 
+def shared_store(store_url: str, workers: int) -> str:
+    """The store's address as other processes understand it: never a relative path.
+
+    Raises StoreUrlError for one that they cannot see.
+    """
+    url = open_files(store_url).url
+    if url.startswith("memory:"):
+        raise StoreUrlError(
+            f"the store {store_url!r} lives in one process, and {workers} workers cannot "
+            "see it: give a folder or an object store's URL, or --workers 0"
+        )
+    return url
+
+
+@contextmanager
+def settling() -> Iterator[None]:
+    """Around the first work of a process of Ray: it uses our packages, and compiles alone.
+
+    Raises RuntimeError where other packages would be imported than ours.
+    """
+    check_packages()
+    with one_at_a_time():
+        yield
+
+
 class ClusterTraining:
     """One training on a cluster: its members, what they reported, and the clock."""
 
@@ -134,7 +159,7 @@ class ClusterTraining:
         self.learned: LearnReport | None = None
         self.first_game_s: float | None = None
         self.metrics = Metrics(run.name)
-        self._arguments = (open_files(store_url).url, run.name, config)  # not a relative path
+        self._arguments = (store_url, run.name, config)
         self._own_ray = own_ray
         game = find_game(config.game)
         fresh = build_network(game, config.network, config.seed).state_dict()
@@ -399,13 +424,9 @@ def train_on_cluster(
 
     Raises CrashLoopError when the workers or the learner fail again and again, with the reason.
     """
-    if open_files(store_url).url.startswith("memory:"):
-        raise StoreUrlError(
-            f"the store {store_url!r} lives in one process, and {config.workers} workers cannot "
-            "see it: give a folder or an object store's URL, or --workers 0"
-        )
+    shared_url = shared_store(store_url, config.workers)
     with connected(cpus=config.workers * config.cluster.worker_cpus) as own_ray:
-        training = ClusterTraining(run, config, store_url, own_ray=own_ray)
+        training = ClusterTraining(run, config, shared_url, own_ray=own_ray)
         try:
             yield training.report("started")
             while not (stop() or training.budget.is_used(training.games())):
