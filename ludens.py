@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from agents.progress import Progress
+    from arena.match_pool import MatchPool
     from arena.training_watch import StopSignal
     from selfplay.config import TrainConfig
     from selfplay.doctor import Finding
@@ -254,6 +256,7 @@ def _match_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--no-record", action="store_true", help="leave the run's records alone, play all anew"
     )
+    _workers_argument(parser)
     _json_argument(parser)
     _store_argument(parser)
 
@@ -265,6 +268,28 @@ def _openings_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--balanced", action="store_true", help="begin from positions that favour neither side"
     )
+
+
+def _workers_argument(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="play on so many cores, by Ray"
+    )
+
+
+@contextmanager
+def _match_pool(game: str, args: Namespace) -> Iterator[MatchPool | None]:
+    """The Ray of so many workers, on this machine or the cluster that is told of; None without."""
+    if args.workers < 0:
+        raise UsageError(f"--workers {args.workers}: expected 0 or more")
+    if not args.workers:
+        yield None
+        return
+    from arena.match_workers import RayPool
+    from selfplay.cluster import connected, settling, shared_store
+
+    store = shared_store(args.store, args.workers)
+    with connected(cpus=args.workers):
+        yield RayPool(args.workers, game, store, settling)
 
 
 def _match(args: Namespace) -> int:
@@ -285,7 +310,7 @@ def _match(args: Namespace) -> int:
     home = None if args.no_record else home_of([*names], game, args.store)
     key = MatchKey(game.name, names, args.seed, openings.label)
     log = MatchLog(home.files, key) if home else None
-    with MatchProgress() as report:
+    with _match_pool(args.game, args) as pool, MatchProgress() as report:
         result = play_match(
             game,
             first,
@@ -295,6 +320,7 @@ def _match(args: Namespace) -> int:
             openings=openings,
             sprt=sprt,
             log=log,
+            pool=pool,
             report=report,
         )
     _print_json(result.to_json()) if args.json else print(summary(result, sprt))
@@ -326,6 +352,7 @@ def _rate_arguments(parser: ArgumentParser) -> None:
         "--plot", metavar="FILE", help="the picture, .png and .svg (default: in the run's folder)"
     )
     _openings_arguments(parser)
+    _workers_argument(parser)
     _json_argument(parser, "each standing as one JSON object")
     _store_argument(parser)
 
@@ -344,7 +371,6 @@ def _rate(args: Namespace) -> int:
     plot = check_path(Path(args.plot)) if args.plot else default_path(runs)
     openings = (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
     anchors = parse_anchors(args.anchors, game, args.store)
-    ladder = Ladder(game, args.store, runs, anchors, openings, settings)
     progress = LadderProgress()
 
     def settled(position: Position) -> None:
@@ -356,7 +382,9 @@ def _rate(args: Namespace) -> int:
         else:
             print(standing_text(standing), *(f"plot: {path}" for path in drawn), sep="\n")
 
-    is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
+    with _match_pool(runs[0].info.game, args) as pool:
+        ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)
+        is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
     return 0 if is_complete or args.follow else INTERRUPTED
 
 
