@@ -7,12 +7,14 @@ from envs.registry import find_game
 
 def test_connect_four_solver_takes_the_soonest_win_and_counts_the_plies() -> None:
     game = find_game("connect_four")
-    states = np.atleast_1d(game.position(game.parse_moves("1111112")))
-    states = np.concatenate([states, np.atleast_1d(game.position(game.parse_moves("112233")))])
+    # Column 2 is full; 5 and 6 alone win, 5 at once.
+    states = np.atleast_1d(game.position(game.parse_moves("562227736473171141127224")))
     found = SolverPlayer(game).analyze(states)
-    assert game.format_action(int(found.best_action[1])) == "4"
-    assert (found.exact[1], found.plies[1]) == (1.0, 1)
-    assert np.isnan(found.q[0]).sum() == 7 - game.legal_mask(states[0]).sum()
+    assert game.format_action(int(found.best_action[0])) == "5"
+    assert found.q[0][[4, 5]].tolist() == [1.0, 1.0]
+    assert (found.exact[0], found.plies[0]) == (1.0, 1)
+    assert np.flatnonzero(np.isnan(found.q[0])).tolist() == [1]
+    assert not game.legal_mask(states[0])[1]
 
 
 def test_tic_tac_toe_solver_draws_against_itself_whatever_it_chooses() -> None:
