@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from agents.players import RandomPlayer
 from arena.agent_names import parse_agent_name
 from arena.ladder import Ladder, LadderSettings
+from arena.match_pool import MatchPool
 from arena.openings import Openings, random_openings
 from arena.solver_players import SolverPlayer
 from envs.game import Game
@@ -62,12 +63,13 @@ def make_ladder(
     *names: str,
     anchors: Mapping[str, float | None] | None = None,
     openings: Openings | None = None,
+    pool: MatchPool | None = None,
     **settings: Any,
 ) -> Ladder:
     runs = [open_run(store, name) for name in names or ("r",)]
     chosen = LadderSettings(**{"width": 60.0, "games": 3000, **settings})
     begin = openings or random_openings(TIC_TAC_TOE)
-    return Ladder(TIC_TAC_TOE, str(store), runs, anchors or {}, begin, chosen)
+    return Ladder(TIC_TAC_TOE, str(store), runs, anchors or {}, begin, chosen, pool)
 
 
 def use_skilled_players(monkeypatch: pytest.MonkeyPatch) -> None:

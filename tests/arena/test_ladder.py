@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from arena.agent_names import AgentNameError
-from arena.ladder import LadderSettings, most_informative, open_runs, thinned
+from arena.ladder import LadderSettings, as_if_played, most_informative, open_runs, thinned
+from arena.match import Match
 from arena.match_records import Batch, MatchKey, MatchLog
 from arena.openings import random_openings
 from arena.ratings import Ratings
 from store.errors import RunNotFoundError, StoreError
 from tests.arena.ladders import TIC_TAC_TOE, make_ladder, make_run, save, use_skilled_players
+from tests.arena.pools import ShuffledPool
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +59,23 @@ def test_the_gain_is_what_the_information_matrix_says() -> None:
     assert most_informative(known, "abcd", "abc") == tuple("abcd"[i] for i in best)
 
 
+def test_batches_to_come_are_counted_as_the_information_matrix_says() -> None:
+    """Against adding the information of both batches and inverting."""
+    rng = np.random.default_rng(1)
+    root = rng.normal(size=(3, 3)) * 40
+    known = replace(ratings([0.0, 60.0, -90.0], [1.0] * 3), covariance=root @ root.T)
+    precision = np.linalg.inv(known.covariance)
+    coming = []
+    for i, j, pairs in ((0, 1, 32), (0, 2, 5)):
+        key = MatchKey("tic_tac_toe", ("abc"[i], "abc"[j]), 0, "random:1")
+        coming.append(Match(key, random_openings(TIC_TAC_TOE, 1)).plan(0, pairs))
+        direction = np.eye(3)[i] - np.eye(3)[j]
+        precision += pairs * known.pair_information()[i, j] * np.outer(direction, direction)
+    assert as_if_played(known, coming).covariance == pytest.approx(np.linalg.inv(precision))
+    gone = replace(coming[0], key=replace(coming[0].key, agents=("a", "gone")))
+    assert as_if_played(known, [gone]).covariance == pytest.approx(known.covariance)
+
+
 def test_a_ladder_finds_the_order_and_is_not_played_again(tmp_path: Path) -> None:
     make_run(tmp_path, "r", 10, 50, 90)
     ladder = make_ladder(tmp_path, anchors={"random": 0.0})
@@ -80,6 +99,48 @@ def test_games_are_limited_and_recorded(tmp_path: Path) -> None:
     assert make_ladder(tmp_path).results.games_and_score("r@10:sims=64")[0] == 100
 
 
+def test_batches_at_the_same_time_teach_different_things(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "r", 10, 30, 50, 70, 90)
+    pool = ShuffledPool(TIC_TAC_TOE, 4, store_url=str(tmp_path))
+    ladder = make_ladder(tmp_path, width=20.0, games=500, pool=pool)
+    last = list(ladder.climb())[-1]
+    assert last.new_games == 500  # of which no batch took more than was left
+    assert len({batch.key.agents for batch in pool.submitted[:4]}) == 4
+    places = [(batch.key, batch.first_pair) for batch in pool.submitted]
+    assert len(set(places)) == len(places)
+    assert len(run.files.names("matches")) == len(pool.submitted)
+    assert sum(map(ladder.results.games_and_score, last.ratings.agents), ())[::2] == tuple(
+        2 * sum(len(b.openings) for b in pool.submitted if name in b.key.agents)
+        for name in last.ratings.agents
+    )
+
+
+def test_two_agents_alone_play_successive_batches_at_the_same_time(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "r", 10, 90)
+    few = replace(random_openings(TIC_TAC_TOE, 1), count=110)
+    pool = ShuffledPool(TIC_TAC_TOE, 3, plays=2, store_url=str(tmp_path))
+    ladder = make_ladder(tmp_path, openings=few, width=1.0, pool=pool)
+    with pytest.raises(KeyboardInterrupt):
+        list(ladder.climb())
+    assert [batch.first_pair for batch in pool.submitted] == [0, 32, 64, 96]
+    assert len(pool.cancelled) == 2
+    again = make_ladder(tmp_path, openings=few, width=1.0)
+    assert list(again.climb())[-1].new_games == 220 - ladder.new_games
+    (key,) = {batch.key for batch in pool.submitted}
+    assert MatchLog(run.files, key).gaps(110) == []
+
+
+def test_a_batch_that_will_do_is_waited_for(tmp_path: Path) -> None:
+    """A second one is not begun when the first is expected to narrow the bars enough."""
+    make_run(tmp_path, "r", 60, 70)
+    pool = ShuffledPool(TIC_TAC_TOE, 3, store_url=str(tmp_path))
+    list(make_ladder(tmp_path, width=120.0, pool=pool).climb())
+    alone = ShuffledPool(TIC_TAC_TOE, 1, store_url=str(tmp_path / "alone"))
+    make_run(tmp_path / "alone", "r", 60, 70)
+    list(make_ladder(tmp_path / "alone", width=120.0, pool=alone).climb())
+    assert pool.played == alone.played == [0]
+
+
 def test_records_with_other_openings_games_or_players_do_not_count(tmp_path: Path) -> None:
     run = make_run(tmp_path, "r", 10, 90)
     wins = Batch(0, np.full((4, 2), 2), np.full((4, 2), 9))
@@ -98,14 +159,16 @@ def test_records_with_other_openings_games_or_players_do_not_count(tmp_path: Pat
     assert results.games_and_score("r@10:sims=64") == (8, 0.0)
 
 
+@pytest.mark.parametrize("room", [1, 3])
 def test_a_damaged_checkpoint_plays_no_more(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    room: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_run(tmp_path, "r", 10, 13, 90)
-    ladder = make_ladder(tmp_path, width=80.0, games=640)
+    pool = ShuffledPool(TIC_TAC_TOE, room, store_url=str(tmp_path))
+    ladder = make_ladder(tmp_path, width=80.0, games=640, pool=pool)
     with caplog.at_level(logging.WARNING, "ludens.arena"):
         last = list(ladder.climb())[-1]
-    assert "r@13:sims=64 plays no more: checkpoint 13 is damaged" in caplog.text
+    assert caplog.text.count("r@13:sims=64 plays no more: checkpoint 13 is damaged") == 1
     assert last.waited_for == ()
     assert ladder.results.agents() == ["r@10:sims=64", "r@90:sims=64"]
 
@@ -125,6 +188,18 @@ def test_new_checkpoints_join(tmp_path: Path) -> None:
     save(run, 95)
     assert ladder.refresh()
     assert ladder.position().waited_for[-1] == "r@95:sims=64"
+
+
+def test_checkpoints_that_join_between_two_batches_play_on_with_the_others(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "r", 10, 90)
+    ladder = make_ladder(tmp_path, width=60.0)
+    climb = ladder.climb()
+    next(climb)
+    next(climb)
+    save(run, 95)
+    assert ladder.refresh()
+    assert "r@95:sims=64" in list(climb)[-1].ratings.agents
+    assert ladder.results.games_and_score("r@95:sims=64")[0] > 0
 
 
 def test_one_agent_alone_cannot_be_rated(tmp_path: Path) -> None:
