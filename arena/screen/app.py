@@ -35,6 +35,8 @@ from arena.screen.widgets import BoardView, Panel
 from envs.game import NotationError
 
 TICK_S = 0.05
+THOUGHT_S = 0.2  # between two drawings of a thought under way: each takes time from the keys
+SWITCH_S = 0.0005  # at most, until a thread at thought lets the screen's have the interpreter
 LAST_WAIT_S = 1.0  # for thoughts to end after their slice, when the screen is left
 PROMPTS = {"move": "move: ", "save": "save as: ", "open": "open: "}
 SHORT_HELP = "u undo h hint +- strength a analysis t tree ? keys q leave"
@@ -114,8 +116,8 @@ class PlayApp(App[None]):
         with Horizontal(id="middle"):
             yield BoardView(self.game, self._plain, id="board")
             with Vertical(id="side"):
-                yield Panel(self._status, id="status")
-                yield Panel(self._thought, id="thought")
+                yield Panel(self._status, THOUGHT_S, id="status")
+                yield Panel(self._thought, THOUGHT_S, id="thought")
                 yield Panel(self._moves, id="moves")
         yield Panel(lambda w, h: Text(self._message(), no_wrap=True), id="message")
         yield Input(id="prompt", compact=True)
@@ -123,23 +125,24 @@ class PlayApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin: the session's clock runs, and what changes is drawn."""
-        self.set_interval(TICK_S, self._tick)
+        self.set_interval(TICK_S, lambda: self._tick(asked=False))
         self._tick()
 
-    def _tick(self) -> None:
+    def _tick(self, asked: bool = True) -> None:
+        """Let time pass; `asked` by a key, or by the clock."""
         self.session.tick()
         opened, self.session.opened = self.session.opened, None
         if opened is not None:
             self._open_tree(opened)
-        self._show()
+        self._show(asked)
 
-    def _show(self) -> None:
+    def _show(self, asked: bool = True) -> None:
         """Draw what is another than before."""
         for base in self.screen_stack[:1]:  # none is left when the last tick comes late
             for board in base.query(BoardView):
                 board.show(self._board())
             for panel in base.query(Panel):
-                panel.show()
+                panel.show(asked)
 
     # --- what is shown ---
 
@@ -390,7 +393,12 @@ class PlayApp(App[None]):
 def show(session: Session, notice: str = "", plain: bool = False) -> int:
     """Show the session until it is left; returns the exit status."""
     app = PlayApp(session, notice, plain)
-    app.run()
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        app.run()
+    finally:
+        sys.setswitchinterval(usual)
     session.cancel()
     status = app.return_code or 0
     if not all_threads_end(LAST_WAIT_S):

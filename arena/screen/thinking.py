@@ -21,7 +21,8 @@ from mcts.forest import Forest
 from mcts.search import CompiledEvaluator, Search
 
 THREAD_NAME = "ludens-thought"
-SLICE_S = 0.03  # about the time between two looks at a search
+SLICE_S = 0.03  # of processor time, about, between two looks at a search
+WAIT_S = 0.2  # by the clock, for an evaluator that computes elsewhere
 FIRST_SLICE = 16  # simulations; the next ones are fitted to SLICE_S
 LEVELS = (0, 10, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600)  # simulations
 
@@ -177,7 +178,12 @@ class Thought:
 
 
 def _slices(search: Search, evaluator: Any, target: int) -> Iterator[None]:
-    """Search tree 0 to `target` simulations, pausing every SLICE_S or so."""
+    """Search tree 0 to `target` simulations, pausing every SLICE_S or so.
+
+    Measured in the thread's processor time. By the clock, slices would shrink on a busy machine to
+    hardly more than the looks between them, for which the thread holds the interpreter's lock; and
+    whenever it loses its core while it holds that, the keyboard waits too.
+    """
     if isinstance(evaluator, CompiledEvaluator):
         return _compiled_slices(search, evaluator, target)
     return _evaluated_slices(search, evaluator, target)
@@ -188,7 +194,7 @@ def _compiled_slices(search: Search, evaluator: CompiledEvaluator, target: int) 
     goal = target if search.config.root == "gumbel" else min(FIRST_SLICE, target)
     size = goal
     while True:
-        began = time.monotonic()
+        began = time.thread_time()
         search.begin(trees, goal)
         search.run(evaluator)
         over = goal == target or bool(info["full"][0])
@@ -196,19 +202,20 @@ def _compiled_slices(search: Search, evaluator: CompiledEvaluator, target: int) 
             yield
             return
         yield
-        took = max(time.monotonic() - began, 1e-4)
+        took = max(time.thread_time() - began, 1e-4)
         size = max(1, min(2 * size, int(size * SLICE_S / took)))
         goal = min(target, goal + size)
 
 
 def _evaluated_slices(search: Search, evaluator: Any, target: int) -> Iterator[None]:
     search.begin(np.zeros(1, np.int64), target)
-    began = time.monotonic()
+    began, began_by_clock = time.thread_time(), time.monotonic()
     while len(planes := search.select()):
         search.receive(*evaluator(planes))
-        if time.monotonic() - began >= SLICE_S:
+        used, passed = time.thread_time() - began, time.monotonic() - began_by_clock
+        if used >= SLICE_S or passed >= WAIT_S:
             yield
-            began = time.monotonic()
+            began, began_by_clock = time.thread_time(), time.monotonic()
     yield
 
 

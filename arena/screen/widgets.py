@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,21 +16,31 @@ from envs.game import Game
 
 
 class Panel(Widget):
-    """Text made for the widget's size."""
+    """Text made for the widget's size.
 
-    def __init__(self, make: Callable[[int, int], Text], **words: Any) -> None:
+    Args:
+        make: the text for a width and a height.
+        rest_s: seconds for which it stays as it is drawn, where nobody asked for another.
+    """
+
+    def __init__(self, make: Callable[[int, int], Text], rest_s: float = 0.0, **words: Any) -> None:
         super().__init__(**words)
         self._make = make
+        self._rest_s = rest_s
         self._shown: Text | None = None
+        self._drawn_at = -rest_s
 
-    def show(self) -> None:
-        """Draw again if the text is another by now."""
+    def show(self, asked: bool = True) -> None:
+        """Draw again if the text is another by now; `asked` ends its rest."""
+        if not asked and time.monotonic() - self._drawn_at < self._rest_s:
+            return
         if self._make(self.size.width, self.size.height) != self._shown:
             self.refresh()
 
     def render(self) -> Text:
         """The text for the present size."""
         self._shown = self._make(self.size.width, self.size.height)
+        self._drawn_at = time.monotonic()
         return self._shown
 
 

@@ -15,7 +15,7 @@ from textual.widgets import Input, Tree
 
 from agents.players import ROLLOUT_CONFIG, SearchPlayer, rollout_player
 from arena.play import HumanPlayer
-from arena.screen.app import PlayApp
+from arena.screen.app import PlayApp, show
 from arena.screen.board import fit
 from arena.screen.help_screen import HelpScreen
 from arena.screen.session import Session
@@ -85,6 +85,19 @@ def played(app: PlayApp) -> str:
 
 def message(app: PlayApp) -> str:
     return app._message()
+
+
+def test_a_thinking_thread_gives_way_sooner_while_the_screen_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[float] = []
+    monkeypatch.setattr(PlayApp, "run", lambda app: seen.append(sys.getswitchinterval()))
+    monkeypatch.setattr("arena.screen.app.all_threads_end", lambda within_s: True)
+    usual = sys.getswitchinterval()
+    show(Session(find_game("tic_tac_toe"), (YOU, YOU)))
+    assert len(seen) == 1
+    assert seen[0] < usual
+    assert sys.getswitchinterval() == usual
 
 
 # --- what is drawn ------------------------------------------------------------------------------

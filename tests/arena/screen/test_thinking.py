@@ -1,4 +1,6 @@
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -105,6 +107,23 @@ def test_each_look_sees_one_moment_of_a_growing_search(monkeypatch: pytest.Monke
             assert -1 <= (found.value_to_play or 0) <= 1
             if found.line:
                 GAME.parse_moves("b2 " + GAME.format_moves(found.line))
+
+
+def test_slices_are_as_long_on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the clock hours pass between two looks, of processor time nothing."""
+    clock = SimpleNamespace(thread_time=lambda: 0.0, monotonic=count(0.0, 3600.0).__next__)
+    monkeypatch.setattr(thinking, "time", clock)
+    thought = Watched(GAME, PLAYERS["rollouts"], STATE)
+    thought.run()
+    assert [found.simulations for found in thought.seen] == [16, 48, 112, 240, 400]
+
+
+def test_a_slow_evaluator_elsewhere_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(thread_time=lambda: 0.0, monotonic=count(0.0, 0.1).__next__)
+    monkeypatch.setattr(thinking, "time", clock)
+    thought = Watched(GAME, PLAYERS["puct"], STATE)
+    thought.run()
+    assert 10 < len(thought.seen) < PLAYERS["puct"].config.simulations
 
 
 def test_a_stopped_search_moves_with_what_it_has() -> None:
