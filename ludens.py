@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from agents.progress import Progress
+    from arena.ladder import LadderSettings, Position
     from arena.match_pool import MatchPool
     from arena.training_watch import StopSignal
+    from configs.ablation import Variant
     from selfplay.config import TrainConfig
     from selfplay.doctor import Finding
     from store.retention import Window
@@ -359,7 +361,7 @@ def _rate_arguments(parser: ArgumentParser) -> None:
 
 def _rate(args: Namespace) -> int:
     from arena.contenders import parse_anchors
-    from arena.ladder import Ladder, LadderSettings, Position, open_runs
+    from arena.ladder import Ladder, LadderSettings, open_runs
     from arena.ladder_plot import check_path, default_path, write_plot
     from arena.ladder_text import LadderProgress, standing_text
     from arena.openings import balanced_openings, random_openings
@@ -386,6 +388,120 @@ def _rate(args: Namespace) -> int:
         ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)
         is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
     return 0 if is_complete or args.follow else INTERRUPTED
+
+
+# --- ablate ---------------------------------------------------------------------------------------
+
+
+def _ablate_arguments(parser: ArgumentParser) -> None:
+    from configs.options import add_config_options
+
+    parser.usage = (
+        "ludens ablate PRESET --without A,B [--minutes M] [--store URL] [--SETTING X ...]"
+    )
+    parser.add_argument("preset", metavar="PRESET", help="a preset, a .toml file, or a game")
+    parser.add_argument(
+        "--without", metavar="A,B", default="", help=f"leave out, one at a time: {_techniques()}"
+    )
+    parser.add_argument(
+        "--with",
+        dest="settings",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        help="one more variant, with a setting of its own; may be repeated",
+    )
+    parser.add_argument(
+        "--no-control", action="store_true", help="do not train the preset with another seed"
+    )
+    parser.add_argument(
+        "--runs", metavar="NAME", help="how the runs' names begin (default: PRESET-ablation)"
+    )
+    numbers = (
+        ("--turn", float, 2.0, "M", "minutes that a variant trains before the next (default: 2)"),
+        ("--width", float, 20.0, "E", "play until the bars are +-E Elo (default: 20)"),
+        ("--simulations", int, 64, "N", "a move when rated; 0 plays without search (default: 64)"),
+    )
+    for option, kind, default, metavar, told in numbers:
+        parser.add_argument(option, type=kind, default=default, metavar=metavar, help=told)
+    _openings_arguments(parser)
+    _json_argument(parser)
+    _store_argument(parser)
+    add_config_options(parser, first=("minutes", "seed"))
+
+
+def _techniques() -> str:
+    from configs.ablation import TECHNIQUES
+
+    return ", ".join(TECHNIQUES)
+
+
+def _ablate(args: Namespace) -> int:
+    from arena.ladder import LadderSettings
+    from configs.ablation import plan_ablation
+    from configs.loader import default_run_name
+    from configs.options import given_options
+
+    if not args.turn > 0:
+        raise UsageError(f"ludens ablate: --turn {args.turn:g}: expected minutes above 0")
+    without = [word.strip() for word in args.without.split(",") if word.strip()]
+    variants = plan_ablation(
+        args.preset, given_options(args), without, args.settings, control=not args.no_control
+    )
+    seed = variants[0].config.seed
+    settings = LadderSettings(args.width, args.simulations, most=1, seed=seed)
+    names = args.runs or f"{default_run_name(args.preset)}-ablation"
+    runs = {f"{names}-{variant.suffix}": variant for variant in variants}
+    is_trained = _train_in_turns(runs, args.store, 60.0 * args.turn)
+    return _compare(runs, settings, args) if is_trained else INTERRUPTED
+
+
+def _train_in_turns(runs: Mapping[str, Variant], store: str, turn_s: float) -> bool:
+    """Train all variants to their end; False if that was interrupted."""
+    from contextlib import ExitStack
+
+    from arena.ablation_text import TurnsDisplay
+    from arena.training_truth import Truth
+    from benchmarks.machine import machine_facts
+    from selfplay.journal import Journal
+    from selfplay.turns import train_in_turns
+
+    first = next(iter(runs.values())).config
+    labels = {run: variant.label for run, variant in runs.items()}
+    title = f"{first.game}, {len(runs)} variants, {_budget(first)} each, in {store!r}"
+    configs = {run: variant.config for run, variant in runs.items()}
+    facts = machine_facts()
+    with ExitStack() as opened:
+        journals = {run: opened.enter_context(Journal(store, run, facts)) for run in runs}
+        display = opened.enter_context(TurnsDisplay(title, labels))
+        stop = opened.enter_context(_stop_signal(display.notice))
+        for run, progress in train_in_turns(configs, store_url=store, turn_s=turn_s, stop=stop):
+            display.show(run, progress)
+            journals[run].show(progress, Truth())
+        return not stop()
+
+
+def _compare(runs: Mapping[str, Variant], settings: LadderSettings, args: Namespace) -> int:
+    from arena.ablation import ablation_ladder, ablation_of, measure_errors
+    from arena.ablation_text import ablation_text
+    from arena.ladder_text import LadderProgress
+    from arena.openings import balanced_openings, random_openings
+    from arena.rate import rate
+    from envs.registry import find_game
+
+    game = find_game(next(iter(runs.values())).config.game)
+    openings = (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
+    ladder = ablation_ladder(args.store, list(runs), openings, settings)
+    labels = {run: variant.label for run, variant in runs.items()}
+    errors = measure_errors(ladder)
+    progress = LadderProgress()
+
+    def settled(position: Position) -> None:
+        progress.clear()
+        found = ablation_of(ladder, position, labels, errors)
+        _print_json(found.to_json()) if args.json else print(ablation_text(found))
+
+    return 0 if rate(ladder, progress=progress, settled=settled) else INTERRUPTED
 
 
 # --- watch --------------------------------------------------------------------------------------
@@ -804,6 +920,17 @@ checkpoints unless an anchor is fixed.
 """,
         _rate_arguments,
         _rate,
+    ),
+    "ablate": Command(
+        "what each technique of a training is worth, in Elo and in errors",
+        """\
+  ludens ablate connect_four --without playout_cap,forced_playouts,cache --minutes 20
+  ludens ablate othello6 --with search.c_init=2 --with network.blocks=4
+The preset, the preset with another seed (the control) and each variant train for the same time, a
+few minutes at a time in turns, and then play each other. The same command goes on after a stop.
+""",
+        _ablate_arguments,
+        _ablate,
     ),
     "runs": Command(
         "list the runs of a store; verify, prune, export and import one",

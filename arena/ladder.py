@@ -54,7 +54,7 @@ class LadderSettings:
     def __post_init__(self) -> None:
         if not self.width > 0.0:
             raise ValueError(f"width = {self.width:g}: expected Elo points above 0")
-        for name, least in (("simulations", 0), ("most", 2), ("games", 0), ("seed", 0)):
+        for name, least in (("simulations", 0), ("most", 1), ("games", 0), ("seed", 0)):
             if (number := getattr(self, name)) < least:
                 word = "checkpoints" if name == "most" else name
                 raise ValueError(f"{word} = {number}: expected {least} or more")
@@ -96,9 +96,12 @@ def open_runs(store_url: str, names: Sequence[str]) -> tuple[Game, list[Run]]:
 def thinned(steps: Sequence[int], most: int) -> list[int]:
     """At most so many of these rising steps, the first and the newest always among them.
 
-    Taken at a stride that doubles when there are too many: what was chosen of fewer steps and is
-    dropped later is never chosen again, and the rest stays, so that no game is wasted on it.
+    With `most` 1 only the newest. Taken at a stride that doubles when there are too many: what was
+    chosen of fewer steps and is dropped later is never chosen again, and the rest stays, so that no
+    game is wasted on it.
     """
+    if most == 1:
+        return [*steps[-1:]]
     stride = 1
     while (chosen := sorted({*steps[::stride], *steps[-1:]}))[most:]:
         stride *= 2

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from arena.ladder import Position
 from arena.standing import Row, Standing, Trend
 
 TERMINAL_INTERVAL_S, PLAIN_INTERVAL_S = 0.2, 30.0
 HEADER = ("rank", "agent", "Elo", "+-", "games", "score", "LOS")
-LEFT = frozenset({"agent"})
+LEFT = (1,)  # the agents
 
 
 class LadderProgress:
@@ -46,7 +46,7 @@ def standing_text(standing: Standing) -> str:
         f"{standing.game}, {where}, openings {standing.openings}, "
         f"{standing.new_games:,} new games; moving first is worth "
         f"{standing.first_player_elo:.0f} Elo",
-        *_aligned([HEADER, *(_cells(i, row) for i, row in enumerate(standing.rows, start=1))]),
+        *aligned([HEADER, *(_cells(i, row) for i, row in enumerate(standing.rows, start=1))], LEFT),
         "Elo: with 95% error bars. LOS: likelihood of superiority over the next.",
     ]
     for run, best in standing.best.items():
@@ -82,12 +82,13 @@ def _trend(found: Trend) -> str:
     )
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], left: Collection[int]) -> list[str]:
+    """Rows as lines, columns apart by two blanks; those of `left` begin at their left edge."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            cell.ljust(width) if head in LEFT else cell.rjust(width)
-            for head, cell, width in zip(HEADER, row, widths, strict=True)
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]

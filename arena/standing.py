@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,14 @@ class Row:
     minutes: float | None = None
     trained_games: int | None = None
     trained_simulations: int | None = None
+
+
+class Trained(NamedTuple):
+    """What a run had behind it at a checkpoint; None where that is not known."""
+
+    minutes: float | None = None
+    games: int | None = None  # of self-play
+    simulations: int | None = None
 
 
 @dataclass(frozen=True)
@@ -130,25 +138,22 @@ def _rows(ladder: Ladder, ratings: Ratings) -> list[Row]:
                 games,
                 score if games else None,
                 ratings.superiority(agent, following) if following else None,
-                **(_course(runs[run], step) if run else {}),
+                *(how_trained(runs[run], step) if run else Trained()),
             )
         )
     return rows
 
 
-def _course(run: Run, step: int) -> dict[str, Any]:
+def how_trained(run: Run, step: int) -> Trained:
     """How far the training was at a checkpoint; nothing where it cannot be read any more."""
     try:
         found = checkpoints.read_metadata(run, step)
     except (CheckpointError, CheckpointNotFoundError):
-        return {}
+        return Trained()
     counters = found.get("counters", {})
     seconds = found.get("elapsed_s")
-    return {
-        "minutes": None if seconds is None else float(seconds) / 60.0,
-        "trained_games": counters.get("games"),
-        "trained_simulations": counters.get("simulations"),
-    }
+    minutes = None if seconds is None else float(seconds) / 60.0
+    return Trained(minutes, counters.get("games"), counters.get("simulations"))
 
 
 def _trend(rows: list[Row], ratings: Ratings) -> Trend | None:

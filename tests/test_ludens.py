@@ -53,6 +53,10 @@ def test_training_help_says_what_every_setting_means(run: Run) -> None:
     [
         ("trian", "unknown command 'trian'; did you mean 'train'?"),
         ("train", "required: PRESET"),
+        ("ablate connect_four", "nothing to leave out: expected some of playout_cap"),
+        ("ablate connect_four --without cash", "no technique 'cash'; did you mean 'cache'?"),
+        ("ablate connect_four --without cache --turn 0", "--turn 0: expected minutes above 0"),
+        ("ablate connect_four --with c_init=2", "no such setting; did you mean 'search.c_init'?"),
         ("train connect_for", "no preset 'connect_for'; did you mean 'connect_four'?"),
         ("train connect_four --minute 3", "unknown argument '--minute'; did you mean '--minutes'?"),
         ("train connect_four --minutes ten", "minutes = 'ten': expected a number"),
@@ -178,3 +182,23 @@ def test_train_continue_and_play(run: Run, tmp_path: Path) -> None:
     assert "was trained already" in out
     words = ("match", "tic_tac_toe", "tic_tac_toe:sims=16", "tic_tac_toe:sims=0", "--games", "4")
     assert run(*words, *store)[0] == 0
+
+
+def test_an_ablation_trains_its_variants_and_rates_them(run: Run, tmp_path: Path) -> None:
+    small = (
+        "--minutes 0 --games 20 --publish-rows 16 --device cpu --search.simulations 8 "
+        "--search.lookahead 1 --network.blocks 1 --network.filters 8 --learner.batch-size 16 "
+        "--selfplay.games 8 --selfplay.shards 1 --selfplay.fast-simulations 4"
+    )
+    words = f"ablate tic_tac_toe --without noise --no-control {small} --width 1900 --simulations 2"
+    status, out, _ = run(*words.split(), "--json", "--store", str(tmp_path))
+    assert status == 0
+    found = json.loads(out.splitlines()[-1])
+    full, without = found["outcomes"]
+    assert [full["variant"], without["variant"]] == ["full", "without noise"]
+    assert full["elo"] == 0.0
+    assert without["games"] > 0
+    assert 0 <= without["errors"]["searched"]["all positions"] <= 1
+    status, out, _ = run("runs", "--json", "--store", str(tmp_path))
+    names = [found["name"] for found in json.loads(out)["runs"]]
+    assert names == ["tic_tac_toe-ablation-full", "tic_tac_toe-ablation-without-noise"]

@@ -26,6 +26,7 @@ def test_checkpoints_are_thinned_with_the_first_and_the_newest() -> None:
     assert thinned([1, 2, 3], 12) == [1, 2, 3]
     assert thinned(list(range(10)), 6) == [0, 2, 4, 6, 8, 9]
     assert thinned(list(range(100)), 2) == [0, 99]
+    assert thinned([1, 2, 3], 1) == [3]
     chosen = [set(thinned(list(range(n)), 6)) for n in range(1, 60)]
     assert all(len(now) <= 6 for now in chosen)
     for earlier, later in pairwise(chosen):  # besides the newest nobody comes in
@@ -234,7 +235,7 @@ def test_runs_that_cannot_be_rated_are_refused(tmp_path: Path) -> None:
         ({"width": 0.0}, "width = 0"),
         ({"width": float("nan")}, "width = nan"),
         ({"simulations": -1}, "simulations = -1: expected 0"),
-        ({"most": 1}, "checkpoints = 1: expected 2"),
+        ({"most": 0}, "checkpoints = 0: expected 1"),
         ({"games": -2}, "games = -2"),
     ],
 )

@@ -1,0 +1,87 @@
+"""Several trainings that take turns: a machine that slows down slows all of them alike."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from agents.progress import Progress
+from selfplay.config import TrainConfig
+from selfplay.loop import train
+from store import checkpoints
+from store.errors import CheckpointError, CheckpointNotFoundError, RunNotFoundError
+from store.run import open_run
+
+
+def train_in_turns(
+    configs: Mapping[str, TrainConfig],
+    *,
+    store_url: str,
+    turn_s: float,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[str, Progress]]:
+    """Train each run to the end of its budget, always the one that was trained least so far.
+
+    Every turn ends in a checkpoint; the same call goes on after a stop. Yields (run, Progress)
+    after every stage of a run's loop, with a "finished" at the end of each turn. Raises what
+    `selfplay.loop.train` raises, and ValueError for a training without end.
+
+    Args:
+        configs: the runs by name.
+        store_url: where they are kept.
+        turn_s: seconds of training in a turn at least; it also lasts until something is learned.
+        stop: asked often; True ends the turn and all that would follow.
+    """
+    for name, config in configs.items():
+        if not (config.minutes or config.games):
+            raise ValueError(f"run {name!r}: expected a budget in minutes or in games")
+    trained = {name: _trained_s(store_url, name) for name in configs}
+    while trained and not stop():
+        name = min(trained, key=lambda name: trained[name])
+        turn = _Turn(turn_s, stop)
+        for progress in train(configs[name], store_url=store_url, run_name=name, stop=turn):
+            turn.note(progress)
+            yield name, progress
+        trained[name] = progress.elapsed_s
+        if _is_used(progress):
+            del trained[name]
+
+
+class _Turn:
+    """Whether a turn is over: its time is, and there is something new for a checkpoint to keep.
+
+    Without the latter, turns shorter than a round of the loop would never come to anything. The
+    clock runs from the end of the loading on.
+    """
+
+    def __init__(self, seconds: float, stop: Callable[[], bool]) -> None:
+        self.seconds = seconds
+        self.stop = stop
+        self.end = math.inf
+        self._steps_before = 0
+        self._learned = False
+
+    def note(self, progress: Progress) -> None:
+        if self.end == math.inf:
+            self.end = time.monotonic() + self.seconds
+            self._steps_before = progress.learner_steps
+        self._learned = progress.learner_steps > self._steps_before
+
+    def __call__(self) -> bool:
+        return self.stop() or (self._learned and time.monotonic() >= self.end)
+
+
+def _is_used(progress: Progress) -> bool:
+    in_time = 0 < progress.budget_s <= progress.elapsed_s
+    return in_time or 0 < progress.games_goal <= progress.games
+
+
+def _trained_s(store_url: str, name: str) -> float:
+    """Seconds that a run was trained, as its newest checkpoint says; 0 where there is none."""
+    try:
+        run = open_run(store_url, name)
+        steps = checkpoints.steps(run)
+        return float(checkpoints.read_metadata(run, steps[-1])["elapsed_s"]) if steps else 0.0
+    except (RunNotFoundError, CheckpointError, CheckpointNotFoundError):
+        return 0.0

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+
+from configs.ablation import TECHNIQUES, plan_ablation
+from configs.fields import ConfigError
+from configs.loader import load_config
+
+
+def test_each_variant_differs_in_its_technique_alone() -> None:
+    full, control, cap, cache, wide = plan_ablation(
+        "connect_four",
+        {"minutes": "20", "seed": "7"},
+        ["playout_cap", "cache"],
+        ["network.filters=64"],
+    )
+    assert full.config == load_config("connect_four", {"minutes": "20", "seed": "7"})
+    assert control.config == replace(full.config, seed=8)
+    assert cap.config == replace(
+        full.config, selfplay=replace(full.config.selfplay, full_share=1.0)
+    )
+    assert cache.config.search == replace(full.config.search, cache_size=0)
+    assert wide.config.network == replace(full.config.network, filters=64)
+    assert [v.suffix for v in (full, cap, wide)] == [
+        "full",
+        "without-playout_cap",
+        "with-network.filters-64",
+    ]
+    assert [v.label for v in (control, cache, wide)] == [
+        "control",
+        "without cache",
+        "network.filters=64",
+    ]
+
+
+@pytest.mark.parametrize("name", list(TECHNIQUES))
+def test_every_technique_can_be_left_out(name: str) -> None:
+    options = {"network.global_pooling": "true"}
+    full, without = plan_ablation("connect_four", options, [name], control=False)
+    assert without.config != full.config
+
+
+@pytest.mark.parametrize(
+    ("without", "settings", "told"),
+    [
+        (["playout-cup"], [], "no technique 'playout-cup'; did you mean 'playout_cap'?"),
+        ([], [], "nothing to leave out: expected some of playout_cap"),
+        (["global_pooling"], [], "has network.global_pooling = false anyway"),
+        ([], ["search.c_init"], "expected FIELD=VALUE"),
+        ([], ["search.c_int=2"], "no such setting; did you mean 'search.c_init'?"),
+        ([], ["search.c_init=two"], "search.c_init = 'two': expected a number"),
+        ([], ["seed=3"], "'seed=3': no such setting"),
+        ([], ["learner.passes=8"], "has learner.passes = 8 anyway"),
+    ],
+)
+def test_what_cannot_be_compared_is_told(
+    without: list[str], settings: list[str], told: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        plan_ablation("connect_four", {}, without, settings)
+    assert told in str(raised.value)
+
+
+def test_an_ablation_needs_an_end() -> None:
+    with pytest.raises(ConfigError, match="expected a time for each variant"):
+        plan_ablation("connect_four", {"minutes": "0"}, ["cache"])
