@@ -152,10 +152,11 @@ class RayPool:
             raise (error.cause if isinstance(error.cause, Exception) else error) from error
         except self._ray.exceptions.RayError as error:
             one, other = planned.key.agents
+            pairs = f"pairs {planned.first_pair} to {planned.end - 1}"
             what = str(error).strip().partition("\n")[0] or type(error).__name__
             raise ChildProcessError(
-                f"{one} against {other}, pairs {planned.first_pair} to {planned.end - 1}: the "
-                f"worker died at each of {1 + RETRIES} attempts; the last time: {what}"
+                f"{one} against {other}, {pairs}: no worker could play them, in up to "
+                f"{1 + RETRIES} attempts: {what}"
             ) from error
         return planned, answer
 

@@ -208,7 +208,7 @@ def test_a_batch_of_which_every_worker_dies_is_named(
 ) -> None:
     monkeypatch.setattr("arena.match_workers.RETRIES", 1)
     pool = RayPool(1, GAME.name, str(tmp_path), dying)
-    told = "mcts:20 against random, pairs 0 to 7: the worker died at each of 2 attempts"
+    told = "mcts:20 against random, pairs 0 to 7: no worker could play them, in up to 2 attempts: "
     with pytest.raises(ChildProcessError, match=told):
         match(pool)
 
