@@ -3,6 +3,7 @@
 #   make train                        learn Connect Four from nothing, and watch it
 #   make train ARGS="--minutes 60"    ... for longer; any option of `ludens train` goes into ARGS
 #   make test                         the tests of every change      (ARGS="-k solver")
+#   make test WORKERS=4               ... in so many processes instead of two; 0 for a debugger
 #   make test-all                     the slow ones too, with coverage
 #   make lint                         ruff and mypy
 #   make bench                        the measurements of docs/benchmarks.md
@@ -13,6 +14,7 @@ PRESET ?= connect_four
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+WORKERS ?= 2
 ARGS   ?=
 
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
@@ -46,8 +48,10 @@ $(STAMP): pyproject.toml constraints.txt
 train: $(STAMP)
 	$(BIN)/ludens train $(PRESET) $(ARGS)
 
+# A file stays whole, for its fixtures. The order is that of the folders: by the number of their tests
+# the few and long ones, on Ray, would come last, and one process would wait for the other.
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -m "slow or not slow" --cov --cov-report=term $(ARGS)
