@@ -15,6 +15,7 @@ WIDTH, HEIGHT = 480, 220
 LEFT, RIGHT, TOP, BOTTOM = 62, 26, 12, 36  # margins around the plot
 COLOURS = 6  # series classes s0 .. s5 in the page's style
 MOST_POINTS = 240  # of a series: about one for two units
+TINY = 1e-100  # a shorter axis has no ticks that floats can tell apart
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -52,8 +53,9 @@ class Axis:
         low, high = min(numbers), max(numbers)
         if from_zero:
             low, high = min(low, 0.0), max(high, 0.0)
-        if high <= low:
-            low, high = (low - 0.5 * abs(low), low + 0.5 * abs(low)) if low else (0.0, 1.0)
+        if high - low < TINY:
+            near_zero = abs(low) < TINY
+            low, high = (0.0, 1.0) if near_zero else (low - 0.5 * abs(low), low + 0.5 * abs(low))
         step = tick_step(low, high)
         if whole:
             first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

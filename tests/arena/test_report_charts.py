@@ -105,6 +105,13 @@ def test_an_axis_that_is_not_widened_has_its_ticks_inside(
     assert all(-1e-6 <= axis.share(tick) <= 1 + 1e-6 for tick in axis.ticks)
 
 
+@pytest.mark.parametrize("numbers", [(0.0, 5e-324), (-5e-324, 0.0), (3.0, 3.0), (0.0, 0.0)])
+def test_an_axis_over_hardly_anything_has_a_length(numbers: tuple[float, float]) -> None:
+    axis = Axis.over(numbers, str, from_zero=False, whole=False)
+    assert axis.high - axis.low >= 1
+    assert len(axis.ticks) >= 2
+
+
 def test_steps_are_round() -> None:
     assert [tick_step(0, high) for high in (1.0, 5.0, 6.0, 12.0, 24.0, 26.0)] == pytest.approx(
         [0.2, 1.0, 2.0, 2.5, 5.0, 10.0]
