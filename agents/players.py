@@ -26,6 +26,7 @@ from mcts.search import (
 from store.run import Run
 
 MOST_TREES = 512  # searched at once by one Search; more positions follow in further rounds
+FULL_BATCH = 64  # positions that a network evaluates about as fast, each, as any larger number
 FOREST_BYTES = 1 << 27  # about the most memory of one Search
 THREADS = max(1, min(2, len(os.sched_getaffinity(0))))  # more gain little for a few hundred trees
 
@@ -173,6 +174,19 @@ class SearchPlayer:
             searches.append(search)
         run_parallel(searches, self.evaluators[: len(searches)])
         return _joined([s.read(np.arange(s.trees)) for s in searches], self.game)
+
+
+def side_by_side(player: Player, positions: int) -> Player:
+    """The player for so many positions while another thinks in a thread beside it.
+
+    A small batch costs a network nearly what a larger one does, so one that has few positions for
+    each of its threads leaves all but one to the other player. The moves are the same.
+    """
+    if not isinstance(player, SearchPlayer) or positions >= len(player.evaluators) * FULL_BATCH:
+        return player
+    if isinstance(player.evaluators[0], CompiledEvaluator):
+        return player  # rollouts have no batches
+    return SearchPlayer(player.game, player.evaluators[:1], player.config, name=player.name)
 
 
 def trees_that_fit(game: Game, config: SearchConfig) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice, takewhile
@@ -16,12 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.players import Player
+from agents.players import Player, side_by_side
 from arena.match_pool import MatchPool, PlannedBatch, UnplayableError, play_all
 from arena.match_records import Batch, MatchKey, MatchLog
 from arena.openings import Opening, Openings, random_openings
 from arena.ratings import score_interval
 from arena.sprt import Sprt, SprtState
+from envs.batch import statuses
 from envs.game import Game
 
 PAIRS_AT_ONCE = 128
@@ -100,7 +102,7 @@ def play_batch(
     first, seed = planned.first_pair, planned.key.seed
     states = np.repeat(np.concatenate([o.state for o in planned.openings]), 2)
     rngs = [np.random.default_rng([seed, 1, 2 * first, agent]) for agent in range(2)]
-    for latest in _play_together(game, players, states, rngs):
+    for latest in play_out(game, players, states, rngs):
         scores, plies = latest
         report(int(np.isfinite(scores).sum()))
     points = np.rint(2 * scores).astype(np.int64).reshape(-1, 2)
@@ -254,7 +256,7 @@ def pair_counts(batches: list[Batch]) -> NDArray[np.int64]:
     return np.bincount(np.concatenate([[], *points]).astype(np.int64), minlength=5)
 
 
-def _play_together(
+def play_out(
     game: Game,
     agents: tuple[Player, Player],
     states: NDArray[Any],
@@ -262,37 +264,44 @@ def _play_together(
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
     """Play positions [n] out; in even ones the first agent has the first player's side.
 
-    Yields after every ply the first agent's scores, NaN while a game goes on, and the plies played.
+    Both agents think at the same time, about the positions where each is to move. Yields after
+    every ply the first agent's scores, NaN while a game goes on, and the plies played.
     """
     sides = np.arange(len(states)) % 2  # of the first agent
     scores, plies = np.full(len(states), np.nan), np.zeros(len(states), np.int64)
-    active = np.arange(len(states))
-    while len(active):
-        to_move = np.array([game.rules.to_play(states[i]) for i in active]) ^ sides[active]
-        for agent in range(2):
-            chosen = active[to_move == agent]
-            if len(chosen):
-                _move(game, agents[agent], states, chosen, rngs[agent])
-        plies[active] += 1
-        for i in active:
-            if game.rules.is_terminal(states[i]):
-                value = float(game.rules.value_to_play(states[i]))
-                is_mine = game.rules.to_play(states[i]) == sides[i]
-                scores[i] = (1 + (value if is_mine else -value)) / 2
-        active = active[np.isnan(scores[active])]
-        yield scores, plies
+    to_play, values = np.zeros(len(states), np.int64), np.zeros(len(states), np.float64)
+    over = np.zeros(len(states), np.bool_)
+    statuses(states, to_play, over, values)
+    # One player cannot think in two threads.
+    with ThreadPoolExecutor(1 if agents[0] is agents[1] else 2) as threads:
+        while not over.all():
+            moves = []
+            for agent, (player, rng) in enumerate(zip(agents, rngs, strict=True)):
+                chosen = np.flatnonzero(~over & ((to_play ^ sides) == agent))
+                if len(chosen):
+                    thinks = side_by_side(player, len(chosen))
+                    moves.append(
+                        (player, chosen, threads.submit(thinks.choose, states[chosen], rng))
+                    )
+            for player, chosen, actions in moves:
+                _move(game, player.name, states, chosen, actions.result())
+            plies[~over] += 1
+            statuses(states, to_play, over, values)
+            mine = np.where(to_play == sides, values, -values)
+            scores[over] = (1 + mine[over]) / 2
+            yield scores, plies
 
 
 def _move(
     game: Game,
-    agent: Player,
+    agent: str,
     states: NDArray[Any],
     chosen: NDArray[np.int64],
-    rng: np.random.Generator,
+    actions: NDArray[np.int64],
 ) -> None:
-    for i, action in zip(chosen, agent.choose(states[chosen], rng)):
+    for i, action in zip(chosen, actions, strict=True):
         if not game.legal_mask(states[i])[action]:
-            raise RuntimeError(f"{agent.name} chose action {action}, which is not legal")
+            raise RuntimeError(f"{agent} chose action {action}, which is not legal")
         game.rules.step(states[i], int(action))
 
 

@@ -6,12 +6,14 @@ from numpy.typing import NDArray
 
 from agents import players
 from agents.players import (
+    FULL_BATCH,
     ROLLOUT_CONFIG,
     RandomPlayer,
     RawNetworkPlayer,
     SearchPlayer,
     legal_masks,
     rollout_player,
+    side_by_side,
     trees_that_fit,
 )
 from envs.registry import find_game
@@ -109,3 +111,22 @@ def test_forests_stay_within_their_memory() -> None:
     few = trees_that_fit(othello, SearchConfig(simulations=100_000))
     many = trees_that_fit(TIC_TAC_TOE, SearchConfig(simulations=10))
     assert (few, many) == (1, players.MOST_TREES)
+
+
+@pytest.mark.parametrize("positions", [1, FULL_BATCH, 2 * FULL_BATCH - 1, 2 * FULL_BATCH])
+def test_few_positions_leave_a_thread_to_the_other_player(positions: int) -> None:
+    player = SearchPlayer(
+        TIC_TAC_TOE, [prefers_high_actions, prefers_high_actions], SearchConfig(simulations=8)
+    )
+    narrow = side_by_side(player, positions)
+    assert len(narrow.evaluators) == (2 if positions >= 2 * FULL_BATCH else 1)
+    states = states_after(*["", "b2", "a1", "a1 b2"] * 3)
+    rng = np.random.default_rng(0)
+    assert narrow.choose(states, rng).tolist() == player.choose(states, rng).tolist()
+
+
+def test_others_think_as_they_do_alone() -> None:
+    rollouts = rollout_player(TIC_TAC_TOE, ROLLOUT_CONFIG)
+    assert side_by_side(rollouts, 1) is rollouts
+    chance = RandomPlayer(TIC_TAC_TOE)
+    assert side_by_side(chance, 1) is chance

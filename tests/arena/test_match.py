@@ -1,22 +1,25 @@
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.players import Analysis, RandomPlayer
-from arena.match import MatchResult, Tally, play_match
+from agents.players import Analysis, RandomPlayer, SearchPlayer
+from arena.match import Match, MatchResult, Tally, play_batch, play_match
 from arena.match_records import MatchKey, MatchLog
 from arena.openings import balanced_openings, random_openings
 from arena.solver_players import SolverPlayer
 from arena.sprt import Sprt
 from envs.game import Game
 from envs.registry import find_game
+from mcts.config import SearchConfig
 from store.files import LocalFiles
 
 TIC_TAC_TOE = find_game("tic_tac_toe")
+CONNECT_FOUR = find_game("connect_four")
 
 
 class FirstLegalPlayer:
@@ -58,6 +61,53 @@ def test_games_are_asked_about_together() -> None:
     play_match(TIC_TAC_TOE, a, b, 40, seed=1)
     assert a.batches[:2] == [20, 20]
     assert len(a.batches) <= 9
+
+
+class WaitingPlayer(FirstLegalPlayer):
+    """Answers its first question only when the other player has been asked too."""
+
+    def __init__(self, game: Game, name: str, both_asked: Barrier) -> None:
+        super().__init__(game, name)
+        self.both_asked = both_asked
+
+    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+        if not self.batches:
+            self.both_asked.wait(timeout=60)
+        return super().choose(states, rng)
+
+
+def test_both_agents_think_at_the_same_time() -> None:
+    both_asked = Barrier(2)
+    a, b = (WaitingPlayer(TIC_TAC_TOE, name, both_asked) for name in "ab")
+    assert play_match(TIC_TAC_TOE, a, b, 4, seed=1).total.games == 4
+
+
+def network_of_chance(seed: int) -> SearchPlayer:
+    """A search whose evaluator has fixed opinions and no rhyme or reason."""
+    weights = np.random.default_rng(seed).normal(size=(2 * 6 * 7, 8)).astype(np.float32)
+
+    def evaluate(planes: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+        found = np.stack([row.ravel()[: len(weights)] @ weights for row in planes])
+        return found[:, :7], np.tanh(found[:, 7])
+
+    config = SearchConfig(simulations=12)
+    return SearchPlayer(CONNECT_FOUR, [evaluate, evaluate], config, name=f"chance {seed}")
+
+
+def test_games_together_are_the_games_one_by_one() -> None:
+    players = network_of_chance(1), network_of_chance(2)
+    key = MatchKey("connect_four", ("chance 1", "chance 2"), 5, "random:4")
+    match = Match(key, random_openings(CONNECT_FOUR, 4))
+    together = play_batch(CONNECT_FOUR, players, match.plan(0, 24))
+    alone = [play_batch(CONNECT_FOUR, players, match.plan(i, 1)) for i in range(24)]
+    np.testing.assert_array_equal(together.points, np.concatenate([b.points for b in alone]))
+    np.testing.assert_array_equal(together.plies, np.concatenate([b.plies for b in alone]))
+    assert len(np.unique(together.plies)) > 5
+
+
+def test_a_player_may_meet_itself() -> None:
+    player = network_of_chance(1)
+    assert play_match(CONNECT_FOUR, player, player, 4).total.games == 4
 
 
 def test_a_solver_never_loses_where_the_opening_is_a_draw() -> None:
