@@ -12,7 +12,7 @@ from rich.table import Table
 
 from agents.progress import Progress
 from arena.ablation import Ablation, ErrorRates, Outcome
-from arena.ladder_text import aligned
+from arena.ladder_text import aligned, width_notes
 from arena.panel import HOW_TO_STOP, LINE_INTERVAL_S, REFRESHES_PER_S, budget, line, loss, percent
 from arena.training_truth import Errors, Truth
 
@@ -121,9 +121,7 @@ def ablation_text(found: Ablation) -> str:
     lines.append(
         "Chance in training is not in the bars: how far two seeds of one setting differ shows it."
     )
-    if not standing.is_reached:
-        why = "the same command goes on" if standing.has_openings else "all openings were played"
-        lines.append(f"note: a bar is wider than +-{standing.width:g} Elo; {why}")
+    lines += width_notes(standing)
     return "\n".join(lines)
 
 

@@ -21,7 +21,7 @@ from arena.match_pool import MatchPool, PlannedBatch, UnplayableError, fill
 from arena.match_records import MOST_PAIRS, MatchKey, MatchLog, read_matches
 from arena.match_workers import LocalPool
 from arena.openings import Openings
-from arena.ratings import Ratings, Results, fit_ratings
+from arena.ratings import ELO, Ratings, Results, fit_ratings
 from envs.game import Game
 from envs.registry import find_game
 from store import checkpoints
@@ -29,6 +29,7 @@ from store.errors import StoreError
 from store.run import Run, open_run
 
 PAIRS_AT_ONCE = 32
+FEW_GAMES, HOPELESS_SHARE = 1000, 0.02  # see `out_of_reach`
 
 _logger = logging.getLogger("ludens.arena")
 
@@ -64,12 +65,14 @@ class LadderSettings:
 class Position:
     """Where a ladder stands.
 
-    `waited_for` are the agents whose bars are still too wide; none when it is done.
+    `waited_for` are the agents whose bars are still too wide; none when it is done. Those of
+    `out_of_reach` are too wide as well, and will remain so.
     """
 
     ratings: Ratings
     new_games: int
     waited_for: tuple[str, ...]
+    out_of_reach: tuple[str, ...]
     widest: float  # Elo, of the checkpoints' bars
 
 
@@ -140,6 +143,22 @@ def most_informative(
             if gain > best * (1.0 + 1e-9):
                 best, choice = gain, (one, other)
     return choice
+
+
+def out_of_reach(ratings: Ratings, results: Results, wide: Sequence[str]) -> tuple[str, ...]:
+    """Who of the `wide` had many games and is hardly known for it.
+
+    So it is with an agent that loses or wins them all, or that draws them all: its games told less
+    than HOPELESS_SHARE of what as many decided games against its equals would have.
+    """
+    variance = dict(zip(ratings.agents, np.diag(ratings.covariance).tolist(), strict=True))
+
+    def is_hopeless(name: str) -> bool:
+        games, _ = results.games_and_score(name)
+        equals = games * 0.25 / ELO**2  # information per Elo squared
+        return games >= FEW_GAMES and variance[name] * HOPELESS_SHARE * equals > 1.0
+
+    return tuple(filter(is_hopeless, wide))
 
 
 def as_if_played(ratings: Ratings, batches: Collection[PlannedBatch]) -> Ratings:
@@ -237,15 +256,16 @@ class Ladder:
         ratings = fit_ratings(self.results, agents=agents, anchors=fixed, zero=zero)
         bars = dict(zip(ratings.agents, ratings.error_bars().tolist()))
         widest = max((bars[name] for name in able), default=0.0)
-        return Position(ratings, self.new_games, self._waited_for(ratings), widest)
+        waited_for, hopeless = self._waited_for(ratings)
+        return Position(ratings, self.new_games, waited_for, hopeless, widest)
 
     def _able(self) -> list[str]:
         return [name for name in self.contenders if name not in self._unplayable]
 
     def _waited_for(
         self, ratings: Ratings, coming: Collection[PlannedBatch] = ()
-    ) -> tuple[str, ...]:
-        """Who needs more games by these ratings, when those to come are played."""
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Who needs more games by these ratings, when those to come are played; who in vain."""
         bars = dict(zip(ratings.agents, ratings.error_bars().tolist()))
         wide = [name for name in self._able() if bars[name] > self.settings.width]
         playing = {name for batch in coming for name in batch.key.agents}
@@ -254,7 +274,8 @@ class Ladder:
             for name, elo in self.anchors.items()
             if elo is None and name not in playing and not self.results.games_and_score(name)[0]
         ]
-        return (*wide, *unplayed)
+        hopeless = out_of_reach(ratings, self.results, wide)
+        return (*(name for name in wide if name not in hopeless), *unplayed), hopeless
 
     def climb(self) -> Iterator[Position]:
         """Play batch after batch until all bars are narrow or the games are used up.
@@ -290,7 +311,7 @@ class Ladder:
         """The batch that teaches most beside those in flight; None when nothing is left to do."""
         coming = self._pool.in_flight
         expected = as_if_played(position.ratings, coming) if coming else position.ratings
-        wide = self._waited_for(expected, coming)
+        wide, _ = self._waited_for(expected, coming)
         while wide and self._pairs_left > 0:
             excluded = frozenset(self._excluded)
             pairing = most_informative(expected, self._agents(), wide, excluded)

@@ -53,14 +53,27 @@ def standing_text(standing: Standing) -> str:
         lines.append(f"{run}: best is step {best.step}, {best.elo:+.0f} +- {best.error:.0f} Elo")
         if run in standing.trends:
             lines[-1] += f"; {_trend(standing.trends[run])}"
-    if not standing.is_reached:
-        why = "the same command goes on" if standing.has_openings else "all openings were played"
-        lines.append(f"note: a bar is wider than +-{standing.width:g} Elo; {why}")
+    lines += width_notes(standing)
     for a, b, c in standing.intransitive:
         lines.append(
             f"warning: no order fits {a}, {b}, {c}: each beats the next, the last beats the first"
         )
     return "\n".join(lines)
+
+
+def width_notes(standing: Standing) -> list[str]:
+    """Why a bar is wider than it should be; nothing when none is."""
+    if standing.is_reached:
+        return []
+    if not standing.has_openings:
+        return [f"note: a bar is wider than +-{standing.width:g} Elo; all openings were played"]
+    if standing.out_of_reach:
+        names = ", ".join(standing.out_of_reach)
+        return [
+            f"note: {names}: too many games won, lost or drawn alike for +-{standing.width:g} Elo; "
+            "opponents of like strength or other openings would tell more"
+        ]
+    return [f"note: a bar is wider than +-{standing.width:g} Elo; the same command goes on"]
 
 
 def _cells(rank: int, row: Row) -> tuple[str, ...]:

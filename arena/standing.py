@@ -84,6 +84,7 @@ class Standing:
     width: float
     is_reached: bool
     has_openings: bool
+    out_of_reach: list[str]
     new_games: int
     first_player_elo: float
     rows: list[Row]
@@ -109,6 +110,7 @@ def standing_of(ladder: Ladder, position: Position) -> Standing:
         width=ladder.settings.width,
         is_reached=position.widest <= ladder.settings.width,
         has_openings=ladder.has_openings,
+        out_of_reach=[*position.out_of_reach],
         new_games=position.new_games,
         first_player_elo=position.ratings.first_player_elo,
         rows=rows,

@@ -6,12 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.agent_names import AgentNameError
-from arena.ladder import LadderSettings, as_if_played, most_informative, open_runs, thinned
+from arena.agent_names import AgentNameError, parse_agent_name
+from arena.ladder import (
+    LadderSettings,
+    as_if_played,
+    most_informative,
+    open_runs,
+    out_of_reach,
+    thinned,
+)
+from arena.ladder_text import standing_text
 from arena.match import Match
+from arena.match_pool import PlannedBatch
 from arena.match_records import Batch, MatchKey, MatchLog
+from arena.match_workers import LocalPool
 from arena.openings import random_openings
-from arena.ratings import Ratings
+from arena.ratings import Ratings, Results
+from arena.standing import standing_of
 from store.errors import RunNotFoundError, StoreError
 from tests.arena.ladders import TIC_TAC_TOE, make_ladder, make_run, save, use_skilled_players
 from tests.arena.pools import ShuffledPool
@@ -58,6 +69,40 @@ def test_the_gain_is_what_the_information_matrix_says() -> None:
 
     best = min(combinations(range(4), 2), key=lambda pairing: variance_after(*pairing))
     assert most_informative(known, "abcd", "abc") == tuple("abcd"[i] for i in best)
+
+
+def test_who_wins_or_loses_every_game_is_out_of_reach() -> None:
+    known = ratings([0.0, 10.0, 900.0], [12.0, 12.0, 400.0])
+    results = Results()
+    results.add("a", "b", np.diag([300, 0, 300]))
+    results.add("c", "a", np.diag([0, 0, 499]))
+    assert out_of_reach(known, results, "abc") == ()  # few games yet
+    results.add("c", "a", np.diag([0, 0, 1]))
+    assert out_of_reach(known, results, "abc") == ("c",)
+    assert out_of_reach(known, results, "ab") == ()
+
+
+class OneSidedPool(LocalPool):
+    """The agent of the higher step wins every game."""
+
+    def take(self) -> tuple[PlannedBatch, Batch]:
+        planned = self._waiting.popleft()
+        one, other = (parse_agent_name(name).step or 0 for name in planned.key.agents)
+        points = np.full((len(planned.openings), 2), 2 if one > other else 0)
+        return planned, Batch(planned.first_pair, points, np.full(points.shape, 9))
+
+
+def test_a_ladder_gives_up_what_cannot_be_known(tmp_path: Path) -> None:
+    make_run(tmp_path, "r", 10, 90)
+    pool = OneSidedPool(TIC_TAC_TOE, str(tmp_path))
+    ladder = make_ladder(tmp_path, width=40.0, games=20_000, pool=pool)
+    last = list(ladder.climb())[-1]
+    assert last.waited_for == ()
+    assert last.out_of_reach == ("r@10:sims=64", "r@90:sims=64")
+    assert last.new_games < 3000
+    assert last.widest > 40.0
+    text = standing_text(standing_of(ladder, last))
+    assert "note: r@10:sims=64, r@90:sims=64: too many games won, lost or drawn alike" in text
 
 
 def test_batches_to_come_are_counted_as_the_information_matrix_says() -> None:
