@@ -1,5 +1,7 @@
 """The network's two forms agree, and the learner's mathematics hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from agents.inference import (
     dump_trainer,
     load_state,
     load_trainer,
+    padded,
 )
 from agents.network import build_network, value_of
 from envs.registry import find_game
@@ -53,6 +56,26 @@ def test_the_folded_network_answers_as_the_trained_one(game_name, pooling):
             got_values, value_of(outcome).numpy(), atol=2e-4, err_msg=f"{rows} rows"
         )
         np.testing.assert_array_equal(replica(planes)[0], got_logits)
+
+
+@pytest.mark.parametrize(
+    ("count", "rows"), [(1, 4), (4, 4), (5, 8), (16, 16), (17, 32), (32, 32), (33, 64), (128, 128)]
+)
+def test_few_positions_are_padded_to_few_rows(count, rows):
+    assert padded(count) == rows
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_a_position_is_worth_does_not_depend_on_its_company(precision):
+    game, network = _stirred("connect_four", SMALL)
+    config = replace(SMALL, precision=precision)
+    evaluator = NetworkEvaluator(game, config, network.state_dict(), device="cpu")
+    planes = np.random.default_rng(0).random((64, *game.planes_shape), np.float32)
+    together = evaluator(planes)
+    for rows in (1, 4, 11, 16, 40):
+        parts = [evaluator(planes[i : i + rows]) for i in range(0, 64, rows)]
+        for whole, part in zip(together, zip(*parts, strict=True), strict=True):
+            np.testing.assert_allclose(np.concatenate(part), whole, atol=1e-6)
 
 
 def test_bfloat16_is_close_to_float32():
