@@ -28,7 +28,7 @@ from store import checkpoints
 from store.errors import StoreError
 from store.run import Run, open_run
 
-PAIRS_AT_ONCE = 32
+PAIRS_AT_ONCE, MOST_PAIRS_AT_ONCE = 32, 128
 FEW_GAMES, HOPELESS_SHARE = 1000, 0.02  # see `out_of_reach`
 
 _logger = logging.getLogger("ludens.arena")
@@ -337,8 +337,13 @@ class Ladder:
         if not gaps:
             return None
         first, end = gaps[0]
-        pairs = min(PAIRS_AT_ONCE, self._pairs_left, end - first)
+        pairs = min(self._pairs_at_once(one, other), self._pairs_left, end - first)
         return Match(key, self.openings).plan(first, pairs)
+
+    def _pairs_at_once(self, one: str, other: str) -> int:
+        """The more is known of both, the less hangs on a choice; many games are played faster."""
+        known = min(self.results.games_and_score(name)[0] for name in (one, other))
+        return max(PAIRS_AT_ONCE, min(known // 4, MOST_PAIRS_AT_ONCE))
 
     def _take(self) -> None:
         """Wait for a batch, and count it."""

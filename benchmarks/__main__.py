@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import cluster, matches, screen, search, selfplay, simulated_cluster, soak, store
+from benchmarks import (
+    cluster,
+    ladder,
+    matches,
+    screen,
+    search,
+    selfplay,
+    simulated_cluster,
+    soak,
+    store,
+)
 
 BENCHMARKS = {
     "search": search.run,
     "selfplay": selfplay.run,
     "store": store.run,
     "matches": matches.run,
+    "ladder": ladder.run,
     "screen": screen.run,
     "cluster": cluster.run,
     "simulated_cluster": simulated_cluster.run,
