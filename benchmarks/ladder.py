@@ -33,7 +33,7 @@ CHECKPOINTS, WIDTH = 20, 25.0
 GAIN_ELO, SCATTER_ELO = 1500.0, 15.0  # over a training, and of one checkpoint
 FIRST_PLAYER_ELO, DRAWS = 60.0, 0.1  # what moving first is worth; nu of Davidson (1970)
 MOST_GAMES = 200_000
-TOURNAMENTS = 10
+TOURNAMENTS = 5
 
 
 def true_ratings(seed: int, count: int = CHECKPOINTS) -> NDArray[np.float64]:
@@ -100,19 +100,20 @@ def adaptive(seed: int, store: str) -> dict[str, float]:
 
 
 def round_robin(seed: int) -> dict[str, float]:
-    """Games of a round-robin until its bars are as narrow, looked at after each round of pairs."""
+    """Games of a round-robin of pairs until its bars are as narrow."""
     names = [f"c{step}" for step in range(CHECKPOINTS)]
     elo = dict(zip(names, true_ratings(seed).tolist(), strict=True))
     pool = DrawnGames(elo, np.random.default_rng([seed, 2]))
-    results, games = Results(), 0
-    while games < MOST_GAMES:
+    results, rounds, more = Results(), 0, 1
+    while more:
         for one, other in combinations(names, 2):
-            points = pool.play(one, other, 1)
+            points = pool.play(one, other, more)
             results.add(one, other, Batch(0, points, points).outcomes())
-            games += 2
+        rounds += more
         ratings = fit_ratings(results)
-        if ratings.error_bars().max() <= WIDTH:
-            break
+        missing = (ratings.error_bars().max() / WIDTH) ** 2 - 1.0  # in as many rounds again
+        more = max(1, int(0.9 * missing * rounds)) if missing > 0.0 else 0
+    games = rounds * CHECKPOINTS * (CHECKPOINTS - 1)
     truth = np.array([elo[name] for name in ratings.agents])
     off = np.abs(ratings.elo - (truth - truth.mean()))
     widest = float(ratings.error_bars().max())
