@@ -739,11 +739,14 @@ def _runs(args: Namespace) -> int:
 
 
 def _list_runs(args: Namespace) -> int:
+    from arena.recorded_ratings import best_checkpoints
     from arena.runs_text import runs_table
     from store.summary import summarize_store
 
     runs = list(summarize_store(args.store))
-    _answer(args, {"store": args.store, "runs": runs}, lambda: runs_table(runs, args.store))
+    best = best_checkpoints(args.store, [run.name for run in runs])
+    listed = [{**vars(run), "best": best[run.name]} for run in runs]
+    _answer(args, {"store": args.store, "runs": listed}, lambda: runs_table(runs, best, args.store))
     return 0
 
 
@@ -757,11 +760,11 @@ def _verify(args: Namespace) -> int:
 
 
 def _prune(args: Namespace) -> int:
+    from arena.recorded_ratings import best_checkpoint
     from arena.runs_text import pruning_text
     from store.holds import HoldWatch
     from store.retention import Retention, plan_pruning, prune
     from store.run import open_run
-    from store.summary import best_checkpoint
 
     if args.keep_last is None and not args.keep_every and args.keep_rows is None:
         raise UsageError("ludens runs prune: say what to keep: --keep-last K or --keep-rows R")

@@ -4,8 +4,8 @@
 
 Nothing in a store is appended to or replaced (an object store could not), so a match grows by
 files. Its id comes from what decides its games: game, agents, seed and openings; so the same match
-finds its own files and goes on after them. A file has one line, in the form that
-`store.summary` reads: agents, total, score; and the result of each game.
+finds its own files and goes on after them. A file has one line: agents, total, score, and the
+result of each game.
 """
 
 from __future__ import annotations

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from arena.match_records import read_matches
 from arena.ratings import Results, fit_ratings
+from store import checkpoints
+from store.errors import StoreError
 from store.files import Files
+from store.run import Run, open_run
+
+_AT_ONCE = 16  # runs looked at together
 
 
 class Rated(NamedTuple):
@@ -18,6 +26,20 @@ class Rated(NamedTuple):
     error: float
     games: int
     score: float
+
+
+@dataclass(frozen=True)
+class Best:
+    """The checkpoint that plays best, as far as the recorded matches tell.
+
+    `elo` is about the mean of all who played, `error` half its 95% interval. Where no checkpoint
+    has a recorded match it is the newest: `games` is 0, the others are None.
+    """
+
+    step: int
+    games: int = 0
+    elo: float | None = None
+    error: float | None = None
 
 
 def recorded_ratings(files: Files) -> list[Rated]:
@@ -50,3 +72,34 @@ def elo_by_step(ratings: Sequence[Rated], run_name: str) -> list[tuple[int, Rate
             if other is None or rated.games > other.games:
                 found[int(step)] = rated
     return sorted(found.items())
+
+
+def best_checkpoint(run: Run) -> Best | None:
+    """Of the checkpoints that are there, the one with the highest recorded Elo; else the newest.
+
+    None when there is no checkpoint.
+    """
+    steps = checkpoints.steps(run)
+    rated = [
+        (rated.elo, step, rated)
+        for step, rated in elo_by_step(recorded_ratings(run.files), run.name)
+        if step in steps
+    ]
+    if rated:
+        elo, step, found = max(rated)
+        return Best(step, found.games, elo, found.error)
+    return Best(steps[-1]) if steps else None
+
+
+def best_checkpoints(store_url: str | Path, names: Iterable[str]) -> dict[str, Best | None]:
+    """`best_checkpoint` of each of these runs of a store; None for one that cannot be read."""
+    names = list(names)
+
+    def best(name: str) -> Best | None:
+        try:
+            return best_checkpoint(open_run(store_url, name))
+        except (OSError, StoreError):  # `store.summary` says why
+            return None
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # a far store is worth waiting for
+        return dict(zip(names, pool.map(best, names), strict=True))

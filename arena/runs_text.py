@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 
 from arena.panel import duration
+from arena.recorded_ratings import Best
 from store.archive import Exported, Imported
 from store.retention import PrunePlan
-from store.summary import Best, RunSummary
+from store.summary import RunSummary
 from store.verify import Verification
 
 HEADER = (
@@ -19,18 +20,18 @@ RIGHT = frozenset({"trained", "games", "rows", "step", "checkpoints", "size"})
 UNKNOWN = "-"
 
 
-def runs_table(runs: Sequence[RunSummary], store_url: str) -> str:
-    """One line a run, and below the table a line for each that cannot be read."""
+def runs_table(runs: Sequence[RunSummary], best: Mapping[str, Best | None], store_url: str) -> str:
+    """One line a run, its best checkpoint by its name, and a line for each that cannot be read."""
     if not runs:
         return f"no runs in {store_url!r} yet; `ludens train connect_four` begins one"
-    lines = _aligned([HEADER, *map(_row, runs)])
-    if any(run.best and not run.best.games for run in runs):
-        lines += ["", "best: (newest) where no match was recorded"]
+    lines = _aligned([HEADER, *(_row(run, best.get(run.name)) for run in runs)])
+    if any(found and found.elo is None for found in best.values()):
+        lines += ["", "best: by recorded matches; (newest) where there are none"]
     lines += [f"error: {run.problem}" for run in runs if run.problem]
     return "\n".join(lines)
 
 
-def _row(run: RunSummary) -> tuple[str, ...]:
+def _row(run: RunSummary, best: Best | None) -> tuple[str, ...]:
     return (
         run.name,
         run.game or UNKNOWN,
@@ -42,7 +43,7 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         str(run.checkpoints),
         size_text(run.size),
         time.strftime("%Y-%m-%d %H:%M", time.localtime(run.changed_ns / 1e9)),
-        _best(run.best),
+        _best(best),
     )
 
 
@@ -62,9 +63,9 @@ def _of(count: int | None, goal: int) -> str:
 def _best(best: Best | None) -> str:
     if best is None:
         return UNKNOWN
-    if best.score is None:
+    if best.elo is None:
         return f"{best.step} (newest)"
-    return f"{best.step} ({100 * best.score:.0f}% of {best.games} games)"
+    return f"{best.step} ({best.elo:+.0f} +-{best.error:.0f} Elo)"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

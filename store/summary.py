@@ -1,8 +1,7 @@
 """The runs of a store at a glance: what each is, how far it came, what it takes."""
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,24 +19,11 @@ from store.files import Files, open_files
 from store.holds import HOLD_FOLDER
 from store.lease import BEAT_SECONDS
 from store.run import LOCK_FILE, Run, RunInfo, list_runs, read_info
-from store.verify import MATCH_FOLDER
 from store.walk import size_of, walk
 
 _AT_ONCE = 16  # runs looked at together
 
 State = Literal["training", "finished", "stopped", "unknown"]
-
-
-@dataclass(frozen=True)
-class Best:
-    """The checkpoint that plays best, as far as is known.
-
-    `games` is 0 where no match was recorded: then it is the newest, and `score` is None.
-    """
-
-    step: int
-    games: int = 0
-    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +43,6 @@ class RunSummary:
         checkpoints: number of complete ones.
         size: bytes of all files.
         changed_ns: time of the last change by the store's clock, in nanoseconds.
-        best: the best checkpoint.
     """
 
     name: str
@@ -73,7 +58,6 @@ class RunSummary:
     checkpoints: int = 0
     size: int = 0
     changed_ns: int = 0
-    best: Best | None = None
 
 
 def summarize_store(store_url: str | Path) -> Iterator[RunSummary]:
@@ -120,29 +104,7 @@ def summarize_run(files: Files, name: str) -> RunSummary:
         len(steps),
         size,
         changed_ns,
-        best_checkpoint(run),
     )
-
-
-def best_checkpoint(run: Run) -> Best | None:
-    """The checkpoint with the highest mean score in the recorded matches, or else the newest.
-
-    Only matches of this run's checkpoints, named RUN@STEP, count, and only checkpoints that are
-    there. A mean over opponents of different strength is no rating; it says who did well. None
-    when there is no checkpoint.
-    """
-    steps = checkpoints.steps(run)
-    points: dict[int, float] = {}
-    games: dict[int, int] = {}
-    for agent, score, number in _recorded(run.files):
-        step = _step_of(agent, run.name)
-        if step in steps and number > 0:
-            points[step] = points.get(step, 0.0) + score * number
-            games[step] = games.get(step, 0) + number
-    if points:
-        step = max(points, key=lambda step: (points[step] / games[step], step))
-        return Best(step, games[step], points[step] / games[step])
-    return Best(steps[-1]) if steps else None
 
 
 def _newest_metadata(run: Run, steps: list[int]) -> dict[str, Any]:
@@ -213,32 +175,3 @@ def _modified_ns(files: Files, key: str) -> int:
         return files.modified_ns(key)
     except OSError:  # gone since it was listed
         return 0
-
-
-def _recorded(files: Files) -> Iterator[tuple[str, float, int]]:
-    """(agent, its score from 0 to 1, games) for both sides of each recorded match."""
-    for key in walk(files, MATCH_FOLDER):
-        try:
-            lines = files.read(key).decode().splitlines()
-        except (OSError, UnicodeDecodeError):
-            continue
-        for line in lines:
-            try:
-                yield from _both_sides(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                continue  # `verify` names it
-
-
-def _both_sides(match: Mapping[str, Any]) -> list[tuple[str, float, int]]:
-    """A match in the form of `ludens match --json`."""
-    first, second = match["agents"]
-    total = match["total"]
-    games = int(total["wins"]) + int(total["draws"]) + int(total["losses"])
-    score = float(match["score"])
-    return [(str(first), score, games), (str(second), 1.0 - score, games)]
-
-
-def _step_of(agent: str, run_name: str) -> int | None:
-    """The step of RUN@STEP, whatever options follow; None for other agents."""
-    name, _, step = agent.partition(":")[0].partition("@")
-    return int(step) if name == run_name and step.isascii() and step.isdigit() else None

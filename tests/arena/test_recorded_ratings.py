@@ -1,10 +1,19 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
-from arena.recorded_ratings import elo_by_step, recorded_ratings
+from arena import recorded_ratings as module
+from arena.recorded_ratings import (
+    Best,
+    best_checkpoint,
+    best_checkpoints,
+    elo_by_step,
+    recorded_ratings,
+)
+from store import checkpoints
 from store.run import Run
 from tests.arena.journals import make_run, record_match
 
@@ -47,3 +56,57 @@ def test_a_ladders_checkpoints_count_by_their_most_games(run: Run) -> None:
 def test_no_matches_are_no_ratings(run: Run) -> None:
     record_match(run, ("r", "r"), [[2, 0]])  # rates nobody
     assert recorded_ratings(run.files) == []
+
+
+# --- the best checkpoint --------------------------------------------------------------------------
+
+
+def save(run: Run, *steps: int) -> None:
+    for step in steps:
+        checkpoints.save(run, step, {"model.safetensors": b"x"})
+
+
+def pairs(wins: int, losses: int) -> list[list[int]]:
+    return [[2, 2]] * wins + [[0, 0]] * losses
+
+
+def test_the_best_is_strongest_and_not_who_met_the_weakest(run: Run) -> None:
+    """By mean scores it would be 30 (90%), then 10 (72%), and last 20 (55%)."""
+    save(run, 10, 20, 30)
+    record_match(run, ("r@30", "random"), pairs(180, 20))
+    record_match(run, ("r@10", "random"), pairs(198, 2))
+    record_match(run, ("r@20", "r@10"), pairs(110, 90))
+    steps = dict(elo_by_step(recorded_ratings(run.files), "r"))
+    assert steps[30].score > steps[10].score > steps[20].score
+    assert best_checkpoint(run) == Best(20, 400, steps[20].elo, steps[20].error)
+
+
+def test_only_checkpoints_of_the_run_that_are_there_can_be_best(run: Run) -> None:
+    assert best_checkpoint(run) is None
+    save(run, 10, 20, 30)
+    assert best_checkpoint(run) == Best(30)
+    record_match(run, ("other@30", "r@40"), pairs(5, 0))
+    record_match(run, ("r", "other@30"), pairs(5, 0))  # whichever was the newest then
+    assert best_checkpoint(run) == Best(30)
+    record_match(run, ("r@10:sims=64", "r@40"), pairs(1, 4))
+    found = best_checkpoint(run)
+    assert found is not None
+    assert (found.step, found.games) == (10, 10)
+
+
+def test_the_best_costs_one_fit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(run, 10, 20)
+    record_match(run, ("r@10", "r@20"), pairs(3, 1))
+    record_match(run, ("r@10", "random"), pairs(3, 1))
+    fits = []
+    original = module.fit_ratings
+    monkeypatch.setattr(module, "fit_ratings", lambda r: fits.append(r) or original(r))
+    assert best_checkpoint(run) is not None
+    assert len(fits) == 1
+
+
+def test_a_run_that_cannot_be_read_hides_no_other_best(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save(make_run(str(tmp_path), name), 7)
+    (tmp_path / "a/run.json").write_text("{")
+    assert best_checkpoints(tmp_path, ["a", "b"]) == {"a": None, "b": Best(7)}

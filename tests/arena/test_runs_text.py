@@ -6,28 +6,31 @@ import pytest
 
 import ludens
 from arena.panel import duration
+from arena.recorded_ratings import Best
 from arena.runs_text import pruning_text, runs_table, size_text, verification_text
 from store import checkpoints
 from store.holds import Hold
 from store.retention import PrunePlan
 from store.run import open_run
-from store.summary import Best, RunSummary
+from store.summary import RunSummary
 from store.verify import Verification
+from tests.arena.journals import record_match
 from tests.store.small_runs import SmallRun, contents
 
 FULL = RunSummary(
     "connect_four-1", "", "connect_four", "training", 754.0, 3600.0, 12345, 0, 45678, 3210, 4,
-    12_345_678, 1_790_000_000 * 10**9, Best(2000, 200, 0.615),
+    12_345_678, 1_790_000_000 * 10**9,
 )  # fmt: skip
 
 
 def test_the_table_lines_up_and_says_how_the_best_was_found():
-    table = runs_table([FULL, RunSummary("new", game="othello", state="stopped")], "runs")
+    runs = [FULL, RunSummary("new", game="othello", state="stopped")]
+    table = runs_table(runs, {FULL.name: Best(2000, 200, 83.6, 21.2), "new": None}, "runs")
     head, full, new = table.splitlines()
     words = " ".join(full.split())
     assert words.startswith("connect_four-1 connect_four training 12:34 of 1:00:00 12,345 45,678 ")
     assert " 3,210 4 12.3 MB 2026-09-2" in words
-    assert words.endswith(" 2000 (62% of 200 games)")
+    assert words.endswith(" 2000 (+84 +-21 Elo)")
     assert new.split()[:5] == ["new", "othello", "stopped", "-", "-"]
     for title, cell in (("game", "connect_four  "), ("state", "training"), ("best", "2000")):
         assert head.index(title) == full.index(cell)  # on the left
@@ -37,13 +40,13 @@ def test_the_table_lines_up_and_says_how_the_best_was_found():
 
 
 def test_a_best_by_no_match_is_said_to_be_the_newest():
-    table = runs_table([RunSummary("r", best=Best(7))], "runs")
+    table = runs_table([RunSummary("r")], {"r": Best(7)}, "runs")
     assert "7 (newest)" in table
-    assert "where no match was recorded" in table
+    assert "(newest) where there are none" in table
 
 
 def test_a_damaged_run_is_told_below_the_others():
-    table = runs_table([RunSummary("bad", "run 'bad': cannot read it"), FULL], "runs")
+    table = runs_table([RunSummary("bad", "run 'bad': cannot read it"), FULL], {}, "runs")
     assert table.splitlines()[1].split()[:3] == ["bad", "-", "damaged"]
     assert table.splitlines()[-1] == "error: run 'bad': cannot read it"
 
@@ -114,7 +117,7 @@ def test_runs_lists_them(runs, tmp_path):
     assert [line.split()[:1] for line in out.splitlines()[1:3]] == [["first"], ["second"]]
     listed = json.loads(runs("--json")[1])
     assert [run["name"] for run in listed["runs"]] == ["first", "second"]
-    assert listed["runs"][0]["best"] == {"step": 3, "games": 0, "score": None}
+    assert listed["runs"][0]["best"] == {"step": 3, "games": 0, "elo": None, "error": None}
 
 
 def test_an_empty_store_is_one_helpful_line(capsys, tmp_path):
@@ -165,10 +168,10 @@ def test_prune_tells_first_and_then_does_it(runs, tmp_path):
 
 def test_prune_keeps_the_best_and_milestones(runs, tmp_path):
     run = open_run(tmp_path / "store", "first")
-    total = {"wins": 2, "draws": 0, "losses": 0}
-    match = {"agents": ["first@1", "first@3"], "score": 1, "total": total}
-    run.files.create("matches/x.jsonl", json.dumps(match).encode())
-    assert "1 (100% of 2 games)" in runs()[1]
+    record_match(run, ("first@1", "first@3"), [[2, 2]] * 10)
+    best = json.loads(runs("--json")[1])["runs"][0]["best"]
+    assert (best["step"], best["games"]) == (1, 20)
+    assert f"  1 ({best['elo']:+.0f} +-{best['error']:.0f} Elo)\n" in runs()[1]
     runs("prune", "first", "--keep-every", "5")
     assert checkpoints.steps(run) == [1, 3]
 

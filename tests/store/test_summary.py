@@ -1,6 +1,5 @@
-"""Runs at a glance: their progress, who trains them, and which checkpoint is best."""
+"""Runs at a glance: their progress, and who trains them."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from store.errors import RunLockedError
 from store.files import LocalFiles
 from store.lease import BEAT_SECONDS
 from store.run import open_run
-from store.summary import Best, best_checkpoint, summarize_run, summarize_store
+from store.summary import summarize_run, summarize_store
 from tests.store.small_runs import ReadOnlyFiles, SmallRun, contents
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +29,7 @@ def test_a_run_without_a_checkpoint_knows_no_progress(tmp_path):
     found = only(tmp_path)
     assert (found.name, found.game, found.state) == ("r", "tic_tac_toe", "stopped")
     assert (found.elapsed_s, found.games, found.rows, found.step) == (None, None, None, None)
-    assert (found.checkpoints, found.best, found.budget_s) == (0, None, 30.0)
+    assert (found.checkpoints, found.budget_s) == (0, 30.0)
 
 
 def test_progress_is_the_newest_checkpoints(tmp_path):
@@ -180,35 +179,6 @@ def test_a_lease_is_judged_by_its_heartbeats(listings, state):
     assert sum(paused) <= 2 * BEAT_SECONDS
 
 
-def match(first, second, wins, draws, losses):
-    games = wins + draws + losses
-    total = {"wins": wins, "draws": draws, "losses": losses}
-    score = (wins + draws / 2) / games if games else 0.0
-    return json.dumps({"agents": [first, second], "total": total, "score": score}) + "\n"
-
-
-def test_the_best_checkpoint_is_by_matches_if_there_are_any(tmp_path):
-    small = SmallRun(tmp_path)
-    assert best_checkpoint(small.run) is None
-    for step in (10, 20, 30):
-        small.checkpoint(step)
-    assert best_checkpoint(small.run) == Best(30)
-    folder = tmp_path / "r/matches"
-    folder.mkdir()
-    (folder / "a.jsonl").write_text(
-        match("r@10", "r@30:sims=64", 4, 2, 4)
-        + match("r@20:sims=64", "r@30", 8, 0, 2)
-        + "not JSON\n[]\n"
-        + match("r", "mcts:1000", 10, 0, 0)  # whichever was the newest then
-        + match("other@30", "r@40", 10, 0, 0)
-        + match("r@30", "r@10", 0, 0, 0)
-    )
-    (folder / "b.jsonl").write_bytes(b"\xff\n")
-    assert best_checkpoint(small.run) == Best(20, 10, 0.8)
-    (folder / "c.jsonl").write_text(match("r@10", "r@20", 30, 0, 0))
-    assert best_checkpoint(small.run) == Best(10, 40, 35 / 40)
-
-
 def test_no_store_is_no_runs(tmp_path):
     assert list(summarize_store(tmp_path / "none")) == []
     assert list(tmp_path.iterdir()) == []
@@ -222,6 +192,6 @@ def test_a_run_on_an_object_store_is_told_as_one_on_a_disk(tmp_path):
         assert small.run.files.names("trainer.lock")
     small.checkpoint(4)
     found = only(url)
-    assert (found.state, found.step, found.games, found.best) == ("stopped", 4, 3, Best(4))
+    assert (found.state, found.step, found.games) == ("stopped", 4, 3)
     assert found.changed_ns > 0
     assert found.size > 0
