@@ -6,7 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("envs", "store", "mcts", "agents", "selfplay", "arena", "configs", "benchmarks")
+PACKAGES = (
+    "envs", "store", "mcts", "agents", "selfplay", "arena", "configs", "benchmarks", "commands",
+)  # fmt: skip
 
 
 def check_packages(root: Path = ROOT) -> None:

@@ -43,7 +43,8 @@ WALLS = {
     "benchmarks": _wall(
         "envs store mcts agents selfplay arena configs", "numpy numba torch ray jax mctx pgx"
     ),
-    "ludens.py": _wall("envs store mcts agents selfplay arena configs benchmarks", ""),
+    "commands": _wall("envs store mcts agents selfplay arena configs benchmarks", ""),
+    "ludens.py": _wall("envs store mcts agents selfplay arena configs benchmarks commands", ""),
 }
 ROOMS = frozenset(key for key in WALLS if "/" not in key and not key.endswith(".py"))
 OURS = ROOMS | {"ludens", "tests"}
@@ -275,6 +276,9 @@ def test_every_dependency_has_one_exact_version() -> None:
         ("arena/panel.py", "importlib.import_module('ludens')", "arena may not import ludens"),
         ("arena/panel.py", "import tests.golden", "arena may not import tests"),
         ("configs/load.py", "import yaml", "configs may not use yaml"),
+        ("benchmarks/store.py", "import commands.runs", "benchmarks may not import commands"),
+        ("commands/rating.py", "import ludens", "commands may not import ludens"),
+        ("commands/rating.py", "def rate():\n    import ray", "commands may not use ray"),
         ("ludens.py", "def train():\n    import numpy", "ludens.py may not use numpy"),
     ],
 )

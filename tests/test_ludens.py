@@ -8,6 +8,7 @@ import pytest
 
 import ludens
 from arena import agent_names
+from commands import training
 
 Run = Any
 
@@ -105,7 +106,7 @@ def test_an_error_of_the_program_says_so(run: Run, monkeypatch: pytest.MonkeyPat
 
 
 def test_no_run_can_have_an_agents_name() -> None:
-    assert set(ludens.RESERVED) == set(agent_names.RESERVED)
+    assert set(training.RESERVED) == set(agent_names.RESERVED)
 
 
 def test_perft_counts_and_divides(run: Run) -> None:

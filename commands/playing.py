@@ -1,0 +1,122 @@
+"""Commands that have an agent think: to play with, and to analyze positions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands.options import game_argument, json_argument, store_argument
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from contextlib import AbstractContextManager
+
+
+def play_arguments(parser: ArgumentParser) -> None:
+    game_argument(parser)
+    parser.add_argument(
+        "--agent", metavar="A", help="who plays (default: the newest run); see ludens --help"
+    )
+    parser.add_argument(
+        "--agent2", metavar="B", default="human", help="against whom (default: you)"
+    )
+    parser.add_argument("--second", action="store_true", help="A moves first, you second")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of an agent's chances")
+    parser.add_argument("--plain", action="store_true", help="line by line, as without a terminal")
+    parser.add_argument("--web", action="store_true", help="in a browser on this machine")
+    parser.add_argument(
+        "--port", type=int, default=8000, metavar="P", help="of --web (default: 8000)"
+    )
+    store_argument(parser)
+
+
+def play(args: Namespace) -> int:
+    from arena.agent_names import HUMAN, find_agent
+    from arena.play import HumanPlayer, Seat, Table, Terminal, shows_a_screen
+    from envs.registry import find_game
+
+    game = find_game(args.game)
+
+    def seat(name: str) -> Seat:
+        return HumanPlayer() if name == HUMAN else find_agent(name, game, args.store)
+
+    notice = ""
+    if args.agent is None:
+        from arena.screen.opponent import default_agent
+
+        args.agent, notice = default_agent(game, args.store)
+    first, second = seat(args.agent), seat(args.agent2)
+    if args.web:
+        return _play_in_browser(args, game.title)
+    if args.agent2 == HUMAN and args.agent != HUMAN and not args.second:
+        first, second = second, first
+    if shows_a_screen() and not args.plain:
+        from arena.screen.app import show
+        from arena.screen.session import Session
+
+        session = Session(game, (first, second), seed=args.seed)
+        return show(session, notice, plain="NO_COLOR" in os.environ)
+    print(notice, end="\n" if notice else "")
+    colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    Table(game, (first, second), Terminal(_read_line, print, colours), args.seed).play()
+    return 0
+
+
+def _play_in_browser(args: Namespace, title: str) -> int:
+    """Serve this same command, which has the browser for its screen."""
+    from arena.screen.web import serve
+    from selfplay.origin import ROOT
+
+    words = [sys.executable, str(ROOT / "ludens.py"), "play", args.game]
+    for option in ("agent", "agent2", "seed", "store"):
+        words += [f"--{option}", str(getattr(args, option))]
+    serve([*words, *(["--second"] if args.second else [])], f"Ludens: {title}", args.port)
+    return 0
+
+
+def _read_line(prompt: str) -> str:
+    """A line of input with its newline, "" at the end of input; edited where it is a terminal."""
+    if sys.stdin.isatty():
+        import readline  # noqa: F401  (arrow keys and history in input())
+    try:
+        return input(prompt) + "\n"
+    except EOFError:
+        return ""
+
+
+def analyze_arguments(parser: ArgumentParser) -> None:
+    game_argument(parser)
+    parser.add_argument("--agent", metavar="A", required=True, help="who thinks; see ludens --help")
+    parser.add_argument("--simulations", type=int, metavar="N", help="of the agent's search")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--moves", metavar="M", default="", help="the moves that lead there")
+    where.add_argument(
+        "--positions", metavar="FILE", help="one position a line; - is standard input"
+    )
+    json_argument(parser, "one object a line: position, move, value, visits, policy, ...")
+    store_argument(parser)
+
+
+def analyze(args: Namespace) -> int:
+    from arena.agent_names import find_agent
+    from arena.analysis_text import write_table, write_verdict
+    from arena.analyze import analyze_lines, analyze_positions
+    from envs.registry import find_game
+
+    game = find_game(args.game)
+    player = find_agent(args.agent, game, args.store, simulations=args.simulations)
+    if args.positions is not None:
+        with _open_lines(args.positions) as lines:
+            return write_table(analyze_lines(game, player, lines), args.positions, args.json)
+    (verdict,) = analyze_positions(game, player, [game.parse_moves(args.moves)])
+    write_verdict(game, verdict, args.json)
+    return 0
+
+
+def _open_lines(path: str) -> AbstractContextManager[Iterable[str]]:
+    from contextlib import nullcontext
+
+    return nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8")

@@ -1,0 +1,166 @@
+"""Commands that measure strength: a match, and a ladder of checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands.options import (
+    INTERRUPTED,
+    game_argument,
+    json_argument,
+    openings_arguments,
+    print_json,
+    store_argument,
+)
+from configs.command_line import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from arena.ladder import Position
+    from arena.match_pool import MatchPool
+
+
+def match_arguments(parser: ArgumentParser) -> None:
+    game_argument(parser)
+    parser.add_argument("first", metavar="A", help="an agent; see ludens --help")
+    parser.add_argument("second", metavar="B", help="another")
+    parser.add_argument(
+        "--games", type=int, metavar="N", help="even; with --sprt at most (default: 100, 20000)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of openings and chances")
+    openings_arguments(parser)
+    parser.add_argument(
+        "--sprt",
+        type=float,
+        nargs=2,
+        metavar=("ELO0", "ELO1"),
+        help="stop as soon as it is known whether A is no more than ELO0, or ELO1, stronger than B",
+    )
+    for rate, of in (("--alpha", "ELO1"), ("--beta", "ELO0")):
+        told = f"how often to accept {of} wrongly (default: 0.05)"
+        parser.add_argument(rate, type=float, default=0.05, metavar="P", help=told)
+    parser.add_argument(
+        "--no-record", action="store_true", help="leave the run's records alone, play all anew"
+    )
+    _workers_argument(parser)
+    json_argument(parser)
+    store_argument(parser)
+
+
+def match(args: Namespace) -> int:
+    from arena.agent_names import find_agent
+    from arena.contenders import exact_name, home_of
+    from arena.match import play_match
+    from arena.match_records import MatchKey, MatchLog
+    from arena.match_text import MatchProgress, summary
+    from arena.openings import balanced_openings, random_openings
+    from arena.sprt import Sprt
+    from envs.registry import find_game
+
+    game = find_game(args.game)
+    sprt = Sprt(args.sprt[0], args.sprt[1], args.alpha, args.beta) if args.sprt else None
+    names = exact_name(args.first, game, args.store), exact_name(args.second, game, args.store)
+    first, second = (find_agent(name, game, args.store) for name in names)
+    openings = (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
+    home = None if args.no_record else home_of([*names], game, args.store)
+    key = MatchKey(game.name, names, args.seed, openings.label)
+    log = MatchLog(home.files, key) if home else None
+    with _match_pool(args.game, args) as pool, MatchProgress() as report:
+        result = play_match(
+            game,
+            first,
+            second,
+            args.games,
+            seed=args.seed,
+            openings=openings,
+            sprt=sprt,
+            log=log,
+            pool=pool,
+            report=report,
+        )
+    print_json(result.to_json()) if args.json else print(summary(result, sprt))
+    return 0
+
+
+def rate_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="training runs of one game")
+    numbers = (
+        ("--width", float, 25.0, "E", "play until checkpoints are known to +-E Elo (default: 25)"),
+        ("--simulations", int, 64, "N", "of a checkpoint, a move; 0 plays without search"),
+        ("--checkpoints", int, 12, "N", "of each run at most, the first and newest among them"),
+        ("--games", int, 20_000, "N", "new games at most (default: 20000)"),
+        ("--seed", int, 0, "S", "of openings and chances"),
+    )
+    for option, kind, default, metavar, told in numbers:
+        parser.add_argument(option, type=kind, default=default, metavar=metavar, help=told)
+    parser.add_argument(
+        "--anchors",
+        default="random,mcts:100,mcts:1000",
+        metavar="A,B=ELO",
+        help="further agents, fixed at an Elo if given (default: random,mcts:100,mcts:1000)",
+    )
+    parser.add_argument("--follow", action="store_true", help="go on while a training goes on")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="the picture, .png and .svg (default: in the run's folder)"
+    )
+    openings_arguments(parser)
+    _workers_argument(parser)
+    json_argument(parser, "each standing as one JSON object")
+    store_argument(parser)
+
+
+def rate(args: Namespace) -> int:
+    from arena.contenders import parse_anchors
+    from arena.ladder import Ladder, LadderSettings, open_runs
+    from arena.ladder_plot import check_path, default_path, write_plot
+    from arena.ladder_text import LadderProgress, standing_text
+    from arena.openings import balanced_openings, random_openings
+    from arena.rate import rate
+    from arena.standing import standing_of
+
+    settings = LadderSettings(args.width, args.simulations, args.checkpoints, args.games, args.seed)
+    game, runs = open_runs(args.store, args.runs)
+    plot = check_path(Path(args.plot)) if args.plot else default_path(runs)
+    openings = (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
+    anchors = parse_anchors(args.anchors, game, args.store)
+    progress = LadderProgress()
+
+    def settled(position: Position) -> None:
+        standing = standing_of(ladder, position)
+        drawn = [str(path) for path in write_plot(standing, plot)] if plot else []
+        progress.clear()
+        if args.json:
+            print_json({**standing.to_json(), "plots": drawn})
+        else:
+            print(standing_text(standing), *(f"plot: {path}" for path in drawn), sep="\n")
+
+    with _match_pool(runs[0].info.game, args) as pool:
+        ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)
+        is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
+    return 0 if is_complete or args.follow else INTERRUPTED
+
+
+def _workers_argument(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="play on so many cores, by Ray"
+    )
+
+
+@contextmanager
+def _match_pool(game: str, args: Namespace) -> Iterator[MatchPool | None]:
+    """The Ray of so many workers, on this machine or the cluster that is told of; None without."""
+    if args.workers < 0:
+        raise UsageError(f"--workers {args.workers}: expected 0 or more")
+    if not args.workers:
+        yield None
+        return
+    from arena.match_workers import RayPool
+    from selfplay.cluster import connected, settling, shared_store
+
+    store = shared_store(args.store, args.workers)
+    with connected(cpus=args.workers):
+        yield RayPool(args.workers, game, store, settling)

@@ -1,0 +1,129 @@
+"""The command on the runs of a store, with its actions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands.options import answer, json_argument, store_argument
+from configs.command_line import FAILURE, UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from store.retention import Window
+    from store.run import Run
+
+
+def runs_arguments(parser: ArgumentParser) -> None:
+    import argparse
+
+    store_argument(parser)
+    json_argument(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", help="none lists the runs")
+
+    def action(name: str, what: str, *words: str) -> ArgumentParser:
+        added = actions.add_parser(name, help=what, description=what, allow_abbrev=False)
+        for word in words:
+            added.add_argument(word.lower().partition(".")[0], metavar=word)
+        # No defaults here: they would hide what stands before the action.
+        added.add_argument("--store", metavar="URL", default=argparse.SUPPRESS)
+        added.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+        return added
+
+    action("verify", "read every file of a run and name each problem; changes nothing", "RUN")
+    prune = action("prune", "drop old checkpoints and replay that nobody needs", "RUN")
+    prune.add_argument("--keep-last", type=int, metavar="K", help="the newest K checkpoints")
+    prune.add_argument(
+        "--keep-every", type=int, default=0, metavar="N", help="and the steps that N divides"
+    )
+    prune.add_argument("--keep-rows", type=int, metavar="R", help="the newest R rows of replay")
+    prune.add_argument("--dry-run", action="store_true", help="tell what would go")
+    prune.add_argument("--wait", action="store_true", help="see which readers still live (60 s)")
+    prune.add_argument("--force", action="store_true", help="drop what a reader holds too")
+    action("export", "pack a run into one file", "RUN", "FILE.tar")
+    into = action("import", "make a run of such a file, verified first", "FILE.tar")
+    into.add_argument("--run", metavar="NAME", help="the run's name (default: as exported)")
+
+
+def runs(args: Namespace) -> int:
+    listing = {"verify": _verify, "prune": _prune, "export": _export, "import": _import}
+    return listing.get(args.action, _list_runs)(args)
+
+
+def _list_runs(args: Namespace) -> int:
+    from arena.recorded_ratings import best_checkpoints
+    from arena.runs_text import runs_table
+    from store.summary import summarize_store
+
+    runs = list(summarize_store(args.store))
+    best = best_checkpoints(args.store, [run.name for run in runs])
+    listed = [{**vars(run), "best": best[run.name]} for run in runs]
+    answer(args, {"store": args.store, "runs": listed}, lambda: runs_table(runs, best, args.store))
+    return 0
+
+
+def _verify(args: Namespace) -> int:
+    from arena.runs_text import verification_text
+    from store.verify import verify
+
+    found = verify(args.store, args.run)
+    answer(args, {"ok": found.ok, **vars(found)}, lambda: verification_text(found))
+    return 0 if found.ok else FAILURE
+
+
+def _prune(args: Namespace) -> int:
+    from arena.recorded_ratings import best_checkpoint
+    from arena.runs_text import pruning_text
+    from store.holds import HoldWatch
+    from store.retention import Retention, plan_pruning, prune
+    from store.run import open_run
+
+    if args.keep_last is None and not args.keep_every and args.keep_rows is None:
+        raise UsageError("ludens runs prune: say what to keep: --keep-last K or --keep-rows R")
+    run = open_run(args.store, args.run)
+    watch = HoldWatch(run.files)
+    holds = watch.wait() if args.wait else watch.living()
+    if holds and args.force:
+        owners = ", ".join(hold.owner for hold in holds)
+        print(f"warning: what {owners} may be reading is not spared", file=sys.stderr)
+    best = best_checkpoint(run)
+    keep_last = 1 if args.keep_last is None and args.keep_every else args.keep_last
+    retention = Retention(
+        keep_last, args.keep_every, args.keep_rows, best.step if best else None, _window(run)
+    )
+    plan = plan_pruning(run, retention, [] if args.force else holds)
+    if not args.dry_run:
+        prune(run, plan)
+    answer(args, vars(plan), lambda: pruning_text(plan, dry_run=args.dry_run))
+    return 0
+
+
+def _window(run: Run) -> Window | None:
+    """What a trainer of this run loads when it resumes, as its settings say."""
+    from store.retention import Window
+
+    rows = run.info.config.get("learner", {}).get("window_rows")
+    return Window(rows, of="row_ply") if isinstance(rows, int) else None
+
+
+def _export(args: Namespace) -> int:
+    from arena.runs_text import exported_text
+    from store.archive import export_run
+    from store.run import open_run
+
+    done = export_run(open_run(args.store, args.run), Path(args.file))
+    for key, why in done.left_out.items():
+        print(f"warning: left out {key}: {why}", file=sys.stderr)
+    answer(args, vars(done), lambda: exported_text(done))
+    return 0
+
+
+def _import(args: Namespace) -> int:
+    from arena.runs_text import imported_text
+    from store.archive import import_run
+
+    done = import_run(args.store, Path(args.file), args.run)
+    answer(args, vars(done), lambda: imported_text(done))
+    return 0

@@ -1,0 +1,139 @@
+"""Commands that examine: this machine, the rules of a game, the speed of the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from commands.options import game_argument, json_argument, print_json, store_argument
+from configs.command_line import FAILURE, UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from selfplay.config import TrainConfig
+    from selfplay.doctor import Finding
+
+
+def doctor_arguments(parser: ArgumentParser) -> None:
+    from configs.options import add_config_options
+
+    parser.usage = "ludens doctor [PRESET] [--store URL] [--seconds S] [--json] [--SETTING X ...]"
+    parser.add_argument(
+        "preset", metavar="PRESET", nargs="?", default="connect_four", help="what would be trained"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, metavar="S", help="of measuring; 0 only looks (20)"
+    )
+    store_argument(parser)
+    json_argument(parser, "the findings as one JSON object")
+    add_config_options(parser, first=("workers", "device"))
+
+
+def doctor(args: Namespace) -> int:
+    from arena.doctor_text import show_finding, verdict
+    from configs.loader import load_config
+    from configs.options import given_options
+
+    if not 0 <= args.seconds < 3600:
+        raise UsageError(f"ludens doctor: --seconds {args.seconds:g}: expected 0 to 3600")
+    config = load_config(args.preset, given_options(args))
+    findings = []
+    for found in _findings(config, args):
+        findings.append(found)
+        if not args.json:
+            show_finding(found)
+    if args.json:
+        print_json({"ok": all(f.status != "problem" for f in findings), "findings": findings})
+    else:
+        print(f"\n{verdict(findings)}")
+    return FAILURE if any(found.status == "problem" for found in findings) else 0
+
+
+def _findings(config: TrainConfig, args: Namespace) -> Iterator[Finding]:
+    from selfplay.doctor import Finding, examine
+
+    yield from examine(config, args.store)
+    if args.seconds:
+        try:
+            from selfplay.doctor_speed import interpret, measure_speeds
+
+            yield from interpret(config, measure_speeds(config, args.seconds))
+        except (ImportError, RuntimeError, ValueError, OSError) as error:
+            yield Finding("speed", "problem", f"cannot be measured: {error}")
+
+
+def perft_arguments(parser: ArgumentParser) -> None:
+    game_argument(parser)
+    parser.add_argument("depth", type=int, metavar="DEPTH", help="plies")
+    parser.add_argument("--position", metavar="P", default="", help="the moves that lead there")
+    parser.add_argument("--divide", action="store_true", help="split by the first move")
+    json_argument(parser)
+
+
+def perft(args: Namespace) -> int:
+    from envs import perft
+    from envs.registry import find_game
+
+    result = perft.run(find_game(args.game), args.depth, args.position, args.divide)
+    if args.json:
+        print_json(vars(result))
+        return 0
+    for move, nodes in (result.divided or {}).items():
+        print(f"{move}: {nodes:,}")
+    print(f"{result.nodes:,}")
+    return 0
+
+
+def check_game_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("game", metavar="FILE.py", help="a game's file, or a game's name")
+    parser.add_argument("--games", type=int, default=50, metavar="N", help="random games to play")
+    parser.add_argument("--seed", type=int, default=0, metavar="S")
+
+
+def check_game(args: Namespace) -> int:
+    from envs.contract import check
+    from envs.registry import find_game
+
+    found = check(find_game(args.game), args.games, args.seed)
+    print(found)
+    print(f"{found.game}: {'every check passed' if found.ok else 'FAILED'}")
+    return 0 if found.ok else FAILURE
+
+
+def bench_arguments(parser: ArgumentParser) -> None:
+    parser.usage = "ludens bench {search GAME | selfplay PRESET} [--seconds S] [--json]"
+    parser.add_argument("what", choices=("search", "selfplay"), help="what to measure")
+    parser.add_argument("subject", metavar="GAME|PRESET", help="a game, or a preset for selfplay")
+    parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="(default: 20)")
+    parser.add_argument("--peer-python", metavar="PATH", help="a Python that has mctx and pgx")
+    json_argument(parser)
+
+
+def bench(args: Namespace) -> int:
+    if args.what == "search":
+        from benchmarks import search
+
+        found = search.measure(args.subject, args.seconds, args.peer_python)
+    else:
+        from benchmarks import selfplay
+        from configs.loader import load_config
+
+        found = selfplay.measure(load_config(args.subject), args.seconds)
+    if args.json:
+        print_json(found)
+        return 0
+    for name, figure in _flat(found):
+        print(f"{name:44} {figure}")
+    return 0
+
+
+def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """A result's figures as lines."""
+    for name, figure in found.items():
+        if isinstance(figure, dict):
+            yield from _flat(figure, f"{prefix}{name}.")
+        elif isinstance(figure, (int, float)):
+            yield prefix + name, f"{figure:,}" if isinstance(figure, int) else f"{figure:,.2f}"
+        else:
+            yield prefix + name, str(figure)

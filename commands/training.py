@@ -1,0 +1,209 @@
+"""Commands that train: one preset, or its variants in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from commands.options import (
+    INTERRUPTED,
+    json_argument,
+    openings_arguments,
+    print_json,
+    store_argument,
+)
+from configs.command_line import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from agents.progress import Progress
+    from arena.ladder import LadderSettings, Position
+    from arena.training_watch import StopSignal
+    from configs.ablation import Variant
+    from selfplay.config import TrainConfig
+
+RESERVED = ("random", "mcts", "solver", "human")  # agents that no run may be named after
+
+
+def train_arguments(parser: ArgumentParser) -> None:
+    from configs.options import add_config_options
+
+    parser.usage = "ludens train PRESET [--run NAME] [--store URL] [--minutes M] [--SETTING X ...]"
+    parser.add_argument("preset", metavar="PRESET", help="a preset, a .toml file, or a game")
+    parser.add_argument("--run", metavar="NAME", help="name of the run (default: the preset's)")
+    store_argument(parser)
+    add_config_options(parser, first=("minutes", "seed"))
+
+
+def train(args: Namespace) -> int:
+    from configs.loader import default_run_name, load_config
+    from configs.options import given_options
+
+    config = load_config(args.preset, given_options(args))
+    name = args.run or default_run_name(args.preset)
+    _refuse_agent_name(name)
+    # The terminal answers at once, before the seconds that the rest takes to import.
+    from arena.panel import open_display
+
+    where = f"run {name!r} in {args.store!r}, {_budget(config)}"
+    with open_display(config.game, where) as display, _stop_signal(display.notice) as stop:
+        last = _train_and_watch(config, args.store, name, stop, display)
+    print(_farewell(config, name, stopped=stop(), last=last))
+    return 0
+
+
+def _train_and_watch(
+    config: TrainConfig, store: str, name: str, stop: StopSignal, display: Any
+) -> Progress:
+    from arena.training_truth import TruthMeter
+    from arena.training_watch import watch
+    from benchmarks.machine import machine_facts
+    from envs.registry import find_game
+    from selfplay.board import TensorBoardLog
+    from selfplay.journal import Journal
+    from selfplay.loop import train
+
+    truth = TruthMeter(find_game(config.game), config.search)
+    stages = train(config, store_url=store, run_name=name, stop=stop)
+    with TensorBoardLog(store, name) as board, Journal(store, name, machine_facts()) as journal:
+        return watch(stages, truth, [display, board, journal])
+
+
+def _stop_signal(say: Callable[[str], None]) -> StopSignal:
+    from arena.training_watch import StopSignal
+
+    return StopSignal(say)
+
+
+def _farewell(config: TrainConfig, name: str, *, stopped: bool, last: Progress) -> str:
+    if stopped:
+        return f"stopped at step {last.learner_steps:,}; the same command goes on from there"
+    more = "the same command with more --minutes trains on"
+    done = "trained" if last.first_game_s is not None else "was trained already"
+    return (
+        f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"
+        f"play it:  ludens play {config.game} --agent {name}"
+    )
+
+
+def _budget(config: TrainConfig) -> str:
+    minutes = f"{config.minutes:g} minutes" if config.minutes else ""
+    games = f"{config.games:,} games" if config.games else ""
+    return " or ".join(filter(None, (minutes, games))) or "until stopped"
+
+
+def _refuse_agent_name(name: str) -> None:
+    if name in RESERVED:
+        raise UsageError(f"run name {name!r} is an agent's name ({', '.join(RESERVED)})")
+
+
+def ablate_arguments(parser: ArgumentParser) -> None:
+    from configs.options import add_config_options
+
+    parser.usage = (
+        "ludens ablate PRESET --without A,B [--minutes M] [--store URL] [--SETTING X ...]"
+    )
+    parser.add_argument("preset", metavar="PRESET", help="a preset, a .toml file, or a game")
+    parser.add_argument(
+        "--without", metavar="A,B", default="", help=f"leave out, one at a time: {_techniques()}"
+    )
+    parser.add_argument(
+        "--with",
+        dest="settings",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        help="one more variant, with a setting of its own; may be repeated",
+    )
+    parser.add_argument(
+        "--no-control", action="store_true", help="do not train the preset with another seed"
+    )
+    parser.add_argument(
+        "--runs", metavar="NAME", help="how the runs' names begin (default: PRESET-ablation)"
+    )
+    numbers = (
+        ("--turn", float, 2.0, "M", "minutes that a variant trains before the next (default: 2)"),
+        ("--width", float, 20.0, "E", "play until the bars are +-E Elo (default: 20)"),
+        ("--simulations", int, 64, "N", "a move when rated; 0 plays without search (default: 64)"),
+    )
+    for option, kind, default, metavar, told in numbers:
+        parser.add_argument(option, type=kind, default=default, metavar=metavar, help=told)
+    openings_arguments(parser)
+    json_argument(parser)
+    store_argument(parser)
+    add_config_options(parser, first=("minutes", "seed"))
+
+
+def _techniques() -> str:
+    from configs.ablation import TECHNIQUES
+
+    return ", ".join(TECHNIQUES)
+
+
+def ablate(args: Namespace) -> int:
+    from arena.ladder import LadderSettings
+    from configs.ablation import plan_ablation
+    from configs.loader import default_run_name
+    from configs.options import given_options
+
+    if not args.turn > 0:
+        raise UsageError(f"ludens ablate: --turn {args.turn:g}: expected minutes above 0")
+    without = [word.strip() for word in args.without.split(",") if word.strip()]
+    variants = plan_ablation(
+        args.preset, given_options(args), without, args.settings, control=not args.no_control
+    )
+    seed = variants[0].config.seed
+    settings = LadderSettings(args.width, args.simulations, most=1, seed=seed)
+    names = args.runs or f"{default_run_name(args.preset)}-ablation"
+    runs = {f"{names}-{variant.suffix}": variant for variant in variants}
+    is_trained = _train_in_turns(runs, args.store, 60.0 * args.turn)
+    return _compare(runs, settings, args) if is_trained else INTERRUPTED
+
+
+def _train_in_turns(runs: Mapping[str, Variant], store: str, turn_s: float) -> bool:
+    """Train all variants to their end; False if that was interrupted."""
+    from contextlib import ExitStack
+
+    from arena.ablation_text import TurnsDisplay
+    from arena.training_truth import Truth
+    from benchmarks.machine import machine_facts
+    from selfplay.journal import Journal
+    from selfplay.turns import train_in_turns
+
+    first = next(iter(runs.values())).config
+    labels = {run: variant.label for run, variant in runs.items()}
+    title = f"{first.game}, {len(runs)} variants, {_budget(first)} each, in {store!r}"
+    configs = {run: variant.config for run, variant in runs.items()}
+    facts = machine_facts()
+    with ExitStack() as opened:
+        journals = {run: opened.enter_context(Journal(store, run, facts)) for run in runs}
+        display = opened.enter_context(TurnsDisplay(title, labels))
+        stop = opened.enter_context(_stop_signal(display.notice))
+        for run, progress in train_in_turns(configs, store_url=store, turn_s=turn_s, stop=stop):
+            display.show(run, progress)
+            journals[run].show(progress, Truth())
+        return not stop()
+
+
+def _compare(runs: Mapping[str, Variant], settings: LadderSettings, args: Namespace) -> int:
+    from arena.ablation import ablation_ladder, ablation_of, measure_errors
+    from arena.ablation_text import ablation_text
+    from arena.ladder_text import LadderProgress
+    from arena.openings import balanced_openings, random_openings
+    from arena.rate import rate
+    from envs.registry import find_game
+
+    game = find_game(next(iter(runs.values())).config.game)
+    openings = (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
+    ladder = ablation_ladder(args.store, list(runs), openings, settings)
+    labels = {run: variant.label for run, variant in runs.items()}
+    errors = measure_errors(ladder)
+    progress = LadderProgress()
+
+    def settled(position: Position) -> None:
+        progress.clear()
+        found = ablation_of(ladder, position, labels, errors)
+        print_json(found.to_json()) if args.json else print(ablation_text(found))
+
+    return 0 if rate(ladder, progress=progress, settled=settled) else INTERRUPTED

@@ -1,0 +1,70 @@
+"""Commands that show a training: as it goes, and as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands.options import answer, json_argument, print_json, store_argument
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+
+def watch_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a training run, here or elsewhere")
+    parser.add_argument("--once", action="store_true", help="print where it stands, and leave")
+    store_argument(parser)
+    json_argument(parser, "one JSON object at every change; with --once, one")
+
+
+def watch(args: Namespace) -> int:
+    import time
+    from contextlib import suppress
+
+    from arena.history import History
+    from arena.watch import as_json, each_moment, follow, open_watch, show_once
+    from store.run import open_run
+
+    run = open_run(args.store, args.run)
+    history = History(run)
+    where = f"run {run.name!r} in {args.store!r}"
+    if args.json and args.once:
+        print_json(as_json(history, time.time()))
+    elif args.once:
+        show_once(history, run.info.game, where)
+    else:
+        history.course()  # before the panel: a run without a journal is told in one line
+        with suppress(KeyboardInterrupt):
+            if args.json:
+                for found in each_moment(history):
+                    print_json(found, flush=True)
+            else:
+                with open_watch(run.info.game, where) as display:
+                    follow(history, display)
+    return 0
+
+
+def report_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a training run, finished or not")
+    parser.add_argument("--out", metavar="FILE.html", help="what to write (default: RUN.html)")
+    parser.add_argument("--game", metavar="FILE.py", help="a game of your own, to draw its boards")
+    store_argument(parser)
+    json_argument(parser)
+
+
+def report(args: Namespace) -> int:
+    from arena.report import write_report
+    from envs.registry import BUILT_IN, find_game
+    from store.run import open_run
+
+    run = open_run(args.store, args.run)
+    # A run may come from anybody: a file that it names is not imported, one named here is.
+    name = args.game or (run.info.game if run.info.game in BUILT_IN else None)
+    path = Path(args.out or f"{args.run}.html")
+    written = write_report(run, path, find_game(name) if name else None)
+    text = (
+        f"{written.path}: {written.moments:,} records of run {args.run!r}, {written.size:,} bytes"
+    )
+    answer(args, vars(written), lambda: text)
+    return 0
