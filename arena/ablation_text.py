@@ -25,14 +25,20 @@ class TurnsDisplay:
     Args:
         title: in the first line.
         labels: {run: label of its variant}.
+        console: where to (default: standard output, or standard error with `on_stderr`).
     """
 
     def __init__(
-        self, title: str, labels: Mapping[str, str], console: Console | None = None
+        self,
+        title: str,
+        labels: Mapping[str, str],
+        console: Console | None = None,
+        *,
+        on_stderr: bool = False,
     ) -> None:
         self.title = title
         self.labels = labels
-        self._console = console or Console()
+        self._console = console or Console(stderr=on_stderr)
         self._latest: dict[str, Progress] = {}
         self._now = ""  # the run that is being trained
         self._notice = HOW_TO_STOP

@@ -157,11 +157,11 @@ def ablate(args: Namespace) -> int:
     settings = LadderSettings(args.width, args.simulations, most=1, seed=seed)
     names = args.runs or f"{default_run_name(args.preset)}-ablation"
     runs = {f"{names}-{variant.suffix}": variant for variant in variants}
-    is_trained = _train_in_turns(runs, args.store, 60.0 * args.turn)
+    is_trained = _train_in_turns(runs, args)
     return _compare(runs, settings, args) if is_trained else INTERRUPTED
 
 
-def _train_in_turns(runs: Mapping[str, Variant], store: str, turn_s: float) -> bool:
+def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
     """Train all variants to their end; False if that was interrupted."""
     from contextlib import ExitStack
 
@@ -173,14 +173,17 @@ def _train_in_turns(runs: Mapping[str, Variant], store: str, turn_s: float) -> b
 
     first = next(iter(runs.values())).config
     labels = {run: variant.label for run, variant in runs.items()}
-    title = f"{first.game}, {len(runs)} variants, {_budget(first)} each, in {store!r}"
+    title = f"{first.game}, {len(runs)} variants, {_budget(first)} each, in {args.store!r}"
     configs = {run: variant.config for run, variant in runs.items()}
-    facts = machine_facts()
+    facts, turn_s = machine_facts(), 60.0 * args.turn
     with ExitStack() as opened:
-        journals = {run: opened.enter_context(Journal(store, run, facts)) for run in runs}
-        display = opened.enter_context(TurnsDisplay(title, labels))
+        journals = {run: opened.enter_context(Journal(args.store, run, facts)) for run in runs}
+        # An object has standard output to itself.
+        display = opened.enter_context(TurnsDisplay(title, labels, on_stderr=args.json))
         stop = opened.enter_context(_stop_signal(display.notice))
-        for run, progress in train_in_turns(configs, store_url=store, turn_s=turn_s, stop=stop):
+        for run, progress in train_in_turns(
+            configs, store_url=args.store, turn_s=turn_s, stop=stop
+        ):
             display.show(run, progress)
             journals[run].show(progress, Truth())
         return not stop()

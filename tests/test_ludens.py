@@ -194,7 +194,7 @@ def test_an_ablation_trains_its_variants_and_rates_them(run: Run, tmp_path: Path
     words = f"ablate tic_tac_toe --without noise --no-control {small} --width 1900 --simulations 2"
     status, out, _ = run(*words.split(), "--json", "--store", str(tmp_path))
     assert status == 0
-    found = json.loads(out.splitlines()[-1])
+    found = json.loads(out)
     full, without = found["outcomes"]
     assert [full["variant"], without["variant"]] == ["full", "without noise"]
     assert full["elo"] == 0.0

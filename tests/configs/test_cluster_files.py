@@ -136,7 +136,7 @@ def test_settings_and_options_named_in_the_prose_exist() -> None:
     assert set(named) <= set(fields)
     assert len(named) > 8
     for option in re.findall(r"`--([\w-]+)`", prose):
-        others = {"run", "store", "exclusive", "gpus-per-node", "requeue"}  # of ludens, of sbatch
+        others = {"run", "store", "sprt", "exclusive", "gpus-per-node", "requeue"}  # ludens, sbatch
         assert option in others or option.replace("-", "_") in fields, option
 
 
