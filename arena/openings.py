@@ -1,12 +1,14 @@
-"""Openings of matches: positions that each pair of games begins from, random or near even.
+"""Openings of matches: positions that each pair of games begins from, random, even or of a book.
 
 A stream of openings depends on its seed alone, and a longer match begins with those of a shorter.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from agents.players import ROLLOUT_CONFIG, Player, rollout_player
 from arena.solver_players import SolverPlayer
-from envs.game import Game
+from envs.game import Game, NotationError
 
 ATTEMPTS = 100  # at an opening that differs from the earlier ones
 CANDIDATES, KEPT = 64, 16  # of so many random openings, the most even ones are played
@@ -77,6 +79,35 @@ def balanced_openings(game: Game, plies: int | None = None) -> Openings:
         )
     drawn = _solved_draws(game)
     return Openings("balanced", lambda seed: _shuffled(drawn, seed), len(drawn))
+
+
+def book_openings(game: Game, path: Path) -> Openings:
+    """The openings of a file, one a line as the moves that lead there; # begins a comment.
+
+    Their order is the seed's. Lines that lead to the same position count once.
+
+    Raises NotationError naming file and line for what is no position to play from, and for a file
+    without openings; OSError for one that cannot be read.
+    """
+    found: dict[bytes, Opening] = {}
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        try:
+            moves = game.parse_moves(text)
+        except NotationError as error:
+            raise NotationError(f"{path}:{number}: {error}") from None
+        state = np.atleast_1d(game.position(moves))
+        if game.rules.is_terminal(state[0]):
+            raise NotationError(f"{path}:{number}: after {text} the game is over")
+        found.setdefault(state.tobytes(), Opening(state, len(moves)))
+    if not found:
+        raise NotationError(f"{path}: no openings; expected the moves of one in each line")
+    book = list(found.values())
+    label = f"book:{path.name}:{zlib.crc32(b''.join(found)):08x}"
+    return Openings(label, lambda seed: _shuffled(book, seed), len(book))
 
 
 def _random_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from configs.command_line import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+
+    from arena.openings import Openings
+    from envs.game import Game
 
 INTERRUPTED = 130  # exit status
 
@@ -32,9 +38,24 @@ def openings_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--opening-plies", type=int, metavar="K", help="random moves before each pair of games"
     )
-    parser.add_argument(
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument(
         "--balanced", action="store_true", help="begin from positions that favour neither side"
     )
+    chosen.add_argument(
+        "--openings", metavar="FILE", help="begin from these positions, one a line as its moves"
+    )
+
+
+def chosen_openings(game: Game, args: Namespace) -> Openings:
+    """The openings that `openings_arguments` were given for."""
+    from arena.openings import balanced_openings, book_openings, random_openings
+
+    if args.openings is None:
+        return (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
+    if args.opening_plies is not None:
+        raise UsageError("--opening-plies: those of --openings have their own lengths")
+    return book_openings(game, Path(args.openings))
 
 
 def print_json(document: Mapping[str, Any], *, flush: bool = False) -> None:

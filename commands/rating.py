@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from commands.options import (
     INTERRUPTED,
+    chosen_openings,
     game_argument,
     json_argument,
     openings_arguments,
@@ -57,7 +58,6 @@ def match(args: Namespace) -> int:
     from arena.match import play_match
     from arena.match_records import MatchKey, MatchLog
     from arena.match_text import MatchProgress, summary
-    from arena.openings import balanced_openings, random_openings
     from arena.sprt import Sprt
     from envs.registry import find_game
 
@@ -65,7 +65,7 @@ def match(args: Namespace) -> int:
     sprt = Sprt(args.sprt[0], args.sprt[1], args.alpha, args.beta) if args.sprt else None
     names = exact_name(args.first, game, args.store), exact_name(args.second, game, args.store)
     first, second = (find_agent(name, game, args.store) for name in names)
-    openings = (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
+    openings = chosen_openings(game, args)
     home = None if args.no_record else home_of([*names], game, args.store)
     key = MatchKey(game.name, names, args.seed, openings.label)
     log = MatchLog(home.files, key) if home else None
@@ -118,14 +118,13 @@ def rate(args: Namespace) -> int:
     from arena.ladder import Ladder, LadderSettings, open_runs
     from arena.ladder_plot import check_path, default_path, write_plot
     from arena.ladder_text import LadderProgress, standing_text
-    from arena.openings import balanced_openings, random_openings
     from arena.rate import rate
     from arena.standing import standing_of
 
     settings = LadderSettings(args.width, args.simulations, args.checkpoints, args.games, args.seed)
     game, runs = open_runs(args.store, args.runs)
     plot = check_path(Path(args.plot)) if args.plot else default_path(runs)
-    openings = (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
+    openings = chosen_openings(game, args)
     anchors = parse_anchors(args.anchors, game, args.store)
     progress = LadderProgress()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands.options import (
     INTERRUPTED,
+    chosen_openings,
     json_argument,
     openings_arguments,
     print_json,
@@ -193,12 +194,11 @@ def _compare(runs: Mapping[str, Variant], settings: LadderSettings, args: Namesp
     from arena.ablation import ablation_ladder, ablation_of, measure_errors
     from arena.ablation_text import ablation_text
     from arena.ladder_text import LadderProgress
-    from arena.openings import balanced_openings, random_openings
     from arena.rate import rate
     from envs.registry import find_game
 
     game = find_game(next(iter(runs.values())).config.game)
-    openings = (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
+    openings = chosen_openings(game, args)
     ladder = ablation_ladder(args.store, list(runs), openings, settings)
     labels = {run: variant.label for run, variant in runs.items()}
     errors = measure_errors(ladder)

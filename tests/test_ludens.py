@@ -185,6 +185,26 @@ def test_train_continue_and_play(run: Run, tmp_path: Path) -> None:
     assert run(*words, *store)[0] == 0
 
 
+def test_a_match_begins_from_the_openings_of_a_file(run: Run, tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("b2 a1\nb2 b1\n", encoding="utf-8")
+    words = ("match", "tic_tac_toe", "random", "mcts:20", "--openings", str(book))
+    status, out, _ = run(*words, "--games", "4", "--json")
+    assert status == 0
+    assert json.loads(out)["openings"].startswith("book:book.txt:")
+    status, _, err = run(*words, "--games", "6")
+    assert status == 1
+    assert "there are 2 book:book.txt:" in err
+    status, _, err = run(*words, "--opening-plies", "2")
+    assert status == 2
+    assert err == "error: --opening-plies: those of --openings have their own lengths\n"
+    status, _, err = run(*words, "--balanced")
+    assert status == 2
+    status, _, err = run("match", "tic_tac_toe", "random", "mcts:20", "--openings", "no.txt")
+    assert status == 1
+    assert "no.txt" in err
+
+
 def test_an_ablation_trains_its_variants_and_rates_them(run: Run, tmp_path: Path) -> None:
     small = (
         "--minutes 0 --games 20 --publish-rows 16 --device cpu --search.simulations 8 "

@@ -1,11 +1,13 @@
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from arena.openings import Opening, balanced_openings, random_openings
+from arena.openings import Opening, balanced_openings, book_openings, random_openings
 from arena.solver_players import SolverPlayer
 from arena.truth import load_truth
+from envs.game import NotationError
 from envs.registry import find_game
 
 TIC_TAC_TOE, CONNECT_FOUR = find_game("tic_tac_toe"), find_game("connect_four")
@@ -89,3 +91,47 @@ def test_elsewhere_a_search_judges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     values = SolverPlayer(TIC_TAC_TOE).analyze(states).value_to_play
     assert (values == 0).mean() > 0.7  # random ones: half
+
+
+def test_a_book_is_played_in_the_order_of_the_seed(tmp_path: Path) -> None:
+    book = tmp_path / "even.txt"
+    book.write_text("# even ones\n44\n\n4435  # with a comment\n1212\n2121\n", encoding="utf-8")
+    openings = book_openings(CONNECT_FOUR, book)
+    assert openings.count == 4
+    orders = [keys(list(openings.stream(seed))) for seed in range(8)]
+    assert orders[0] == keys(list(openings.stream(0)))
+    assert len({tuple(order) for order in orders}) > 1
+    assert all(sorted(order) == sorted(orders[0]) for order in orders)
+    assert sorted(o.plies for o in openings.stream(0)) == [2, 4, 4, 4]
+
+
+def test_openings_that_lead_to_the_same_position_count_once(tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("142\n241\n", encoding="utf-8")
+    assert book_openings(CONNECT_FOUR, book).count == 1
+
+
+def test_the_label_of_a_book_is_of_what_it_holds(tmp_path: Path) -> None:
+    labels = set()
+    for text in ("44\n55", "44\n55\n# more\n", "44\n56"):
+        book = tmp_path / "book.txt"
+        book.write_text(text, encoding="utf-8")
+        labels.add(book_openings(CONNECT_FOUR, book).label)
+    assert len(labels) == 2
+    assert all(label.startswith("book:book.txt:") for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("44\n48\n", "book.txt:2: "),
+        ("1212121\n", "book.txt:1: after 1212121 the game is over"),
+        ("# nothing\n\n", "book.txt: no openings; expected the moves of one in each line"),
+    ],
+)
+def test_what_is_no_book_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text(text, encoding="utf-8")
+    with pytest.raises(NotationError) as raised:
+        book_openings(CONNECT_FOUR, book)
+    assert told in str(raised.value)
