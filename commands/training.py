@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -158,8 +159,10 @@ def ablate(args: Namespace) -> int:
     settings = LadderSettings(args.width, args.simulations, most=1, seed=seed)
     names = args.runs or f"{default_run_name(args.preset)}-ablation"
     runs = {f"{names}-{variant.suffix}": variant for variant in variants}
-    is_trained = _train_in_turns(runs, args)
-    return _compare(runs, settings, args) if is_trained else INTERRUPTED
+    if not _train_in_turns(runs, args):
+        print("stopped; the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    return _compare(runs, settings, args)
 
 
 def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
