@@ -10,7 +10,6 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 from store.errors import StoreError
@@ -99,12 +98,7 @@ class ArchiveFiles:
     def __enter__(self) -> "ArchiveFiles":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # -- what `verify_files` needs of `Files` ------------------------------------------------------

@@ -9,7 +9,6 @@ import os
 import time
 import weakref
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 from store.commit import ensure_folder, write_error
@@ -28,12 +27,7 @@ class TrainerLock(Protocol):
 
     def __enter__(self) -> "TrainerLock": ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 class FileLock:
@@ -86,12 +80,7 @@ class FileLock:
     def __enter__(self) -> "FileLock":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
     def __del__(self) -> None:
