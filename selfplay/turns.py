@@ -36,10 +36,10 @@ def train_in_turns(
     for name, config in configs.items():
         if not (config.minutes or config.games):
             raise ValueError(f"run {name!r}: expected a budget in minutes or in games")
-    trained = {name: _trained_s(store_url, name) for name in configs}
+    trained = {name: _saved(store_url, name)[0] for name in configs}
     while trained and not stop():
         name = min(trained, key=lambda name: trained[name])
-        turn = _Turn(turn_s, stop)
+        turn = _Turn(turn_s, _saved(store_url, name)[1], stop)
         for progress in train(configs[name], store_url=store_url, run_name=name, stop=turn):
             turn.note(progress)
             yield name, progress
@@ -55,18 +55,17 @@ class _Turn:
     clock runs from the end of the loading on.
     """
 
-    def __init__(self, seconds: float, stop: Callable[[], bool]) -> None:
+    def __init__(self, seconds: float, saved_step: int, stop: Callable[[], bool]) -> None:
         self.seconds = seconds
+        self.saved_step = saved_step
         self.stop = stop
         self.end = math.inf
-        self._steps_before = 0
         self._learned = False
 
     def note(self, progress: Progress) -> None:
         if self.end == math.inf:
             self.end = time.monotonic() + self.seconds
-            self._steps_before = progress.learner_steps
-        self._learned = progress.learner_steps > self._steps_before
+        self._learned = progress.learner_steps > self.saved_step
 
     def __call__(self) -> bool:
         return self.stop() or (self._learned and time.monotonic() >= self.end)
@@ -77,11 +76,13 @@ def _is_used(progress: Progress) -> bool:
     return in_time or 0 < progress.games_goal <= progress.games
 
 
-def _trained_s(store_url: str, name: str) -> float:
-    """Seconds that a run was trained, as its newest checkpoint says; 0 where there is none."""
+def _saved(store_url: str, name: str) -> tuple[float, int]:
+    """Seconds and learner steps of a run's newest checkpoint; zeros where there is none."""
     try:
         run = open_run(store_url, name)
         steps = checkpoints.steps(run)
-        return float(checkpoints.read_metadata(run, steps[-1])["elapsed_s"]) if steps else 0.0
+        if steps:
+            return float(checkpoints.read_metadata(run, steps[-1])["elapsed_s"]), steps[-1]
     except (RunNotFoundError, CheckpointError, CheckpointNotFoundError):
-        return 0.0
+        pass
+    return 0.0, 0

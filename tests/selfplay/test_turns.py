@@ -1,13 +1,16 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.config import LearnerConfig, NetworkConfig
+from agents.progress import Progress
 from mcts.config import SearchConfig
 from selfplay.config import SelfPlayConfig, TrainConfig
+from selfplay.loop import train
 from selfplay.turns import train_in_turns
 from store import checkpoints
 from store.run import open_run
@@ -44,6 +47,29 @@ def test_runs_take_turns_until_both_have_used_their_budget(tmp_path: Path) -> No
     assert 2 < len(order) < 20
     assert all(games(tmp_path, run) >= 150 for run in "ab")
     assert sorted(turns(tmp_path)) == ["a", "b"]  # each has all it needs, and says so at once
+
+
+def test_a_turn_lasts_until_something_is_learned_since_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster's training reports no steps before its learner answers, and then all of them."""
+
+    def late(config: TrainConfig, **words: Any) -> Iterator[Progress]:
+        is_first = True
+        for progress in train(config, **words):
+            yield replace(progress, learner_steps=0) if is_first else progress
+            is_first = False
+
+    monkeypatch.setattr("selfplay.turns.train", late)
+    steps = []
+    stages = train_in_turns({"a": CONFIG}, store_url=str(tmp_path), turn_s=0.0)
+    for _, progress in stages:
+        if progress.event == "finished":
+            steps.append(progress.learner_steps)
+            if len(steps) > 40:  # it would go on for ever
+                break
+    assert len(steps) > 2
+    assert steps == sorted(set(steps))  # every turn came to something
 
 
 def test_a_long_turn_is_the_whole_training(tmp_path: Path) -> None:
