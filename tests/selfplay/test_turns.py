@@ -1,16 +1,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 
 from agents.config import LearnerConfig, NetworkConfig
-from agents.progress import Progress
 from mcts.config import SearchConfig
 from selfplay.config import SelfPlayConfig, TrainConfig
-from selfplay.loop import train
 from selfplay.turns import train_in_turns
 from store import checkpoints
 from store.run import open_run
@@ -50,26 +48,31 @@ def test_runs_take_turns_until_both_have_used_their_budget(tmp_path: Path) -> No
 
 
 def test_a_turn_lasts_until_something_is_learned_since_the_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A cluster's training reports no steps before its learner answers, and then all of them."""
+    saved = {"a": (0.0, 0)}  # seconds, steps
 
-    def late(config: TrainConfig, **words: Any) -> Iterator[Progress]:
-        is_first = True
-        for progress in train(config, **words):
-            yield replace(progress, learner_steps=0) if is_first else progress
-            is_first = False
+    def clustered(
+        config: TrainConfig, *, store_url: str, run_name: str, stop: Callable[[], bool]
+    ) -> Iterator[SimpleNamespace]:
+        def stage(event: str, seconds: float, steps: int) -> SimpleNamespace:
+            return SimpleNamespace(
+                event=event, elapsed_s=seconds, learner_steps=steps, budget_s=3.0, games_goal=0
+            )
 
-    monkeypatch.setattr("selfplay.turns.train", late)
-    steps = []
-    stages = train_in_turns({"a": CONFIG}, store_url=str(tmp_path), turn_s=0.0)
-    for _, progress in stages:
-        if progress.event == "finished":
-            steps.append(progress.learner_steps)
-            if len(steps) > 40:  # it would go on for ever
-                break
-    assert len(steps) > 2
-    assert steps == sorted(set(steps))  # every turn came to something
+        seconds, steps = saved[run_name]
+        yield stage("started", seconds, 0)
+        yield stage("games", seconds, steps)
+        if not stop():
+            saved[run_name] = seconds + 1.0, steps + 10
+        yield stage("finished", *saved[run_name])
+
+    monkeypatch.setattr("selfplay.turns.train", clustered)
+    monkeypatch.setattr("selfplay.turns._saved", lambda store_url, name: saved[name])
+    stages = train_in_turns({"a": CONFIG}, store_url="memory://x", turn_s=0.0)
+    finished = [p.learner_steps for _, p in islice(stages, 60) if p.event == "finished"]
+    assert finished == [10, 20, 30]
 
 
 def test_a_long_turn_is_the_whole_training(tmp_path: Path) -> None:
