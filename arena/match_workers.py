@@ -99,7 +99,11 @@ class LocalPool:
     def take(self) -> tuple[PlannedBatch, Batch]:
         """See MatchPool."""
         planned = self._waiting.popleft()
-        return planned, self._agents.play(planned)
+        return planned, self.play(planned)
+
+    def play(self, planned: PlannedBatch) -> Batch:
+        """The batch, played. Raises like `LoadedAgents.play`."""
+        return self._agents.play(planned)
 
     def cancel(self) -> None:
         """See MatchPool."""

@@ -10,9 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 import tempfile
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from arena.ladder import PAIRS_AT_ONCE, Ladder, LadderSettings
 from arena.match_pool import PlannedBatch
 from arena.match_records import Batch
+from arena.match_workers import LocalPool
 from arena.openings import random_openings
 from arena.ratings import ELO, Results, fit_ratings
 from benchmarks.machine import machine_facts, write_result
@@ -34,6 +33,7 @@ GAIN_ELO, SCATTER_ELO = 1500.0, 15.0  # over a training, and of one checkpoint
 FIRST_PLAYER_ELO, DRAWS = 60.0, 0.1  # what moving first is worth; nu of Davidson (1970)
 MOST_GAMES = 200_000
 TOURNAMENTS = 5
+GAME = find_game("tic_tac_toe")  # for the openings that nobody plays
 
 
 def true_ratings(seed: int, count: int = CHECKPOINTS) -> NDArray[np.float64]:
@@ -43,34 +43,20 @@ def true_ratings(seed: int, count: int = CHECKPOINTS) -> NDArray[np.float64]:
     return GAIN_ELO * course + rng.normal(0.0, SCATTER_ELO, count)
 
 
-@dataclass
-class DrawnGames:
-    """A `MatchPool` whose games are drawn from the model."""
+class DrawnGames(LocalPool):
+    """A `MatchPool` whose games are drawn from the model, of agents with these ratings in Elo."""
 
-    elo: Mapping[str, float]
-    rng: np.random.Generator
-    in_flight: deque[PlannedBatch] = field(default_factory=deque)
+    def __init__(self, store: str, elo: Mapping[str, float], rng: np.random.Generator) -> None:
+        super().__init__(GAME, store)
+        self.elo = elo
+        self.rng = rng
 
-    @property
-    def has_room(self) -> bool:
-        """See MatchPool."""
-        return not self.in_flight
+    def play(self, planned: PlannedBatch) -> Batch:
+        """The batch, drawn."""
+        points = self.draw(*planned.key.agents, len(planned.openings))
+        return Batch(planned.first_pair, points, np.ones_like(points))
 
-    def submit(self, batch: PlannedBatch) -> None:
-        """See MatchPool."""
-        self.in_flight.append(batch)
-
-    def take(self) -> tuple[PlannedBatch, Batch]:
-        """See MatchPool."""
-        planned = self.in_flight.popleft()
-        points = self.play(*planned.key.agents, len(planned.openings))
-        return planned, Batch(planned.first_pair, points, np.ones_like(points))
-
-    def cancel(self) -> None:
-        """See MatchPool."""
-        self.in_flight.clear()
-
-    def play(self, one: str, other: str, pairs: int) -> NDArray[np.int64]:
+    def draw(self, one: str, other: str, pairs: int) -> NDArray[np.int64]:
         """Half points [pairs, 2] of the first-named agent, moving first and moving second."""
         difference = (self.elo[one] - self.elo[other]) / ELO
         columns = []
@@ -83,15 +69,14 @@ class DrawnGames:
 
 def adaptive(seed: int, store: str) -> dict[str, float]:
     """Games that the ladder plays, and how far its ratings are from the truth."""
-    game = find_game("tic_tac_toe")  # for the openings that nobody plays
-    run = create_run(store, f"r{seed}", game=game.name, config={}, seed=0, versions={})
+    run = create_run(store, f"r{seed}", game=GAME.name, config={}, seed=0, versions={})
     for step in range(CHECKPOINTS):
         checkpoints.save(run, step, {checkpoints.MODEL_FILE: b""}, {})
     names = [f"r{seed}@{step}:sims=64" for step in range(CHECKPOINTS)]
     elo = dict(zip(names, true_ratings(seed).tolist(), strict=True))
-    pool = DrawnGames(elo, np.random.default_rng([seed, 1]))
+    pool = DrawnGames(store, elo, np.random.default_rng([seed, 1]))
     settings = LadderSettings(WIDTH, most=2 * CHECKPOINTS, games=MOST_GAMES)
-    ladder = Ladder(game, store, [run], {}, random_openings(game), settings, pool)
+    ladder = Ladder(GAME, store, [run], {}, random_openings(GAME), settings, pool)
     for position in ladder.climb():
         last = position
     truth = np.array([elo[name] for name in last.ratings.agents])
@@ -103,11 +88,11 @@ def round_robin(seed: int) -> dict[str, float]:
     """Games of a round-robin of pairs until its bars are as narrow."""
     names = [f"c{step}" for step in range(CHECKPOINTS)]
     elo = dict(zip(names, true_ratings(seed).tolist(), strict=True))
-    pool = DrawnGames(elo, np.random.default_rng([seed, 2]))
+    pool = DrawnGames("memory://", elo, np.random.default_rng([seed, 2]))
     results, rounds, more = Results(), 0, 1
     while more:
         for one, other in combinations(names, 2):
-            points = pool.play(one, other, more)
+            points = pool.draw(one, other, more)
             results.add(one, other, Batch(0, points, points).outcomes())
         rounds += more
         ratings = fit_ratings(results)

@@ -85,11 +85,10 @@ def test_who_wins_or_loses_every_game_is_out_of_reach() -> None:
 class OneSidedPool(LocalPool):
     """The agent of the higher step wins every game."""
 
-    def take(self) -> tuple[PlannedBatch, Batch]:
-        planned = self._waiting.popleft()
+    def play(self, planned: PlannedBatch) -> Batch:
         one, other = (parse_agent_name(name).step or 0 for name in planned.key.agents)
         points = np.full((len(planned.openings), 2), 2 if one > other else 0)
-        return planned, Batch(planned.first_pair, points, np.full(points.shape, 9))
+        return Batch(planned.first_pair, points, np.full(points.shape, 9))
 
 
 def test_a_ladder_gives_up_what_cannot_be_known(tmp_path: Path) -> None:

@@ -22,7 +22,13 @@ from hypothesis import strategies as st
 
 from agents.alphazero.episodes import SCHEMA
 from store import checkpoints
-from store.errors import CheckpointError, RunMismatchError, StoreError, StoreWriteError
+from store.errors import (
+    CheckpointError,
+    RunLockedError,
+    RunMismatchError,
+    StoreError,
+    StoreWriteError,
+)
 from store.replay import ReplayLog
 from store.run import RunInfo, open_run
 from store.seals import seal_of
@@ -364,7 +370,8 @@ def test_a_lock_holds_whatever_its_file_says(
 ) -> None:
     root = original.copy_to(tmp_path / "store")
     (root / "trainer.lock").write_bytes(content)
-    open_run(tmp_path / "store", RUN).lock_trainer().release()
+    with open_run(tmp_path / "store", RUN).lock_trainer(), pytest.raises(RunLockedError):
+        open_run(tmp_path / "store", RUN).lock_trainer()
 
 
 def test_a_folder_in_the_place_of_the_lock_is_named(original: Original, tmp_path: Path) -> None:
