@@ -96,8 +96,8 @@ def round_robin(seed: int) -> dict[str, float]:
             results.add(one, other, Batch(0, points, points).outcomes())
         rounds += more
         ratings = fit_ratings(results)
-        missing = (ratings.error_bars().max() / WIDTH) ** 2 - 1.0  # in as many rounds again
-        more = max(1, int(0.9 * missing * rounds)) if missing > 0.0 else 0
+        is_wide = ratings.error_bars().max() > WIDTH
+        more = max(1, rounds // 20) if is_wide else 0  # so exact, and no more fits than need be
     games = rounds * CHECKPOINTS * (CHECKPOINTS - 1)
     truth = np.array([elo[name] for name in ratings.agents])
     off = np.abs(ratings.elo - (truth - truth.mean()))
