@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from agents.config import NetworkConfig
 from agents.network import PolicyValueNetwork, build_network, value_of
 from envs.game import Game
-from envs.registry import find_game
 from store import checkpoints
 from store.errors import StoreError
 from store.run import Run
@@ -201,7 +200,9 @@ def load_trainer(data: bytes) -> dict[str, Any]:
     return state
 
 
-def load_evaluator(run: Run, step: int | None = None, device: str = "auto") -> NetworkEvaluator:
+def load_evaluator(
+    game: Game, run: Run, step: int | None = None, device: str = "auto"
+) -> NetworkEvaluator:
     """The evaluator of a run's checkpoint: the newest valid one, or that of `step`.
 
     Raises the store's errors where there is no such checkpoint.
@@ -214,7 +215,7 @@ def load_evaluator(run: Run, step: int | None = None, device: str = "auto") -> N
         checkpoint = checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
     config = NetworkConfig(**run.info.config["network"])
     return NetworkEvaluator(
-        find_game(run.info.config["game"]),
+        game,
         config,
         load_state(checkpoint.files[checkpoints.MODEL_FILE]),
         step=checkpoint.step,

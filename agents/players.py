@@ -251,7 +251,7 @@ def network_player(
 
     from agents.inference import load_evaluator
 
-    evaluator = load_evaluator(run, step, device)
+    evaluator = load_evaluator(game, run, step, device)
     if config is None:
         return RawNetworkPlayer(game, evaluator, name)
     set_num_threads(1)  # each of the search's threads runs a network of its own

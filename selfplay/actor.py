@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from agents.alphazero.episodes import SCHEMA
 from agents.inference import NetworkEvaluator, load_state
-from envs.registry import find_game
 from mcts.search import Evaluator
 from selfplay.config import TrainConfig
 from selfplay.games import ResignStatistics, Shard
+from selfplay.own_game import game_of
 from store.checkpoints import tensors_from_bytes, tensors_to_bytes
 from store.episodes import Episode
 from store.run import Run
@@ -44,7 +44,7 @@ class Actor:
         self, run: Run, config: TrainConfig, *, number: int = 0, next_seq: int | None = None
     ) -> None:
         self.config = config
-        self.game = find_game(config.game)
+        self.game = game_of(config)
         self.writer = SegmentWriter(
             run, SCHEMA, writer=writer_name(run.name, config.seed, number), next_seq=next_seq
         )

@@ -13,9 +13,9 @@ import torch
 
 from agents.inference import NetworkEvaluator
 from agents.network import build_network
-from envs.registry import find_game
 from selfplay.config import TrainConfig
 from selfplay.games import Shard
+from selfplay.own_game import game_of
 
 BATCHES = (32, 64, 128, 256, 512)
 
@@ -53,7 +53,7 @@ def measure(
     proves less). `seconds` is shared by the repetitions; the first third of it warms up, so that
     games are at all stages. Each figure is the median, the sum over all shards' threads.
     """
-    game = find_game(config.game)
+    game = game_of(config)
     if evaluator is None:
         network = build_network(game, config.network, config.seed)
         evaluator = NetworkEvaluator(

@@ -24,13 +24,13 @@ from ray.exceptions import RayError
 from agents.inference import NetworkEvaluator, load_state
 from agents.network import build_network
 from agents.progress import Event, Progress
-from envs.registry import find_game
 from selfplay.budget import Budget
 from selfplay.config import TrainConfig
 from selfplay.inference_server import InferenceServer
 from selfplay.learner_node import LearnerNode, LearnReport
 from selfplay.metrics import Metrics
 from selfplay.origin import ROOT, check_packages
+from selfplay.own_game import game_of
 from selfplay.supervision import (
     CrashLoopError,
     Failure,
@@ -161,7 +161,7 @@ class ClusterTraining:
         self.metrics = Metrics(run.name)
         self._arguments = (store_url, run.name, config)
         self._own_ray = own_ray
-        game = find_game(config.game)
+        game = game_of(config)
         fresh = build_network(game, config.network, config.seed).state_dict()
         self.evaluator = NetworkEvaluator(game, config.network, fresh, device=config.device)
         self.servers = [self._start_server(i) for i in range(config.cluster.inference_actors)]

@@ -12,26 +12,27 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 import torch
 
 from agents.progress import Event, Progress
+from agents.run_game import source_of
 from selfplay.actor import Actor, fresh_number
 from selfplay.budget import Budget
 from selfplay.config import TrainConfig
+from selfplay.own_game import check_same_game, game_of, stored_settings
 from selfplay.trainer import Trainer
 from store.errors import RunMismatchError
 from store.run import Run, config_differences, resume_or_create_run
 
 ACTOR_FILE = "actor.safetensors"
 REPORT_SECONDS = 0.5  # between two reports of games in progress
-CHANGEABLE = frozenset(  # when resuming; and all of `cluster`
-    {"minutes", "games", "device", "checkpoint_minutes", "workers"}
+CHANGEABLE = frozenset(  # when resuming; all of `cluster`; the game is compared by itself
+    {"minutes", "games", "device", "checkpoint_minutes", "workers", "game"}
 )
 
 
@@ -199,21 +200,28 @@ def train(
     store_url: str,
     run_name: str,
     stop: Callable[[], bool] = lambda: False,
+    changed_game: bool = False,
 ) -> Iterator[Progress]:
     """Train, or continue training, until the budget is used, `stop` answers True, or it is closed.
 
     In each case a checkpoint is written last. Yields a Progress after every stage of the loop.
     Raises the store's errors: a run of another game, a second trainer on the run, a full disk.
+    A user's game whose file has changed since the run began is another game unless `changed_game`
+    says that the rules are the same.
     """
+    game = game_of(config)
+    settings = stored_settings(config, game)
     run = resume_or_create_run(
         store_url,
         run_name,
-        game=config.game,
-        config=asdict(config),
+        game=game.name,
+        game_source=source_of(game),
+        config=settings,
         seed=config.seed,
         versions=versions(),
     )
-    _check_resumable(run, config)
+    check_same_game(run, game, may_have_changed=changed_game)
+    _check_resumable(run, settings)
     if config.workers:
         from selfplay.cluster import train_on_cluster  # Ray takes a second to import
 
@@ -230,9 +238,9 @@ def train(
         yield training.report("finished")
 
 
-def _check_resumable(run: Run, config: TrainConfig) -> None:
+def _check_resumable(run: Run, settings: Mapping[str, Any]) -> None:
     """A run goes on with the settings that it began with; raises RunMismatchError."""
-    differences = config_differences(run.info.config, asdict(config))
+    differences = config_differences(run.info.config, settings)
     changed = {
         name: pair
         for name, pair in differences.items()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from store.errors import SchemaError, StoreError
@@ -104,6 +105,9 @@ class Ladder(Generic[T]):
         )
 
 
+UNKNOWN_SOURCE = "unknown"
+"""Source of a user's own game in a run from before its hash was kept."""
+
 RUN = Ladder[dict[str, Any]]("schema version")
 """Steps take the document of a `run.json`."""
 
@@ -149,3 +153,15 @@ def upgrade_episodes(batch: EpisodeBatch, kind: str) -> EpisodeBatch:
 def _sealed_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
     """Version 2 of `run.json` has a seal, checked and taken off by its reader; nothing else."""
     return document
+
+
+@RUN.step(2)
+def _a_name_and_a_hash_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 never holds a path of code; of one in version 2, the file's name is what stays."""
+    path, config = document["game"], document.get("config")
+    if not isinstance(path, str) or not path.endswith(".py"):
+        return {**document, "game_source": ""}
+    name = PurePath(path).stem
+    if isinstance(config, dict) and "game" in config:
+        config = {**config, "game": name}
+    return {**document, "game": name, "game_source": UNKNOWN_SOURCE, "config": config}
