@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.errors import AlreadyStoredError
-from store.files import Files
+from store.files import MOST_JSON_BYTES, Files
 from store.verify import MATCH_FOLDER
 
 FORMAT = "ludens-match/1"
@@ -147,7 +147,7 @@ def read_matches(files: Files, match_id: str | None = None) -> Iterator[tuple[Ma
 
 def _read(files: Files, key: str) -> tuple[MatchKey, Batch] | None:
     try:
-        return _decode(files.read(key))
+        return _decode(files.read(key, MOST_JSON_BYTES))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         _logger.warning("record %r of a match is passed over: %s", key, error)
         return None

@@ -14,6 +14,7 @@ from commands.options import (
     print_json,
     store_argument,
 )
+from configs.command_line import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -62,13 +63,15 @@ def report_arguments(parser: ArgumentParser) -> None:
 
 
 def report(args: Namespace) -> int:
-    from agents.run_game import how_to_name_it, registered_game
+    from agents.run_game import how_to_name_it, is_game_of, registered_game
     from arena.report import write_report
     from store.run import open_run
 
     run = open_run(args.store, args.run)
     # A run may come from anybody: no file is run for it, but the one that is named here.
     game = named_game(args.game) if args.game else registered_game(run.info)
+    if game is not None and not is_game_of(run.info, game):
+        raise UsageError(f"run {args.run!r} learned {run.info.game!r}, not {game.name!r}")
     path = Path(args.out or f"{args.run}.html")
     written = write_report(run, path, game)
     if game is None:

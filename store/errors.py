@@ -33,6 +33,10 @@ class StoreUnreachableError(StoreError, ConnectionError):
     """The store's server did not answer, or was too busy, at every attempt."""
 
 
+class FileTooLargeError(StoreError, ValueError):
+    """A file is larger than any of its kind: it is not what its name says, and is not read."""
+
+
 class RunNameError(StoreError):
     """The name of the run is not allowed."""
 

@@ -20,8 +20,12 @@ from store.commit import (
     rename_new,
     sync_folder,
 )
-from store.errors import StoreUrlError
+from store.errors import FileTooLargeError, StoreUrlError
 from store.lock import FileLock, TrainerLock
+
+MOST_JSON_BYTES = 2**24
+"""Of a JSON document in a store. The largest, a checkpoint's manifest with a place in the replay of
+each writer there ever was, has room for 200,000 of them."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?::/|::)")
 
@@ -42,8 +46,12 @@ class Files(Protocol):
     def create_same(self, key: str, data: bytes | memoryview) -> bool:
         """Commit, or confirm that the same bytes are there already; True when it was new."""
 
-    def read(self, key: str) -> bytes:
-        """The whole file; raises OSError (FileNotFoundError when there is none)."""
+    def read(self, key: str, most: int | None = None) -> bytes:
+        """The whole file; raises OSError (FileNotFoundError when there is none).
+
+        A file of more than `most` bytes is not read at all, and raises FileTooLargeError: so are
+        documents read that a parser would take whole into memory.
+        """
 
     def exists(self, key: str) -> bool:
         """Whether there is a committed file of that key."""
@@ -79,6 +87,12 @@ class Files(Protocol):
         """Take the exclusive lock of that key; raises RunLockedError."""
 
 
+def check_size(key: str, size: int, most: int) -> None:
+    """Raise FileTooLargeError for a file of more than `most` bytes."""
+    if size > most:
+        raise FileTooLargeError(f"{key!r} has more than {most:,} bytes, as no such file has")
+
+
 class LocalFiles:
     """`Files` on a local (or network-mounted) file system."""
 
@@ -98,8 +112,11 @@ class LocalFiles:
     def create_same(self, key: str, data: bytes | memoryview) -> bool:
         return commit_same(self.root / key, data)
 
-    def read(self, key: str) -> bytes:
-        return (self.root / key).read_bytes()
+    def read(self, key: str, most: int | None = None) -> bytes:
+        path = self.root / key
+        if most is not None:
+            check_size(key, path.stat().st_size, most)
+        return path.read_bytes()
 
     def exists(self, key: str) -> bool:
         return (self.root / key).is_file()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.errors import StoreError
-from store.files import Files
+from store.files import MOST_JSON_BYTES, Files
 from store.run import Run
 
 HOLD_FOLDER = "holds"
@@ -149,7 +149,8 @@ def read_holds(files: Files) -> list[HeldThings]:
 
 def _read_hold(files: Files, name: str, renewal: int) -> HeldThings | None:
     try:
-        content: dict[str, Any] = json.loads(files.read(f"{HOLD_FOLDER}/{name}-{renewal:09d}.json"))
+        data = files.read(f"{HOLD_FOLDER}/{name}-{renewal:09d}.json", MOST_JSON_BYTES)
+        content: dict[str, Any] = json.loads(data)
         segments = {str(writer): int(seq) for writer, seq in content["segments"].items()}
         steps = frozenset(map(int, content["checkpoints"]))
         return HeldThings(name, renewal, str(content["owner"]), segments, steps)

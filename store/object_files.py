@@ -27,6 +27,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from store.driver_errors import translated
 from store.errors import (
     AlreadyStoredError,
+    FileTooLargeError,
     StoreUnreachableError,
     StoreUrlError,
     StoreWriteError,
@@ -124,9 +125,14 @@ class ObjectFiles:
                 raise
         return False
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, most: int | None = None) -> bytes:
         path = self._path(key)
-        return bytes(self._call(key, lambda: self._filesystem.cat_file(path)))
+        # One byte beyond what may be there shows in one request that there is too much.
+        part = {} if most is None else {"start": 0, "end": most + 1}
+        data = bytes(self._call(key, lambda: self._filesystem.cat_file(path, **part)))
+        if most is not None and len(data) > most:
+            raise FileTooLargeError(f"{key!r} has more than {most:,} bytes, as no such file has")
+        return data
 
     def exists(self, key: str) -> bool:
         try:

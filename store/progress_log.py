@@ -23,7 +23,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from store.errors import StoreError
-from store.files import Files
+from store.files import MOST_JSON_BYTES, Files
 
 PROGRESS_FOLDER = "progress"
 ABOUT_FILE = "about.json"
@@ -228,7 +228,7 @@ class ProgressReader:
             self._known.add(key)
             return True
         try:
-            document = json.loads(self._files.read(key))
+            document = json.loads(self._files.read(key, MOST_JSON_BYTES))
             if document["format"] != FORMAT:
                 raise ValueError(f"format {document['format']!r}, not {FORMAT!r}")
             if parsed is None:
@@ -237,11 +237,11 @@ class ProgressReader:
                 session.by_number.update(_decode_records(document))
         except FileNotFoundError:
             return False
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            _logger.warning("%s skipped: %s", key, error)
         except (OSError, StoreError) as error:  # may heal: read again at the next poll
             _logger.warning("%s skipped for now: %s", key, error)
             return True
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            _logger.warning("%s skipped: %s", key, error)
         self._known.add(key)
         return True
 

@@ -18,7 +18,7 @@ from store.errors import (
     StoreError,
     StoreWriteError,
 )
-from store.files import Files, open_files
+from store.files import MOST_JSON_BYTES, Files, open_files
 from store.lock import TrainerLock
 from store.seals import seal_of
 from store.upgrades import RUN, UNKNOWN_SOURCE, VersionError
@@ -255,7 +255,7 @@ def read_info(files: Files, name: str) -> RunInfo:
     """What the `run.json` in a run's folder says; raises RunMismatchError, naming the run."""
     where = f"{files.url}/{RUN_FILE}"
     try:
-        document = json.loads(files.read(RUN_FILE))
+        document = json.loads(files.read(RUN_FILE, MOST_JSON_BYTES))
         version = document["schema_version"]
         intact = document.pop("seal", None) == seal_of(document) or version == UNSEALED_VERSION
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
