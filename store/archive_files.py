@@ -9,8 +9,7 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from store.errors import StoreError
-from store.files import check_size
+from store.errors import StoreError, too_large
 from store.progress_log import PROGRESS_FOLDER
 from store.run_files import is_run_file
 from store.seals import seal_of
@@ -112,8 +111,8 @@ class ArchiveFiles:
         """The whole entry; raises FileNotFoundError, or FileTooLargeError beyond `most` bytes."""
         if key not in self._order:
             raise FileNotFoundError(2, "no such entry", key)
-        if most is not None:
-            check_size(key, self._entries[key].size, most)
+        if most is not None and self._entries[key].size > most:
+            raise too_large(key, most)
         return self._bytes_of(key)
 
     def exists(self, key: str) -> bool:

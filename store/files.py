@@ -20,7 +20,7 @@ from store.commit import (
     rename_new,
     sync_folder,
 )
-from store.errors import FileTooLargeError, StoreUrlError
+from store.errors import StoreUrlError, too_large
 from store.lock import FileLock, TrainerLock
 
 MOST_JSON_BYTES = 2**24
@@ -87,12 +87,6 @@ class Files(Protocol):
         """Take the exclusive lock of that key; raises RunLockedError."""
 
 
-def check_size(key: str, size: int, most: int) -> None:
-    """Raise FileTooLargeError for a file of more than `most` bytes."""
-    if size > most:
-        raise FileTooLargeError(f"{key!r} has more than {most:,} bytes, as no such file has")
-
-
 class LocalFiles:
     """`Files` on a local (or network-mounted) file system."""
 
@@ -114,8 +108,8 @@ class LocalFiles:
 
     def read(self, key: str, most: int | None = None) -> bytes:
         path = self.root / key
-        if most is not None:
-            check_size(key, path.stat().st_size, most)
+        if most is not None and path.stat().st_size > most:
+            raise too_large(key, most)
         return path.read_bytes()
 
     def exists(self, key: str) -> bool:

@@ -47,7 +47,7 @@ def entries(file: BinaryIO) -> Iterator[Entry]:
         else:
             if not 0 <= header.size <= end - position:
                 raise TarError(
-                    f"{header.size:,} bytes, and the archive has {end - position:,} after it", name
+                    f"entry {name!r} is of {header.size:,} bytes, with {end - position:,} left"
                 )
             yield Entry(name, position, header.size)
             long_name = None
