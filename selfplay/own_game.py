@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from agents.run_game import is_game_of, source_change
+from agents.run_game import is_game_of, source_change, source_of
 from envs.game import Game
 from envs.game_file import find_or_load, typed_game
 from selfplay.config import TrainConfig
@@ -41,8 +41,8 @@ def check_same_game(run: Run, game: Game, *, may_have_changed: bool) -> None:
     """
     if not is_game_of(run.info, game):
         raise RunMismatchError(
-            f"run {run.name!r} is of another game that is called {run.info.game!r} too: one comes "
-            "with the program and one is defined by a file; choose another run name"
+            f"run {run.name!r} is of {_described(run.info.game, bool(run.info.game_source))}, and "
+            f"not of {_described(game.name, bool(source_of(game)))}; choose another run name"
         )
     changed = source_change(run, game)
     if changed and not may_have_changed:
@@ -50,3 +50,7 @@ def check_same_game(run: Run, game: Game, *, may_have_changed: bool) -> None:
             f"{changed}. With other rules its games would mean something else: choose another run "
             "name, or add --changed-game if the rules and the planes are the same as before"
         )
+
+
+def _described(name: str, is_own: bool) -> str:
+    return f"{name!r}, " + ("defined by a file" if is_own else "which comes with the program")
