@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ WALK: dict[str, tuple[str, ...]] = {
     "ablate": (f"{GAME} --without cache --runs walk --minutes 0.001 --turn 0.001",),
     "runs": (
         *("", "--json", "verify RUN", "prune RUN --keep-last 1", "export RUN RUN.tar"),
-        *("import RUN.tar --run again", "import names.tar", "import code.tar"),
+        *("import RUN.tar --run again-RUN", "import names.tar", "import code.tar"),
     ),
     "doctor": (f"{GAME} --seconds 0",),
     "perft": (f"{GAME} 2", "RUN 2"),
@@ -55,19 +56,26 @@ SUCCEED = (
     "report path_v2",
     "runs --json",
     "runs export path_v2 path_v2.tar",
-    "runs import path_v2.tar --run again",
+    "runs import path_v2.tar --run again-path_v2",
 )
 
 
+@pytest.fixture(scope="module")
+def forged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a forged store, whose texts name files in it."""
+    folder = tmp_path_factory.mktemp("forged")
+    forge_store(folder / "runs", folder / "ran")
+    return folder
+
+
 @pytest.fixture
-def marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A forged store in ./runs, and forged archives beside it; whose code leaves the marker."""
+def marker(forged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The forged store as ./runs, and forged archives beside it; what its code would leave."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delenv("LUDENS_DEBUG", raising=False)
-    found = tmp_path / "ran"
-    forge_store(tmp_path / "runs", found)
-    evil = tmp_path / "runs/path_v2" / EVIL
+    shutil.copytree(forged / "runs", "runs")
+    found, evil = forged / "ran", forged / "runs/path_v2" / EVIL
     forge_archive(Path("names.tar"), "names", {RUN_FILE: run_file("path_v2", str(evil))})
     code = {RUN_FILE: run_file("path_v2", f"runs/code/{EVIL}"), EVIL: evil.read_bytes()}
     forge_archive(Path("code.tar"), "code", code)
