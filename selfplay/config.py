@@ -19,7 +19,7 @@ class SelfPlayConfig:
     full_share: float = 0.25
     """Share of the moves searched in full and learned from (KataGo's playout cap: 0.25)."""
     fast_simulations: int = 32
-    """Simulations of the other moves, without noise."""
+    """Simulations of the other moves, without the noise that is for learning."""
     temperature: float = 1.0
     """Temperature of a game's first move after its opening."""
     final_temperature: float = 0.2

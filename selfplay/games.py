@@ -140,7 +140,8 @@ class Shard:
         full = self.rng.random(len(slots)) < self.config.full_share
         self.full[slots] = full
         simulations = np.where(full, self.full_simulations, self.config.fast_simulations)
-        self.search.begin(slots, simulations.astype(np.int32), full)
+        degrees = self._temperatures(slots)
+        self.search.begin(slots, simulations.astype(np.int32), full, degrees)
 
     # -- playing -----------------------------------------------------------------------------
 
