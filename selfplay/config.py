@@ -19,7 +19,7 @@ class SelfPlayConfig:
     full_share: float = 0.25
     """Share of the moves searched in full and learned from (KataGo's playout cap: 0.25)."""
     fast_simulations: int = 32
-    """Simulations of the other moves, without noise."""
+    """Simulations of the other moves, without the noise that is for learning."""
     fresh_full_searches: bool = True
     """Full searches begin on a fresh tree, so that all of their simulations are new and made under
     noise; fast ones reuse what the last search left (KataGo's self-play). false reuses in both."""

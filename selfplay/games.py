@@ -142,7 +142,8 @@ class Shard:
         if self.config.fresh_full_searches:
             self.search.place(self.search.roots(slots[full]), slots[full])
         simulations = np.where(full, self.full_simulations, self.config.fast_simulations)
-        self.search.begin(slots, simulations.astype(np.int32), full)
+        degrees = self._temperatures(slots)
+        self.search.begin(slots, simulations.astype(np.int32), full, degrees)
 
     # -- playing -----------------------------------------------------------------------------
 

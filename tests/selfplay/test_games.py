@@ -161,3 +161,12 @@ def test_a_restored_shard_goes_on_as_one_that_forgot_its_trees():
 def test_bad_settings_are_quoted(changes, message):
     with pytest.raises(ValueError, match=message):
         SelfPlayConfig(**changes)
+
+
+def test_fast_searches_of_gumbel_roots_have_the_noise_of_their_temperature():
+    settings = SelfPlayConfig(games=64, shards=1, full_share=0.5, temperature=0.8)
+    search = SearchConfig(simulations=8, root="gumbel")
+    shard = Shard(find_game("connect_four"), search, settings, 64, seed=0, number=0)
+    noise = shard.search.forest.info["noise"][:64]
+    np.testing.assert_array_equal(noise, np.where(shard.full, 1.0, 0.8))
+    assert 0 < shard.full.sum() < 64
