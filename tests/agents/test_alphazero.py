@@ -99,6 +99,51 @@ def test_a_proven_loss_teaches_its_value_alone_unless_told():
     np.testing.assert_allclose(every, 1.0)
 
 
+def _forged(record, **arrays):
+    """The episode of a game with some of its stored arrays changed."""
+    episode = to_episode(record, b"f" * 16)
+    changed = {name: np.array(a, episode.arrays[name].dtype) for name, a in arrays.items()}
+    return replace(episode, arrays={**episode.arrays, **changed})
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"move": [3, 3, 3, 3, 3, 3, 3, 3]},  # a seventh stone in a column
+        {"move": [65535, 0, 0, 0]},  # far beyond the board: compiled rules check no index
+        {"move": [3, 0, 3, 0, 3, 0, 3, 0]},  # on after a win
+        {"move": [3]},  # rows after the last move
+        {"move": []},
+        {"row_ply": [0, 65535]},
+        {"row_ply": [1]},
+        {"row_value": [0.0]},
+        {"row_exact": [0.0, 0.0, 0.0]},
+        {"policy_count": [1, 2]},
+        {"policy_count": [65535, 2]},
+        {"policy_action": [2, 7, 2, 4]},
+        {"policy_action": [2, 4]},
+        {"policy_weight": [0.5, 0.5]},
+        {"policy_weight": [0.5, 0.5, np.nan, 0.5]},
+        {"policy_weight": [0.5, 0.5, np.inf, 0.5]},
+        {"policy_weight": [0.5, 0.5, -1.0, 0.5]},
+        {"outcome": []},
+        {"outcome": [1.0, 1.0]},
+        {"opening_plies": []},
+    ],
+    ids=str,
+)
+def test_a_stored_game_that_could_not_be_played_is_left_out(arrays, caplog):
+    game = find_game("connect_four")
+    good = _record(game, "44556611", [0, 8])
+    forged = _forged(good, **arrays)
+    intact = [to_episode(good, bytes([i] * 16)) for i in range(2)]
+    rows = to_rows(game, [EpisodeBatch.of(SCHEMA, [intact[0], forged, intact[1]])], LearnerConfig())
+    alone = to_rows(game, [EpisodeBatch.of(SCHEMA, intact)], LearnerConfig())
+    for name, array in alone.items():
+        np.testing.assert_array_equal(rows[name], array)
+    assert "1 stored games are none of this game and left out" in caplog.text
+
+
 def _learner(game, **changes):
     settings = {"batch_size": 64, "learning_rate": 5e-3, "window_rows": 1000, "averaging": 0.9}
     return Learner(game, SMALL, LearnerConfig(**settings | changes), seed=0, device="cpu")
