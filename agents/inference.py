@@ -20,6 +20,8 @@ from envs.registry import find_game
 from store import checkpoints
 from store.errors import StoreError
 from store.run import Run
+from store.settings import stored_settings
+from store.upgrades import TRAINER
 
 ROW_MULTIPLE, FEWEST_ROWS = 32, 4  # see `padded`
 CPU_ROWS = 128  # one pass on a processor: the activations of more leave its second-level cache
@@ -178,7 +180,7 @@ def dump_state(state: dict[str, Tensor]) -> bytes:
 def dump_trainer(state: dict[str, Any]) -> bytes:
     """Optimiser and schedule state as `torch.save` bytes; equal states make equal bytes."""
     buffer = io.BytesIO()
-    torch.save(_canonical(state), buffer)
+    torch.save(_canonical({**state, "format": TRAINER.name}), buffer)
     return buffer.getvalue()
 
 
@@ -196,9 +198,11 @@ def _canonical(state: Any) -> Any:
 
 
 def load_trainer(data: bytes) -> dict[str, Any]:
-    """Read `dump_trainer`'s bytes without unpickling anything but tensors and plain values."""
-    state: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
-    return state
+    """Read `dump_trainer`'s bytes without unpickling anything but tensors and plain values.
+
+    Raises VersionError for the state of a newer version of the program.
+    """
+    return TRAINER.read(torch.load(io.BytesIO(data), weights_only=True))
 
 
 def load_evaluator(run: Run, step: int | None = None, device: str = "auto") -> NetworkEvaluator:
@@ -212,7 +216,7 @@ def load_evaluator(run: Run, step: int | None = None, device: str = "auto") -> N
             raise StoreError(f"run {run.name!r} has no checkpoint yet")
     else:
         checkpoint = checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
-    config = NetworkConfig(**run.info.config["network"])
+    config = stored_settings(run, "network", NetworkConfig)
     return NetworkEvaluator(
         find_game(run.info.config["game"]),
         config,
