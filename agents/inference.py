@@ -20,7 +20,7 @@ from envs.registry import find_game
 from store import checkpoints
 from store.errors import StoreError
 from store.run import Run
-from store.settings import stored_settings
+from store.settings import run_settings
 from store.upgrades import TRAINER
 
 ROW_MULTIPLE, FEWEST_ROWS = 32, 4  # see `padded`
@@ -216,7 +216,7 @@ def load_evaluator(run: Run, step: int | None = None, device: str = "auto") -> N
             raise StoreError(f"run {run.name!r} has no checkpoint yet")
     else:
         checkpoint = checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
-    config = stored_settings(run, "network", NetworkConfig)
+    config = run_settings(run, "network", NetworkConfig)
     return NetworkEvaluator(
         find_game(run.info.config["game"]),
         config,

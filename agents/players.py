@@ -24,7 +24,7 @@ from mcts.search import (
     run_parallel,
 )
 from store.run import Run
-from store.settings import stored_settings
+from store.settings import run_settings
 
 MOST_TREES = 512  # searched at once by one Search; more positions follow in further rounds
 FULL_BATCH = 64  # positions that a network evaluates about as fast, each, as any larger number
@@ -228,7 +228,7 @@ def playing_config(run: Run) -> SearchConfig:
 
     Self-play is spread thin, for many games; who plays one has time for more simulations.
     """
-    config = stored_settings(run, "search", SearchConfig)
+    config = run_settings(run, "search", SearchConfig)
     simulations = max(config.simulations, PLAYING_SIMULATIONS)
     return replace(config, simulations=simulations, solve=True, tree_reuse=False)
 

@@ -61,8 +61,10 @@ def continue_run(
     Raises:
         RunMismatchError: something else was asked for than the run has, or it is of another game.
     """
+    # Whether a file's game is the run's is known when it is loaded, and it is not for this.
+    game = None if config.game.endswith(".py") else config.game
     try:
-        run = open_run(store_url, name, game=config.game)
+        run = open_run(store_url, name, game=game)
     except RunNotFoundError:
         return Continued(config, {})
     stored = settings_of(run)

@@ -21,7 +21,7 @@ _logger = logging.getLogger("ludens.store")
 _told: set[str] = set()  # warnings that were given
 
 
-def stored_settings(run: Run, table: str, kind: type[T]) -> T:
+def run_settings(run: Run, table: str, kind: type[T]) -> T:
     """A run's settings of one table, e.g. "network"; raises as `read_settings`."""
     return read_settings(kind, run.info.config.get(table, {}), f"run {run.name!r}", f"{table}.")
 

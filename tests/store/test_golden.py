@@ -128,8 +128,8 @@ DIGESTS = {
     "run-1": "1243ba16d90d61f1",
     "run-2": "aff5991c856918c8",
     "segment-1": "30d4ca3f2a9d7d92",
-    "trainer-1": "e26415f055e50d1e",
-    "trainer-2": "15b3180f0942b16a",
+    "trainer-1": "2b03e2a244060cc0",
+    "trainer-2": "735a10e209c1f708",
     "trajectory-1": "bc8ba478947168bc",
 }
 

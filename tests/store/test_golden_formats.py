@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 
+from agents.alphazero.episodes import SCHEMA
 from agents.alphazero.learner import Learner
 from agents.config import LearnerConfig, NetworkConfig
 from agents.inference import dump_trainer, load_trainer
@@ -44,7 +45,15 @@ from store.seals import seal_of
 from store.trajectories import TrajectoryRing, trajectory_schema
 from store.upgrades import FORMATS, Documents, Ladder, VersionError, upgrade_episodes
 from store.verify import verify_files
-from tests.store.test_golden import DATA, INFO, STEP, assert_equal_batches, decode_only, segment
+from tests.store.test_golden import (
+    DATA,
+    INFO,
+    STEP,
+    assert_equal_batches,
+    decode_only,
+    games,
+    segment,
+)
 
 ROOT = Path(__file__).parents[2]
 KEY = MatchKey("tic_tac_toe", ("r@12:sims=64", "mcts:100"), 3, "random:1")
@@ -103,10 +112,7 @@ def learner():
 def trainer():
     """After one step, so that the optimiser has a state."""
     made = learner()
-    position = np.zeros(8, made.game.dtype)
-    position[:] = made.game.new_state()
-    policy = np.full((8, 9), 1 / 9, np.float32)
-    made.ring.extend(state=position, policy=policy, value=np.zeros(8, np.float32))
+    made.add([EpisodeBatch.of(SCHEMA, games())])
     made.train(1, 0.0)
     return {"trainer.pt": dump_trainer(made.state_dict())}
 
@@ -263,7 +269,7 @@ def test_every_trainers_state_is_continued(folder):
     state = load_trainer((folder / "trainer.pt").read_bytes())
     other = learner()
     other.load_state_dict(state)
-    assert (other.steps, other.rows_credit, state["rows_added"]) == (1, -2.0, 8)
+    assert (other.steps, other.rows_credit, state["rows_added"]) == (1, 6.0, 2)
     for name, tensor in other.network.state_dict().items():
         assert torch.equal(tensor, state["network"][name])
     drawn = np.random.default_rng([5, 1])

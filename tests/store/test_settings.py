@@ -8,7 +8,7 @@ import pytest
 from store import settings
 from store.errors import RunMismatchError
 from store.run import create_run
-from store.settings import newest_budget, read_settings, stored_settings
+from store.settings import newest_budget, read_settings, run_settings
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ def test_what_no_setting_can_be_is_refused_by_name(stored, told):
 def test_one_table_of_a_run(tmp_path, caplog):
     config = {"inner": {"width": 4, "lost": 1}}
     run = create_run(tmp_path, "r", game="g", config=config, seed=0, versions={})
-    assert stored_settings(run, "inner", Inner) == Inner(width=4)
+    assert run_settings(run, "inner", Inner) == Inner(width=4)
     assert "run 'r' has settings" in caplog.text
     assert "inner.lost" in caplog.text
-    assert stored_settings(run, "other", Inner) == Inner()
+    assert run_settings(run, "other", Inner) == Inner()
 
 
 def test_the_newest_budget_is_the_checkpoints():
