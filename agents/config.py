@@ -55,7 +55,12 @@ class LearnerConfig:
     """Weight of the value loss beside the policy loss (AlphaZero: 1)."""
     search_value_share: float = 0.5
     """Share of the search's value in the value target, the rest being the game's outcome; a proven
-    result is the whole target either way."""
+    result is the whole target either way (Willemsen et al. 2021 compare such mixtures)."""
+    value_mixing: Literal["outcomes", "scalar"] = "outcomes"
+    """What is mixed: `outcomes` mixes two distributions over win, draw and loss, `scalar` the two
+    values, so that a win that the search had as a loss becomes a certain draw."""
+    lost_policy: bool = False
+    """Learn a policy from proven losses too (the longest defence), not their value alone."""
     gradient_clip: float = 2.0
     """Largest norm of the gradient."""
     window_rows: int = 400_000
@@ -77,6 +82,10 @@ class LearnerConfig:
         for name in ("search_value_share", "decay_start", "averaging"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"learner.{name} = {getattr(self, name)}: expected 0 to 1")
+        if self.value_mixing not in ("outcomes", "scalar"):
+            raise ValueError(
+                f"learner.value_mixing = {self.value_mixing!r}: expected 'outcomes' or 'scalar'"
+            )
 
     def learning_rate_at(self, progress: float) -> float:
         """Constant until `decay_start`, then a cosine down to `final_learning_rate`.

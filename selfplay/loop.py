@@ -3,8 +3,10 @@
     actor plays -> segments -> learner samples and trains -> weights -> actor
 
 `train` is a generator of `Progress`; panels, logs and solver checks consume it and the loop knows
-none of them. Everything needed to continue is in the newest checkpoint and the segments before it:
-a run resumed with a budget in games goes on exactly as if it had never stopped.
+none of them. Everything needed to continue is in the newest checkpoint and the segments before it.
+With a budget in games and checkpoints by rows, a killed run is made again bit for bit from its
+newest checkpoint. A stop on request adds a checkpoint where there would have been none, and running
+searches begin again there: what follows is as good as without the stop, but not the same games.
 """
 
 from __future__ import annotations

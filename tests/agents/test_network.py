@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from agents.alphazero.learner import alphazero_loss, augment, outcome_target
+from agents.alphazero.episodes import outcome_shares
+from agents.alphazero.learner import alphazero_loss, augment
 from agents.config import LearnerConfig, NetworkConfig
 from agents.inference import (
     NetworkEvaluator,
@@ -117,22 +118,36 @@ def test_a_device_that_is_not_there_is_named():
 
 
 @pytest.mark.parametrize("value", [-1.0, -0.3, 0.0, 0.5, 1.0])
-def test_outcome_target_has_the_value_as_its_mean(value):
-    share = outcome_target(torch.tensor([value]))[0]
+def test_outcome_shares_have_the_value_as_their_mean(value):
+    (share,) = outcome_shares(np.array([value]))
     assert share.sum() == pytest.approx(1.0)
     assert (share >= 0).all()
-    assert (share[0] - share[2]).item() == pytest.approx(value)
+    assert share[0] - share[2] == pytest.approx(value)
 
 
 def test_the_loss_is_least_at_the_targets_and_then_their_entropy():
     policy = torch.tensor([[0.5, 0.25, 0.25]])
-    value = torch.tensor([0.5])
-    best_policy, best_value = policy.log(), torch.tensor([[0.5, 0.5, 1e-9]]).log()
-    policy_loss, value_loss = alphazero_loss(best_policy, best_value, policy, value)
+    outcome = torch.tensor([[0.5, 0.5, 0.0]])
+    best_policy, best_outcome = policy.log(), torch.tensor([[0.5, 0.5, 1e-9]]).log()
+    policy_loss, value_loss = alphazero_loss(best_policy, best_outcome, policy, outcome)
     assert policy_loss.item() == pytest.approx(1.5 * np.log(2), abs=1e-6)
     assert value_loss.item() == pytest.approx(np.log(2), abs=1e-6)
-    worse, _ = alphazero_loss(torch.zeros(1, 3), best_value, policy, value)
+    worse, _ = alphazero_loss(torch.zeros(1, 3), best_outcome, policy, outcome)
     assert worse > policy_loss
+
+
+def test_a_row_without_a_policy_moves_no_policy_and_thins_no_loss():
+    logits = torch.tensor([[1.0, 0.0, -1.0], [0.3, 0.2, 0.1]], requires_grad=True)
+    policy = torch.tensor([[0.5, 0.25, 0.25], [0.0, 0.0, 0.0]])
+    outcome = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    both, _ = alphazero_loss(logits, torch.zeros(2, 3), policy, outcome)
+    alone, _ = alphazero_loss(logits[:1], torch.zeros(1, 3), policy[:1], outcome[:1])
+    assert both.item() == pytest.approx(alone.item())
+    both.backward()
+    assert logits.grad[0].abs().sum() > 0
+    assert not logits.grad[1].any()
+    none, _ = alphazero_loss(logits[1:], torch.zeros(1, 3), policy[1:], outcome[1:])
+    assert none.item() == 0.0
 
 
 def test_augmentation_is_the_games_own_symmetry():
