@@ -67,6 +67,9 @@ def _continued(config: TrainConfig, name: str, args: Namespace) -> TrainConfig:
     if found.kept:
         listed = ", ".join(f"{n} is {old!r}, not {new!r}" for n, (old, new) in found.kept.items())
         print(f"run {name!r} keeps the settings that it began with: {listed}")
+    if found.added:
+        listed = ", ".join(f"{n} = {value!r}" for n, value in found.added.items())
+        print(f"run {name!r} has the defaults of settings that came after it: {listed}")
     return found.config
 
 

@@ -27,11 +27,13 @@ class Continued(NamedTuple):
 
     Attributes:
         config: its settings, with what was asked for.
-        kept: dotted names of the settings that the preset has otherwise now: (the run's, its).
+        kept: settings that the preset has otherwise now: {dotted name: (the run's, the preset's)}.
+        added: settings that came after the run, at their defaults: {dotted name: value}.
     """
 
     config: TrainConfig
     kept: dict[str, tuple[Any, Any]]
+    added: dict[str, Any]
 
 
 def settings_of(run: Run) -> TrainConfig:
@@ -66,7 +68,7 @@ def continue_run(
     try:
         run = open_run(store_url, name, game=game)
     except RunNotFoundError:
-        return Continued(config, {})
+        return Continued(config, {}, {})
     stored = settings_of(run)
     differences = _differences(stored, config)
     _refuse_changes(run, {name: differences[name] for name in differences.keys() & set(asked)})
@@ -76,7 +78,7 @@ def continue_run(
         _copy_setting(asdict(config), own, changed.split("."))
     kept = {n: pair for n, pair in differences.items() if n not in taken and n not in BUDGET}
     resumed = read_settings(TrainConfig, own, f"run {name!r}")
-    return Continued(replace(resumed, game=config.game), kept)
+    return Continued(replace(resumed, game=config.game), kept, _added(run, resumed))
 
 
 def extension_notice(
@@ -117,6 +119,15 @@ def _newest_budget(run: Run) -> dict[str, Any]:
 
 def _differences(stored: TrainConfig, config: TrainConfig) -> dict[str, tuple[Any, Any]]:
     return config_differences(asdict(stored), asdict(replace(config, game=stored.game)))
+
+
+def _added(run: Run, resumed: TrainConfig) -> dict[str, Any]:
+    differences = config_differences(run.info.config, asdict(resumed))
+    return {
+        name: new
+        for name, (old, new) in differences.items()
+        if old is None and name not in BUDGET and not _is_of_the_machine(name)
+    }
 
 
 def _is_of_the_machine(name: str) -> bool:

@@ -19,7 +19,7 @@ from arena.history import History
 from arena.match_records import read_matches
 from configs.loader import asked_settings, load_config
 from envs.registry import find_game
-from selfplay.config import TrainConfig
+from selfplay.config import SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from selfplay.resuming import check_resumable, continue_run, extension_notice, settings_of
 from store import checkpoints
@@ -106,10 +106,24 @@ def test_settings_that_came_or_went_break_neither_training_nor_playing(store, ch
     run = altered(store, change)
     config = continue_run(str(store), NAME, TrainConfig(game=NAME), asked=()).config
     check_resumable(run, config)
+    with pytest.raises(RunMismatchError, match=r"publish_rows is 64, not 65"):
+        check_resumable(run, replace(config, publish_rows=65))
     assert (config.network.filters, config.selfplay.games, config.games) == (2, 8, 40)
     started = next(train(config, store_url=str(store), run_name=NAME))
     assert (started.games, started.learner_steps) == (42, 12)
     network_player(find_game(NAME), run, None, playing_config(run), name="x", device="cpu")
+
+
+def test_a_setting_that_came_later_has_its_default_and_no_other(store):
+    altered(store, lambda config: config["selfplay"].pop("opening_plies"))
+    changed = replace(SelfPlayConfig(), opening_plies=5)
+    asked = replace(TrainConfig(game=NAME), selfplay=changed)
+    found = continue_run(str(store), NAME, asked, asked=())
+    assert found.config.selfplay.opening_plies == 16
+    assert found.added["selfplay.opening_plies"] == 16
+    assert found.kept["selfplay.opening_plies"] == (16, 5)
+    with pytest.raises(RunMismatchError, match=r"selfplay\.opening_plies is 16, not 5"):
+        continue_run(str(store), NAME, asked, asked={"selfplay.opening_plies"})
 
 
 # --- whose settings count -------------------------------------------------------------------------
@@ -160,7 +174,7 @@ def test_the_budget_is_that_of_the_newest_session(begun):
 
 def test_a_run_that_does_not_exist_has_what_is_given(tmp_path):
     found = continue_run(str(tmp_path), "new", PRESET, asked=())
-    assert (found.config, found.kept) == (PRESET, {})
+    assert found == (PRESET, {}, {})
     assert list(tmp_path.iterdir()) == []
 
 
