@@ -23,6 +23,8 @@ from envs.game import Game
 from store import checkpoints
 from store.errors import CheckpointError, StoreError
 from store.run import Run
+from store.settings import run_settings
+from store.upgrades import TRAINER
 
 UNREADABLE = (  # what reading a trainer's state raises for bytes that are none
     *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, MemoryError),
@@ -186,7 +188,7 @@ def dump_state(state: dict[str, Tensor]) -> bytes:
 def dump_trainer(state: dict[str, Any]) -> bytes:
     """Optimiser and schedule state as `torch.save` bytes; equal states make equal bytes."""
     buffer = io.BytesIO()
-    torch.save(_canonical(state), buffer)
+    torch.save(_canonical({**state, "format": TRAINER.name}), buffer)
     return buffer.getvalue()
 
 
@@ -209,7 +211,7 @@ def load_trainer(data: bytes) -> dict[str, Any]:
     They are a pickle in a ZIP file, read with `weights_only`: it builds tensors and containers, and
     calls nothing else. No tensor may be larger than the file, compressed or repeated by a stride.
 
-    Raises CheckpointError for all else.
+    Raises CheckpointError for all else, VersionError for the state of a newer version.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as parts:
@@ -223,7 +225,7 @@ def load_trainer(data: bytes) -> dict[str, Any]:
         raise CheckpointError(
             f"not a trainer's state, of {len(data):,} bytes ({type(error).__name__}: {what})"
         ) from error
-    return state
+    return TRAINER.read(state)
 
 
 def _tensors_in(state: Any) -> Iterator[Tensor]:
@@ -251,7 +253,7 @@ def load_evaluator(
             raise StoreError(f"run {run.name!r} has no checkpoint yet")
     else:
         checkpoint = checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
-    config = NetworkConfig(**run.info.config["network"])
+    config = run_settings(run, "network", NetworkConfig)
     state = load_state(checkpoint.files[checkpoints.MODEL_FILE])
     _check_fits(config, state, run)
     return NetworkEvaluator(game, config, state, step=checkpoint.step, device=device)

@@ -50,6 +50,7 @@ def train(args: Namespace) -> int:
     config = load_config(args.preset, given_options(args))
     name = args.run or default_run_name(args.preset)
     _refuse_agent_name(name)
+    config = _continued(config, name, args)
     # The terminal answers at once, before the seconds that the rest takes to import.
     from arena.panel import open_display
 
@@ -58,6 +59,23 @@ def train(args: Namespace) -> int:
         last = _train_and_watch(config, args, name, stop, display)
     print(_farewell(config, name, stopped=stop(), last=last))
     return 0
+
+
+def _continued(config: TrainConfig, name: str, args: Namespace) -> TrainConfig:
+    """The settings to train with: the run's own, if it exists, with what was asked for."""
+    from configs.loader import asked_settings
+    from configs.options import given_options
+    from selfplay.resuming import continue_run
+
+    asked = asked_settings(args.preset, given_options(args))
+    found = continue_run(args.store, name, config, asked)
+    if found.kept:
+        listed = ", ".join(f"{n} is {old!r}, not {new!r}" for n, (old, new) in found.kept.items())
+        print(f"run {name!r} keeps the settings that it began with: {listed}")
+    if found.added:
+        listed = ", ".join(f"{n} = {value!r}" for n, value in found.added.items())
+        print(f"run {name!r} has the defaults of settings that came after it: {listed}")
+    return found.config
 
 
 def _train_and_watch(
@@ -89,7 +107,8 @@ def _stop_signal(say: Callable[[str], None]) -> StopSignal:
 def _farewell(config: TrainConfig, name: str, *, stopped: bool, last: Progress) -> str:
     if stopped:
         return f"stopped at step {last.learner_steps:,}; the same command goes on from there"
-    more = "the same command with more --minutes trains on"
+    goal_reached = 0 < config.games <= last.games
+    more = f"the same command with more --{'games' if goal_reached else 'minutes'} trains on"
     done = "trained" if last.first_game_s is not None else "was trained already"
     return (
         f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"

@@ -31,6 +31,7 @@ from selfplay.learner_node import LearnerNode, LearnReport
 from selfplay.metrics import Metrics
 from selfplay.origin import ROOT, check_packages
 from selfplay.own_game import game_of
+from selfplay.resuming import extension_notice
 from selfplay.supervision import (
     CrashLoopError,
     Failure,
@@ -281,6 +282,7 @@ class ClusterTraining:
         if before is None:  # the first answer of this session
             self.budget.elapsed_before = float(report.saved.get("elapsed_s", 0.0))
             self.counts = dict(report.saved.get("counters", {}))
+            self.notices += extension_notice(self.config, self.run.info.config, report.saved)
         if not report.trained:
             self.learn_again_at = self.clock() + IDLE_S
         events: list[Event] = ["learned"] if report.trained else []
@@ -365,7 +367,11 @@ class ClusterTraining:
 
     def metadata(self) -> Mapping[str, Any]:
         """What a checkpoint keeps of the training beside the learner."""
-        return {"elapsed_s": self.budget.elapsed(), "counters": self.totals()}
+        return {
+            "elapsed_s": self.budget.elapsed(),
+            "budget": self.budget.limits(),
+            "counters": self.totals(),
+        }
 
     def report(self, event: Event) -> Progress:
         """The training's state as its consumers see it; the notices are handed over once."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
@@ -27,15 +27,12 @@ from selfplay.actor import Actor, fresh_number
 from selfplay.budget import Budget
 from selfplay.config import TrainConfig
 from selfplay.own_game import check_same_game, game_of, stored_settings
+from selfplay.resuming import check_resumable, extension_notice
 from selfplay.trainer import Trainer
-from store.errors import RunMismatchError
-from store.run import Run, config_differences, resume_or_create_run
+from store.run import Run, resume_or_create_run
 
 ACTOR_FILE = "actor.safetensors"
 REPORT_SECONDS = 0.5  # between two reports of games in progress
-CHANGEABLE = frozenset(  # when resuming; all of `cluster`; the game is compared by itself
-    {"minutes", "games", "device", "checkpoint_minutes", "workers", "game"}
-)
 
 
 def versions() -> dict[str, str]:
@@ -66,6 +63,7 @@ class Training:
         self.restored = ("games", "rows", "plies") if "actor" in saved else ()
         self.actor = self._actor(run, saved)
         self.games_before = self.actor.games_finished()
+        self.notices = extension_notice(config, run.info.config, saved)
         self.publish()
 
     def _actor(self, run: Run, saved: dict[str, Any]) -> Actor:
@@ -140,7 +138,12 @@ class Training:
         actor_bytes, actor_rest = self.actor.state()
         self.trainer.save(
             {ACTOR_FILE: actor_bytes},
-            {"actor": actor_rest, "elapsed_s": self.budget.elapsed(), "counters": self.totals()},
+            {
+                "actor": actor_rest,
+                "elapsed_s": self.budget.elapsed(),
+                "budget": self.budget.limits(),
+                "counters": self.totals(),
+            },
         )
         self.actor.forget_trees()
 
@@ -164,8 +167,9 @@ class Training:
             self.actor.close()
 
     def report(self, event: Event) -> Progress:
-        """The training's state as its consumers see it."""
+        """The training's state as its consumers see it; the notices are handed over once."""
         trainer, totals = self.trainer, self.totals()
+        notices, self.notices = self.notices, ()
         session = self.actor.counters()
         seconds = max(self.play_seconds, 1e-9)
         return Progress(
@@ -193,6 +197,7 @@ class Training:
             mean_plies=totals["plies"] / max(totals["games"], 1),
             resign_false_positive=self.actor.resign_statistics().rate(),
             first_game_s=self.first_game_s,
+            notices=notices,
         )
 
 
@@ -223,7 +228,7 @@ def train(
         versions=versions(),
     )
     check_same_game(run, game, may_have_changed=changed_game)
-    _check_resumable(run, settings)
+    check_resumable(run, config)
     if config.workers:
         from selfplay.cluster import train_on_cluster  # Ray takes a second to import
 
@@ -238,24 +243,6 @@ def train(
         finally:
             training.close()
         yield training.report("finished")
-
-
-def _check_resumable(run: Run, settings: Mapping[str, Any]) -> None:
-    """A run goes on with the settings that it began with; raises RunMismatchError."""
-    differences = config_differences(run.info.config, settings)
-    changed = {
-        name: pair
-        for name, pair in differences.items()
-        if name not in CHANGEABLE and name.partition(".")[0] != "cluster"
-    }
-    if changed:
-        listed = ", ".join(
-            f"{name} is {old!r}, not {new!r}" for name, (old, new) in changed.items()
-        )
-        raise RunMismatchError(
-            f"run {run.name!r} was begun with other settings: {listed}; leave them as they were, "
-            "or choose another run name"
-        )
 
 
 def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], bool]:

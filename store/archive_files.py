@@ -14,10 +14,10 @@ from store.progress_log import PROGRESS_FOLDER
 from store.run_files import is_run_file
 from store.seals import seal_of
 from store.tar_entries import Entry, TarError, entries
+from store.upgrades import ARCHIVE, VersionError
 from store.verify import MATCH_FOLDER
 
 INDEX_FILE = "INDEX.json"
-FORMAT = "ludens-run/1"
 LOOSE_FOLDERS = (MATCH_FOLDER, PROGRESS_FOLDER, "tensorboard")
 INDEX_BYTES = 1024  # of the index, for each entry and once more; a line of it has some 200
 CHUNK = 2**20  # bytes read at once
@@ -191,13 +191,14 @@ def _read_index(data: bytes, path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(data)
         seal = document.pop("seal")
-        version = str(document["format"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise bad_entry(path, INDEX_FILE, f"not an index ({error})") from error
     if seal != seal_of(document):
         raise bad_entry(path, INDEX_FILE, "it was altered")
-    if version != FORMAT:
-        raise bad_entry(path, INDEX_FILE, f"format {version!r}, this program reads {FORMAT!r}")
+    try:
+        document = ARCHIVE.read(document)
+    except VersionError as error:
+        raise bad_entry(path, INDEX_FILE, str(error)) from error
     if not isinstance(document.get("run"), str) or not _are_entries(document.get("entries")):
         raise bad_entry(path, INDEX_FILE, "it does not name a run and its entries")
     return document
@@ -218,5 +219,5 @@ def bad_entry(path: Path, name: str, why: str) -> ArchiveError:
 
 def encode_index(run_name: str, listed: list[dict[str, Any]]) -> bytes:
     """The index of these entries: name, size, sha256."""
-    document = {"format": FORMAT, "run": run_name, "entries": listed}
+    document = {"format": ARCHIVE.name, "run": run_name, "entries": listed}
     return json.dumps({**document, "seal": seal_of(document)}, indent=1, sort_keys=True).encode()

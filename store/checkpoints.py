@@ -112,6 +112,19 @@ def read_metadata(run: Run, step: int) -> dict[str, Any]:
     return metadata
 
 
+def newest_metadata(run: Run, known: Collection[int] | None = None) -> dict[str, Any]:
+    """The metadata of the newest checkpoint whose manifest is intact; {} where there is none.
+
+    `known` are the run's steps, if the caller has listed them.
+    """
+    for step in sorted(steps(run) if known is None else known, reverse=True):
+        try:
+            return read_metadata(run, step)
+        except (CheckpointError, CheckpointNotFoundError):
+            continue
+    return {}
+
+
 def steps(run: Run) -> list[int]:
     """The steps that have a complete checkpoint, rising."""
     listed: list[str] | None = None

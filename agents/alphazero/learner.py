@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -103,12 +102,8 @@ class Learner:
         self.add(batches, earn=False)
 
     def learning_rate(self, progress: float) -> float:
-        """Constant until `decay_start`, then a cosine down to `final_learning_rate`."""
-        start = self.config.decay_start
-        over = min(max((progress - start) / max(1.0 - start, 1e-9), 0.0), 1.0)
-        share = 0.5 * (1.0 + math.cos(math.pi * over))
-        low, high = self.config.final_learning_rate, self.config.learning_rate
-        return low + (high - low) * share
+        """See `LearnerConfig.learning_rate_at`."""
+        return self.config.learning_rate_at(progress)
 
     def steps_allowed(self) -> int:
         """Training steps that the rate limit admits now."""

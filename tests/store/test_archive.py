@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import archive, archive_files, checkpoints
+from store import archive, checkpoints
 from store.archive import export_run, import_run
 from store.archive_files import ArchiveError
 from store.errors import (
@@ -25,6 +25,7 @@ from store.files import LocalFiles, open_files
 from store.replay import ReplayLog
 from store.run import list_runs, open_run
 from store.seals import seal_of
+from store.upgrades import ARCHIVE
 from store.verify import verify
 from store.walk import walk
 from tests.store.small_runs import SCHEMA, B, ReadOnlyFiles, SmallRun, contents, resumed
@@ -299,7 +300,7 @@ def forged(path, files, **index):
             archive._add(tar, name, data)
             digest = hashlib.sha256(data).hexdigest()
             listed.append({"name": name, "size": len(data), "sha256": digest})
-        document = {"format": archive_files.FORMAT, "run": "r", "entries": listed} | index
+        document = {"format": ARCHIVE.name, "run": "r", "entries": listed} | index
         document["seal"] = seal_of(document)
         archive._add(tar, "INDEX.json", json.dumps(document).encode())
     return path
@@ -314,7 +315,7 @@ def test_what_does_not_verify_is_refused_though_its_index_is_right(packed, tmp_p
     bad = forged(tmp_path / "b.tar", {"run.json": data, key: b"no segment"})
     refused(tmp_path, bad, f"bad entry '{key}': checksum")
     bad = forged(tmp_path / "c.tar", {"run.json": data}, format="ludens-run/2")
-    refused(tmp_path, bad, "format 'ludens-run/2', this program reads 'ludens-run/1'")
+    refused(tmp_path, bad, "format ludens-run/2, this version of the program reads 1; a newer")
     for entries in ([{}], [1], None, [{"name": "run.json", "size": "x", "sha256": 0}]):
         bad = forged(tmp_path / "d.tar", {"run.json": data}, entries=entries)
         refused(tmp_path, bad, "bad entry 'INDEX.json': it does not name a run and its entries")

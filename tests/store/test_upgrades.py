@@ -205,7 +205,7 @@ def test_a_newer_kind_stays_where_it_is(run, steps, caplog):
     newer.append(Episode(b"n" * 16, {"number": np.array([1], "<i8")}))
     key = newer.commit()
     assert ReplayLog(run, SCHEMA).poll() == []
-    assert "episode kind test/ 2, this version of the program reads 1; a newer" in caplog.text
+    assert "episode kind test/2, this version of the program reads 1; a newer" in caplog.text
     assert run.files.exists(key)
 
 
