@@ -31,7 +31,7 @@ from store.run import Run, config_differences, resume_or_create_run
 ACTOR_FILE = "actor.safetensors"
 REPORT_SECONDS = 0.5  # between two reports of games in progress
 CHANGEABLE = frozenset(  # when resuming; and all of `cluster`
-    {"minutes", "games", "device", "checkpoint_minutes", "workers"}
+    {"minutes", "games", "device", "checkpoint_minutes", "workers", "keep_all"}
 )
 
 

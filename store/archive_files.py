@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from store.errors import StoreError
+from store.files import FileEntry
 from store.progress_log import PROGRESS_FOLDER
 from store.run import CHECKPOINT_FOLDER, RUN_FILE
 from store.seals import seal_of
@@ -125,6 +126,12 @@ class ArchiveFiles:
     def folders(self, folder: str) -> list[str]:
         """Sorted names of the folders right in a folder."""
         return sorted({rest.partition("/")[0] for rest in self._under(folder) if "/" in rest})
+
+    def tree(self, folder: str) -> list[FileEntry]:
+        """Every entry in a folder and under it, sorted by key, without dates."""
+        prefix = f"{folder}/" if folder else ""
+        keys = sorted(key for key in self._order if key.startswith(prefix))
+        return [FileEntry(key, self.size(key), 0) for key in keys]
 
     def size(self, key: str) -> int:
         """The entry's size in bytes."""

@@ -1,6 +1,7 @@
 """Pruning: it drops what was asked, and never what a trainer or a reader still needs."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,6 @@ from hypothesis import strategies as st
 
 from store import checkpoints
 from store.errors import CheckpointError
-from store.files import LocalFiles
 from store.holds import Hold, read_holds
 from store.replay import ReplayLog
 from store.retention import Retention, Window, plan_pruning, prune
@@ -175,18 +175,18 @@ def test_a_pruner_killed_anywhere_leaves_a_run_that_resumes(tmp_path, monkeypatc
             small.segment()
             small.checkpoint(step)
         removed = 0
-        original = LocalFiles.remove
+        original = Path.unlink
 
-        def dying(self, key, original=original, kill_at=kill_at):
+        def dying(self, missing_ok=False, original=original, kill_at=kill_at):
             nonlocal removed
             removed += 1
             if removed == kill_at:
                 raise KeyboardInterrupt
-            original(self, key)
+            original(self, missing_ok=missing_ok)
 
         plan = plan_pruning(small.run, Retention(keep_last=1, keep_rows=0, window=WINDOW))
         with monkeypatch.context() as patch:
-            patch.setattr(LocalFiles, "remove", dying)
+            patch.setattr(Path, "unlink", dying)
             try:
                 prune(small.run, plan)
             except KeyboardInterrupt:
