@@ -11,6 +11,8 @@ from store.files import FileEntry, Files
 PAGE = 1000
 """Files that an object store lists, or removes, in one request."""
 
+FREE = ("remove_folder", "remove_leftovers")
+
 
 class CountingFiles:
     """Any `Files`, with the calls of each operation counted over all views of it.
@@ -18,7 +20,8 @@ class CountingFiles:
     Attributes:
         calls: {operation: calls}.
         requests: what the calls would come to on an object store: a listing of a subtree and a bulk
-            removal are a request for each PAGE of files, and nothing else is more than one.
+            removal are a request for each PAGE of files, folders are nothing there, and anything
+            else is one.
     """
 
     def __init__(self, files: Files, calls: Counter[str] | None = None) -> None:
@@ -27,7 +30,7 @@ class CountingFiles:
 
     @property
     def requests(self) -> int:
-        return self.calls.total()
+        return sum(n for name, n in self.calls.items() if name not in FREE)
 
     @property
     def url(self) -> str:
