@@ -23,12 +23,17 @@ def milestones(steps: Iterable[int], each: int = EACH) -> list[int]:
     newest = rising[-1]
     kept = {newest}
     for level in range(newest.bit_length() + 1):
-        first: dict[int, int] = {}
-        for step in rising:
-            first.setdefault(step >> level, step)
         oldest_cell = (newest >> level) - each + 1
-        kept.update(step for cell, step in first.items() if cell >= oldest_cell)
+        kept.update(s for s in first_of_cells(rising, level) if s >> level >= oldest_cell)
     return sorted(kept)
+
+
+def first_of_cells(rising: Iterable[int], level: int) -> list[int]:
+    """The first of these rising steps in each cell of 2**level steps."""
+    first: dict[int, int] = {}
+    for step in rising:
+        first.setdefault(step >> level, step)
+    return list(first.values())
 
 
 def most_milestones(newest: int, each: int = EACH) -> int:

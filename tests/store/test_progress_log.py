@@ -25,7 +25,7 @@ from store.progress_log import (
 from store.retention import Retention, plan_pruning
 from store.summary import summarize_run
 from store.verify import verify
-from store.walk import size_of, walk
+from store.walk import walk
 from tests.store.s3_server import BUCKET, running_s3
 from tests.store.small_runs import SmallRun
 
@@ -96,7 +96,7 @@ def test_a_day_is_some_fifty_files_and_a_megabyte() -> None:
         writer.flush()
     keys = list(walk(files))
     assert len(keys) < 64
-    assert sum(size_of(files, key) for key in keys) < 2_000_000
+    assert sum(entry.size for entry in files.tree("")) < 2_000_000
 
 
 def test_closing_merges_what_is_small(files: Files) -> None:
