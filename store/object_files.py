@@ -139,7 +139,7 @@ class ObjectFiles:
 
     def read(self, key: str) -> bytes:
         path = self._path(key)
-        return bytes(self._call(key, lambda: self._filesystem.cat_file(path)))
+        return bytes(self._call(key, lambda: self._filesystem.cat_file(path, **self._in_one)))
 
     def exists(self, key: str) -> bool:
         try:
@@ -307,6 +307,11 @@ class ObjectFiles:
             return repeated is not None and self.read(key) == repeated
         except FileNotFoundError:
             return False
+
+    @property
+    def _in_one(self) -> dict[str, Any]:
+        """Without this s3fs asks for a file's size before each reading, to cut up a large one."""
+        return {"max_concurrency": 1} if self._is_s3 else {}
 
     @property
     def _is_s3(self) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from store.archive import export_run, import_run
 from store.errors import StoreWriteError
-from store.files import Files, open_files
+from store.files import FileEntry, Files, open_files
 from store.progress_log import (
     FAN_IN,
     MOST_WAITING,
@@ -125,9 +125,9 @@ def test_a_reader_sees_everything_while_files_are_merged(files: Files) -> None:
     """The listing is old: what it names has been merged into a file that it does not name."""
     writer = write(files, FAN_IN - 1)
     reader = ProgressReader(files)
-    listed = files.names
+    listed = files.tree
 
-    def merged_meanwhile(folder: str) -> list[str]:
+    def merged_meanwhile(folder: str) -> list[FileEntry]:
         names = listed(folder)
         if writer is not None and len(names) == FAN_IN:  # the first time, with the facts
             writer.append({"games": FAN_IN - 1, "notices": []})
@@ -135,7 +135,7 @@ def test_a_reader_sees_everything_while_files_are_merged(files: Files) -> None:
         return names
 
     reader._files = type("Wrapped", (), {"__getattr__": lambda _, name: getattr(files, name)})()
-    reader._files.names = merged_meanwhile  # type: ignore[method-assign]
+    reader._files.tree = merged_meanwhile  # type: ignore[method-assign]
     reader.poll()
     assert [record["games"] for record in reader.sessions[0].records] == list(range(FAN_IN))
 
@@ -143,7 +143,7 @@ def test_a_reader_sees_everything_while_files_are_merged(files: Files) -> None:
 def test_parts_left_by_a_killed_writer_count_once(files: Files) -> None:
     removed: list[str] = []
     keep = type("Keeps", (), {"__getattr__": lambda _, name: getattr(files, name)})()
-    keep.remove = removed.append  # as if it were killed before the parts go
+    keep.remove_many = removed.extend  # as if it were killed before the parts go
     write(keep, FAN_IN)
     assert len(removed) == FAN_IN
     assert games_read(files) == list(range(FAN_IN))
