@@ -35,7 +35,7 @@ def train_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("preset", metavar="PRESET", help="a preset, a .toml file, or a game")
     parser.add_argument("--run", metavar="NAME", help="name of the run (default: the preset's)")
     store_argument(parser)
-    add_config_options(parser, first=("minutes", "seed"))
+    add_config_options(parser, first=("minutes", "seed", "keep_all"))
 
 
 def train(args: Namespace) -> int:
@@ -48,7 +48,7 @@ def train(args: Namespace) -> int:
     # The terminal answers at once, before the seconds that the rest takes to import.
     from arena.panel import open_display
 
-    where = f"run {name!r} in {args.store!r}, {_budget(config)}"
+    where = f"run {name!r} in {args.store!r}, {_budget(config)}; {_kept(config)}"
     with open_display(config.game, where) as display, _stop_signal(display.notice) as stop:
         last = _train_and_watch(config, args.store, name, stop, display)
     print(_farewell(config, name, stopped=stop(), last=last))
@@ -93,6 +93,12 @@ def _budget(config: TrainConfig) -> str:
     minutes = f"{config.minutes:g} minutes" if config.minutes else ""
     games = f"{config.games:,} games" if config.games else ""
     return " or ".join(filter(None, (minutes, games))) or "until stopped"
+
+
+def _kept(config: TrainConfig) -> str:
+    if config.keep_all:
+        return "keeps all checkpoints and replay"
+    return "drops old checkpoints and replay (--keep-all keeps all)"
 
 
 def _refuse_agent_name(name: str) -> None:

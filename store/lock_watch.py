@@ -8,7 +8,7 @@ from store.files import Files
 from store.lease import BEAT_SECONDS
 from store.run import LOCK_FILE
 
-PAUSES = (2.0, 2.0, 2.0, 4.0)
+PAUSES = (2.5, 2.5, 5.0)
 """Seconds between looks at a lease until it is known: two beats together, few requests."""
 
 
