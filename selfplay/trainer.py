@@ -115,9 +115,9 @@ class Trainer:
             },
             {"cursor": cursor, **metadata},
         )
-        self.upkeep.note_checkpoint(self.learner.steps, cursor)
-        if not self.config.keep_all:
-            self.upkeep.tidy()
         self.saved_step = self.learner.steps
         self._saved_at = time.monotonic()
         self._rows_at_save = self.learner.ring.total_added
+        self.upkeep.note_checkpoint(self.saved_step, cursor)
+        if not self.config.keep_all:
+            self.upkeep.tidy()

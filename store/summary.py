@@ -18,7 +18,7 @@ from store.files import FileEntry, Files, open_files
 from store.holds import HOLD_FOLDER
 from store.keeps import KeptNames, NotedBest, read_best
 from store.lock_watch import LockWatch
-from store.run import LOCK_FILE, Run, RunInfo, list_runs, read_info
+from store.run import LOCK_FILE, Run, RunInfo, read_info, runs_in
 from store.verify import MATCH_FOLDER
 
 _AT_ONCE = 16  # runs looked at together
@@ -68,8 +68,12 @@ class RunSummary:
 
 def summarize_store(store_url: str | Path) -> Iterator[RunSummary]:
     """Every run of a store, by name. Reads only; a damaged run is told as such."""
-    files = open_files(store_url)
-    names = list_runs(store_url)
+    yield from summarize_files(open_files(store_url))
+
+
+def summarize_files(files: Files) -> Iterator[RunSummary]:
+    """As `summarize_store`, of the store with these files."""
+    names = runs_in(files)
     with ThreadPoolExecutor(_AT_ONCE) as pool:  # a heartbeat, or a far store, is worth waiting for
         yield from pool.map(lambda name: _summarize_or_say_why(files.within(name), name), names)
 
