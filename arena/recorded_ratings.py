@@ -88,10 +88,10 @@ class RatingsWatch:
         """The records as they were listed last."""
         return (self._names or []) if folder == MATCH_FOLDER else self._files.names(folder)
 
-    def read(self, key: str) -> bytes:
-        """The whole file."""
+    def read(self, key: str, most: int | None = None) -> bytes:
+        """The whole file, of so many bytes at most."""
         if key not in self._read:
-            self._read[key] = self._files.read(key)
+            self._read[key] = self._files.read(key, most)
         return self._read[key]
 
 

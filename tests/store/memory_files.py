@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Collection
 from typing import Any
 
-from store.errors import AlreadyStoredError
+from store.errors import AlreadyStoredError, too_large
 from store.files import FileEntry
 
 
@@ -48,8 +48,11 @@ class MemoryFiles:
             return False
         return True
 
-    def read(self, key: str) -> bytes:
-        return self._file(key)[0]
+    def read(self, key: str, most: int | None = None) -> bytes:
+        data = self._file(key)[0]
+        if most is not None and len(data) > most:
+            raise too_large(key, most)
+        return data
 
     def exists(self, key: str) -> bool:
         return self._prefix + key in self.content

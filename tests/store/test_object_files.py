@@ -20,6 +20,7 @@ from store.episodes import Episode, EpisodeSchema
 from store.errors import (
     AlreadyStoredError,
     CheckpointError,
+    FileTooLargeError,
     RunExistsError,
     RunLostError,
     RunNotFoundError,
@@ -137,6 +138,20 @@ def test_many_are_removed_and_what_is_gone_is_passed_over(address):
     files.within("b").remove_many(["[x]"])
     files.remove_many(["a/y z", "c"])
     assert files.tree("") == []
+
+
+def test_no_more_is_read_than_a_document_may_have(address, s3):
+    files = open_files(address)
+    for name, size in (("none", 0), ("less", 9), ("most", 10), ("more", 11), ("much", 10**6)):
+        files.create(name, bytes(size))
+    assert [len(files.read(name, 10)) for name in ("none", "less", "most")] == [0, 9, 10]
+    before = len(s3.requests)
+    for name in ("more", "much"):
+        with pytest.raises(FileTooLargeError, match=f"'{name}' has more than 10 bytes"):
+            files.read(name, 10)
+    assert len(s3.requests) - before in (0, 2)  # no more of them than without a bound
+    with pytest.raises(FileNotFoundError):
+        files.read("nothing", 10)
 
 
 def test_nothing_is_ever_replaced(address):
