@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from store.errors import StoreError, too_large
 from store.files import FileEntry
+from store.keeps import KEPT_FOLDER
 from store.progress_log import PROGRESS_FOLDER
 from store.run_files import is_run_file
 from store.seals import seal_of
@@ -19,7 +20,7 @@ from store.upgrades import ARCHIVE, VersionError
 from store.verify import MATCH_FOLDER
 
 INDEX_FILE = "INDEX.json"
-LOOSE_FOLDERS = (MATCH_FOLDER, PROGRESS_FOLDER, "tensorboard")
+LOOSE_FOLDERS = (MATCH_FOLDER, KEPT_FOLDER, PROGRESS_FOLDER, "tensorboard")
 INDEX_BYTES = 1024  # of the index, for each entry and once more; a line of it has some 200
 CHUNK = 2**20  # bytes read at once
 

@@ -22,8 +22,9 @@ from store.errors import (
     CheckpointNotFoundError,
     StoreError,
 )
-from store.files import FileEntry, Files
+from store.files import MOST_JSON_BYTES, FileEntry, Files
 from store.run import Run
+from store.upgrades import KEPT
 
 KEPT_FOLDER = "kept"
 
@@ -141,13 +142,13 @@ def read_best(files: Files, kept: KeptNames, matches: int) -> NotedBest | None:
     if not kept.best or kept.best[-1][0] != matches:
         return None
     try:
-        document: dict[str, Any] = json.loads(files.read(_best_key(*kept.best[-1])))
+        document = KEPT.read(json.loads(files.read(_best_key(*kept.best[-1]), MOST_JSON_BYTES)))
         found = NotedBest(
             *(int(document[name]) for name in ("step", "games")),
             *(float(document[name]) for name in ("elo", "error")),
             int(document["matches"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (StoreError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         _logger.warning("what was noted of the best checkpoint is passed over: %s", error)
         return None
     return found if (found.matches, found.step) == kept.best[-1] else None
@@ -158,4 +159,5 @@ def _best_key(matches: int, step: int) -> str:
 
 
 def _encode(document: dict[str, Any]) -> bytes:
-    return (json.dumps(document, sort_keys=True, allow_nan=False) + "\n").encode()
+    text = json.dumps({"format": KEPT.name, **document}, sort_keys=True, allow_nan=False)
+    return (text + "\n").encode()

@@ -14,6 +14,7 @@ from store.retention import RESUMABLE, Retention, Window, plan_pruning, prune
 from store.run import RUN_FILE, Run, RunInfo, _encode_info, read_info
 from store.segments import SegmentName
 from store.summary import summarize_run
+from store.upgrades import KEPT
 from store.verify import MATCH_FOLDER, verify_files
 from tests.store.counting_files import CountingFiles
 from tests.store.memory_files import MemoryFiles
@@ -67,7 +68,7 @@ def test_a_best_that_was_noted_of_fewer_matches_is_not_believed():
     assert kept_names(files).best == [(3, 9)]
 
 
-@pytest.mark.parametrize("data", [b"{", b"[]", b'{"step": 7}', b'{"step": null}'])
+@pytest.mark.parametrize("data", [b"{", b"[]", b'{"step": 7}', b'{"format": "ludens-kept/1"}'])
 def test_a_damaged_note_is_passed_over(data, caplog):
     files = stored(10, matches=3)
     files.create(f"{KEPT_FOLDER}/best-000000003-000000007.json", data)
@@ -78,7 +79,7 @@ def test_a_damaged_note_is_passed_over(data, caplog):
 
 def test_a_best_that_says_something_else_than_its_name_is_not_believed():
     files = stored(10, matches=3)
-    note = {"step": 8, "games": 1, "elo": 0.0, "error": 1.0, "matches": 3}
+    note = {"format": KEPT.name, "step": 8, "games": 1, "elo": 0.0, "error": 1.0, "matches": 3}
     files.create(f"{KEPT_FOLDER}/best-000000003-000000007.json", json.dumps(note).encode())
     assert summarize_run(files, "r").best is None
 
