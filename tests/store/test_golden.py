@@ -123,6 +123,7 @@ DIGESTS = {
     "frames-1": "3e5581a8c51151ae",
     "hold-1": "cd2d9d24f5b92cfc",
     "hold-2": "d9a9946f1b5a7293",
+    "kept-1": "fd6e6effd87aad27",
     "match-1": "73a32064901d1fb2",
     "progress-1": "fa8d042623a50cd5",
     "run-1": "1243ba16d90d61f1",
