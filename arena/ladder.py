@@ -2,7 +2,8 @@
 
 Which pair of agents plays next is decided by what it teaches: the pairing whose games, by the
 present ratings, narrow the error bars most (a step of optimal experimental design). Every
-batch is recorded, and a ladder begins with all that is recorded of its agents.
+batch is recorded, and a ladder begins with all that is recorded of its agents. Pairs of games that
+were played before count once (`arena.evidence`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import numpy as np
 
 from arena.agent_names import AgentNameError, find_agent, parse_agent_name
 from arena.contenders import written
+from arena.evidence import Evidence
 from arena.match import Match
 from arena.match_pool import MatchPool, PlannedBatch, UnplayableError, fill
-from arena.match_records import MOST_PAIRS, MatchKey, MatchLog, read_matches
+from arena.match_records import MOST_PAIRS, Batch, MatchKey, MatchLog, read_matches
 from arena.match_workers import LocalPool
 from arena.openings import Openings
 from arena.ratings import ELO, Ratings, Results, fit_ratings
@@ -202,6 +204,8 @@ class Ladder:
     results: Results = field(default_factory=Results)
     contenders: dict[str, tuple[str, int]] = field(default_factory=dict)
     new_games: int = 0
+    _evidence: Evidence = field(default_factory=Evidence)
+    _matches: dict[MatchKey, Match] = field(default_factory=dict)
     _unplayable: set[str] = field(default_factory=set)
     _excluded: set[frozenset[str]] = field(default_factory=set)
 
@@ -213,7 +217,7 @@ class Ladder:
             for key, batch in read_matches(run.files):
                 same = (key.game, key.openings) == (self.game.name, self.openings.label)
                 if same and len({*key.agents}) == 2 and all(map(self.place_of, key.agents)):
-                    self.results.add(*key.agents, batch.outcomes())
+                    self._count(key, batch)
         self.refresh()
 
     @property
@@ -328,17 +332,26 @@ class Ladder:
         return (self.settings.games - self.new_games) // 2 - planned
 
     def _batch_of(self, one: str, other: str) -> PlannedBatch | None:
-        """The next pairs of two agents, None when they have played every opening."""
+        """The next pairs of two agents, None when they have played every opening.
+
+        Openings that they have played in another match, by another seed, are passed over where they
+        are a whole batch; a few among new ones are played again and do not count.
+        """
         seed = zlib.crc32(f"{self.settings.seed} {one} {other}".encode())
         key = MatchKey(self.game.name, (one, other), seed, self.openings.label)
-        coming = [b for b in self._pool.in_flight if b.key == key]
+        match = self._matches.setdefault(key, Match(key, self.openings))
         most = MOST_PAIRS if self.openings.count is None else self.openings.count
-        gaps = self._log(key).gaps(most, [(b.first_pair, b.end) for b in coming])
-        if not gaps:
-            return None
-        first, end = gaps[0]
-        pairs = min(self._pairs_at_once(one, other), self._pairs_left, end - first)
-        return Match(key, self.openings).plan(first, pairs)
+        taken = [(b.first_pair, b.end) for b in self._pool.in_flight if b.key == key]
+        while gaps := self._log(key).gaps(most, taken):
+            first, end = gaps[0]
+            pairs = min(self._pairs_at_once(one, other), self._pairs_left, end - first)
+            batch = match.plan(first, pairs)
+            if not batch.openings:
+                return None
+            if not self._evidence.has_all(key, batch.openings):
+                return batch
+            taken.append((first, batch.end))
+        return None
 
     def _pairs_at_once(self, one: str, other: str) -> int:
         """The more is known of both, the less hangs on a choice; many games are played faster."""
@@ -357,8 +370,12 @@ class Ladder:
                 self._unplayable.add(gone.agent)
             return
         batch = self._log(planned.key).write(batch)
-        self.results.add(*planned.key.agents, batch.outcomes())
+        self._count(planned.key, batch)
         self.new_games += batch.points.size
+
+    def _count(self, key: MatchKey, batch: Batch) -> None:
+        """Add to the results what of a batch is new."""
+        self.results.add(*key.agents, self._evidence.take(key, batch).outcomes())
 
     def _log(self, key: MatchKey) -> MatchLog:
         return MatchLog(self._home(*key.agents).files, key)

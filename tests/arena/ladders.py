@@ -73,5 +73,8 @@ def make_ladder(
 
 
 def use_skilled_players(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chance decides their games, though they have the names of checkpoints."""
+    for module in ("evidence", "match"):
+        monkeypatch.setattr(f"arena.{module}.repeat_themselves", lambda agents: False)
     for module in ("ladder", "match_workers"):
         monkeypatch.setattr(f"arena.{module}.find_agent", skilled)

@@ -189,7 +189,7 @@ def test_a_batch_that_will_do_is_waited_for(tmp_path: Path) -> None:
 def test_records_with_other_openings_games_or_players_do_not_count(tmp_path: Path) -> None:
     run = make_run(tmp_path, "r", 10, 90)
     wins = Batch(0, np.full((4, 2), 2), np.full((4, 2), 9))
-    known = MatchKey("tic_tac_toe", ("r@90:sims=64", "r@10:sims=64"), 0, "random:1")
+    known = MatchKey("tic_tac_toe", ("r@90:sims=64", "r@10:sims=64"), 0, "random:3")
     for key in (
         known,
         replace(known, openings="balanced:1"),
