@@ -12,6 +12,7 @@ import logging
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from arena.match_pool import MatchPool, PlannedBatch, UnplayableError, fill
 from arena.match_records import MOST_PAIRS, Batch, MatchKey, MatchLog, read_matches
 from arena.match_workers import LocalPool
 from arena.openings import Openings
-from arena.ratings import ELO, Ratings, Results, fit_ratings
+from arena.ratings import ELO, Floats, Ratings, Results, fit_ratings
 from envs.game import Game
 from envs.registry import find_game
 from store import checkpoints
@@ -131,20 +132,25 @@ def most_informative(
         excluded: pairings that cannot be played.
     """
     index = {name: i for i, name in enumerate(ratings.agents)}
-    information = PAIRS_AT_ONCE * ratings.pair_information()
-    rows = [index[name] for name in wide]
-    best, choice = 0.0, None
-    for i, one in enumerate(playable):
-        for other in playable[i + 1 :]:
-            if frozenset((one, other)) in excluded:
-                continue
-            a, b = index[one], index[other]
-            told = ratings.covariance[:, a] - ratings.covariance[:, b]
-            gain = np.square(told[rows]).sum() * information[a, b]
-            gain /= 1.0 + information[a, b] * (told[a] - told[b])
-            if gain > best * (1.0 + 1e-9):
-                best, choice = gain, (one, other)
-    return choice
+    places = [index[name] for name in playable]
+    information = PAIRS_AT_ONCE * ratings.pair_information()[np.ix_(places, places)]
+    told = ratings.covariance[np.ix_([index[name] for name in wide], places)]
+    narrowed = _of_differences(told.T @ told) * information
+    known = _of_differences(ratings.covariance[np.ix_(places, places)]) * information
+    gain = np.triu(narrowed / (1.0 + known), k=1)
+    for pairing in excluded & {frozenset(two) for two in combinations(playable, 2)}:
+        i, j = sorted(playable.index(name) for name in pairing)
+        gain[i, j] = 0.0
+    if not gain.any():
+        return None
+    i, j = np.argwhere(gain * (1.0 + 1e-9) >= gain.max())[0]  # the first of equals
+    return playable[i], playable[j]
+
+
+def _of_differences(moments: Floats) -> Floats:
+    """Second moments [n, n] of x_i - x_j, from those of x."""
+    each = np.diag(moments)
+    return each[:, None] + each[None, :] - 2.0 * moments
 
 
 def out_of_reach(ratings: Ratings, results: Results, wide: Sequence[str]) -> tuple[str, ...]:
@@ -204,6 +210,7 @@ class Ladder:
     results: Results = field(default_factory=Results)
     contenders: dict[str, tuple[str, int]] = field(default_factory=dict)
     new_games: int = 0
+    _ratings: Ratings | None = None  # the last
     _evidence: Evidence = field(default_factory=Evidence)
     _matches: dict[MatchKey, Match] = field(default_factory=dict)
     _unplayable: set[str] = field(default_factory=set)
@@ -257,7 +264,10 @@ class Ladder:
         able = self._able()
         agents = [*able, *self.anchors]
         zero = able if len(able) > 1 else agents
-        ratings = fit_ratings(self.results, agents=agents, anchors=fixed, zero=zero)
+        ratings = fit_ratings(
+            self.results, agents=agents, anchors=fixed, zero=zero, near=self._ratings
+        )
+        self._ratings = ratings
         bars = dict(zip(ratings.agents, ratings.error_bars().tolist()))
         widest = max((bars[name] for name in able), default=0.0)
         waited_for, hopeless = self._waited_for(ratings)

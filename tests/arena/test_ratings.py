@@ -95,6 +95,31 @@ def test_results_are_the_same_seen_from_either_side() -> None:
         one.add("a", "a", outcomes)
 
 
+def test_totals_are_those_of_the_pairings() -> None:
+    rng = np.random.default_rng(2)
+    played = games(*((a, b, rng.integers(0, 9, (3, 3))) for a, b in ("ab", "cb", "ca", "ba", "dc")))
+    for agent in "abcd":
+        counts = sum(pentanomial(played.of(agent, other)) for other in "abcd")
+        expected = 2 * counts.sum(), counts @ np.arange(5) / (4 * counts.sum())
+        assert played.games_and_score(agent) == pytest.approx(expected)
+    assert played.games_and_score("e") == (0, pytest.approx(math.nan, nan_ok=True))
+
+
+def test_where_the_search_begins_changes_nothing() -> None:
+    rng = np.random.default_rng(3)
+    first = games(*((a, b, rng.integers(0, 9, (3, 3))) for a, b in ("ab", "bc")))
+    near = fit_ratings(first, agents=["gone"])
+    for anchors in ({}, {"b": 300.0}):
+        played = games(*((a, b, rng.integers(0, 9, (3, 3))) for a, b in ("ab", "bc", "cd")))
+        one, other = (fit_ratings(played, anchors=anchors, near=at) for at in (None, near))
+        assert other.elo == pytest.approx(one.elo, abs=1e-3)
+        assert other.covariance == pytest.approx(one.covariance, rel=1e-4, abs=1e-4)
+    drawless = games(("a", "b", pairs(0.7, 20)))
+    assert fit_ratings(played, near=fit_ratings(drawless)).elo == pytest.approx(
+        fit_ratings(played).elo, abs=1e-3
+    )
+
+
 def test_derivatives_agree_with_finite_differences() -> None:
     rng = np.random.default_rng(0)
     played = games(*((a, b, rng.integers(0, 9, (3, 3))) for a, b in ("ab", "bc", "ac", "cd")))
