@@ -18,7 +18,7 @@ import numpy as np
 
 from arena.agent_names import AgentNameError, find_agent, parse_agent_name
 from arena.contenders import written
-from arena.evidence import Evidence
+from arena.evidence import Evidence, repeat_themselves
 from arena.match import Match
 from arena.match_pool import MatchPool, PlannedBatch, UnplayableError, fill
 from arena.match_records import MOST_PAIRS, Batch, MatchKey, MatchLog, read_matches
@@ -350,7 +350,9 @@ class Ladder:
         seed = zlib.crc32(f"{self.settings.seed} {one} {other}".encode())
         key = MatchKey(self.game.name, (one, other), seed, self.openings.label)
         match = self._matches.setdefault(key, Match(key, self.openings))
-        most = MOST_PAIRS if self.openings.count is None else self.openings.count
+        most = MOST_PAIRS
+        if self.openings.count is not None and repeat_themselves(key.agents):
+            most = self.openings.count
         taken = [(b.first_pair, b.end) for b in self._pool.in_flight if b.key == key]
         while gaps := self._log(key).gaps(most, taken):
             first, end = gaps[0]
