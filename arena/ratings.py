@@ -26,9 +26,9 @@ NORMAL_95 = 1.959964
 ELO = 400.0 / math.log(10.0)  # Elo points in a unit of log odds
 PRIOR_ELO = 1000.0
 PRIOR_LOG_DRAW = 3.0
-# Pairs of equals with the variance of independent games that are added before the pairs' own
-# variance is believed: few pairs tell little about it.
-VARIANCE_PAIRS, EQUAL_PAIR_VARIANCE = 8, 0.5
+# Before the variance of a pairing's own pairs is believed, which tells little where they are few,
+# so many pairs of equals are added: with the variance of independent games, and with that of all.
+VARIANCE_PAIRS, POOLED_PAIRS, EQUAL_PAIR_VARIANCE = 8, 32, 0.5
 
 Floats = NDArray[np.float64]
 Outcomes = NDArray[np.int64]  # [3, 3] pairs by result (loss, draw, win) as first, then as second
@@ -157,8 +157,8 @@ def fit_ratings(
 
     That covariance takes games as independent. Games of a pair are not (they share an opening), so
     each pairing's part of it is scaled by its pairs' observed variance over the model's, from the
-    pentanomial counts: pairs that repeat each other widen the bars, openings that favour one
-    side narrow them.
+    pentanomial counts and partly shared by all pairings: pairs that repeat each other widen the
+    bars, openings that favour one side narrow them.
 
     Args:
         results: what was played.
@@ -289,17 +289,21 @@ class _Model:
         return Ratings(self.names, elo, covariance, advantage, log_draw, mean_ratio)
 
     def _variance_ratios(self, free: Floats) -> Floats:
-        """Of each pairing: how much its pairs' scores vary, over what the model says."""
+        """Of each pairing: how much its pairs' scores vary, over what the model says.
+
+        Towards the ratio of all pairs together, by `POOLED_PAIRS`. A ladder ends when its bars are
+        narrow: by the few pairs of each pairing alone, it would end where these seem to vary least.
+        """
         parameters = self.full(free)
         lead, curvature = _game_moments(self.design @ parameters[:-1], parameters[-1])
         expected = (0.5 + lead).reshape(-1, 2).sum(axis=1)
         variance = curvature.reshape(-1, 2).sum(axis=1)
-        padding = VARIANCE_PAIRS * EQUAL_PAIR_VARIANCE
-        ratios = np.ones(len(self.outcomes))
-        for row, outcomes in enumerate(self.outcomes):
-            counts = pentanomial(outcomes)
-            observed = counts @ np.square(np.arange(5) / 2 - expected[row])
-            ratios[row] = (observed + padding) / (counts.sum() * variance[row] + padding)
+        counts = np.array([pentanomial(outcomes) for outcomes in self.outcomes]).reshape(-1, 5)
+        observed = (counts * np.square(np.arange(5) / 2 - expected[:, None])).sum(axis=1)
+        modelled = counts.sum(axis=1) * variance
+        alone, pooled = VARIANCE_PAIRS * EQUAL_PAIR_VARIANCE, POOLED_PAIRS * EQUAL_PAIR_VARIANCE
+        of_all = (observed.sum() + alone) / (modelled.sum() + alone)
+        ratios: Floats = (observed + pooled * of_all + alone) / (modelled + pooled + alone)
         return ratios
 
 

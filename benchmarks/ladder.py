@@ -32,7 +32,7 @@ from store.run import create_run
 FIRST_PLAYER_ELO, DRAWS = 60.0, 0.1  # what moving first is worth; nu of Davidson (1970)
 MOST_GAMES = 200_000
 TOURNAMENTS = 5  # that a round-robin is played in too
-LADDERS = 400  # for what the bars cover
+LADDERS = 300  # for what the bars cover
 GAME = find_game("tic_tac_toe")  # a board that nobody plays on
 
 
