@@ -181,6 +181,17 @@ def test_pairs_that_repeat_each_other_do_not_shrink_the_bars() -> None:
     assert wide.variance_ratio == pytest.approx(2.0, rel=0.06)
 
 
+def test_a_few_pairs_that_vary_little_by_chance_do_not_narrow_the_bars_much() -> None:
+    """16 even pairs among hundreds that vary as games do: more than half of their weight stays."""
+    played = games(("a", "b", pairs(0.5, 400)), ("b", "c", pairs(0.5, 400)))
+    model = _Model(("a", "b", "c", "d"), {}, played, 1000.0)
+    assert model._variance_ratios(model.start(None)) == pytest.approx([1.0, 1.0], rel=0.02)
+    played.add("a", "d", np.array([[0, 0, 8], [0, 0, 0], [8, 0, 0]]))
+    model = _Model(("a", "b", "c", "d"), {}, played, 1000.0)
+    of_d = model._variance_ratios(model.start(None))[1]
+    assert 0.6 < of_d < 0.8
+
+
 def test_decided_openings_narrow_the_bars() -> None:
     """Whom the opening favours wins both times: every pair is even, and so are the agents."""
     decided = np.array([[0, 0, 100], [0, 0, 0], [100, 0, 0]])
