@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from arena.evidence import distinct
 from arena.match_records import ReadableFiles, read_matches
 from arena.ratings import Results, fit_ratings
 from store import checkpoints
@@ -49,9 +50,12 @@ class Best:
 
 
 def recorded_ratings(files: ReadableFiles) -> list[Rated]:
-    """All agents of a run's recorded matches, the strongest first; [] where there are none."""
+    """All agents of a run's recorded matches, the strongest first; [] where there are none.
+
+    Games that were played again count once (`arena.evidence`).
+    """
     results = Results()
-    for key, batch in read_matches(files):
+    for key, batch in distinct(read_matches(files)):
         if key.agents[0] != key.agents[1]:
             results.add(*key.agents, batch.outcomes())
     if not results.agents():

@@ -254,3 +254,9 @@ def _a_name_and_a_hash_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
 def _named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
     """Version 2 says its format; nothing else."""
     return document
+
+
+@MATCH.step(1)
+def _openings_named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 names the opening of each pair, so that a repeated one is known."""
+    return {**document, "opening_ids": None}

@@ -181,7 +181,7 @@ def test_a_training_that_gains_is_said_to(store: Path) -> None:
 
 def test_the_text_says_all_of_it(store: Path) -> None:
     lines = standing_text(standing(store)).splitlines()
-    assert lines[0].startswith("tic_tac_toe, 64 simulations a move, openings random:1, 0 new games")
+    assert lines[0].startswith("tic_tac_toe, 64 simulations a move, openings random:3, 0 new games")
     assert lines[1].split() == ["rank", "agent", "Elo", "+-", "games", "score", "LOS"]
     assert lines[2].split()[:2] == ["1", "r@95:sims=64"]
     assert lines[-1].startswith("r: best is step 95, +")
