@@ -23,6 +23,7 @@ from arena.match_workers import LocalPool
 from arena.openings import random_openings
 from arena.ratings import Ratings, Results
 from arena.standing import standing_of
+from envs.registry import find_game
 from store.errors import RunNotFoundError, StoreError
 from tests.arena.ladders import (
     TIC_TAC_TOE,
@@ -287,6 +288,8 @@ def test_runs_that_cannot_be_rated_are_refused(tmp_path: Path) -> None:
         open_runs(store, ["first", "other"])
     with pytest.raises(AgentNameError, match="'first' is named twice"):
         open_runs(store, ["first", "first"])
+    with pytest.raises(AgentNameError, match="'first' learned 'tic_tac_toe', not 'othello'"):
+        open_runs(store, ["first"], find_game("othello"))
 
 
 @pytest.mark.parametrize(
