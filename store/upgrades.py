@@ -258,5 +258,5 @@ def _named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
 
 @MATCH.step(1)
 def _openings_named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
-    """Version 2 names the opening of each pair, so that a repeated one is known."""
+    """Version 2 names the opening of each pair; of one in version 1, the reader finds it."""
     return {**document, "opening_ids": None}

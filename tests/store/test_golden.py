@@ -125,7 +125,7 @@ DIGESTS = {
     "hold-2": "d9a9946f1b5a7293",
     "kept-1": "fd6e6effd87aad27",
     "match-1": "73a32064901d1fb2",
-    "match-2": "97c8665f604c3ed2",
+    "match-2": "457826e38fe95ecb",
     "progress-1": "fa8d042623a50cd5",
     "run-1": "1243ba16d90d61f1",
     "run-2": "aff5991c856918c8",

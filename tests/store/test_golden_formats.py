@@ -58,7 +58,8 @@ from tests.store.test_golden import (
 
 ROOT = Path(__file__).parents[2]
 KEY = MatchKey("tic_tac_toe", ("r@12:sims=64", "mcts:100"), 3, "random:1")
-BATCH = Batch(2, np.array([[2, 0], [1, 2]]), np.array([[5, 9], [9, 7]]), ("0a1b", "2c3d"))
+OPENINGS = ("0123456789abcdef", "fedcba9876543210")
+BATCH = Batch(2, np.array([[2, 0], [1, 2]]), np.array([[5, 9], [9, 7]]), OPENINGS)
 MATCH_NAME = f"{KEY.id}-0000002-2.jsonl"
 SESSION = "20260102T030405-01234567"
 ABOUT = {"machine": "two cores", "seed": 7}
@@ -246,7 +247,7 @@ def test_every_record_of_a_match_is_read(folder, tmp_path):
         BATCH.points.tolist(),
         BATCH.plies.tolist(),
     )
-    assert batch.opening_ids == (None if folder.name == "match-1" else BATCH.opening_ids)
+    assert batch.opening_ids == (None if folder.name == "match-1" else OPENINGS)
 
 
 @versions("progress")
