@@ -36,6 +36,7 @@ class ReplayedRound:
     seconds: float
     counters: dict[str, int]
     host: str
+    segments: tuple[str, ...]
     committed_at: float
 
 
@@ -63,6 +64,9 @@ class ReplayingWorker:
         self._stopped = threading.Event()
         self._step = -1
 
+    def prepare(self) -> None:
+        """Nothing is to be compiled."""
+
     def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> ReplayedRound:
         """Commit games of `rows` rows under new UUIDs, after the time that playing them takes."""
         begun = time.monotonic()
@@ -77,11 +81,12 @@ class ReplayingWorker:
             count += 1
         if self._games_per_s:
             self._stopped.wait(begun + count / self._games_per_s - time.monotonic())
-        self._writer.commit()
+        segments = tuple(filter(None, [self._writer.commit()]))
         now = time.monotonic()
         counters = {"games": count, "rows": made, "simulations": 0, "evaluations": 0}
         host = os.uname().nodename
-        return ReplayedRound(self._writer.writer, step, now - begun, counters, host, now)
+        writer = self._writer.writer
+        return ReplayedRound(writer, step, now - begun, counters, host, segments, now)
 
     def stop(self) -> None:
         """End the waiting."""

@@ -43,7 +43,7 @@ from selfplay.games import Shard
 from selfplay.learner_node import LearnerNode, LearnReport
 from store import checkpoints
 from store.episodes import Episode, EpisodeBatch
-from store.replay import Cursor, ReplayLog
+from store.replay import ReplayLog
 from store.run import Run
 from store.segments import REPLAY_FOLDER, encode_segment
 
@@ -126,18 +126,16 @@ def simulated_nodes(nodes: int, cpus: int) -> Iterator[None]:
 
 
 class TimedLog(ReplayLog):
-    """A replay log that notes how long each poll takes, in seconds."""
+    """A replay log that notes how long it takes to read what is new, in seconds."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run, SCHEMA)
         self.poll_s: list[float] = []
 
-    def poll(
-        self, until: Cursor | None = None, max_segments: int | None = None
-    ) -> list[EpisodeBatch]:
+    def take(self, max_segments: int | None = None, *, wait: bool = True) -> list[EpisodeBatch]:
         """As the log's, timed."""
         begun = time.monotonic()
-        batches = super().poll(until, max_segments)
+        batches = super().take(max_segments, wait=wait)
         self.poll_s.append(time.monotonic() - begun)
         return batches
 
@@ -300,7 +298,7 @@ def _begin(training: SimulatedTraining) -> float:
     """Watch the learner, then wait until every worker has committed; the learner's memory."""
     assert training.learner.is_free()
     memory = ray.get(training.learner.handle.watch.remote())
-    while not all(worker.answered for worker in training.workers):
+    while not all(worker.worked for worker in training.workers):
         training.step()
     return float(memory)
 

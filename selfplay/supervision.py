@@ -114,6 +114,7 @@ class Member:
         self.handle: Any = None
         self.call: Any = None
         self.answered = False  # since it was started
+        self.worked = False  # has answered with work since it was started
         self.backoff = Backoff()
         self._start = start
         self._timeout_s = timeout_s
@@ -127,7 +128,8 @@ class Member:
         if self.call is not None or self._clock() < self.not_before:
             return False
         if self.handle is None:
-            self.handle, self.answered, self._told = self._start(), False, False
+            self.handle = self._start()
+            self.answered = self.worked = self._told = False
         return True
 
     def ask(self, method: str, *arguments: Any) -> None:
@@ -149,14 +151,19 @@ class Member:
         return True
 
     def receive(self) -> Any:
-        """The answer of the finished call, or a Failure, after which the actor may be gone."""
+        """The answer of the finished call, or a Failure, after which the actor may be gone.
+
+        An answer of None says that it is there. It is no work, and the delay after a failure stays.
+        """
         call, self.call = self.call, None
         try:
             answer = ray.get(call)
         except RayError as error:
             return self.fail(diagnose(error))
-        self.backoff.succeeded()
         self.answered = True
+        if answer is not None:
+            self.worked = True
+            self.backoff.succeeded()
         return answer
 
     def fail(self, failure: Failure) -> Failure:
