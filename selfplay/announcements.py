@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from selfplay.config import TrainConfig
+
 
 class Announcements:
     """Segments on their way from the workers' answers to the learner, by their keys.
@@ -42,3 +44,12 @@ class Announcements:
         """Forget what the learner's last call named: it has answered."""
         del self._segments[: self._named], self._rows[: self._named]
         self._named = 0
+
+
+def must_wait(config: TrainConfig, rows: int) -> bool:
+    """Whether workers get no round, with so many rows committed and not trained on.
+
+    Beside `cluster.backlog_rows` each worker may have made one segment: so many come in at once.
+    """
+    cluster = config.cluster
+    return rows > cluster.backlog_rows + config.workers * cluster.segment_rows

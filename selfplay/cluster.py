@@ -26,7 +26,7 @@ from agents.inference import NetworkEvaluator, load_state
 from agents.network import build_network
 from agents.progress import Event, Progress
 from envs.registry import find_game
-from selfplay.announcements import Announcements
+from selfplay.announcements import Announcements, must_wait
 from selfplay.budget import Budget
 from selfplay.config import TrainConfig
 from selfplay.inference_server import InferenceError, InferenceServer
@@ -283,8 +283,11 @@ class ClusterTraining:
     def _ask_workers(self) -> None:
         """Have new workers compile; give every other free one a round, unless they must wait."""
         learned, rows = self.learned, self.config.cluster.segment_rows
-        plays = learned is not None and not self._is_behind(learned) and self.inference.are_up()
         self.notices += self.inference.notices()
+        plays = learned is not None and self.inference.are_up()
+        if learned is not None:
+            ahead = learned.backlog_rows + learned.unread_rows + self.announced.rows
+            plays = plays and not must_wait(self.config, ahead)
         for worker in self.workers:
             if not worker.is_free():
                 continue
@@ -292,12 +295,6 @@ class ClusterTraining:
                 worker.ask("prepare")
             elif learned is not None and plays:
                 worker.ask("play_round", rows, learned.version, learned.weights)
-
-    def _is_behind(self, learned: LearnReport) -> bool:
-        """Whether more is committed and not trained on than workers may make in advance."""
-        cluster = self.config.cluster
-        ahead = learned.backlog_rows + learned.unread_rows + self.announced.rows
-        return ahead > cluster.backlog_rows + self.config.workers * cluster.segment_rows
 
     def _take(self, member: Member) -> list[Event]:
         """The answer of a finished call."""

@@ -50,9 +50,9 @@ class UuidSet:
 
 
 class RecentUuids:
-    """The UUIDs added last: at least the newest `least`, at most twice as many.
+    """The UUIDs added last: at least the newest `least`, at most about twice as many.
 
-    They are kept in two sets; when the younger one is full, it takes the place of the older.
+    They are kept in two sets. When the younger one has `least`, it takes the place of the older.
     """
 
     def __init__(self, least: int) -> None:
