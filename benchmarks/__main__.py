@@ -8,6 +8,7 @@ from benchmarks import (
     cluster,
     ladder,
     matches,
+    reading,
     screen,
     search,
     selfplay,
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "screen": screen.run,
     "cluster": cluster.run,
     "simulated_cluster": simulated_cluster.run,
+    "reading": reading.run,
     "soak": soak.run,
 }
 

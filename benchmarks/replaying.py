@@ -1,6 +1,6 @@
 """An actor that plays nothing: it commits recorded games again and again, at a given speed.
 
-It imports the store and Ray alone, so that dozens of them fit into one machine.
+It imports the store and Ray almost alone, so that dozens of them fit into one machine.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import ray
 
+from selfplay.supervision import Ready
 from store.episodes import UUID_BYTES, Episode
 from store.run import open_run
 from store.segments import SegmentName, SegmentWriter, decode_segment
@@ -64,8 +65,9 @@ class ReplayingWorker:
         self._stopped = threading.Event()
         self._step = -1
 
-    def prepare(self) -> None:
+    def prepare(self) -> Ready:
         """Nothing is to be compiled."""
+        return Ready(os.uname().nodename)
 
     def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> ReplayedRound:
         """Commit games of `rows` rows under new UUIDs, after the time that playing them takes."""

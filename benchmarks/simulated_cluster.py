@@ -255,8 +255,8 @@ def simulate(
             "memory_mib_end": round(learner_end),
         },
         "poll_ms": _poll_times(polls),
-        "unread_rows": _series(_unread(training, begun, learnt)),
-        "untrained_rows": _series([report.backlog_rows for _, report in learnt]),
+        "unread_rows": series(_unread(training, begun, learnt)),
+        "untrained_rows": series([report.backlog_rows for _, report in learnt]),
         "store": stored,
         "machine_share": machine,
         "notices": training.notices,
@@ -336,7 +336,7 @@ def _unread(
     return [totals[bisect_right(times, begun + at)] - report.rows for at, report in learnt]
 
 
-def _series(values: Sequence[int]) -> dict[str, Any]:
+def series(values: Sequence[int]) -> dict[str, Any]:
     """A quantity over time, thinned; it grows if its last third is far above its first."""
     third = max(1, len(values) // 3)
     first, last = (statistics.fmean(part or [0]) for part in (values[:third], values[-third:]))

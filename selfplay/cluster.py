@@ -44,6 +44,7 @@ from selfplay.supervision import (
     CrashLoopError,
     Failure,
     Member,
+    Ready,
     Watchdog,
     first_line,
     is_hopeless,
@@ -284,10 +285,7 @@ class ClusterTraining:
         """Have new workers compile; give every other free one a round, unless they must wait."""
         learned, rows = self.learned, self.config.cluster.segment_rows
         self.notices += self.inference.notices()
-        plays = learned is not None and self.inference.are_up()
-        if learned is not None:
-            ahead = learned.backlog_rows + learned.unread_rows + self.announced.rows
-            plays = plays and not must_wait(self.config, ahead)
+        plays = self.inference.are_up() and not must_wait(self.config, self.rows_ahead())
         for worker in self.workers:
             if not worker.is_free():
                 continue
@@ -296,13 +294,19 @@ class ClusterTraining:
             elif learned is not None and plays:
                 worker.ask("play_round", rows, learned.version, learned.weights)
 
+    def rows_ahead(self) -> int:
+        """Training rows committed and not trained on as often as the rate limit admits, about."""
+        learned = self.learned
+        known = learned.backlog_rows + learned.unread_rows if learned else 0
+        return known + self.announced.rows
+
     def _take(self, member: Member) -> list[Event]:
         """The answer of a finished call."""
         answer = member.receive()
         if isinstance(answer, Failure):
             self._failed(member, answer)
             return []
-        if answer is None:  # a worker that is prepared
+        if isinstance(answer, Ready):
             return []
         self._watchdog_of(member).succeeded()
         if member is self.learner:
@@ -470,7 +474,7 @@ class ClusterTraining:
             staleness=sum(behind) / len(behind) if behind else 0.0,
             notices=notices,
         )
-        self.metrics.show(progress, learned)
+        self.metrics.show(progress, learned, self.rows_ahead())
         return progress
 
 

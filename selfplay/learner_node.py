@@ -15,7 +15,7 @@ from selfplay.config import TrainConfig
 from selfplay.origin import check_packages
 from selfplay.trainer import Trainer
 from selfplay.warm_up import one_at_a_time, warm_up_learning
-from store.run import open_run
+from store.run import Run, open_run
 
 STRETCH_S = 2.0  # of learning, after which it answers
 STEPS_AT_ONCE = 8
@@ -75,7 +75,7 @@ class LearnerNode:
         torch.set_num_threads(self.config.cluster.learner_cpus)
         with one_at_a_time():
             warm_up_learning(find_game(self.config.game))
-        run = open_run(*self._where, game=self.config.game)
+        run = self._open_run()
         self.lock = run.lock_trainer()
         self.trainer = Trainer(run, self.config)
         self.saved = self._counted_on()
@@ -84,6 +84,9 @@ class LearnerNode:
         self._publish()
         self._sweep_at = time.monotonic() + SWEEP_S
         self._opened = True
+
+    def _open_run(self) -> Run:
+        return open_run(*self._where, game=self.config.game)
 
     def _counted_on(self) -> dict[str, Any]:
         """The checkpoint's metadata, its counters brought up to what the store holds after it."""

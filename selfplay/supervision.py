@@ -81,6 +81,20 @@ def is_hopeless(failure: Failure) -> bool:
     return isinstance(failure.error, (RunLockedError, RunMismatchError))
 
 
+@dataclass(frozen=True)
+class Ready:
+    """The answer of an actor that is there and has done nothing yet.
+
+    It is no sign that its work will succeed: neither the delay after a failure nor the count of a
+    crash loop ends with it.
+
+    Attributes:
+        host: where it runs.
+    """
+
+    host: str
+
+
 class Backoff:
     """Delay before the next attempt: doubled by each failure, begun anew by a success."""
 
@@ -114,7 +128,7 @@ class Member:
         self.handle: Any = None
         self.call: Any = None
         self.answered = False  # since it was started
-        self.worked = False  # has answered with work since it was started
+        self.worked = False  # whether it has answered with more than Ready since then
         self.backoff = Backoff()
         self._start = start
         self._timeout_s = timeout_s
@@ -151,17 +165,14 @@ class Member:
         return True
 
     def receive(self) -> Any:
-        """The answer of the finished call, or a Failure, after which the actor may be gone.
-
-        An answer of None says that it is there. It is no work, and the delay after a failure stays.
-        """
+        """The answer of the finished call, or a Failure, after which the actor may be gone."""
         call, self.call = self.call, None
         try:
             answer = ray.get(call)
         except RayError as error:
             return self.fail(diagnose(error))
         self.answered = True
-        if answer is not None:
+        if not isinstance(answer, Ready):
             self.worked = True
             self.backoff.succeeded()
         return answer

@@ -23,6 +23,7 @@ from selfplay.actor import Actor, fresh_number
 from selfplay.config import TrainConfig
 from selfplay.inference_server import RemoteEvaluator
 from selfplay.origin import check_packages
+from selfplay.supervision import Ready
 from selfplay.warm_up import one_at_a_time, warm_up_playing
 from store import checkpoints
 from store.run import open_run
@@ -117,13 +118,14 @@ class Worker:
             for number in range(len(self.actor.shards))
         ]
 
-    def prepare(self) -> None:
+    def prepare(self) -> Ready:
         """Open the run and compile, so that the first round is played at full speed.
 
         Raises RuntimeError where other packages would be imported than ours, and the store's
         errors.
         """
         self._open()
+        return Ready(os.uname().nodename)
 
     def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> RoundReport:
         """Play for `rows` more training rows, ROUND_S at most, and commit the games finished.

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from agents.config import LearnerConfig, NetworkConfig
 from agents.inference import dump_state
 from agents.network import build_network
 from envs.registry import find_game
 from mcts.config import SearchConfig
-from selfplay import learner_node, worker
+from selfplay import learner_node
 from selfplay.announcements import Announcements, must_wait
 from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
 from selfplay.learner_node import LearnerNode
@@ -52,8 +53,8 @@ def store(run: Run, tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reference is what it refers to."""
-    monkeypatch.setattr(worker.ray, "get", lambda reference, timeout=None: reference)
-    monkeypatch.setattr(learner_node.ray, "put", lambda value: value)
+    monkeypatch.setattr(ray, "get", lambda reference, timeout=None: reference)
+    monkeypatch.setattr(ray, "put", lambda value: value)
 
 
 def weights() -> list[bytes]:
