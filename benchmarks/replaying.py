@@ -1,6 +1,6 @@
 """An actor that plays nothing: it commits recorded games again and again, at a given speed.
 
-It imports the store and Ray almost alone, so that dozens of them fit into one machine.
+It imports little beside the store and Ray, so that dozens of them fit into one machine.
 """
 
 from __future__ import annotations
