@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from agents.run_game import how_to_name_it, is_game_of, registered_game
 from arena.agent_names import AgentNameError, find_agent, parse_agent_name
 from arena.contenders import written
 from arena.match import Match
@@ -23,7 +24,6 @@ from arena.match_workers import LocalPool
 from arena.openings import Openings
 from arena.ratings import ELO, Ratings, Results, fit_ratings
 from envs.game import Game
-from envs.registry import find_game
 from store import checkpoints
 from store.errors import StoreError
 from store.run import Run, open_run
@@ -76,11 +76,13 @@ class Position:
     widest: float  # Elo, of the checkpoints' bars
 
 
-def open_runs(store_url: str, names: Sequence[str]) -> tuple[Game, list[Run]]:
-    """The runs of these names, and their game.
+def open_runs(
+    store_url: str, names: Sequence[str], game: Game | None = None
+) -> tuple[Game, list[Run]]:
+    """The runs of these names, and their game; `game`, where it does not come with the program.
 
-    Raises AgentNameError for a name that comes twice, or runs of different games; StoreError for a
-    run that is not there or has no checkpoint.
+    Raises AgentNameError for a name that comes twice, runs of different games, or a game that has
+    to be given; StoreError for a run that is not there or has no checkpoint.
     """
     runs = [open_run(store_url, name) for name in names]
     for i, run in enumerate(runs):
@@ -93,7 +95,16 @@ def open_runs(store_url: str, names: Sequence[str]) -> tuple[Game, list[Run]]:
             )
         if not checkpoints.steps(run):
             raise StoreError(f"run {run.name!r} has no checkpoint yet; there is nothing to rate")
-    return find_game(runs[0].info.game), runs
+    return _game_of(runs[0], game), runs
+
+
+def _game_of(run: Run, given: Game | None) -> Game:
+    game = registered_game(run.info) if given is None else given
+    if game is None:
+        raise AgentNameError(how_to_name_it(run, f"ludens rate {run.name} --game FILE"))
+    if not is_game_of(run.info, game):
+        raise AgentNameError(f"run {run.name!r} learned {run.info.game!r}, not {game.name!r}")
+    return game
 
 
 def thinned(steps: Sequence[int], most: int) -> list[int]:

@@ -72,12 +72,12 @@ class SlowStore:
         self._segments.setdefault(writer, {})[name] = data
         return f"{REPLAY_FOLDER}/{writer}/{name}"
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, most: int | None = None) -> bytes:
         """See `store.files.Files`."""
         self._wait("read")
         folder, _, rest = key.partition("/")
         if folder != REPLAY_FOLDER:
-            return self._files.read(key)
+            return self._files.read(key, most)
         writer, _, name = rest.partition("/")
         data = self._segments[writer][name]
         self._segments[writer][name] = b""
@@ -201,7 +201,8 @@ class SlowStoreLearner(LearnerNode):
         run = open_run(*self._where)
         assert isinstance(run.files, LocalFiles)
         self.store = SlowStore(run.files, self._latency_s)
-        return replace(run, files=self.store)
+        files: Any = self.store
+        return replace(run, files=files)
 
     def _publish(self) -> None:
         reference: Any = self.trainer.publish()

@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.machine import machine_facts, write_result
 from envs.game import Game
-from envs.registry import find_game
+from envs.game_file import find_or_load, typed_game
 from mcts.config import SearchConfig
 from mcts.search import UNIFORM, Search
 
@@ -195,7 +195,7 @@ def measure(game: str, seconds: float = 20.0, peer_python: str | None = None) ->
     The measurement takes about `seconds`, compilation not included. Raises GameError for an
     unknown game.
     """
-    rules = find_game(game)
+    rules = find_or_load(typed_game(game))
     games = random_games(rules, TREES)
     facts = machine_facts(("numba", "numpy"))
     with peer_of(peer_python, game, games) as peer:

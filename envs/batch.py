@@ -19,23 +19,42 @@ def encode_many(states, planes):
 
 
 @njit(cache=True, nogil=True)
-def replay_rows(scratch, moves, move_offsets, plies, ply_offsets, states, players):
+def replay_rows(scratch, mask, moves, move_offsets, plies, ply_offsets, states, players, legal):
     """The positions at given plies of many games: records `states` [rows], who is to move there.
 
     Game g has the actions `moves[move_offsets[g]:move_offsets[g + 1]]`; its rows are at the plies
     `plies[ply_offsets[g]:ply_offsets[g + 1]]`, in ascending order. `scratch` is one record [1],
-    `players` int8 [rows].
+    `mask` bool [actions], `players` int8 [rows].
+
+    Stored moves may be anybody's, and a rule that is given an illegal one may write where it should
+    not: compiled code checks no index. So each is checked before it is played. `legal` bool [games]
+    tells whose were all right; the rows of the others are left as they were.
     """
     for g in range(len(move_offsets) - 1):
         state = scratch[0]
         reset(state)
         ply = 0
+        legal[g] = True
         for row in range(ply_offsets[g], ply_offsets[g + 1]):
-            while ply < plies[row]:
-                step(state, moves[move_offsets[g] + ply])
-                ply += 1
+            while legal[g] and ply < plies[row]:
+                place = move_offsets[g] + ply
+                legal[g] = place < move_offsets[g + 1] and _is_legal(state, moves[place], mask)
+                if legal[g]:
+                    step(state, moves[place])
+                    ply += 1
+            if not legal[g]:
+                break
             states[row] = state
             players[row] = to_play(state)
+
+
+@njit(cache=True, nogil=True)
+def _is_legal(state, action, mask):
+    if action < 0 or action >= len(mask) or is_terminal(state):
+        return False
+    mask[:] = False
+    legal_actions(state, mask)
+    return mask[action]
 
 
 @njit(cache=True, nogil=True)

@@ -64,7 +64,8 @@ INFO = np.dtype(
         ("num_edges", "i4"),
         ("in_flight", "i4"),  # leaves awaiting their evaluation
         ("target", "i4"),  # visits of the root's edges at which the search is done; 0 is idle
-        ("explore", "u1"),  # root noise: Dirichlet and forced playouts, or Gumbel
+        ("noise", "f8"),  # scale of the root's Gumbel noise; 0 is none
+        ("explore", "u1"),  # Dirichlet noise and forced playouts
         ("ready", "u1"),  # the root has its noise
         ("full", "u1"),  # out of nodes or edges: the search ends early
     ],
@@ -91,7 +92,7 @@ class Forest(NamedTuple):
     states: NDArray[Any]  # the game's record [B+1, N]
     slots: NDArray[Any]  # SLOT [B+1, K]
     path: NDArray[Any]  # HOP [B+1, K * D]
-    root_gumbel: NDArray[np.float64]  # [B+1, L] noise of the root's edges
+    root_gumbel: NDArray[np.float64]  # [B+1, L] noise of the root's edges, by its scale
     considered: NDArray[np.int32]  # [B+1, simulations] visit count wanted at each (Gumbel)
     exploration: NDArray[np.float64]  # [N] of PUCT by the node's visits, see `mcts.scores`
     batch: NDArray[np.int32]  # [B*K, 2] tree and slot of each row of the batch
@@ -154,6 +155,7 @@ class Params(NamedTuple):
     gumbel: bool
     fpu_reduction: bool
     fpu_value: float
+    noisy_root_fpu: bool
     dirichlet_alpha: float
     dirichlet_fraction: float
     forced_playouts: float

@@ -38,12 +38,14 @@ def first_play_value(tree, params, node):
     """First-play urgency: the value that an unvisited edge of the node is taken to have."""
     if not params.fpu_reduction:
         return params.fpu_value
+    mean = tree.nodes[node].value_sum / max(tree.nodes[node].visits, 1)
+    if node == 0 and tree.info[0].explore != 0 and not params.noisy_root_fpu:
+        return mean
     first = np.int64(tree.nodes[node].first_edge)
     seen = 0.0
     for e in range(first, first + tree.nodes[node].num_edges):
         if tree.edges[e].visits > 0:
             seen += tree.edges[e].prior
-    mean = tree.nodes[node].value_sum / max(tree.nodes[node].visits, 1)
     return mean - params.fpu_value * np.sqrt(seen)
 
 

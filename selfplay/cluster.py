@@ -25,7 +25,6 @@ from ray.exceptions import RayError
 from agents.inference import NetworkEvaluator, load_state
 from agents.network import build_network
 from agents.progress import Event, Progress
-from envs.registry import find_game
 from selfplay.announcements import Announcements, must_wait
 from selfplay.budget import Budget
 from selfplay.config import TrainConfig
@@ -33,6 +32,7 @@ from selfplay.inference_server import InferenceError, InferenceServer
 from selfplay.learner_node import LearnerNode, LearnReport
 from selfplay.metrics import Metrics
 from selfplay.origin import ROOT, check_packages
+from selfplay.own_game import game_of
 from selfplay.placement import (
     UNPLACED_S,
     InferenceActors,
@@ -40,6 +40,7 @@ from selfplay.placement import (
     check_own_node,
     unplaced_notice,
 )
+from selfplay.resuming import extension_notice
 from selfplay.supervision import (
     CrashLoopError,
     Failure,
@@ -176,7 +177,7 @@ class ClusterTraining:
         self._asked = asked_of_nodes(config.cluster, own_ray)
         if own_ray:
             check_own_node(self._asked)
-        game = find_game(config.game)
+        game = game_of(config)
         fresh = build_network(game, config.network, config.seed).state_dict()
         self.evaluator = NetworkEvaluator(game, config.network, fresh, device=config.device)
         self.inference = InferenceActors(
@@ -343,6 +344,7 @@ class ClusterTraining:
             self.budget.elapsed_before = float(report.saved.get("elapsed_s", 0.0))
             self.counts = dict(report.saved.get("counters", {}))
             self.steps_before = report.steps
+            self.notices += extension_notice(self.config, self.run.info.config, report.saved)
         self.announced.taken_over()
         if not report.trained and before is not None and report.rows == before.rows:
             self.learn_again_at = self.clock() + IDLE_S
@@ -426,7 +428,11 @@ class ClusterTraining:
 
     def metadata(self) -> Mapping[str, Any]:
         """What a checkpoint keeps of the training beside the learner."""
-        return {"elapsed_s": self.budget.elapsed(), "counters": self.totals()}
+        return {
+            "elapsed_s": self.budget.elapsed(),
+            "budget": self.budget.limits(),
+            "counters": self.totals(),
+        }
 
     def report(self, event: Event) -> Progress:
         """The training's state as its consumers see it; the notices are handed over once."""

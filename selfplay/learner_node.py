@@ -10,9 +10,9 @@ from typing import Any
 import ray
 import torch
 
-from envs.registry import find_game
 from selfplay.config import TrainConfig
 from selfplay.origin import check_packages
+from selfplay.own_game import game_of
 from selfplay.trainer import Trainer
 from selfplay.warm_up import one_at_a_time, warm_up_learning
 from store.run import Run, open_run
@@ -74,7 +74,7 @@ class LearnerNode:
         check_packages()
         torch.set_num_threads(self.config.cluster.learner_cpus)
         with one_at_a_time():
-            warm_up_learning(find_game(self.config.game))
+            warm_up_learning(game_of(self.config))
         run = self._open_run()
         self.lock = run.lock_trainer()
         self.trainer = Trainer(run, self.config)
@@ -86,7 +86,7 @@ class LearnerNode:
         self._opened = True
 
     def _open_run(self) -> Run:
-        return open_run(*self._where, game=self.config.game)
+        return open_run(*self._where, game=game_of(self.config).name)
 
     def _counted_on(self) -> dict[str, Any]:
         """The checkpoint's metadata, its counters brought up to what the store holds after it."""

@@ -13,8 +13,8 @@ from typing import Any
 from agents.alphazero.episodes import SCHEMA
 from agents.alphazero.learner import Learner, Losses
 from agents.inference import dump_state, dump_trainer, load_trainer
-from envs.registry import find_game
 from selfplay.config import TrainConfig
+from selfplay.own_game import game_of
 from store import checkpoints
 from store.replay import Cursor, ReplayLog
 from store.run import Run
@@ -42,7 +42,7 @@ class Trainer:
         self.saved_step = -1
         self.rows_read = 0
         self.learner = Learner(
-            find_game(config.game),
+            game_of(config),
             config.network,
             config.learner,
             seed=config.seed,

@@ -18,11 +18,11 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from envs.registry import find_game
 from selfplay.actor import Actor, fresh_number
 from selfplay.config import TrainConfig
 from selfplay.inference_server import RemoteEvaluator
 from selfplay.origin import check_packages
+from selfplay.own_game import game_of
 from selfplay.supervision import Ready
 from selfplay.warm_up import one_at_a_time, warm_up_playing
 from store import checkpoints
@@ -89,8 +89,8 @@ class Worker:
         if self._opened:
             return
         check_packages()
-        self.run = open_run(*self._where, game=self.config.game)
-        game = find_game(self.config.game)
+        game = game_of(self.config)
+        self.run = open_run(*self._where, game=game.name)
         with one_at_a_time():
             warm_up_playing(game, self.config.search)
         self.actor = Actor(self.run, self.config, number=fresh_number())

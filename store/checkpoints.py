@@ -17,9 +17,11 @@ from store.errors import (
     AlreadyStoredError,
     CheckpointError,
     CheckpointNotFoundError,
+    FileTooLargeError,
     StoreError,
     StoreWriteError,
 )
+from store.files import MOST_JSON_BYTES
 from store.run import CHECKPOINT_FOLDER, Run
 from store.seals import seal_of
 from store.upgrades import MANIFEST, VersionError
@@ -108,6 +110,19 @@ def read_metadata(run: Run, step: int) -> dict[str, Any]:
     """Only the metadata of a checkpoint; raises as `load` does."""
     metadata: dict[str, Any] = _read_manifest(run, step)["metadata"]
     return metadata
+
+
+def newest_metadata(run: Run, known: Collection[int] | None = None) -> dict[str, Any]:
+    """The metadata of the newest checkpoint whose manifest is intact; {} where there is none.
+
+    `known` are the run's steps, if the caller has listed them.
+    """
+    for step in sorted(steps(run) if known is None else known, reverse=True):
+        try:
+            return read_metadata(run, step)
+        except (CheckpointError, CheckpointNotFoundError):
+            continue
+    return {}
 
 
 def steps(run: Run) -> list[int]:
@@ -242,12 +257,12 @@ def _encode_manifest(step: int, files: Mapping[str, bytes], metadata: dict[str, 
 
 def _read_manifest(run: Run, step: int) -> dict[str, Any]:
     try:
-        data = run.files.read(f"{_folder(step)}/{MANIFEST_FILE}")
+        data = run.files.read(f"{_folder(step)}/{MANIFEST_FILE}", MOST_JSON_BYTES)
     except FileNotFoundError:
         known = steps(run)
         hint = f"it has {', '.join(map(str, known[-8:]))}" if known else "it has none yet"
         raise CheckpointNotFoundError(f"no {_label(run, step)}; {hint}") from None
-    except OSError as error:
+    except (OSError, FileTooLargeError) as error:
         raise CheckpointError(f"{_label(run, step)}: cannot read its manifest: {error}") from error
     try:
         document: dict[str, Any] = json.loads(data)
@@ -265,9 +280,26 @@ def _read_manifest(run: Run, step: int) -> dict[str, Any]:
             f"{document.get('step')!r}"
         )
     try:
-        return MANIFEST.climb(document, version)
+        document = MANIFEST.climb(document, version)
     except VersionError as error:
         raise CheckpointError(f"{_label(run, step)} has {error}") from error
+    if not _lists_files(document):
+        raise CheckpointError(
+            f"{_label(run, step)} is damaged: {MANIFEST_FILE} does not list files by name, with "
+            "the size and SHA-256 of each, and metadata"
+        )
+    return document
+
+
+def _lists_files(document: Mapping[str, Any]) -> bool:
+    files, metadata = document.get("files"), document.get("metadata")
+    return (isinstance(files, dict) and isinstance(metadata, dict)) and all(
+        _FILE_NAME.fullmatch(name)
+        and isinstance(entry, dict)
+        and isinstance(entry.get("size"), int)
+        and isinstance(entry.get("sha256"), str)
+        for name, entry in files.items()
+    )
 
 
 def _read_verified(run: Run, step: int, name: str, entry: Mapping[str, Any]) -> bytes:

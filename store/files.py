@@ -20,8 +20,12 @@ from store.commit import (
     rename_new,
     sync_folder,
 )
-from store.errors import StoreUrlError
+from store.errors import StoreUrlError, too_large
 from store.lock import FileLock, TrainerLock
+
+MOST_JSON_BYTES = 2**24
+"""Of a JSON document in a store. The largest, a checkpoint's manifest with a place in the replay of
+each writer there ever was, has room for 200,000 of them."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?::/|::)")
 
@@ -42,8 +46,12 @@ class Files(Protocol):
     def create_same(self, key: str, data: bytes | memoryview) -> bool:
         """Commit, or confirm that the same bytes are there already; True when it was new."""
 
-    def read(self, key: str) -> bytes:
-        """The whole file; raises OSError (FileNotFoundError when there is none)."""
+    def read(self, key: str, most: int | None = None) -> bytes:
+        """The whole file; raises OSError (FileNotFoundError when there is none).
+
+        A file of more than `most` bytes is not read at all, and raises FileTooLargeError: so are
+        documents read that a parser would take whole into memory.
+        """
 
     def exists(self, key: str) -> bool:
         """Whether there is a committed file of that key."""
@@ -98,8 +106,11 @@ class LocalFiles:
     def create_same(self, key: str, data: bytes | memoryview) -> bool:
         return commit_same(self.root / key, data)
 
-    def read(self, key: str) -> bytes:
-        return (self.root / key).read_bytes()
+    def read(self, key: str, most: int | None = None) -> bytes:
+        path = self.root / key
+        if most is not None and path.stat().st_size > most:
+            raise too_large(key, most)
+        return path.read_bytes()
 
     def exists(self, key: str) -> bool:
         return (self.root / key).is_file()

@@ -23,17 +23,18 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from store.errors import StoreError
-from store.files import Files
+from store.files import MOST_JSON_BYTES, Files
+from store.upgrades import PROGRESS, VersionError
 
 PROGRESS_FOLDER = "progress"
 ABOUT_FILE = "about.json"
-FORMAT = "ludens-progress/1"
 FAN_IN = 16
 MOST_WAITING = 128  # records, when nothing can be written
 LISTINGS = 4  # a reader lists again where files were merged under its hands
 
 _FILE = re.compile(r"(\d{1,2})-(\d{9})-(\d{9})\.json")
 _SESSION = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
+_UNUSABLE = (VersionError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _logger = logging.getLogger("ludens.store")
 
 Record = Mapping[str, Any]  # JSON values by name
@@ -96,7 +97,7 @@ class ProgressWriter:
     ) -> None:
         self.session = session_name(now())
         self._files = files
-        self._about: bytes | None = _encode({"format": FORMAT, **about})
+        self._about: bytes | None = _encode({"format": PROGRESS.name, **about})
         self._stand_in = stand_in
         self._count = 0
         self._waiting: list[Numbered] = []
@@ -166,7 +167,7 @@ def _encode_records(records: Sequence[Numbered]) -> bytes:
     """As a table: names once, then a row a record, its number first."""
     names = list(dict.fromkeys(name for _, record in records for name in record))
     rows = [[number, *map(record.get, names)] for number, record in records]
-    return _encode({"format": FORMAT, "names": names, "rows": rows})
+    return _encode({"format": PROGRESS.name, "names": names, "rows": rows})
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -228,20 +229,18 @@ class ProgressReader:
             self._known.add(key)
             return True
         try:
-            document = json.loads(self._files.read(key))
-            if document["format"] != FORMAT:
-                raise ValueError(f"format {document['format']!r}, not {FORMAT!r}")
+            document = PROGRESS.read(json.loads(self._files.read(key, MOST_JSON_BYTES)))
             if parsed is None:
                 session.about = {k: v for k, v in document.items() if k != "format"}
             else:
                 session.by_number.update(_decode_records(document))
         except FileNotFoundError:
             return False
+        except _UNUSABLE as error:
+            _logger.warning("%s skipped: %s", key, error)
         except (OSError, StoreError) as error:  # may heal: read again at the next poll
             _logger.warning("%s skipped for now: %s", key, error)
             return True
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            _logger.warning("%s skipped: %s", key, error)
         self._known.add(key)
         return True
 

@@ -5,20 +5,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from store import checkpoints
-from store.errors import (
-    CheckpointError,
-    CheckpointNotFoundError,
-    RunLockedError,
-    RunMismatchError,
-    StoreError,
-)
+from store.errors import RunLockedError, RunMismatchError, StoreError
 from store.files import Files, open_files
 from store.holds import HOLD_FOLDER
 from store.lease import BEAT_SECONDS
 from store.run import LOCK_FILE, Run, RunInfo, list_runs, read_info
+from store.settings import newest_budget
 from store.walk import size_of, walk
 
 _AT_ONCE = 16  # runs looked at together
@@ -34,7 +29,7 @@ class RunSummary:
         name: the run's name.
         problem: why `run.json`, or a folder, cannot be read; what it would tell is then empty.
         game: name of the game.
-        state: "training" (a trainer holds the lock), "finished" (the budget of its first session
+        state: "training" (a trainer holds the lock), "finished" (the budget of its newest session
             is used), "stopped", or "unknown" (the lock cannot be examined).
         elapsed_s, budget_s: seconds trained, and to train; 0 is no limit.
         games, games_goal: games played, and to play; 0 is no limit.
@@ -83,10 +78,10 @@ def summarize_run(files: Files, name: str) -> RunSummary:
         info, problem = RunInfo("", {}, 0), str(error)
     run = Run(name, files, info)
     steps = checkpoints.steps(run)
-    newest = _newest_metadata(run, steps)
+    newest = checkpoints.newest_metadata(run, steps)
     elapsed, counters = newest.get("elapsed_s"), newest.get("counters", {})
-    budget_s = 60.0 * _number(info.config.get("minutes"))
-    games_goal = int(_number(info.config.get("games")))
+    told = newest_budget(info.config, newest)
+    budget_s, games_goal = 60.0 * told["minutes"], int(told["games"])
     used = [(elapsed, budget_s), (counters.get("games"), games_goal)]
     is_over = any(goal and (reached or 0) >= goal for reached, goal in used)
     size, changed_ns = _size_and_change(files)
@@ -105,19 +100,6 @@ def summarize_run(files: Files, name: str) -> RunSummary:
         size,
         changed_ns,
     )
-
-
-def _newest_metadata(run: Run, steps: list[int]) -> dict[str, Any]:
-    for step in reversed(steps):
-        try:
-            return checkpoints.read_metadata(run, step)
-        except (CheckpointError, CheckpointNotFoundError):
-            continue
-    return {}
-
-
-def _number(setting: Any) -> float:
-    return float(setting) if isinstance(setting, (int, float)) else 0.0
 
 
 def _state(files: Files, is_over: bool, pause: Callable[[float], None] = time.sleep) -> State:

@@ -15,11 +15,12 @@ from store.episodes import EpisodeBatch, EpisodeSchema
 from store.errors import (
     CheckpointError,
     CheckpointNotFoundError,
+    FileTooLargeError,
     ForeignSegmentError,
     RunMismatchError,
     SegmentError,
 )
-from store.files import Files, open_files
+from store.files import MOST_JSON_BYTES, Files, open_files
 from store.replay import QUARANTINE_FOLDER, segment_key
 from store.run import CHECKPOINT_FOLDER, RUN_FILE, Run, RunInfo, open_run, read_info
 from store.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
@@ -91,6 +92,7 @@ def _verify_run_file(files: Files, found: Verification) -> None:
 
 def _verify_checkpoints(run: Run, found: Verification) -> None:
     known = checkpoints.steps(run)
+    complete = set(known)
     for step in known:
         folder = f"{CHECKPOINT_FOLDER}/{step:09d}"
         try:
@@ -108,7 +110,7 @@ def _verify_checkpoints(run: Run, found: Verification) -> None:
         folder = f"{CHECKPOINT_FOLDER}/{name}"
         if not (name.isascii() and name.isdigit()):
             found.problems[folder] = "not a checkpoint's folder"
-        elif int(name) not in known and not run.files.exists(f"{folder}/{MANIFEST_FILE}"):
+        elif int(name) not in complete and not run.files.exists(f"{folder}/{MANIFEST_FILE}"):
             found.notes[folder] = "without a manifest: being written, or left by a killed trainer"
 
 
@@ -162,10 +164,10 @@ def _verify_strangers(files: Files, found: Verification) -> None:
 def _verify_matches(files: Files, found: Verification) -> None:
     for key in walk(files, MATCH_FOLDER):
         try:
-            problem = match_problem(files.read(key))
+            problem = match_problem(files.read(key, MOST_JSON_BYTES))
         except FileNotFoundError:
             continue
-        except OSError as error:
+        except (OSError, FileTooLargeError) as error:
             problem = str(error)
         if problem:
             found.problems[key] = problem
@@ -190,7 +192,8 @@ def _list_quarantine(files: Files, found: Verification) -> None:
 
 def _reason(files: Files, key: str) -> str:
     try:
-        lines = files.read(f"{key}{REASON_SUFFIX}").decode(errors="replace").splitlines()
-    except OSError:
+        text = files.read(f"{key}{REASON_SUFFIX}", MOST_JSON_BYTES).decode(errors="replace")
+        lines = text.splitlines()
+    except (OSError, FileTooLargeError):
         return "no reason is noted"
     return " ".join(lines[1:]) or "no reason is noted"

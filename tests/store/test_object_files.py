@@ -20,6 +20,7 @@ from store.episodes import Episode, EpisodeSchema
 from store.errors import (
     AlreadyStoredError,
     CheckpointError,
+    FileTooLargeError,
     RunExistsError,
     RunLostError,
     RunNotFoundError,
@@ -110,6 +111,20 @@ def test_files_are_created_listed_and_read(address):
     assert [files.size(f"a/{name}") for name in ("x.bin", "empty")] == [3, 0]
     assert 0 <= files.modified_ns("a/b/y.bin") - files.modified_ns("a/x.bin") < 60e9
     assert open_files(files.url).read("a/x.bin") == b"one"
+
+
+def test_no_more_is_read_than_a_document_may_have(address, s3):
+    files = open_files(address)
+    for name, size in (("none", 0), ("less", 9), ("most", 10), ("more", 11), ("much", 10**6)):
+        files.create(name, bytes(size))
+    assert [len(files.read(name, 10)) for name in ("none", "less", "most")] == [0, 9, 10]
+    before = len(s3.requests)
+    for name in ("more", "much"):
+        with pytest.raises(FileTooLargeError, match=f"'{name}' has more than 10 bytes"):
+            files.read(name, 10)
+    assert len(s3.requests) - before in (0, 2)  # no more of them than without a bound
+    with pytest.raises(FileNotFoundError):
+        files.read("nothing", 10)
 
 
 def test_nothing_is_ever_replaced(address):
