@@ -18,7 +18,7 @@ from typing import Any
 
 from agents.inference import dump_state
 from agents.network import build_network
-from arena.match_records import FORMAT as MATCH_FORMAT
+from arena.match_records import MatchKey
 from configs.loader import load_config
 from envs.registry import find_game
 from selfplay.loop import ACTOR_FILE
@@ -27,6 +27,7 @@ from store import archive_files, checkpoints
 from store.files import LocalFiles
 from store.run import RUN_FILE, Run, RunInfo
 from store.seals import seal_of
+from store.upgrades import MATCH
 from tests.arena.journals import stage, write_session
 
 GAME = "tic_tac_toe"
@@ -110,10 +111,9 @@ def forge_checkpoint(run: Run, text: str, marker: Path) -> None:
 
 def forge_matches(run: Run, text: str) -> None:
     """A record whose game, agents and openings are the file."""
-    agents = [f"{run.name}@{STEP}", text]
-    label = json.dumps([MATCH_FORMAT, text, *agents, 0, text])
+    agents = (f"{run.name}@{STEP}", text)
     document = {
-        "format": MATCH_FORMAT,
+        "format": MATCH.name,
         "game": text,
         "agents": agents,
         "seed": 0,
@@ -122,7 +122,7 @@ def forge_matches(run: Run, text: str) -> None:
         "points": [[2, 0]],
         "plies": [[5, 5]],
     }
-    key = f"matches/{hashlib.sha256(label.encode()).hexdigest()[:16]}-0000000-1.jsonl"
+    key = f"matches/{MatchKey(text, agents, 0, text).id}-0000000-1.jsonl"
     run.files.create(key, (json.dumps(document) + "\n").encode())
 
 

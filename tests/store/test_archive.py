@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import archive, checkpoints
+from store import archive, archive_files, checkpoints
 from store.archive import export_run, import_run
 from store.archive_files import ArchiveError
 from store.errors import (

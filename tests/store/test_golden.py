@@ -127,6 +127,7 @@ DIGESTS = {
     "progress-1": "fa8d042623a50cd5",
     "run-1": "1243ba16d90d61f1",
     "run-2": "aff5991c856918c8",
+    "run-3": "64122b6ea101f30c",
     "segment-1": "30d4ca3f2a9d7d92",
     "trainer-1": "2b03e2a244060cc0",
     "trainer-2": "735a10e209c1f708",
