@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from agents.inference import NetworkEvaluator
 
-Event = Literal["started", "games", "learned", "published", "checkpoint", "finished"]
+Event = Literal["compiling", "started", "games", "learned", "published", "checkpoint", "finished"]
+"""What has just happened; at "compiling" the budget's clock stands still, which "started" ends."""
 
 
 @dataclass(frozen=True)

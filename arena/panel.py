@@ -24,6 +24,7 @@ SPARK_WIDTH = 16
 MOST_COLUMNS = 100
 MOST_NOTICES = 4  # shown at once, the newest
 LOSSES = ("policy", "value")
+COMPILING = "compiling the rules and the search, once on this machine; the clock does not run yet"
 HOW_TO_STOP = "Ctrl-C saves and stops; the same command goes on from there"
 
 
@@ -72,6 +73,8 @@ def budget(progress: Progress) -> str:
 
 def line(progress: Progress, truth: Truth) -> str:
     """A training in one line."""
+    if progress.event == "compiling":
+        return f"{budget(progress)}  {COMPILING}"
     parts = [
         budget(progress),
         f"{progress.games:,} games",
@@ -174,9 +177,9 @@ class LivePanel:
     def render(self) -> RenderableType:
         """The panel as it stands at this moment."""
         progress = self._progress
-        if progress is None:
-            waited = duration(self._clock() - self._began)
-            body: RenderableType = Text(f"{waited}  loading the network and the compiled search")
+        if progress is None or progress.event == "compiling":
+            doing = "loading the network" if progress is None else COMPILING
+            body: RenderableType = Text(f"{duration(self._clock() - self._began)}  {doing}")
         else:
             parts = [self._clock_line(progress), Text(), self._figures(progress)]
             if self._truth.raw or self._truth.searched:

@@ -127,7 +127,7 @@ class TruthMeter:
     def __call__(self, progress: Progress) -> Truth:
         """Measure what is due of the network that plays, and return the latest results."""
         now, version = progress.elapsed_s, progress.network_version
-        if progress.event == "started" or not self.sets:
+        if progress.event in ("compiling", "started") or not self.sets:
             self._measured_version = version
         if version == self._measured_version:  # at first a network that knows nothing
             return self.latest

@@ -9,6 +9,7 @@ from benchmarks import (
     ladder,
     matches,
     overlap,
+    reading,
     requests,
     screen,
     search,
@@ -29,6 +30,7 @@ BENCHMARKS = {
     "screen": screen.run,
     "cluster": cluster.run,
     "simulated_cluster": simulated_cluster.run,
+    "reading": reading.run,
     "soak": soak.run,
 }
 

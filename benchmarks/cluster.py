@@ -104,7 +104,7 @@ def idle_training(config: TrainConfig) -> Iterator[tuple[ClusterTraining, str]]:
     ):
         training = ClusterTraining(new_run(Path(store), RUN), config, store, own_ray=own_ray)
         try:
-            while not all(worker.answered for worker in training.workers):
+            while not all(worker.worked for worker in training.workers):
                 training.step()
                 if training.learned is not None:
                     training.learner.not_before = math.inf  # asked no more
@@ -182,7 +182,8 @@ def compared(done: dict[str, list[Stretch]], over: str, under: str) -> dict[str,
 
 def _settings(workers: int, changes: TrainConfig | None) -> TrainConfig:
     config = changes or load_config("connect_four")
-    return replace(config, workers=workers, minutes=0, games=0)
+    endless = replace(config.cluster, backlog_rows=1 << 40)  # there is no learner to wait for
+    return replace(config, workers=workers, minutes=0, games=0, cluster=endless)
 
 
 def ray_cost(

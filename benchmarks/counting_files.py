@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Collection
 from typing import Any
@@ -12,6 +13,8 @@ PAGE = 1000
 """Files that an object store lists, or removes, in one request."""
 
 FREE = ("remove_folder", "remove_leftovers")
+
+_one_at_a_time = threading.Lock()
 
 
 class CountingFiles:
@@ -60,8 +63,9 @@ class CountingFiles:
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._files, name)
 
-        def counted(*arguments: Any) -> Any:
-            self.calls[name] += 1
-            return operation(*arguments)
+        def counted(*arguments: Any, **options: Any) -> Any:
+            with _one_at_a_time:  # files are fetched by several threads
+                self.calls[name] += 1
+            return operation(*arguments, **options)
 
         return counted if callable(operation) else operation

@@ -1,6 +1,6 @@
 """An actor that plays nothing: it commits recorded games again and again, at a given speed.
 
-It imports the store and Ray alone, so that dozens of them fit into one machine.
+It imports little beside the store and Ray, so that dozens of them fit into one machine.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import ray
 
+from selfplay.supervision import Ready
 from store.episodes import UUID_BYTES, Episode
 from store.run import open_run
 from store.segments import SegmentName, SegmentWriter, decode_segment
@@ -36,6 +37,7 @@ class ReplayedRound:
     seconds: float
     counters: dict[str, int]
     host: str
+    segments: tuple[str, ...]
     committed_at: float
 
 
@@ -63,6 +65,10 @@ class ReplayingWorker:
         self._stopped = threading.Event()
         self._step = -1
 
+    def prepare(self) -> Ready:
+        """Nothing is to be compiled."""
+        return Ready(os.uname().nodename)
+
     def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> ReplayedRound:
         """Commit games of `rows` rows under new UUIDs, after the time that playing them takes."""
         begun = time.monotonic()
@@ -77,11 +83,12 @@ class ReplayingWorker:
             count += 1
         if self._games_per_s:
             self._stopped.wait(begun + count / self._games_per_s - time.monotonic())
-        self._writer.commit()
+        segments = tuple(filter(None, [self._writer.commit()]))
         now = time.monotonic()
         counters = {"games": count, "rows": made, "simulations": 0, "evaluations": 0}
         host = os.uname().nodename
-        return ReplayedRound(self._writer.writer, step, now - begun, counters, host, now)
+        writer = self._writer.writer
+        return ReplayedRound(writer, step, now - begun, counters, host, segments, now)
 
     def stop(self) -> None:
         """End the waiting."""

@@ -43,7 +43,7 @@ from selfplay.games import Shard
 from selfplay.learner_node import LearnerNode, LearnReport
 from store import checkpoints
 from store.episodes import Episode, EpisodeBatch
-from store.replay import Cursor, ReplayLog
+from store.replay import ReplayLog
 from store.run import Run
 from store.segments import REPLAY_FOLDER, encode_segment
 
@@ -126,18 +126,16 @@ def simulated_nodes(nodes: int, cpus: int) -> Iterator[None]:
 
 
 class TimedLog(ReplayLog):
-    """A replay log that notes how long each poll takes, in seconds."""
+    """A replay log that notes how long it takes to read what is new, in seconds."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run, SCHEMA)
         self.poll_s: list[float] = []
 
-    def poll(
-        self, until: Cursor | None = None, max_segments: int | None = None
-    ) -> list[EpisodeBatch]:
+    def take(self, max_segments: int | None = None, *, wait: bool = True) -> list[EpisodeBatch]:
         """As the log's, timed."""
         begun = time.monotonic()
-        batches = super().poll(until, max_segments)
+        batches = super().take(max_segments, wait=wait)
         self.poll_s.append(time.monotonic() - begun)
         return batches
 
@@ -257,8 +255,8 @@ def simulate(
             "memory_mib_end": round(learner_end),
         },
         "poll_ms": _poll_times(polls),
-        "unread_rows": _series(_unread(training, begun, learnt)),
-        "untrained_rows": _series([report.backlog_rows for _, report in learnt]),
+        "unread_rows": series(_unread(training, begun, learnt)),
+        "untrained_rows": series([report.backlog_rows for _, report in learnt]),
         "store": stored,
         "machine_share": machine,
         "notices": training.notices,
@@ -301,7 +299,7 @@ def _begin(training: SimulatedTraining) -> float:
     """Watch the learner, then wait until every worker has committed; the learner's memory."""
     assert training.learner.is_free()
     memory = ray.get(training.learner.handle.watch.remote())
-    while not all(worker.answered for worker in training.workers):
+    while not all(worker.worked for worker in training.workers):
         training.step()
     return float(memory)
 
@@ -339,7 +337,7 @@ def _unread(
     return [totals[bisect_right(times, begun + at)] - report.rows for at, report in learnt]
 
 
-def _series(values: Sequence[int]) -> dict[str, Any]:
+def series(values: Sequence[int]) -> dict[str, Any]:
     """A quantity over time, thinned; it grows if its last third is far above its first."""
     third = max(1, len(values) // 3)
     first, last = (statistics.fmean(part or [0]) for part in (values[:third], values[-third:]))

@@ -171,7 +171,7 @@ def watched_training(
 
 
 def _until_all_answered(training: ClusterTraining) -> None:
-    while not all(worker.answered for worker in training.workers):
+    while not all(worker.worked for worker in training.workers):
         training.step()
 
 

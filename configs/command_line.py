@@ -18,7 +18,10 @@ USAGE_ERRORS = (
     ("envs.game", "GameError"),
     ("arena.agent_names", "AgentNameError"),
 )
-FAILURES = (("store.errors", "StoreError"),)
+FAILURES = (
+    ("store.errors", "StoreError"),
+    ("selfplay.placement", "PlacementError"),
+)
 
 
 class UsageError(Exception):

@@ -91,9 +91,17 @@ class Actor:
     def use(self, evaluators: Sequence[Evaluator], step: int) -> None:
         """Play on with an evaluator for each shard, of the network of this step."""
         self.evaluators = list(evaluators)
-        for shard in self.shards:
-            shard.network_step = step
-            shard.search.clear_cache()
+        for number in range(len(self.shards)):
+            self.renew(number, step)
+
+    def renew(self, number: int, step: int) -> None:
+        """Note that a shard's evaluator has the weights of `step` from now on.
+
+        What other weights evaluated is forgotten. Called between two rounds, or from the shard's
+        own evaluator before it answers.
+        """
+        self.shards[number].network_step = step
+        self.shards[number].search.clear_cache()
 
     def begin_round(self, rows: int) -> None:
         """Set every shard the goal of finishing games with its part of `rows` more rows."""
@@ -110,16 +118,17 @@ class Actor:
             self._finished[i] += episodes
         return all(s.rows_made >= goal for s, goal in zip(self.shards, self._goals, strict=True))
 
-    def commit(self) -> None:
+    def commit(self) -> list[str]:
         """Write the games finished since the last commit as one segment, shard by shard.
 
-        Once this returns, they are in the store. Raises StoreWriteError; they are then kept for
-        another try.
+        Returns its key, for whoever reads it; [] where no game was finished. Once this returns,
+        they are in the store. Raises StoreWriteError; they are then kept for another try.
         """
         for episodes in self._finished:
             while episodes:
                 self.writer.append(episodes.pop(0))
-        self.writer.commit()
+        key = self.writer.commit()
+        return [] if key is None else [key]
 
     def games_finished(self) -> int:
         """Games finished by all shards."""

@@ -11,6 +11,8 @@ from selfplay.config import TrainConfig
 class Budget:
     """The clock of a training, and its end in minutes or in games, whichever comes first.
 
+    The clock of a session stands still until `start`: loading and compiling are not training.
+
     Args:
         config: has the limits; a limit of 0 is none.
         elapsed_before: seconds of earlier sessions.
@@ -27,11 +29,21 @@ class Budget:
         self.games = config.games
         self.elapsed_before = elapsed_before
         self._clock = clock
-        self._started = clock()
+        self._started: float | None = None
+
+    def start(self) -> None:
+        """Let the clock of this session run from now on; harmless when it runs already."""
+        if self._started is None:
+            self._started = self._clock()
+
+    @property
+    def runs(self) -> bool:
+        """Whether the clock of this session runs."""
+        return self._started is not None
 
     def session(self) -> float:
         """Seconds of this session."""
-        return self._clock() - self._started
+        return 0.0 if self._started is None else self._clock() - self._started
 
     def elapsed(self) -> float:
         """Seconds of training over all sessions."""
@@ -49,9 +61,13 @@ class Budget:
         """Whether the minutes are used up."""
         return 0 < self.seconds <= self.elapsed()
 
+    def games_are_up(self, games: int) -> bool:
+        """Whether the games are used up, with so many finished."""
+        return 0 < self.games <= games
+
     def is_used(self, games: int) -> bool:
         """Whether the minutes or the games are used up."""
-        return self.time_is_up() or 0 < self.games <= games
+        return self.time_is_up() or self.games_are_up(games)
 
 
 def share_used(limits: Mapping[str, float], elapsed_s: float, games: int) -> float:

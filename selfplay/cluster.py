@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -24,23 +25,33 @@ from ray.exceptions import RayError
 from agents.inference import NetworkEvaluator, load_state
 from agents.network import build_network
 from agents.progress import Event, Progress
+from selfplay.announcements import Announcements, must_wait
 from selfplay.budget import Budget
 from selfplay.config import TrainConfig
-from selfplay.inference_server import InferenceServer
+from selfplay.inference_server import InferenceError, InferenceServer
 from selfplay.learner_node import LearnerNode, LearnReport
 from selfplay.metrics import Metrics
 from selfplay.origin import ROOT, check_packages
 from selfplay.own_game import game_of
+from selfplay.placement import (
+    UNPLACED_S,
+    InferenceActors,
+    asked_of_nodes,
+    check_own_node,
+    unplaced_notice,
+)
 from selfplay.resuming import extension_notice
 from selfplay.supervision import (
     CrashLoopError,
     Failure,
     Member,
+    Ready,
     Watchdog,
     first_line,
     is_hopeless,
 )
-from selfplay.worker import RoundReport, Worker, one_at_a_time, worker_config
+from selfplay.warm_up import one_at_a_time
+from selfplay.worker import RoundReport, Worker, worker_config
 from store.errors import StoreUrlError
 from store.files import open_files
 from store.run import Run
@@ -48,7 +59,6 @@ from store.run import Run
 POLL_S = 0.5
 RATE_WINDOW_S = 30.0
 IDLE_S = 2.0  # a learner without new games is asked again after so long
-UNPLACED_S = 60.0  # after so long without an answer, a new actor is said to have no place
 GOODBYE_S = 60.0  # for the last rounds and the last checkpoint
 LOOPBACK = "127.0.0.1"  # where our own Ray listens: nobody else has business there
 OBJECT_STORE_BYTES = 512 << 20  # of our own Ray: weights and planes, nothing that stays
@@ -153,6 +163,9 @@ class ClusterTraining:
     ) -> None:
         self.run, self.config, self.clock = run, config, clock
         self.budget = Budget(config, clock=clock)
+        self.begun = clock()
+        self.steps_before = 0  # of the learner, when this session began
+        self.announced = Announcements()
         self.counts: dict[str, int] = {}
         self.session: dict[str, int] = {}
         self.recent: deque[tuple[float, RoundReport]] = deque()
@@ -161,11 +174,19 @@ class ClusterTraining:
         self.first_game_s: float | None = None
         self.metrics = Metrics(run.name)
         self._arguments = (store_url, run.name, config)
-        self._own_ray = own_ray
+        self._asked = asked_of_nodes(config.cluster, own_ray)
+        if own_ray:
+            check_own_node(self._asked)
         game = game_of(config)
         fresh = build_network(game, config.network, config.seed).state_dict()
         self.evaluator = NetworkEvaluator(game, config.network, fresh, device=config.device)
-        self.servers = [self._start_server(i) for i in range(config.cluster.inference_actors)]
+        self.inference = InferenceActors(
+            self._start_server,
+            config.cluster.inference_actors,
+            self._asked["inference"],
+            config.cluster.inference_timeout_s,
+            clock,
+        )
         timeout = config.cluster.worker_timeout_s
         self.learner = Member("the learner", self._start_learner, timeout, clock)
         self.workers = [
@@ -178,12 +199,13 @@ class ClusterTraining:
 
     # -- starting ----------------------------------------------------------------------------
 
-    def _start_server(self, number: int) -> Any:
+    def _start_server(self) -> Any:
         """An inference actor, which Ray itself starts again: it has nothing to lose."""
         remote: Any = ray.remote(InferenceServer)
+        asked = self._asked["inference"]
         options = remote.options(
-            num_cpus=0 if self._own_ray else 1,
-            num_gpus=self.config.cluster.inference_gpus,
+            num_cpus=asked["CPU"],
+            num_gpus=asked["GPU"],
             max_concurrency=1000,
             max_restarts=-1,
             max_task_retries=-1,
@@ -191,17 +213,17 @@ class ClusterTraining:
         return options.remote(*self._arguments)
 
     def _start_learner(self) -> Any:
-        cluster = self.config.cluster
-        # On our own Ray it shares the cores with the workers, which leave some of the time.
-        cpus = 0 if self._own_ray else cluster.learner_cpus
         remote: Any = ray.remote(LearnerNode)
-        return remote.options(num_cpus=cpus, num_gpus=cluster.learner_gpus).remote(*self._arguments)
+        asked = self._asked["learner"]
+        options = remote.options(num_cpus=asked["CPU"], num_gpus=asked["GPU"])
+        return options.remote(*self._arguments)
 
     def _worker_starter(self, number: int) -> Callable[[], Any]:
         def start() -> Any:
             remote: Any = ray.remote(Worker)
-            options = remote.options(num_cpus=self.config.cluster.worker_cpus, max_concurrency=2)
-            mine = self.servers[number % len(self.servers) :][:1] if self.servers else []
+            options = remote.options(num_cpus=self._asked["worker"]["CPU"], max_concurrency=2)
+            servers = self.inference.handles
+            mine = servers[number % len(servers) :][:1] if servers else []
             return options.remote(*self._arguments, mine)
 
         return start
@@ -227,30 +249,65 @@ class ClusterTraining:
             if member.is_silent():
                 self._failed(member, member.fail(Failure("silent", "no answer for too long")))
             if member.is_unplaced(UNPLACED_S):
-                self.notices.append(f"{member.name} has found no place on the cluster yet")
-        return events
+                asked = self._asked["learner" if member is self.learner else "worker"]
+                self.notices.append(unplaced_notice(member.name, asked))
+        return events + self._start_clock()
+
+    def _start_clock(self) -> list[Event]:
+        """Let the budget run once a worker has compiled, a network is there, and evaluators are."""
+        is_used = self.learned is None or self.budget.is_used(self.games())
+        ready = any(worker.answered for worker in self.workers) and self.inference.are_up()
+        if self.budget.runs or is_used or not ready:
+            return []
+        self.budget.start()
+        return ["started"]
+
+    def is_over(self) -> bool:
+        """Whether the budget is used.
+
+        A session that begins with some of it left learns something: the minutes end none before.
+        """
+        if self.learned is None:
+            return False
+        if not self.budget.runs:
+            return self.budget.is_used(self.games())
+        has_learned = self.learned.steps > self.steps_before
+        return self.budget.games_are_up(self.games()) or (has_learned and self.budget.time_is_up())
 
     def _ask_learner(self) -> None:
         if self.clock() >= self.learn_again_at and self.learner.is_free():
             if self.learned is None or not self.learner.answered:
                 self.learner.ask("report")
             else:
-                self.learner.ask("learn", self.budget.share(self.games()), self.metadata())
+                share, segments = self.budget.share(self.games()), self.announced.hand_over()
+                self.learner.ask("learn", share, self.metadata(), segments)
 
     def _ask_workers(self) -> None:
-        """Give every free worker a round, unless the learner is too far behind."""
-        learned, cluster = self.learned, self.config.cluster
-        if learned is None or learned.backlog_rows > cluster.backlog_rows:
-            return
+        """Have new workers compile; give every other free one a round, unless they must wait."""
+        learned, rows = self.learned, self.config.cluster.segment_rows
+        self.notices += self.inference.notices()
+        plays = self.inference.are_up() and not must_wait(self.config, self.rows_ahead())
         for worker in self.workers:
-            if worker.is_free():
-                worker.ask("play_round", cluster.segment_rows, learned.version, learned.weights)
+            if not worker.is_free():
+                continue
+            if not worker.answered:
+                worker.ask("prepare")
+            elif learned is not None and plays:
+                worker.ask("play_round", rows, learned.version, learned.weights)
+
+    def rows_ahead(self) -> int:
+        """Training rows committed and not trained on as often as the rate limit admits, about."""
+        learned = self.learned
+        known = learned.backlog_rows + learned.unread_rows if learned else 0
+        return known + self.announced.rows
 
     def _take(self, member: Member) -> list[Event]:
         """The answer of a finished call."""
         answer = member.receive()
         if isinstance(answer, Failure):
             self._failed(member, answer)
+            return []
+        if isinstance(answer, Ready):
             return []
         self._watchdog_of(member).succeeded()
         if member is self.learner:
@@ -261,6 +318,8 @@ class ClusterTraining:
         return self.learner_watchdog if member is self.learner else self.workers_watchdog
 
     def _failed(self, member: Member, failure: Failure) -> None:
+        if isinstance(failure.error, InferenceError) and (cause := self.inference.cause()):
+            failure = replace(failure, reason=f"{failure.reason}; {cause}")
         delay = max(0.0, member.not_before - self.clock())
         what = {
             "died": "died",
@@ -270,6 +329,8 @@ class ClusterTraining:
             "refused": "cannot write to the store",
             "silent": "does not answer",
         }[failure.kind]
+        if member is self.learner:
+            self.announced.call_failed()
         then = "asked again" if member.handle is not None else "replaced"
         self.notices.append(f"{member.name} {what} ({failure.reason}); {then} in {delay:.0f} s")
         self.metrics.failed(failure.kind)
@@ -282,8 +343,10 @@ class ClusterTraining:
         if before is None:  # the first answer of this session
             self.budget.elapsed_before = float(report.saved.get("elapsed_s", 0.0))
             self.counts = dict(report.saved.get("counters", {}))
+            self.steps_before = report.steps
             self.notices += extension_notice(self.config, self.run.info.config, report.saved)
-        if not report.trained:
+        self.announced.taken_over()
+        if not report.trained and before is not None and report.rows == before.rows:
             self.learn_again_at = self.clock() + IDLE_S
         events: list[Event] = ["learned"] if report.trained else []
         if before is None or report.version != before.version:
@@ -295,8 +358,7 @@ class ClusterTraining:
 
     def _show_weights(self, report: LearnReport) -> None:
         """Take the new weights for those who watch, and hand them to the inference actors."""
-        for server in self.servers:
-            server.load_weights.remote(report.version, report.weights)
+        self.inference.load_weights(report.version, report.weights)
         try:
             state = load_state(ray.get(report.weights[0], timeout=GOODBYE_S))
         except RayError as error:
@@ -309,7 +371,8 @@ class ClusterTraining:
             self.session[name] = self.session.get(name, 0) + count
         now = self.clock()
         if self.first_game_s is None and report.counters["games"]:
-            self.first_game_s = self.budget.session()
+            self.first_game_s = now - self.begun
+        self.announced.add(report.segments, report.counters["rows"])
         self.learn_again_at = 0.0
         self.recent.append((now, report))
         while now - self.recent[0][0] > RATE_WINDOW_S:
@@ -336,8 +399,7 @@ class ClusterTraining:
         self._save_last(deadline)
         for member in [self.learner, *self.workers]:
             member.drop()
-        for server in self.servers:
-            ray.kill(server)
+        self.inference.close()
 
     def _save_last(self, deadline: float) -> None:
         if self.learner.handle is None or self.learned is None:
@@ -346,9 +408,8 @@ class ClusterTraining:
         try:
             if self.learner.call is not None:
                 ray.get(self.learner.call, timeout=left)
-            last = self.learner.handle.learn.remote(
-                self.budget.share(self.games()), self.metadata(), True
-            )
+            share, segments = self.budget.share(self.games()), self.announced.hand_over()
+            last = self.learner.handle.learn.remote(share, self.metadata(), segments, True)
             self.learned = ray.get(last, timeout=left)
             ray.get(self.learner.handle.close.remote(), timeout=left)
         except RayError as error:
@@ -419,7 +480,7 @@ class ClusterTraining:
             staleness=sum(behind) / len(behind) if behind else 0.0,
             notices=notices,
         )
-        self.metrics.show(progress, learned)
+        self.metrics.show(progress, learned, self.rows_ahead())
         return progress
 
 
@@ -434,10 +495,10 @@ def train_on_cluster(
     with connected(cpus=config.workers * config.cluster.worker_cpus) as own_ray:
         training = ClusterTraining(run, config, shared_url, own_ray=own_ray)
         try:
-            yield training.report("started")
-            while not (stop() or training.budget.is_used(training.games())):
+            yield training.report("compiling")
+            while not (stop() or training.is_over()):
                 for event in training.step() or ["games"]:
-                    yield training.report(event)
+                    yield training.report(event if training.budget.runs else "compiling")
         except CrashLoopError as error:
             training.notices.append(str(error))
             raise

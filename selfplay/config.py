@@ -74,8 +74,13 @@ class ClusterConfig:
     """Graphics cards of each inference actor; 0 runs them on a processor."""
     segment_rows: int = 1024
     """Training rows that a worker plays for between two commits, in which it takes new weights."""
+    inference_timeout_s: float = 300.0
+    """A worker gives up an evaluation, and is replaced, when its inference actor has not answered
+    for so long; a training ends when one has found no place for so long and no node could take it.
+    """
     backlog_rows: int = 65536
-    """Workers wait while the learner has so many rows to train on yet."""
+    """Workers wait while so many rows, and a segment of each worker, are committed and not trained
+    on yet."""
     worker_timeout_s: float = 600.0
     """A worker that has not answered for so long is replaced."""
 
@@ -86,10 +91,9 @@ class ClusterConfig:
         for name in ("learner_gpus", "inference_actors", "inference_gpus"):
             if getattr(self, name) < 0:
                 raise ValueError(f"cluster.{name} = {getattr(self, name)}: expected 0 or more")
-        if not self.worker_timeout_s > 0:
-            raise ValueError(
-                f"cluster.worker_timeout_s = {self.worker_timeout_s}: expected more than 0"
-            )
+        for name in ("inference_timeout_s", "worker_timeout_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"cluster.{name} = {getattr(self, name)}: expected more than 0")
 
 
 @dataclass(frozen=True)

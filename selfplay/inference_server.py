@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import ray
 from numpy.typing import NDArray
-from ray.exceptions import ActorUnavailableError, RayActorError
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError
 
 from agents.inference import NetworkEvaluator, load_state
 from agents.network import build_network
-from envs.game import Game
 from selfplay.config import TrainConfig
 from selfplay.origin import check_packages
 from selfplay.own_game import game_of
@@ -22,7 +22,7 @@ from store import checkpoints
 from store.run import open_run
 
 MOST_ROWS = 8192  # of one pass of the network
-PATIENCE_S = 300.0  # how long a worker waits for an inference actor that is being replaced
+RETRY_S = 0.5  # between two questions to an inference actor that is being replaced
 
 Answer = tuple[NDArray[np.float32], NDArray[np.float32], int]
 
@@ -51,6 +51,9 @@ class InferenceServer:
         self._thread = ThreadPoolExecutor(1)  # evaluates and updates, one after the other
         self._waiting: list[tuple[NDArray[np.float32], asyncio.Future[Answer]]] = []
         self._working = False
+
+    async def ready(self) -> None:
+        """Answer: there is a place for it, and it has its weights."""
 
     async def load_weights(self, step: int, weights: list[Any]) -> int:
         """Go on with version `step`, of which `weights` holds one reference; answers the step."""
@@ -102,29 +105,55 @@ class InferenceServer:
         return taken
 
 
+class InferenceError(RuntimeError):
+    """No inference actor has answered in time; the message says how long it was waited for."""
+
+
 class RemoteEvaluator:
-    """The search's evaluator, answered by an inference actor; waits while that is replaced.
+    """The search's evaluator of one shard, answered by an inference actor.
+
+    It waits while that is being replaced, and no longer than `timeout_s`.
+
+    Args:
+        handle: the inference actor.
+        timeout_s: an evaluation that takes longer has failed.
+        renewed: called with the version of an answer, before that is handed out, where it is
+            another than that of the answer before.
 
     Attributes:
         step: version of the network that gave the last answer.
     """
 
-    def __init__(self, game: Game, handle: Any) -> None:
-        self.game = game
+    def __init__(self, handle: Any, timeout_s: float, renewed: Callable[[int], None]) -> None:
         self.step = 0
         self._handle = handle
+        self._timeout_s = timeout_s
+        self._renewed = renewed
 
     def __call__(
         self, planes: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """See `mcts.search.Evaluator`. Raises RayActorError when nobody answers for PATIENCE_S."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
+        """See `mcts.search.Evaluator`. Raises InferenceError when the time is over."""
+        logits, values, step = self._answer(planes)
+        if step != self.step:
+            self._renewed(step)
+            self.step = step
+        return logits, values
+
+    def _answer(self, planes: NDArray[np.float32]) -> Answer:
+        deadline = time.monotonic() + self._timeout_s
+        reason = "it may be busy, stuck, or without a place on the cluster"
+        while (left := deadline - time.monotonic()) > 0:
             try:
-                logits, values, self.step = ray.get(self._handle.evaluate.remote(planes))
-            except (ActorUnavailableError, RayActorError):
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.5)
+                answer: Answer = ray.get(self._handle.evaluate.remote(planes), timeout=left)
+            except (ActorUnavailableError, RayActorError) as error:
+                reason = f"{type(error).__name__}, and it was not replaced in that time"
+                time.sleep(min(RETRY_S, max(left, 0.0)))
+            except GetTimeoutError:
+                break
             else:
-                return logits, values
+                return answer
+        raise InferenceError(
+            f"no answer of the inference actor for {self._timeout_s:g} s "
+            f"(cluster.inference_timeout_s): {reason}"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,12 @@ from selfplay.config import TrainConfig
 from selfplay.origin import check_packages
 from selfplay.own_game import game_of
 from selfplay.trainer import Trainer
-from store.run import open_run
+from selfplay.warm_up import one_at_a_time, warm_up_learning
+from store.run import Run, open_run
 
 STRETCH_S = 2.0  # of learning, after which it answers
 STEPS_AT_ONCE = 8
+SWEEP_S = 300.0  # between two listings of the store, for what was committed and not announced
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class LearnReport:
         rows: training rows read since the run began.
         window_rows: rows that it samples from.
         backlog_rows: rows read and not trained on as often as the rate limit admits.
+        unread_rows: rows announced and not read, about.
         version: learner steps of the published weights.
         weights: one reference to their safetensors bytes.
         saved_step: step of the newest checkpoint, -1 before the first.
@@ -44,6 +47,7 @@ class LearnReport:
     rows: int
     window_rows: int
     backlog_rows: int
+    unread_rows: int
     version: int
     weights: list[Any]
     saved_step: int
@@ -69,18 +73,25 @@ class LearnerNode:
             return
         check_packages()
         torch.set_num_threads(self.config.cluster.learner_cpus)
-        run = open_run(*self._where, game=game_of(self.config).name)
+        with one_at_a_time():
+            warm_up_learning(game_of(self.config))
+        run = self._open_run()
         self.lock = run.lock_trainer()
         self.trainer = Trainer(run, self.config)
         self.saved = self._counted_on()
         rows = self.config.publish_rows * self.config.learner.passes
         self.steps_per_version = max(1, int(rows // self.config.learner.batch_size))
         self._publish()
+        self._sweep_at = time.monotonic() + SWEEP_S
         self._opened = True
+
+    def _open_run(self) -> Run:
+        return open_run(*self._where, game=game_of(self.config).name)
 
     def _counted_on(self) -> dict[str, Any]:
         """The checkpoint's metadata, its counters brought up to what the store holds after it."""
         known = self.trainer.log.episodes_read
+        self.trainer.find()
         rows = self.trainer.read()
         found = {"games": self.trainer.log.episodes_read - known, "rows": rows}
         counters = dict(self.trainer.saved.get("counters", {}))
@@ -103,6 +114,7 @@ class LearnerNode:
             rows=learner.ring.total_added,
             window_rows=learner.ring.sampled_rows,
             backlog_rows=int(learner.rows_credit / self.config.learner.passes),
+            unread_rows=trainer.unread_rows,
             version=trainer.version,
             weights=self.weights,
             saved_step=trainer.saved_step,
@@ -111,26 +123,47 @@ class LearnerNode:
         )
 
     def learn(
-        self, progress_share: float, metadata: Mapping[str, Any], finish: bool = False
+        self,
+        progress_share: float,
+        metadata: Mapping[str, Any],
+        segments: Sequence[str] = (),
+        finish: bool = False,
     ) -> LearnReport:
-        """Read what is new, train for STRETCH_S at most, publish and save what is due.
+        """Read and train by turns for STRETCH_S at most, publish and save what is due.
 
-        `metadata` goes into a checkpoint; with `finish` one is saved in any case.
+        `metadata` goes into a checkpoint; with `finish` one is saved in any case. `segments` are
+        keys of what workers have committed and answered for. All that was announced is read before
+        a checkpoint is saved, so that its cursor is after the games that its counters count.
         """
         self._open()
-        begun, trained = time.monotonic(), 0
-        self.trainer.read()
-        while time.monotonic() < begun + STRETCH_S:
-            steps = self.trainer.learn(progress_share, STEPS_AT_ONCE)
-            trained += steps
-            if not steps:
-                break
+        self.trainer.announce(segments)
+        self._sweep_if_due()
+        trained = self._stretch(progress_share)
+        due = finish or self.trainer.checkpoint_due()
+        if due:
+            self.trainer.read()
         if self.trainer.learner.steps - self.trainer.version >= self.steps_per_version:
             self._publish()
-        due = finish or self.trainer.checkpoint_due()
         if due and not self.trainer.is_saved():
             self.trainer.save({}, metadata)
         return self.report(trained, progress_share)
+
+    def _stretch(self, progress_share: float) -> int:
+        """Take what has arrived and train on it, by turns; the steps made."""
+        begun, trained = time.monotonic(), 0
+        while time.monotonic() < begun + STRETCH_S:
+            rows = self.trainer.read_some(wait=not self.trainer.learner.steps_allowed())
+            steps = self.trainer.learn(progress_share, STEPS_AT_ONCE)
+            trained += steps
+            if not (rows or steps):
+                break
+        return trained
+
+    def _sweep_if_due(self) -> None:
+        """Look for what was committed and not announced: its worker died before it answered."""
+        if time.monotonic() >= self._sweep_at:
+            self.trainer.log.sweep()
+            self._sweep_at = time.monotonic() + SWEEP_S
 
     def close(self) -> None:
         """Let another trainer have the run: nothing more is learned here."""

@@ -29,6 +29,7 @@ from selfplay.config import TrainConfig
 from selfplay.own_game import check_same_game, game_of, stored_settings
 from selfplay.resuming import check_resumable, extension_notice
 from selfplay.trainer import Trainer
+from selfplay.warm_up import warm_up
 from store.run import Run, resume_or_create_run
 
 ACTOR_FILE = "actor.safetensors"
@@ -53,6 +54,7 @@ class Training:
     def __init__(self, run: Run, config: TrainConfig) -> None:
         self.config = config
         self.budget = Budget(config)
+        self.begun = time.monotonic()
         self.first_game_s: float | None = None
         self.play_seconds = 0.0
         self.between_stages = True  # what is in memory can be saved
@@ -63,6 +65,9 @@ class Training:
         self.restored = ("games", "rows", "plies") if "actor" in saved else ()
         self.actor = self._actor(run, saved)
         self.games_before = self.actor.games_finished()
+        self.steps_before = self.trainer.learner.steps
+        # What the actor committed after the learner had read, before this session.
+        self.trainer.find(until=self.actor.writer.cursor)
         self.notices = extension_notice(config, run.info.config, saved)
         self.publish()
 
@@ -75,6 +80,10 @@ class Training:
         if saved:  # of a training on a cluster: earlier games of actor 0 must not be made again
             return Actor(run, self.config, number=fresh_number())
         return Actor(run, self.config, next_seq=0)
+
+    def has_learned(self) -> bool:
+        """Whether there was a training step in this session."""
+        return self.trainer.learner.steps > self.steps_before
 
     def progress_share(self) -> float:
         """How much of the budget is used, 0 to 1."""
@@ -100,10 +109,10 @@ class Training:
                 reached = self.actor.play(_until(begun + REPORT_SECONDS, interrupted))
                 self.play_seconds += time.monotonic() - begun
             if self.first_game_s is None and self.actor.games_finished() > self.games_before:
-                self.first_game_s = self.budget.session()
+                self.first_game_s = time.monotonic() - self.begun
             yield self.report("games")
         with self.in_stage():
-            self.actor.commit()
+            self.trainer.announce(self.actor.commit())
 
     def _rows_of_round(self) -> int:
         """Training rows to play for: to the next network, or to the end of a budget in games.
@@ -120,7 +129,7 @@ class Training:
 
     def learn(self) -> None:
         """Take the new games from the store and train as much as the rate limit admits."""
-        self.trainer.read(until=self.actor.writer.cursor)
+        self.trainer.read()
         self.trainer.learn(self.progress_share())
 
     def publish(self) -> None:
@@ -238,6 +247,10 @@ def train(
         torch.set_num_threads(config.selfplay.shards)
         training = Training(run, config)
         try:
+            if not training.budget.is_used(training.totals()["games"]):
+                yield training.report("compiling")
+                warm_up(training.actor.game, config.search)
+                training.budget.start()
             yield training.report("started")
             yield from _rounds(training, stop)
         finally:
@@ -250,10 +263,19 @@ def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], boo
 
 
 def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
-    def interrupted() -> bool:
-        return stop() or training.budget.time_is_up()
+    """Play and learn by turns until the budget is used or `stop` answers True.
 
-    while not (interrupted() or training.budget.is_used(training.totals()["games"])):
+    A session that begins with some of its budget left learns something: the minutes end none
+    before that.
+    """
+    budget = training.budget
+    if not budget.runs:  # it was used up before this session
+        return
+
+    def interrupted() -> bool:
+        return stop() or (training.has_learned() and budget.time_is_up())
+
+    while not (interrupted() or budget.games_are_up(training.totals()["games"])):
         yield from training.play(interrupted)
         with training.in_stage():
             training.learn()

@@ -23,7 +23,7 @@ GAUGES = {
     "ludens_policy_loss": "Policy loss in nats",
     "ludens_value_loss": "Value loss in nats",
     "ludens_replay_rows": "Rows in the window that the learner samples from",
-    "ludens_backlog_rows": "Rows read and not trained on yet",
+    "ludens_backlog_rows": "Rows committed and not trained on yet",
 }
 FAILURES = "ludens_worker_failures"
 
@@ -44,7 +44,7 @@ class Metrics:
         """Count a failure."""
         self._failures.inc(1.0, tags={"kind": kind})
 
-    def show(self, progress: Progress, learned: LearnReport | None) -> None:
+    def show(self, progress: Progress, learned: LearnReport | None, backlog_rows: int) -> None:
         """Set all gauges."""
         values = {
             "ludens_games": progress.games,
@@ -58,7 +58,7 @@ class Metrics:
             "ludens_policy_loss": progress.policy_loss,
             "ludens_value_loss": progress.value_loss,
             "ludens_replay_rows": learned.window_rows if learned else 0,
-            "ludens_backlog_rows": learned.backlog_rows if learned else 0,
+            "ludens_backlog_rows": backlog_rows,
         }
         for name, value in values.items():
             self._gauges[name].set(float(value))

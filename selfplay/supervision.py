@@ -81,6 +81,20 @@ def is_hopeless(failure: Failure) -> bool:
     return isinstance(failure.error, (RunLockedError, RunMismatchError))
 
 
+@dataclass(frozen=True)
+class Ready:
+    """The answer of an actor that is there and has done nothing yet.
+
+    It is no sign that its work will succeed: neither the delay after a failure nor the count of a
+    crash loop ends with it.
+
+    Attributes:
+        host: where it runs.
+    """
+
+    host: str
+
+
 class Backoff:
     """Delay before the next attempt: doubled by each failure, begun anew by a success."""
 
@@ -114,6 +128,7 @@ class Member:
         self.handle: Any = None
         self.call: Any = None
         self.answered = False  # since it was started
+        self.worked = False  # whether it has answered with more than Ready since then
         self.backoff = Backoff()
         self._start = start
         self._timeout_s = timeout_s
@@ -127,7 +142,8 @@ class Member:
         if self.call is not None or self._clock() < self.not_before:
             return False
         if self.handle is None:
-            self.handle, self.answered, self._told = self._start(), False, False
+            self.handle = self._start()
+            self.answered = self.worked = self._told = False
         return True
 
     def ask(self, method: str, *arguments: Any) -> None:
@@ -155,8 +171,10 @@ class Member:
             answer = ray.get(call)
         except RayError as error:
             return self.fail(diagnose(error))
-        self.backoff.succeeded()
         self.answered = True
+        if not isinstance(answer, Ready):
+            self.worked = True
+            self.backoff.succeeded()
         return answer
 
     def fail(self, failure: Failure) -> Failure:

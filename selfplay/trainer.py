@@ -7,7 +7,7 @@ it in one process, the cluster (`selfplay.cluster`) puts many in others.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agents.alphazero.episodes import SCHEMA
@@ -22,6 +22,7 @@ from store.run import Run
 from store.upkeep import Upkeep
 
 TRAINER_FILE = "trainer.pt"
+SEGMENTS_AT_ONCE = 16  # decoded and taken into the window together
 
 
 class Trainer:
@@ -32,6 +33,7 @@ class Trainer:
         losses: mean losses of the last training.
         version: learner steps of the weights last published.
         saved_step: learner steps of the newest checkpoint, -1 before the first.
+        rows_read: training rows read from the store by this object.
     """
 
     def __init__(self, run: Run, config: TrainConfig) -> None:
@@ -40,6 +42,7 @@ class Trainer:
         self.losses = Losses(float("nan"), float("nan"))
         self.version = 0
         self.saved_step = -1
+        self.rows_read = 0
         self.learner = Learner(
             game_of(config),
             config.network,
@@ -62,6 +65,7 @@ class Trainer:
             self.config.learner.window_rows, of="row_ply", until=checkpoint.metadata["cursor"]
         )
         self.learner.load_window(newest, state["rows_added"])
+        self.rows_read = sum(batch.rows("row_ply") for batch in newest)
         self.learner.load_state_dict(state)
         self.saved_step = checkpoint.step
         self.upkeep.note_checkpoint(checkpoint.step, checkpoint.metadata["cursor"])
@@ -71,9 +75,32 @@ class Trainer:
         """Metadata of the checkpoint it continued from; empty without one."""
         return self.checkpoint.metadata if self.checkpoint else {}
 
-    def read(self, until: Cursor | None = None) -> int:
-        """Take the new games from the store; how many training rows they hold."""
-        return self.learner.add(self.log.poll(until=until))
+    @property
+    def unread_rows(self) -> int:
+        """Training rows in the store that are known and not read, by the games read so far."""
+        rows_per_game = self.rows_read / self.log.episodes_read if self.log.episodes_read else 1.0
+        return round(self.log.unread_episodes * rows_per_game)
+
+    def announce(self, segments: Iterable[str]) -> None:
+        """Note segments to be read, by their keys; asks nothing of the store."""
+        self.log.announce(segments)
+
+    def find(self, until: Cursor | None = None) -> None:
+        """List the store for segments to be read that were not announced; for resuming."""
+        self.log.find(until)
+
+    def read(self) -> int:
+        """Take all games noted from the store; how many training rows they hold."""
+        rows = 0
+        while self.log.segments_to_take:
+            rows += self.read_some()
+        return rows
+
+    def read_some(self, *, wait: bool = True) -> int:
+        """Take the next few segments from the store, or those that have arrived; their rows."""
+        rows = self.learner.add(self.log.take(SEGMENTS_AT_ONCE, wait=wait))
+        self.rows_read += rows
+        return rows
 
     def learn(self, progress_share: float, most_steps: int | None = None) -> int:
         """Train as much as the rate limit admits, or `most_steps`; the steps made."""

@@ -52,7 +52,7 @@ class _Turn:
     """Whether a turn is over: its time is, and there is something new for a checkpoint to keep.
 
     Without the latter, turns shorter than a round of the loop would never come to anything. The
-    clock runs from the end of the loading on.
+    clock runs from the end of the loading and compiling on.
     """
 
     def __init__(self, seconds: float, saved_step: int, stop: Callable[[], bool]) -> None:
@@ -63,7 +63,7 @@ class _Turn:
         self._learned = False
 
     def note(self, progress: Progress) -> None:
-        if self.end == math.inf:
+        if self.end == math.inf and progress.event != "compiling":
             self.end = time.monotonic() + self.seconds
         self._learned = progress.learner_steps > self.saved_step
 

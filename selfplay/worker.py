@@ -7,28 +7,24 @@ weights; `selfplay.cluster` decides where it runs.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-import numpy as np
 import ray
 from ray.exceptions import RayError
 
-from envs.game import Game
-from mcts.config import SearchConfig
 from selfplay.actor import Actor, fresh_number
-from selfplay.config import SelfPlayConfig, TrainConfig
-from selfplay.games import Shard
+from selfplay.config import TrainConfig
 from selfplay.inference_server import RemoteEvaluator
 from selfplay.origin import check_packages
 from selfplay.own_game import game_of
+from selfplay.supervision import Ready
+from selfplay.warm_up import one_at_a_time, warm_up_playing
 from store import checkpoints
 from store.run import open_run
 
@@ -47,6 +43,8 @@ class RoundReport:
         seconds: time it played.
         counters: of the search, games, rows, plies, and of resignations.
         host: where it runs.
+        segments: keys of what it committed, for the learner to fetch. Those of the report before
+            are among them once more, in case that one was lost on the way.
     """
 
     writer: str
@@ -54,6 +52,7 @@ class RoundReport:
     seconds: float
     counters: dict[str, int]
     host: str
+    segments: tuple[str, ...]
 
 
 def worker_config(config: TrainConfig) -> TrainConfig:
@@ -86,21 +85,47 @@ class Worker:
         self._opened = False
 
     def _open(self) -> None:
-        """What could fail, at the first round: an error in making an actor reaches nobody whole."""
+        """What could fail, at the first call: an error in making an actor reaches nobody whole."""
         if self._opened:
             return
         check_packages()
         game = game_of(self.config)
         self.run = open_run(*self._where, game=game.name)
         with one_at_a_time():
-            warm_kernels(game, self.config.search)
+            warm_up_playing(game, self.config.search)
         self.actor = Actor(self.run, self.config, number=fresh_number())
-        self.remote = [RemoteEvaluator(game, handle) for handle in self._inference]
+        self.remote = self._remote_evaluators()
         if self.remote:
-            shards = len(self.actor.shards)
-            self.actor.use([self.remote[i % len(self.remote)] for i in range(shards)], 0)
+            self.actor.use(self.remote, 0)
         self._counted = self._counters()
+        self._committed: list[str] = []
+        self._named: list[str] = []
         self._opened = True
+
+    def _remote_evaluators(self) -> list[RemoteEvaluator]:
+        """One for each shard, by turns of the inference actors; [] without those.
+
+        A version that changes within a round is noted by the shard before its first answer.
+        """
+        if not self._inference:
+            return []
+        return [
+            RemoteEvaluator(
+                self._inference[number % len(self._inference)],
+                self.config.cluster.inference_timeout_s,
+                partial(self.actor.renew, number),
+            )
+            for number in range(len(self.actor.shards))
+        ]
+
+    def prepare(self) -> Ready:
+        """Open the run and compile, so that the first round is played at full speed.
+
+        Raises RuntimeError where other packages would be imported than ours, and the store's
+        errors.
+        """
+        self._open()
+        return Ready(os.uname().nodename)
 
     def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> RoundReport:
         """Play for `rows` more training rows, ROUND_S at most, and commit the games finished.
@@ -109,21 +134,24 @@ class Worker:
         they are fetched only where they are new.
 
         Raises StoreWriteError: the games are then kept, and committed first in the next round;
-        RuntimeError where other packages would be imported than ours; and the store's errors.
+        InferenceError where an inference actor does not answer; what `prepare` raises; and the
+        store's errors.
         """
         self._open()
         begun = time.monotonic()
-        self.actor.commit()
+        self._committed += self.actor.commit()
         self._take_weights(step, weights)
         self.actor.begin_round(rows)
         self.actor.play(lambda: self.stopping or time.monotonic() > begun + ROUND_S)
-        self.actor.commit()
+        self._committed += self.actor.commit()
         counted = self._counters()
         change = {name: count - self._counted[name] for name, count in counted.items()}
         self._counted = counted
         seconds = time.monotonic() - begun
+        segments = (*self._named, *self._committed)
+        self._named, self._committed = self._committed, []
         host = os.uname().nodename
-        return RoundReport(self.actor.writer.writer, self.step, seconds, change, host)
+        return RoundReport(self.actor.writer.writer, self.step, seconds, change, host, segments)
 
     def stop(self) -> None:
         """End the round that is being played soon, and those to come at once."""
@@ -131,11 +159,8 @@ class Worker:
 
     def _take_weights(self, step: int, weights: Sequence[Any]) -> None:
         """Play on with version `step`, or with the store's newest if it cannot be fetched."""
-        if self.remote:
-            answered = max(evaluator.step for evaluator in self.remote)
-            if answered != self.step:
-                self.actor.use(self.actor.evaluators, answered)
-                self.step = answered
+        if self.remote:  # an inference actor brings its weights by itself
+            self.step = max(evaluator.step for evaluator in self.remote)
             return
         if step == self.step:
             return
@@ -157,27 +182,3 @@ class Worker:
 
     def _counters(self) -> dict[str, int]:
         return self.actor.counters() | asdict(self.actor.resign_statistics())
-
-
-def warm_kernels(game: Game, search: SearchConfig) -> None:
-    """Compile all that self-play needs, or load it from the cache on disk."""
-
-    def evaluate(planes: Any) -> tuple[Any, Any]:
-        count = len(planes)
-        return np.zeros((count, game.num_actions), np.float32), np.zeros(count, np.float32)
-
-    few = replace(search, simulations=4, cache_size=min(search.cache_size, 64))
-    play = SelfPlayConfig(games=2, shards=1, fast_simulations=2)
-    Shard(game, few, play, 2, seed=0, number=0).play(evaluate, 1)
-
-
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Keeps the other processes of this machine waiting that share its kernel cache.
-
-    Several that compile at once would write the same files.
-    """
-    folder = Path(os.environ["NUMBA_CACHE_DIR"])
-    with (folder / "compiling.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

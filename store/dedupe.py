@@ -1,4 +1,4 @@
-"""A growing set of UUIDs that takes 16 bytes each and works on whole arrays."""
+"""Sets of UUIDs that take 16 bytes each and work on whole arrays: all seen, or the newest."""
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,17 @@ class UuidSet:
 
     def add_new(self, uuids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Add UUIDs (uint8 [n, 16]); True, in bool [n], at each one's first appearance ever."""
-        keys = np.ascontiguousarray(uuids).view("S16").reshape(-1)
+        keys = _keys_of(uuids)
         unique, first = np.unique(keys, return_index=True)
         fresh = ~self._contains(unique)
         is_new = np.zeros(len(keys), np.bool_)
         is_new[first[fresh]] = True
         self._insert(unique[fresh])
         return is_new
+
+    def contains(self, uuids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+        """Which of the UUIDs (uint8 [n, 16]) have been added, bool [n]."""
+        return self._contains(_keys_of(uuids))
 
     def _contains(self, keys: _Keys) -> npt.NDArray[np.bool_]:
         found = np.zeros(len(keys), np.bool_)
@@ -43,3 +47,29 @@ class UuidSet:
             keys = np.concatenate([self._runs.pop(), keys])
             keys.sort(kind="stable")
         self._runs.append(keys)
+
+
+class RecentUuids:
+    """The UUIDs added last: at least the newest `least`, at most about twice as many.
+
+    They are kept in two sets. When the younger one has `least`, it takes the place of the older.
+    """
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+        self._young, self._old = UuidSet(), UuidSet()
+
+    def __len__(self) -> int:
+        """How many are kept; one that was added to both sets counts twice."""
+        return len(self._young) + len(self._old)
+
+    def add_new(self, uuids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+        """Add UUIDs (uint8 [n, 16]); True, in bool [n], at those not among the ones kept."""
+        is_new = self._young.add_new(uuids) & ~self._old.contains(uuids)
+        if len(self._young) >= self.least:
+            self._young, self._old = UuidSet(), self._young
+        return is_new
+
+
+def _keys_of(uuids: npt.NDArray[np.uint8]) -> _Keys:
+    return np.ascontiguousarray(uuids).view("S16").reshape(-1)

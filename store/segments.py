@@ -45,7 +45,7 @@ _WRITER = re.compile(r"[0-9a-f]{32}")
 _logger = logging.getLogger("ludens.store")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class SegmentName:
     """The parts of a segment's file name; ordered as the writer committed."""
 

@@ -60,6 +60,14 @@ def drawn(*stages: tuple[Any, Truth], width: int = 100) -> str:
     return console.export_text()
 
 
+def test_while_kernels_compile_it_is_said_and_no_figure_is_shown() -> None:
+    text = drawn((progress(event="compiling"), TRUTH))
+    assert "compiling the rules and the search" in text
+    assert "the clock does not run yet" in text
+    assert "1,234" not in text
+    assert "compiling the rules and the search" in line(progress(event="compiling"), TRUTH)
+
+
 def test_the_panel_shows_every_figure() -> None:
     text = drawn((progress(), TRUTH))
     for figure in (

@@ -19,6 +19,7 @@ def clock():
 
 def test_minutes_count_over_all_sessions(clock):
     budget = Budget(TrainConfig(minutes=2), elapsed_before=90.0, clock=clock)
+    budget.start()
     clock.now += 12.0
     assert (budget.session(), budget.elapsed()) == (12.0, 102.0)
     assert budget.share(games=10**9) == pytest.approx(0.85)
@@ -33,12 +34,26 @@ def test_games_end_it_too(clock):
     assert budget.share(50) == 0.25
     assert not budget.is_used(199)
     assert budget.is_used(200)
+    budget.start()
     clock.now += 1e6
     assert not budget.time_is_up()
 
 
 def test_without_limits_it_never_ends(clock):
     budget = Budget(TrainConfig(minutes=0), clock=clock)
+    budget.start()
     clock.now += 1e9
     assert budget.share(10**9) == 0.0
     assert not budget.is_used(10**9)
+
+
+def test_the_clock_stands_still_until_it_is_started(clock):
+    budget = Budget(TrainConfig(minutes=2), elapsed_before=60.0, clock=clock)
+    clock.now += 1000.0
+    assert not budget.runs
+    assert (budget.session(), budget.elapsed(), budget.share(0)) == (0.0, 60.0, 0.5)
+    budget.start()
+    clock.now += 30.0
+    budget.start()
+    assert budget.runs
+    assert budget.elapsed() == 90.0

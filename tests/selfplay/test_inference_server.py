@@ -2,17 +2,22 @@
 
 import asyncio
 import threading
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ray.exceptions import ActorUnavailableError, GetTimeoutError
 
 from agents.config import NetworkConfig
 from agents.inference import NetworkEvaluator
 from envs.registry import find_game
+from mcts.config import SearchConfig
 from selfplay import inference_server
-from selfplay.config import TrainConfig
-from selfplay.inference_server import InferenceServer
+from selfplay.config import SelfPlayConfig, TrainConfig
+from selfplay.inference_server import InferenceError, InferenceServer, RemoteEvaluator
 from selfplay.trainer import Trainer
+from selfplay.worker import Worker
 from store.run import create_run
 
 CONFIG = TrainConfig(
@@ -113,3 +118,89 @@ def test_new_weights_are_used_from_then_on(server):
     assert (before[2], after[2]) == (0, 40)
     assert np.abs(before[0] - after[0]).max() > 1e-3
     assert threading.active_count() <= threads + 1  # the one that evaluates
+
+
+class Handle:
+    """An inference actor's handle; a reference to an answer is a call that makes it."""
+
+    def __init__(self, answer):
+        def remote(planes):
+            return lambda timeout: answer(planes, timeout)
+
+        self.evaluate = SimpleNamespace(remote=remote)
+
+
+@pytest.fixture
+def _without_ray(monkeypatch):
+    def get(reference, timeout=None):
+        return reference(timeout)
+
+    monkeypatch.setattr(inference_server.ray, "get", get)
+
+
+@pytest.mark.usefixtures("_without_ray")
+def test_an_actor_that_never_answers_fails_its_caller_in_time(monkeypatch):
+    waited = []
+
+    def silent(planes, timeout):
+        waited.append(timeout)
+        raise GetTimeoutError("no answer")
+
+    evaluator = RemoteEvaluator(Handle(silent), 7.5, lambda step: None)
+    with pytest.raises(InferenceError, match=r"for 7\.5 s \(cluster\.inference_timeout_s\)"):
+        evaluator(_planes(1, 0))
+    assert len(waited) == 1
+    assert 7 < waited[0] <= 7.5
+
+
+@pytest.mark.usefixtures("_without_ray")
+def test_an_actor_that_is_being_replaced_is_asked_again_until_the_time_is_over(monkeypatch):
+    monkeypatch.setattr(inference_server, "RETRY_S", 0.0)
+    tries = []
+
+    def gone(planes, timeout):
+        tries.append(timeout)
+        if len(tries) == 3:
+            return "logits", "values", 4
+        raise ActorUnavailableError("wait", None)
+
+    versions = []
+    evaluator = RemoteEvaluator(Handle(gone), 60.0, versions.append)
+    assert evaluator(_planes(1, 0)) == ("logits", "values")
+    assert versions == [evaluator.step] == [4]
+
+    def lost(planes, timeout):
+        raise ActorUnavailableError("wait", None)
+
+    with pytest.raises(InferenceError, match="ActorUnavailableError, and it was not replaced"):
+        RemoteEvaluator(Handle(lost), 0.01, versions.append)(_planes(1, 0))
+
+
+@pytest.mark.usefixtures("_without_ray")
+def test_weights_that_change_within_a_round_leave_nothing_of_the_old_in_the_cache(tmp_path):
+    """The old network says -0.5 of every position, the new one 0.5."""
+    create_run(str(tmp_path), "run", game="tic_tac_toe", config={}, seed=0, versions={})
+    config = replace(
+        CONFIG,
+        search=SearchConfig(simulations=8, lookahead=0, cache_size=4096),
+        selfplay=SelfPlayConfig(games=8, shards=2, fast_simulations=4),
+        cluster=replace(CONFIG.cluster, inference_actors=1),
+    )
+    calls = []
+
+    def evaluate(planes, timeout):
+        calls.append(len(planes))
+        value, step = (-0.5, 3) if len(calls) <= 8 else (0.5, 4)
+        count = len(planes)
+        return np.zeros((count, 9), np.float32), np.full(count, value, np.float32), step
+
+    worker = Worker(str(tmp_path), "run", config, [Handle(evaluate)])
+    report = worker.play_round(64, 0, [])
+    assert report.step == 0  # of the beginning
+    assert len(calls) > 16
+    for shard in worker.actor.shards:
+        cache = shard.search.forest.cache
+        kept = cache["value"][cache["key"] != 0]
+        assert len(kept) > 0
+        assert set(kept.tolist()) == {0.5}
+        assert shard.network_step == 4

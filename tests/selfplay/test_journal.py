@@ -145,7 +145,7 @@ def test_a_real_training_is_recorded(tmp_path: Path) -> None:
         for stage in train(config, store_url=url, run_name="r"):
             journal.show(stage, Truth({}))
     found = records(url)
-    assert found[0]["event"] == "started"
+    assert found[0]["event"] == "compiling"
     assert found[-1]["event"] == "finished"
     assert found[-1]["games"] >= 8
     assert found[-1]["learner_steps"] > 0

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from agents.alphazero.episodes import SCHEMA
 from agents.config import LearnerConfig, NetworkConfig
 from envs.registry import find_game
 from mcts.config import SearchConfig
+from selfplay import loop
+from selfplay.budget import Budget
 from selfplay.config import SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from store import checkpoints
@@ -155,3 +158,60 @@ def test_a_run_keeps_its_settings_but_may_be_extended(tmp_path):
     assert longer.games >= 160
     again = _finish(tmp_path, config=replace(CONFIG, games=160))
     assert [p.event for p in again] == ["started", "finished"]
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = Clock()
+    monkeypatch.setattr(loop, "Budget", partial(Budget, clock=made))
+    return made
+
+
+TIMED = replace(CONFIG, minutes=1.0, games=0)
+
+
+def test_the_budget_does_not_run_while_kernels_compile(tmp_path, clock, monkeypatch):
+    compiled = []
+
+    def slowly(game, search):
+        compiled.append(game.name)
+        clock.now += 1000.0
+
+    monkeypatch.setattr(loop, "warm_up", slowly)
+    seen = []
+    training = train(TIMED, store_url=str(tmp_path), run_name="run")
+    for progress in training:
+        seen.append((progress.event, progress.elapsed_s))
+        if progress.event == "published":
+            break
+    assert compiled == ["tic_tac_toe"]
+    assert seen[:2] == [("compiling", 0.0), ("started", 0.0)]
+    assert seen[-1] == ("published", 0.0)
+    training.close()
+    saved = checkpoints.latest_valid(open_run(tmp_path, "run"))
+    assert saved.metadata["elapsed_s"] == 0.0
+
+
+def test_a_session_with_some_budget_left_learns_something_however_slow_the_machine(tmp_path, clock):
+    steps, elapsed = 0, 0.0
+    for _ in range(2):
+        config = replace(TIMED, minutes=elapsed / 60.0 + 0.1)
+        for progress in train(config, store_url=str(tmp_path), run_name="run"):
+            clock.now += 59.0  # more than is left, at every stage
+            last = progress
+        assert last.event == "finished"
+        assert last.learner_steps > steps
+        steps, elapsed = last.learner_steps, last.elapsed_s
+        assert elapsed > 60.0 * config.minutes
+    again = list(train(config, store_url=str(tmp_path), run_name="run"))
+    assert [progress.event for progress in again] == ["started", "finished"]  # nothing is compiled
+    assert again[-1].learner_steps == steps

@@ -9,6 +9,7 @@ from selfplay.supervision import (
     CrashLoopError,
     Failure,
     Member,
+    Ready,
     Watchdog,
     diagnose,
     is_hopeless,
@@ -94,6 +95,20 @@ def test_an_actor_that_raised_is_replaced_after_a_while(member):
     member.clock.now += 1.0
     assert _once(member, "done") == "done"
     assert member.handle.number == 1
+
+
+def test_an_actor_that_only_comes_up_does_not_end_the_delays(member):
+    for delay in (1.0, 2.0, 4.0):
+        assert _once(member, Ready("host")) == Ready("host")
+        assert member.answered
+        assert not member.worked
+        _once(member, _raised(ValueError("x")))
+        member.clock.now += delay - 0.1
+        assert not member.is_free()
+        member.clock.now += 0.1
+    assert _once(member, "done") == "done"
+    assert member.worked
+    assert member.backoff.failures == 0
 
 
 def test_one_that_cannot_write_or_be_reached_is_asked_again(member):

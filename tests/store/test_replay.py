@@ -13,7 +13,8 @@ from store.dedupe import UuidSet
 from store.episodes import Episode, EpisodeBatch, EpisodeSchema
 from store.errors import SchemaError, StoreError
 from store.files import LocalFiles
-from store.replay import REMEMBERED, ReplayLog
+from store.marks import REMEMBERED
+from store.replay import ReplayLog
 from store.run import create_run
 from store.segments import SegmentName, SegmentWriter
 
@@ -301,9 +302,9 @@ def test_a_segment_pruned_while_reading_is_no_problem(run, caplog, monkeypatch):
     key = write(writer, 1)
     write(writer, 2)
     log = ReplayLog(run, SCHEMA)
-    names = log._segment_names(writer.writer, 0)
+    names = log._segment_names(writer.writer)
     path_of(run, key).unlink()
-    monkeypatch.setattr(log, "_segment_names", lambda writer, start: names)
+    monkeypatch.setattr(log, "_segment_names", lambda writer: names)
     assert numbers(log.poll()) == [2]
     assert caplog.records == []
 

@@ -1,0 +1,315 @@
+"""One learner that reads a thousand writers from a store where every request takes 50 ms.
+
+The writers are simulated: they commit recorded games under new UUIDs, a segment of a worker's size
+every seven seconds each, and announce it. The learner is that of a cluster, in this process, with a
+tiny network. Only the store is a stand-in: segments lie in memory, the rest on the disk, and each
+request of the learner sleeps first.
+
+    python -m benchmarks reading --minutes 2
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.config import LearnerConfig
+from benchmarks.cluster import PACKAGES
+from benchmarks.machine import machine_facts, write_result
+from benchmarks.processes import MachineShare, resident_mib
+from benchmarks.simulated_cluster import (
+    BATCH,
+    LEARNER_USE,
+    TINY,
+    learner_rows_per_s,
+    recorded_games,
+    series,
+)
+from benchmarks.store import new_run
+from selfplay import learner_node
+from selfplay.announcements import Announcements, must_wait
+from selfplay.config import TrainConfig
+from selfplay.learner_node import LearnerNode
+from store.episodes import UUID_BYTES, EpisodeBatch
+from store.files import LocalFiles
+from store.run import Run, open_run
+from store.segments import REPLAY_FOLDER, SegmentName, encode_segment
+
+WRITERS, EVERY_S, LATENCY_S = 1000, 7.0, 0.05
+GAMES, WINDOW = 600, 400_000
+SWEEP_S = 60.0  # more often than a cluster does it, so that the measurement has some
+RUN = "reading"
+
+
+class SlowStore:
+    """`Files` of a run whose every request takes LATENCY_S, as an object store's may.
+
+    Segments lie in memory, and their bytes are dropped when they are read: a store's memory is not
+    the reader's. All else lies on the disk.
+
+    Attributes:
+        requests: how many there were, by the method's name.
+    """
+
+    def __init__(self, files: LocalFiles, latency_s: float) -> None:
+        self.requests: Counter[str] = Counter()
+        self._files = files
+        self._latency_s = latency_s
+        self._segments: dict[str, dict[str, bytes]] = {}
+
+    def commit(self, writer: str, name: str, data: bytes) -> str:
+        """What another machine does; its key."""
+        self._segments.setdefault(writer, {})[name] = data
+        return f"{REPLAY_FOLDER}/{writer}/{name}"
+
+    def read(self, key: str, most: int | None = None) -> bytes:
+        """See `store.files.Files`."""
+        self._wait("read")
+        folder, _, rest = key.partition("/")
+        if folder != REPLAY_FOLDER:
+            return self._files.read(key, most)
+        writer, _, name = rest.partition("/")
+        data = self._segments[writer][name]
+        self._segments[writer][name] = b""
+        return data
+
+    def folders(self, folder: str) -> list[str]:
+        """See `store.files.Files`."""
+        self._wait("folders")
+        return sorted(self._segments) if folder == REPLAY_FOLDER else self._files.folders(folder)
+
+    def names(self, folder: str) -> list[str]:
+        """See `store.files.Files`."""
+        self._wait("names")
+        first, _, writer = folder.partition("/")
+        if first != REPLAY_FOLDER or not writer:
+            return self._files.names(folder)
+        return sorted(self._segments.get(writer, {}))
+
+    def _wait(self, name: str) -> None:
+        self.requests[name] += 1
+        time.sleep(self._latency_s)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._files, name)
+        if not callable(found):
+            return found
+
+        def slow(*arguments: Any, **options: Any) -> Any:
+            self._wait(name)
+            return found(*arguments, **options)
+
+        return slow
+
+
+class SegmentMould:
+    """Makes segments of the same games under new UUIDs, without encoding them again and again."""
+
+    def __init__(self, games: EpisodeBatch, rows: int) -> None:
+        ends = np.cumsum(games.lengths("row_ply"))
+        count = int(np.searchsorted(ends, rows)) + 1
+        batch = games.take(np.arange(count))
+        self.games, self.rows = count, batch.rows("row_ply")
+        self._data = bytearray(encode_segment(batch))
+        self._place = self._data.index(batch.uuids.tobytes())
+
+    @property
+    def size(self) -> int:
+        """Of a segment, in bytes."""
+        return len(self._data)
+
+    def cast(self, seq: int) -> tuple[str, bytes]:
+        """The name and the bytes of a new segment."""
+        uuids = os.urandom(UUID_BYTES * self.games)
+        self._data[self._place : self._place + len(uuids)] = uuids
+        data = bytes(self._data)
+        return str(SegmentName(seq, self.games, zlib.crc32(data))), data
+
+
+@dataclass
+class Writers:
+    """Writers that commit a segment every so often, each at its own moment of the period.
+
+    Attributes:
+        committed: rows so far.
+        held_s: how long they had to wait because the learner was too far behind.
+    """
+
+    store: SlowStore
+    mould: SegmentMould
+    count: int
+    every_s: float
+    announced: Announcements = field(default_factory=Announcements)
+    committed: int = 0
+    held_s: float = 0.0
+    must_wait: bool = False
+
+    def __post_init__(self) -> None:
+        self.lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+
+    def __enter__(self) -> Writers:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _write(self) -> None:
+        pause, begun = self.every_s / self.count, time.monotonic()
+        number = 0
+        while not self._over.is_set():
+            ahead = begun + number * pause - time.monotonic()
+            if ahead > 0:
+                self._over.wait(ahead)
+            elif self.must_wait:
+                self._over.wait(0.1)
+                self.held_s += 0.1
+                begun += 0.1
+            else:
+                self._commit(number)
+                number += 1
+
+    def _commit(self, number: int) -> None:
+        writer = f"{number % self.count:032x}"
+        key = self.store.commit(writer, *self.mould.cast(number // self.count))
+        with self.lock:
+            self.announced.add([key], self.mould.rows)
+            self.committed += self.mould.rows
+
+
+class SlowStoreLearner(LearnerNode):
+    """The learner of a cluster, without Ray, on a slow store."""
+
+    def __init__(self, folder: Path, config: TrainConfig, latency_s: float) -> None:
+        super().__init__(str(folder), RUN, config)
+        self._latency_s = latency_s
+
+    def _open_run(self) -> Run:
+        run = open_run(*self._where)
+        assert isinstance(run.files, LocalFiles)
+        self.store = SlowStore(run.files, self._latency_s)
+        files: Any = self.store
+        return replace(run, files=files)
+
+    def _publish(self) -> None:
+        reference: Any = self.trainer.publish()
+        self.weights = [reference]
+
+
+def read_from_many(
+    seconds: float,
+    *,
+    writers: int = WRITERS,
+    every_s: float = EVERY_S,
+    latency_s: float = LATENCY_S,
+    games: int = GAMES,
+) -> dict[str, Any]:
+    """Let the writers write and the learner read and learn for so long; JSON-ready."""
+    facts = machine_facts(PACKAGES)
+    recorded = recorded_games(games)
+    config = _config(writers)
+    mould = SegmentMould(recorded, config.cluster.segment_rows)
+    expected = writers / every_s * mould.rows
+    capacity = learner_rows_per_s(recorded, config)
+    passes = LEARNER_USE * capacity / expected
+    config = replace(config, learner=replace(config.learner, passes=passes))
+    sweep_s, learner_node.SWEEP_S = learner_node.SWEEP_S, SWEEP_S
+    with tempfile.TemporaryDirectory() as folder:
+        new_run(Path(folder), RUN)
+        learner = SlowStoreLearner(Path(folder), config, latency_s)
+        learner.report()
+        with Writers(learner.store, mould, writers, every_s) as written:
+            samples, share = _learn(learner, written, config, seconds)
+        requests = dict(learner.store.requests)
+        begun = time.monotonic()
+        learner.store.requests.clear()
+        learner.trainer.announce([])
+        learner.trainer.read_some()
+        empty = sum(learner.store.requests.values())
+        learner.trainer.log.sweep()
+        swept, sweep_took = learner.store.requests.total(), time.monotonic() - begun
+        learner.close()
+    learner_node.SWEEP_S = sweep_s
+    reads = samples["read"]
+    return {
+        "writers": writers,
+        "segment_every_s": every_s,
+        "segment_rows": mould.rows,
+        "segment_bytes": mould.size,
+        "latency_ms": round(1e3 * latency_s),
+        "seconds": round(samples["at_s"][-1], 1),
+        "committed_rows_per_s": round(written.committed / samples["at_s"][-1]),
+        "read_rows_per_s": round(reads[-1] / samples["at_s"][-1]),
+        "trained_rows_per_s": round(samples["trained"][-1] * BATCH / samples["at_s"][-1]),
+        "unread_rows": series([round(x) for x in samples["unread"]]),
+        "unread_s_of_writing_at_the_end": round(samples["unread"][-1] / expected, 2),
+        "writers_waited_s": round(written.held_s, 1),
+        "memory_mib": series([round(x) for x in samples["mib"]]),
+        "requests": requests,
+        "requests_of_an_empty_poll": empty,
+        "sweep": {"requests": swept, "seconds": round(sweep_took, 2)},
+        "machine_share": share,
+        "machine": facts,
+    }
+
+
+def _config(writers: int) -> TrainConfig:
+    learner = LearnerConfig(batch_size=BATCH, window_rows=WINDOW, window_start_rows=WINDOW)
+    return TrainConfig(
+        game="connect_four",
+        workers=writers,
+        device="cpu",
+        checkpoint_minutes=0.5,
+        network=TINY,
+        learner=learner,
+    )
+
+
+def _learn(
+    learner: SlowStoreLearner, written: Writers, config: TrainConfig, seconds: float
+) -> tuple[Mapping[str, list[float]], dict[str, float]]:
+    """Call the learner as a driver does; what was seen after each stretch."""
+    share, begun, trained = MachineShare(), time.monotonic(), 0
+    samples: dict[str, list[float]] = {
+        name: [] for name in ("at_s", "read", "unread", "trained", "mib")
+    }
+    while time.monotonic() < begun + seconds:
+        with written.lock:
+            segments = written.announced.hand_over()
+        report = learner.learn(0.0, {}, segments)
+        trained += report.trained
+        with written.lock:
+            written.announced.taken_over()
+            ahead = report.backlog_rows + report.unread_rows + written.announced.rows
+            unread = written.committed - report.rows
+        written.must_wait = must_wait(config, ahead)
+        figures = (time.monotonic() - begun, report.rows, unread, trained)
+        for name, figure in zip(samples, (*figures, resident_mib(os.getpid()) or 0.0)):
+            samples[name].append(figure)
+    return samples, share.shares()
+
+
+def run(seconds: float, peer_python: str | None) -> None:
+    """Measure for `seconds`, print some lines and write results/reading.json."""
+    result = read_from_many(seconds)
+    path = write_result("reading", result)
+    print(
+        f"reading {result['writers']} writers at {result['latency_ms']} ms a request: "
+        f"{result['committed_rows_per_s']:,} rows/s committed, {result['read_rows_per_s']:,} read\n"
+        f"  unread rows: {result['unread_rows']}\n  memory, MiB: {result['memory_mib']}\n"
+        f"  an empty poll: {result['requests_of_an_empty_poll']} requests; "
+        f"a sweep: {result['sweep']}\n  -> {path}"
+    )

@@ -1,0 +1,151 @@
+"""Whether a cluster can take an actor: what it asks for, against what the nodes have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from selfplay.config import ClusterConfig
+
+UNPLACED_S = 60.0  # after so long without an answer, a new actor is said to have no place
+
+
+class PlacementError(RuntimeError):
+    """An actor that a training needs has found no place; the message says what is lacking."""
+
+
+def lacking(asked: Mapping[str, float], nodes: Sequence[Mapping[str, Any]]) -> str:
+    """What keeps every node from ever taking an actor, in words; empty if one could.
+
+    Args:
+        asked: amounts by Ray's names of resources.
+        nodes: as `ray.nodes()` tells them.
+    """
+    offered = [node["Resources"] for node in nodes if node["Alive"]]
+    if any(all(o.get(name, 0.0) >= n for name, n in asked.items()) for o in offered):
+        return ""
+    for name, amount in asked.items():
+        most = max((o.get(name, 0.0) for o in offered), default=0.0)
+        if amount > most:
+            return f"no node of the cluster has {amount:g} {name}, the most is {most:g}"
+    together = " and ".join(f"{amount:g} {name}" for name, amount in asked.items() if amount)
+    return f"no node of the cluster has {together} together"
+
+
+def _nodes() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return found
+
+
+def asked_of_nodes(cluster: ClusterConfig, own_ray: bool) -> dict[str, dict[str, float]]:
+    """What each kind of actor asks of its node, by Ray's names of resources.
+
+    On our own Ray only workers ask for cores: the others share them, as those leave some time.
+    """
+    shared = 0.0 if own_ray else 1.0
+    return {
+        "learner": {"CPU": shared * cluster.learner_cpus, "GPU": cluster.learner_gpus},
+        "worker": {"CPU": float(cluster.worker_cpus)},
+        "inference": {
+            "CPU": shared,
+            "GPU": cluster.inference_gpus if cluster.inference_actors else 0.0,
+        },
+    }
+
+
+def check_own_node(asked: Mapping[str, Mapping[str, float]]) -> None:
+    """Refuse what our own Ray will never have, as no node can join it; raises PlacementError."""
+    for kind in ("learner", "inference"):
+        if cause := lacking(asked[kind], _nodes()):
+            raise PlacementError(
+                f"{cause}, and cluster.{kind}_gpus asks for it: "
+                f"--cluster.{kind}-gpus 0 runs it on the processor"
+            )
+
+
+def unplaced_notice(name: str, asked: Mapping[str, float]) -> str:
+    """That an actor has no place yet, and why if no node could take it."""
+    cause = lacking(asked, _nodes())
+    return f"{name} has found no place on the cluster yet" + (f": {cause}" if cause else "")
+
+
+class InferenceActors:
+    """The inference actors of a training, from their start until all of them are up.
+
+    Ray starts one again that died, so nothing else is done for them.
+
+    Args:
+        start: makes one; returns its handle at once, as Ray does.
+        count: how many.
+        asked: the resources of each, by Ray's names.
+        timeout_s: of `cluster.inference_timeout_s`.
+        clock: monotonic seconds.
+
+    Attributes:
+        handles: one of each.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], Any],
+        count: int,
+        asked: Mapping[str, float],
+        timeout_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.handles = [start() for _ in range(count)]
+        self._asked = asked
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._begun = clock()
+        self._coming = {handle.ready.remote(): i for i, handle in enumerate(self.handles)}
+        self._told: set[int] = set()
+
+    def are_up(self) -> bool:
+        """Whether all have come up; raises PlacementError for one that cannot start."""
+        if self._coming:
+            found, _ = ray.wait(list(self._coming), num_returns=len(self._coming), timeout=0)
+            for call in found:
+                number = self._coming.pop(call)
+                try:
+                    ray.get(call)
+                except RayError as error:
+                    reason = str(error).strip().splitlines()[-1]
+                    raise PlacementError(
+                        f"inference actor {number} cannot start: {reason}"
+                    ) from error
+        return not self._coming
+
+    def notices(self) -> list[str]:
+        """What to say of those that have no place yet, once each.
+
+        Raises PlacementError after the timeout, if no node could take one.
+        """
+        waited = self._clock() - self._begun
+        if waited < UNPLACED_S or self.are_up():
+            return []
+        missing = [number for number in self._coming.values() if number not in self._told]
+        self._told.update(missing)
+        if waited > self._timeout_s and (cause := self.cause()):
+            raise PlacementError(
+                f"an inference actor has found no place in {waited:.0f} s: {cause} "
+                "(cluster.inference_gpus, cluster.inference_actors)"
+            )
+        return [unplaced_notice(f"inference actor {n}", self._asked) for n in missing]
+
+    def cause(self) -> str:
+        """Why no node could take one now; empty if one could."""
+        return lacking(self._asked, _nodes())
+
+    def load_weights(self, step: int, weights: Sequence[Any]) -> None:
+        """Hand new weights to all; a reference in a list, and none waits for them."""
+        for handle in self.handles:
+            handle.load_weights.remote(step, weights)
+
+    def close(self) -> None:
+        """End them all."""
+        for handle in self.handles:
+            ray.kill(handle)
