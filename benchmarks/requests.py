@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -30,7 +31,7 @@ from store.segments import SegmentName, SegmentWriter
 from store.summary import summarize_files
 from store.upkeep import Upkeep
 
-SCHEMA = EpisodeSchema("requests/1", {"row": ("<u2", ())})
+SCHEMA = EpisodeSchema("requests/1", {"row": (np.dtype("<u2"), ())})
 CHECKPOINTS = (1, 100, 1000)
 SEGMENTS = (100, 1000, 10_000)
 MODEL = {"model.safetensors": b"weights", "trainer.pt": b"momentum"}
@@ -57,7 +58,7 @@ def saving() -> dict[str, dict[int, int]]:
     run, files, _ = counted_run()
     saved, found = {}, {}
     for number in range(1, max(CHECKPOINTS) + 1):
-        requests = requests_of(files, lambda n=number: checkpoints.save(run, 100 * n, MODEL))
+        requests = requests_of(files, partial(checkpoints.save, run, 100 * number, MODEL))
         if number in CHECKPOINTS:
             saved[number] = requests
             found[number] = requests_of(files, lambda: checkpoints.latest_valid(run))

@@ -143,15 +143,13 @@ def read_best(files: Files, kept: KeptNames, matches: int) -> NotedBest | None:
         return None
     try:
         document = KEPT.read(json.loads(files.read(_best_key(*kept.best[-1]), MOST_JSON_BYTES)))
-        found = NotedBest(
-            *(int(document[name]) for name in ("step", "games")),
-            *(float(document[name]) for name in ("elo", "error")),
-            int(document["matches"]),
-        )
+        step, games, matches = (int(document[name]) for name in ("step", "games", "matches"))
+        elo, error_bar = (float(document[name]) for name in ("elo", "error"))
     except (StoreError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         _logger.warning("what was noted of the best checkpoint is passed over: %s", error)
         return None
-    return found if (found.matches, found.step) == kept.best[-1] else None
+    found = NotedBest(step, games, elo, error_bar, matches)
+    return found if (matches, step) == kept.best[-1] else None
 
 
 def _best_key(matches: int, step: int) -> str:

@@ -8,9 +8,9 @@ checkpoint and what that needs, and a file that is gone already is no error. Rea
 they use (`store.holds`); one that comes in the middle finds a file gone, which `ReplayLog` takes as
 pruned, and `latest_valid` as a reason to look again.
 
-The newest RESUMABLE checkpoints keep the replay that resuming from them reads, so that a trainer
-can pass over damaged ones. An older one is for playing and rating: whoever resumes from it finds
-as much of its window as is still there.
+The checkpoints that are kept for being the newest, RESUMABLE at most, keep the replay that resuming
+from them reads, so that a trainer can pass over damaged ones. Milestones and others are for playing
+and rating: whoever resumes from one finds as much of its window as is still there.
 
 The newest segment of a writer stays, of the LAST_SEGMENTS writers that committed last: a writer
 without a checkpoint finds its place by it.
@@ -143,7 +143,8 @@ def plan_pruning(
     kept_steps = wanted | _steps_held(all_steps, holds)
     segments = stored_segments(run.files)
     needs = _Needs(run, segments, retention, known)
-    resumable = kept_steps & {*all_steps[-RESUMABLE:], *intact[-RESUMABLE:]}
+    newest = min(RESUMABLE, retention.keep_last or RESUMABLE)
+    resumable = kept_steps & {*all_steps[-newest:], *intact[-newest:]}
     required = needs.oldest_needed(resumable, is_resumable=bool(intact))
     held = _oldest_held(segments, holds)
     dropped = [s for s in segments if _is_before(s, required) and _is_before(s, held)]

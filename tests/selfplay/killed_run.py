@@ -59,10 +59,13 @@ CONFIG = TrainConfig(
 TIDIED = replace(  # drops checkpoints and replay as it goes
     CONFIG,
     games=150,
+    publish_rows=16,
     checkpoint_rows=16,
     keep_all=False,
     learner=LearnerConfig(batch_size=32, window_rows=60, window_start_rows=60),
 )
+
+TIDIED_KEEPS = 2
 
 
 def finish(store: Path, config: TrainConfig = CONFIG) -> None:
@@ -140,6 +143,15 @@ def acknowledging(note: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def dropping_more() -> Iterator[None]:
+    """Keep TIDIED_KEEPS checkpoints and few milestones, so that a short training drops some."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("store.upkeep.KEEP_LAST", TIDIED_KEEPS)
+        patch.setattr("store.upkeep.EACH", 1)
+        yield
+
+
 # --- the program that forks -----------------------------------------------------------------
 
 
@@ -176,7 +188,7 @@ def _child(store: Path, acks: int, kill: Kill, config: TrainConfig) -> None:
     def note(what: str) -> None:
         os.write(acks, f"{what}\n".encode())
 
-    with acknowledging(note), SystemCalls(store, act).watched() as watched:
+    with acknowledging(note), dropping_more(), SystemCalls(store, act).watched() as watched:
         finish(store, config)
     note(f"calls {len(watched.calls)}")
 

@@ -19,13 +19,13 @@ from selfplay.games import Shard
 from selfplay.loop import train
 from store import checkpoints
 from store.replay import ReplayLog
-from store.retention import RESUMABLE
 from store.run import Run, open_run
 from store.walk import list_segments
 from tests.selfplay.killed_run import (
     CONFIG,
     RUN,
     TIDIED,
+    TIDIED_KEEPS,
     Kill,
     Nursery,
     Outcome,
@@ -125,11 +125,11 @@ def assert_as_if_nothing_had_been_dropped(store: Path, whole: Path) -> None:
     """What is there is the same, and the newest checkpoints resume with the same games."""
     assert_sound(store)
     kept, everything = contents(store), contents(whole)
-    assert kept.items() < everything.items()
+    assert kept.items() < everything.items()  # whose steps it does not have all
     run, other = open_run(store, RUN), open_run(whole, RUN)
     steps = checkpoints.steps(run)
-    assert steps[-RESUMABLE:] == checkpoints.steps(other)[-RESUMABLE:]
-    for step in steps[-RESUMABLE:]:
+    assert steps[-TIDIED_KEEPS:] == checkpoints.steps(other)[-TIDIED_KEEPS:]
+    for step in steps[-TIDIED_KEEPS:]:
         assert _window(run, step) == _window(other, step)
 
 
