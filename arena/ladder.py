@@ -29,6 +29,7 @@ from arena.ratings import ELO, Floats, Ratings, Results, fit_ratings
 from envs.game import Game
 from store import checkpoints
 from store.errors import StoreError
+from store.milestones import first_of_cells
 from store.run import Run, open_run
 
 PAIRS_AT_ONCE, MOST_PAIRS_AT_ONCE = 32, 128
@@ -113,16 +114,17 @@ def _game_of(run: Run, given: Game | None) -> Game:
 def thinned(steps: Sequence[int], most: int) -> list[int]:
     """At most so many of these rising steps, the first and the newest always among them.
 
-    With `most` 1 only the newest. Taken at a stride that doubles when there are too many: what was
-    chosen of fewer steps and is dropped later is never chosen again, and the rest stays, so that no
-    game is wasted on it.
+    With `most` 1 only the newest. Else the first step in each cell of 1, 2, 4, ... steps, of the
+    smallest such size that leaves few enough: what was chosen of fewer steps and is dropped later
+    is never chosen again, and the rest stays, so that no game is wasted on it. Milestones are made
+    by the same cells (`store.milestones`), so old checkpoints may be dropped without any newcomer.
     """
     if most == 1:
         return [*steps[-1:]]
-    stride = 1
-    while (chosen := sorted({*steps[::stride], *steps[-1:]}))[most:]:
-        stride *= 2
-    return chosen
+    level = 0
+    while len(chosen := {*steps[-1:], *first_of_cells(steps, level)}) > most:
+        level += 1
+    return sorted(chosen)
 
 
 def most_informative(

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +135,19 @@ class MatchLog:
         return batch
 
 
-def read_matches(files: Files, match_id: str | None = None) -> Iterator[tuple[MatchKey, Batch]]:
+class ReadableFiles(Protocol):
+    """What reading records needs of a run's `Files`."""
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names of the files right in a folder."""
+
+    def read(self, key: str, most: int | None = None) -> bytes:
+        """The whole file, of so many bytes at most; raises OSError."""
+
+
+def read_matches(
+    files: ReadableFiles, match_id: str | None = None
+) -> Iterator[tuple[MatchKey, Batch]]:
     """Every recorded batch of a run, or those of one match; no pair of a match comes twice.
 
     What cannot be read is told in a warning and passed over; other forms of record are ignored.
@@ -154,7 +166,7 @@ def read_matches(files: Files, match_id: str | None = None) -> Iterator[tuple[Ma
             yield found
 
 
-def _read(files: Files, key: str) -> tuple[MatchKey, Batch] | None:
+def _read(files: ReadableFiles, key: str) -> tuple[MatchKey, Batch] | None:
     try:
         return _decode(files.read(key, MOST_JSON_BYTES))
     except (VersionError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:

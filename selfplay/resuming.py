@@ -19,7 +19,8 @@ from store.run import Run, config_differences, open_run
 from store.settings import newest_budget, read_settings
 
 BUDGET = frozenset({"minutes", "games"})
-OF_THE_MACHINE = frozenset({"device", "checkpoint_minutes", "workers"})  # and all of `cluster`
+# And all of `cluster`.
+OF_THE_MACHINE = frozenset({"device", "checkpoint_minutes", "workers", "keep_all"})
 
 
 class Continued(NamedTuple):

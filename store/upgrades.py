@@ -175,6 +175,9 @@ ARCHIVE = Documents("ludens-run")
 HOLD = Documents("ludens-hold", unnamed=1)
 """Steps take a file of `store.holds`."""
 
+KEPT = Documents("ludens-kept")
+"""Steps take a file of `store.keeps`: a name, or what is noted of the best checkpoint."""
+
 TRAINER = Documents("ludens-trainer", unnamed=1)
 """Steps take the learner's state in a checkpoint, tensors and plain values."""
 
@@ -189,6 +192,7 @@ FORMATS: dict[str, Ladder[Any]] = {
     "progress": PROGRESS,
     "archive": ARCHIVE,
     "hold": HOLD,
+    "kept": KEPT,
     "trainer": TRAINER,
     "actor": ACTOR,
 }
