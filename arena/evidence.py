@@ -2,7 +2,8 @@
 
 An agent that searches with a network, or plays its policy, leaves nothing to chance in a match. Two
 such agents play the same game whenever they begin from the same opening, whatever the seed, the
-batch or the day, so a pair of games from an opening counts once over all that is recorded of them.
+batch or the day (but for the last bits of a network's answer, which are no new evidence either), so
+a pair of games from an opening counts once over all that is recorded of them.
 The solver's choice among equally good moves changes no result that it can force, and counts as
 nothing new either. Where an agent plays by chance in every game (`PLAY_BY_CHANCE`) each pair of
 games is drawn again and counts: pairs of one opening are then about that opening alone.
