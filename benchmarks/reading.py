@@ -38,6 +38,7 @@ from benchmarks.simulated_cluster import (
 from benchmarks.store import new_run
 from selfplay import learner_node
 from selfplay.announcements import Announcements, must_wait
+from selfplay.cluster import POLL_S
 from selfplay.config import TrainConfig
 from selfplay.learner_node import LearnerNode
 from store.episodes import UUID_BYTES, EpisodeBatch
@@ -117,7 +118,7 @@ class SegmentMould:
 
     def __init__(self, games: EpisodeBatch, rows: int) -> None:
         ends = np.cumsum(games.lengths("row_ply"))
-        count = int(np.searchsorted(ends, rows)) + 1
+        count = min(int(np.searchsorted(ends, rows)) + 1, len(games))
         batch = games.take(np.arange(count))
         self.games, self.rows = count, batch.rows("row_ply")
         self._data = bytearray(encode_segment(batch))
@@ -299,6 +300,8 @@ def _learn(
         figures = (time.monotonic() - begun, report.rows, unread, trained)
         for name, figure in zip(samples, (*figures, resident_mib(os.getpid()) or 0.0)):
             samples[name].append(figure)
+        if not (report.trained or segments):
+            time.sleep(POLL_S)
     return samples, share.shares()
 
 
