@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from configs.fields import ConfigField, meanings, train_fields
 
 FLAGS = ("keep_all",)
-"""Settings that are true when their option is given, without a value."""
+"""Settings whose option takes no value: --keep-all, and --no-keep-all."""
 
 _MARK = "setting:"  # before the field's name in the parsed namespace
 
@@ -36,6 +36,14 @@ def _add_option(
     if is_flag:
         parser.add_argument(
             *spellings, dest=place, action="store_const", const="true", default=SUPPRESS, help=said
+        )
+        parser.add_argument(
+            f"--no-{spellings[0][2:]}",
+            dest=place,
+            action="store_const",
+            const="false",
+            default=SUPPRESS,
+            help=f"not {spellings[0]}, where a run was begun with it",
         )
         return
     parser.add_argument(

@@ -41,7 +41,9 @@ def test_keeping_all_is_an_option_without_a_value() -> None:
     parser = ArgumentParser()
     parser.add_argument("preset")
     add_config_options(parser, first=("keep_all",))
-    for words, kept in ((["othello"], False), (["--keep-all", "othello"], True)):
+    cases = {"": False, "--keep-all": True, "--keep_all": True, "--keep-all --no-keep-all": False}
+    for options, kept in cases.items():
+        words = [*options.split(), "othello"]
         args = parser.parse_args(words)
         assert load_config(args.preset, given_options(args)).keep_all is kept
 
