@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class LearnReport:
         trained: steps of this stretch.
         saved: metadata of the checkpoint that it continued from, its counters brought up to what
             the store holds.
+        host: where it runs.
     """
 
     steps: int
@@ -48,6 +50,7 @@ class LearnReport:
     saved_step: int
     trained: int
     saved: Mapping[str, Any]
+    host: str
 
 
 class LearnerNode:
@@ -107,6 +110,7 @@ class LearnerNode:
             saved_step=trainer.saved_step,
             trained=trained,
             saved={} if trained else self.saved,
+            host=os.uname().nodename,
         )
 
     def learn(
