@@ -6,6 +6,7 @@ import argparse
 
 from benchmarks import (
     cluster,
+    hosts,
     ladder,
     matches,
     screen,
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "cluster": cluster.run,
     "simulated_cluster": simulated_cluster.run,
     "soak": soak.run,
+    "hosts": hosts.run,
 }
 
 
