@@ -206,6 +206,7 @@ def measure(seconds: float, stages: tuple[Callable[[Stage, float], None], ...] =
                 except Exception:
                     print(f"hosts {stage.name}: {stage.described()}\n{_end_of(log)}")
                     raise
+                stage.ended_s = time.monotonic()
                 told[stage.name] = stage.described()
     checks = [check for stage in told.values() for check in stage["checks"]]
     wrong = sum(not check["right"] for check in checks)

@@ -13,6 +13,7 @@ from benchmarks.namespaces import wait_until
 SAID_S = 50.0  # until the driver says that a worker is gone: two rounds and a little
 GAP_S = 45.0  # between two answers of workers that nothing was done to
 BACK_S = 240.0  # until all workers play again
+STEADY_S = 20.0  # in which they go on: Ray may count a host as dead after it is back
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,20 @@ class Stage:
         self.between(f"longest pause of {host} in seconds", round(max(gaps), 1), 0.0, GAP_S)
 
     def check_all_play_again(self, since_s: float) -> None:
-        """All workers play within some time, and the driver says so."""
-        again = wait_until(self.all_play, BACK_S)
-        found = round(time.monotonic() - since_s, 1) if again else None
+        """The driver says that all workers play, and goes on to say so for STEADY_S."""
+        again = wait_until(self.all_have_played, BACK_S + STEADY_S)
+        found = round(time.monotonic() - since_s - STEADY_S, 1) if again else None
         self.between("seconds until all workers play again", found, 0.0, BACK_S)
+
+    def all_have_played(self) -> bool:
+        """Whether the driver has said that all play, and nothing else, for STEADY_S."""
+        since = time.monotonic() - STEADY_S
+        said = list(self.driver.said)
+        earlier = [each for each in said if each.at_s < since][-1:]  # was true until the next
+        late = [each for each in said if each.at_s >= since]
+        return bool(earlier and late) and all(
+            each.workers == each.workers_wanted for each in earlier + late
+        )
 
     def check_store(self) -> None:
         """Every game that was acknowledged is in the store, once."""

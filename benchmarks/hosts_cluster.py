@@ -157,14 +157,13 @@ class Cluster:
 
     def start_ray(self, host: str) -> None:
         """Start Ray on a host; where it ends, it is started again."""
-        head = self.net.address(HEAD)
-        join = (
-            ["--head", f"--port={RAY_PORT}"] if host == HEAD else [f"--address={head}:{RAY_PORT}"]
-        )
+        head = f"{self.net.address(HEAD)}:{RAY_PORT}"
+        first = ["--head", f"--port={RAY_PORT}", "--include-dashboard=false", "--num-cpus=0"]
+        other = [f"--address={head}", f"--num-cpus={CORES}"]
         command = [
-            str(Path(sys.executable).parent / "ray"), "start", "--block", *join,
-            f"--node-ip-address={self.net.address(host)}", "--include-dashboard=false",
-            f"--num-cpus={CORES if host in PLAYING else 0}", "--disable-usage-stats",
+            str(Path(sys.executable).parent / "ray"), "start", "--block",
+            *(first if host == HEAD else other),
+            f"--node-ip-address={self.net.address(host)}", "--disable-usage-stats",
             f"--object-store-memory={OBJECT_STORE_BYTES}",
         ]  # fmt: skip
         again = f'for _ in $(seq {STARTS}); do "$@" || true; sleep {PAUSE_S}; done'

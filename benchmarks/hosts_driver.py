@@ -33,13 +33,13 @@ CONFIG = TrainConfig(
     minutes=0,
     workers=WORKERS,
     device="cpu",
-    publish_rows=4096,
+    publish_rows=16384,
     checkpoint_minutes=0.2,
     search=SearchConfig(simulations=64, cache_size=1024),
     network=NetworkConfig(1, 8, 4, 8, precision="float32"),
     learner=LearnerConfig(batch_size=256, passes=0.5, window_rows=20_000, window_start_rows=20_000),
     selfplay=SelfPlayConfig(games=64, shards=2, fast_simulations=24, opening_plies=3),
-    cluster=ClusterConfig(segment_rows=1024),
+    cluster=ClusterConfig(segment_rows=8192),
 )
 
 
