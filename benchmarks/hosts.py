@@ -89,13 +89,16 @@ def cut_off(stage: Stage, seconds: float) -> None:
 
 
 def killed(stage: Stage, seconds: float) -> None:
-    """The host of the learner loses its power, and is started again when the rest goes on."""
+    """The host of the learner falls silent and is dead; it starts again when the rest goes on."""
     cluster, saved = stage.cluster, stage.last_checkpoint()
     victim = cluster.host_of_learner()
     left = _other(victim)
     stage.facts |= {"killed": victim, "actors_before": cluster.actors()}
-    cluster.net.kill(victim)
     begun = time.monotonic()
+    cluster.net.cut_off(
+        victim
+    )  # so that the kernel cannot tell the others, as a dead one could not
+    cluster.net.kill(victim)
     stage.equal(
         "another learner learns", wait_until(lambda: stage.learns_again(begun + 1.0), DEAD_S), True
     )
@@ -130,6 +133,7 @@ def head_restarted(stage: Stage, seconds: float) -> None:
             break
         driver.ended()
         refusals.append((round(time.monotonic() - begun, 1), driver.error))
+        print(f"hosts {stage.name}: the command was refused: {driver.error}", flush=True)
     stage.check_all_play_again(begun)
     resumed = next(said for said in driver.said if said.event == "published")
     stage.between("steps at first, from the checkpoint", resumed.learner_steps, saved)
