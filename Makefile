@@ -4,7 +4,7 @@
 #   make train ARGS="--minutes 60"    ... for longer; any option of `ludens train` goes into ARGS
 #   make test                         the tests of every change      (ARGS="-k solver")
 #   make test WORKERS=4               ... in so many processes instead of two; 0 for a debugger
-#   make test-all                     the slow ones too, with coverage
+#   make test-all                     the slow ones too            (ARGS="--cov" for coverage)
 #   make lint                         ruff and mypy
 #   make bench                        the measurements of docs/benchmarks.md
 #   make clean                        .venv and caches; runs/ is kept
@@ -50,11 +50,13 @@ train: $(STAMP)
 
 # A file stays whole, for its fixtures. The order is that of the folders: by the number of their tests
 # the few and long ones, on Ray, would come last, and one process would wait for the other.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-all: $(STAMP)
-	$(BIN)/python -m pytest -m "slow or not slow" --cov --cov-report=term $(ARGS)
+	$(PYTEST) -m "slow or not slow" $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,14 +47,20 @@ class LearnerConfig:
     final_learning_rate: float = 1e-4
     """Learning rate at the end of training, reached by a cosine from `decay_start` on."""
     decay_start: float = 0.4
-    """Share of the training after which the learning rate falls."""
+    """Share of the training after which the learning rate falls. A run that is extended goes on
+    with the rate of a training of its new length, which is higher again."""
     weight_decay: float = 1e-4
     """Decoupled weight decay of the convolutions' and linear layers' weights."""
     value_weight: float = 1.0
     """Weight of the value loss beside the policy loss (AlphaZero: 1)."""
     search_value_share: float = 0.5
     """Share of the search's value in the value target, the rest being the game's outcome; a proven
-    result is the whole target either way."""
+    result is the whole target either way (Willemsen et al. 2021 compare such mixtures)."""
+    value_mixing: Literal["outcomes", "scalar"] = "outcomes"
+    """What is mixed: `outcomes` mixes two distributions over win, draw and loss, `scalar` the two
+    values, so that a win that the search had as a loss becomes a certain draw."""
+    lost_policy: bool = False
+    """Learn a policy from proven losses too (the longest defence), not their value alone."""
     gradient_clip: float = 2.0
     """Largest norm of the gradient."""
     window_rows: int = 400_000
@@ -75,3 +82,18 @@ class LearnerConfig:
         for name in ("search_value_share", "decay_start", "averaging"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"learner.{name} = {getattr(self, name)}: expected 0 to 1")
+        if self.value_mixing not in ("outcomes", "scalar"):
+            raise ValueError(
+                f"learner.value_mixing = {self.value_mixing!r}: expected 'outcomes' or 'scalar'"
+            )
+
+    def learning_rate_at(self, progress: float) -> float:
+        """Constant until `decay_start`, then a cosine down to `final_learning_rate`.
+
+        `progress` in [0, 1] is the share of the budget that is used, so raising the budget raises
+        the rate again: without that, little more is learned (SGDR, Loshchilov & Hutter 2017).
+        """
+        start = self.decay_start
+        over = min(max((progress - start) / max(1.0 - start, 1e-9), 0.0), 1.0)
+        share = 0.5 * (1.0 + math.cos(math.pi * over))
+        return self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * share

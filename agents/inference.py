@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import copy
 import io
+import pickle
+import struct
 import sys
 import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,11 +20,17 @@ from torch import Tensor, nn
 from agents.config import NetworkConfig
 from agents.network import PolicyValueNetwork, build_network, value_of
 from envs.game import Game
-from envs.registry import find_game
 from store import checkpoints
-from store.errors import StoreError
+from store.errors import CheckpointError, StoreError
 from store.run import Run
+from store.settings import run_settings
+from store.upgrades import TRAINER
 
+UNREADABLE = (  # what reading a trainer's state raises for bytes that are none
+    *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, MemoryError),
+    *(RuntimeError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError),
+    *(OverflowError, AssertionError, ImportError),
+)
 ROW_MULTIPLE, FEWEST_ROWS = 32, 4  # see `padded`
 CPU_ROWS = 128  # one pass on a processor: the activations of more leave its second-level cache
 
@@ -178,7 +188,7 @@ def dump_state(state: dict[str, Tensor]) -> bytes:
 def dump_trainer(state: dict[str, Any]) -> bytes:
     """Optimiser and schedule state as `torch.save` bytes; equal states make equal bytes."""
     buffer = io.BytesIO()
-    torch.save(_canonical(state), buffer)
+    torch.save(_canonical({**state, "format": TRAINER.name}), buffer)
     return buffer.getvalue()
 
 
@@ -196,12 +206,43 @@ def _canonical(state: Any) -> Any:
 
 
 def load_trainer(data: bytes) -> dict[str, Any]:
-    """Read `dump_trainer`'s bytes without unpickling anything but tensors and plain values."""
-    state: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
-    return state
+    """Read `dump_trainer`'s bytes without unpickling anything but tensors and plain values.
+
+    They are a pickle in a ZIP file, read with `weights_only`: it builds tensors and containers, and
+    calls nothing else. No tensor may be larger than the file, compressed or repeated by a stride.
+
+    Raises CheckpointError for all else, VersionError for the state of a newer version.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            if sum(part.file_size for part in parts.infolist()) > len(data):
+                raise ValueError("its parts are larger than itself")
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        if not isinstance(state, dict) or any(t.nbytes > len(data) for t in _tensors_in(state)):
+            raise ValueError("it holds no dict, or a tensor that is larger than itself")
+    except UNREADABLE as error:
+        what = str(error).strip().partition("\n")[0] or "nothing is known of why"
+        raise CheckpointError(
+            f"not a trainer's state, of {len(data):,} bytes ({type(error).__name__}: {what})"
+        ) from error
+    return TRAINER.read(state)
 
 
-def load_evaluator(run: Run, step: int | None = None, device: str = "auto") -> NetworkEvaluator:
+def _tensors_in(state: Any) -> Iterator[Tensor]:
+    """The tensors in nested containers, each container looked into once."""
+    pending, seen = [state], set[int]()
+    while pending:
+        found = pending.pop()
+        if isinstance(found, Tensor):
+            yield found
+        elif isinstance(found, (dict, list, tuple, set)) and id(found) not in seen:
+            seen.add(id(found))
+            pending.extend(found.values() if isinstance(found, dict) else found)
+
+
+def load_evaluator(
+    game: Game, run: Run, step: int | None = None, device: str = "auto"
+) -> NetworkEvaluator:
     """The evaluator of a run's checkpoint: the newest valid one, or that of `step`.
 
     Raises the store's errors where there is no such checkpoint.
@@ -212,11 +253,21 @@ def load_evaluator(run: Run, step: int | None = None, device: str = "auto") -> N
             raise StoreError(f"run {run.name!r} has no checkpoint yet")
     else:
         checkpoint = checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
-    config = NetworkConfig(**run.info.config["network"])
-    return NetworkEvaluator(
-        find_game(run.info.config["game"]),
-        config,
-        load_state(checkpoint.files[checkpoints.MODEL_FILE]),
-        step=checkpoint.step,
-        device=device,
-    )
+    config = run_settings(run, "network", NetworkConfig)
+    state = load_state(checkpoint.files[checkpoints.MODEL_FILE])
+    _check_fits(config, state, run)
+    return NetworkEvaluator(game, config, state, step=checkpoint.step, device=device)
+
+
+def _check_fits(config: NetworkConfig, state: Mapping[str, Tensor], run: Run) -> None:
+    """Raise CheckpointError for a network that has more than the file of its weights can hold.
+
+    The settings are a stored text: a network of their size is not built on their word alone.
+    """
+    widest = max((size for tensor in state.values() for size in tensor.shape), default=0)
+    widths = {name: getattr(config, name) for name in ("filters", "head_filters", "value_hidden")}
+    if config.blocks > len(state) or max(widths.values()) > widest:
+        raise CheckpointError(
+            f"the weights of run {run.name!r} are {len(state)} arrays of {widest} at most, which "
+            f"are no network of blocks = {config.blocks}, {widths}"
+        )

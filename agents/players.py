@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ from mcts.search import (
     run_parallel,
 )
 from store.run import Run
+from store.settings import run_settings
 
 MOST_TREES = 512  # searched at once by one Search; more positions follow in further rounds
 FULL_BATCH = 64  # positions that a network evaluates about as fast, each, as any larger number
@@ -227,9 +228,7 @@ def playing_config(run: Run) -> SearchConfig:
 
     Self-play is spread thin, for many games; who plays one has time for more simulations.
     """
-    known = {found.name for found in fields(SearchConfig)}
-    trained = {k: v for k, v in run.info.config["search"].items() if k in known}
-    config = SearchConfig(**trained)
+    config = run_settings(run, "search", SearchConfig)
     simulations = max(config.simulations, PLAYING_SIMULATIONS)
     return replace(config, simulations=simulations, solve=True, tree_reuse=False)
 
@@ -251,7 +250,7 @@ def network_player(
 
     from agents.inference import load_evaluator
 
-    evaluator = load_evaluator(run, step, device)
+    evaluator = load_evaluator(game, run, step, device)
     if config is None:
         return RawNetworkPlayer(game, evaluator, name)
     set_num_threads(1)  # each of the search's threads runs a network of its own

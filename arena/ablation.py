@@ -17,6 +17,7 @@ from arena.ladder import Ladder, LadderSettings, Position, open_runs
 from arena.openings import Openings
 from arena.standing import Standing, Trained, how_trained, standing_of
 from arena.training_truth import Errors, error_rates, solved_sets
+from envs.game import Game
 from store.run import open_run
 
 
@@ -67,13 +68,17 @@ class Ablation:
 
 
 def ablation_ladder(
-    store_url: str, runs: Sequence[str], openings: Openings, settings: LadderSettings
+    game: Game,
+    store_url: str,
+    runs: Sequence[str],
+    openings: Openings,
+    settings: LadderSettings,
 ) -> Ladder:
     """A ladder of the runs' newest checkpoints, with the first run's fixed at zero.
 
     Raises StoreError for a run without a checkpoint.
     """
-    game, (first, *others) = open_runs(store_url, runs)
+    _, (first, *others) = open_runs(store_url, runs, game)
     options = {"simulations": str(settings.simulations)}
     zero = written(first.name, newest_step(first), options)
     return Ladder(game, store_url, others, {zero: 0.0}, openings, settings)

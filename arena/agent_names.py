@@ -11,10 +11,11 @@ RUN@12000:sims=64,root=gumbel    any option of the search (`mcts.config.SearchCo
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from pathlib import Path
+from functools import cache
 from typing import Any, NamedTuple
 
 from agents.players import (
@@ -25,8 +26,8 @@ from agents.players import (
     playing_config,
     rollout_player,
 )
+from agents.run_game import how_to_name_it, is_game_of, registered_game, source_change
 from envs.game import Game
-from envs.registry import find_game
 from mcts.config import SearchConfig
 from store import checkpoints
 from store.errors import CheckpointNotFoundError, RunNameError, RunNotFoundError
@@ -39,6 +40,7 @@ ROLLOUT_SIMULATIONS = 1000
 
 _AGENT = re.compile(r"(?P<name>[^@:]+)(@(?P<step>[^:]*))?(:(?P<options>.*))?")
 _SHORT = {"sims": "simulations"}
+_logger = logging.getLogger("ludens.arena")
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -157,15 +159,23 @@ def find_run(name: str, game: Game, store_url: str) -> Run:
         listed = ", ".join(known[:12]) + (", ..." if known[12:] else "")
         near = _did_you_mean(name, known)
         raise AgentNameError(f"no agent {name!r}{near} (there are {listed})") from None
-    trained = run.info.game
-    same = find_game(trained) is game if _known(trained) else Path(trained).stem == game.name
-    if not same:
-        raise AgentNameError(f"run {name!r} learned {trained!r}, it cannot play {game.name!r}")
+    if not is_game_of(run.info, game):
+        raise AgentNameError(_not_its_game(run, game))
+    if changed := source_change(run, game):
+        _warn_once(changed)
     return run
 
 
-def _known(game_name: str) -> bool:
-    return not game_name.endswith(".py") or Path(game_name).is_file()
+def _not_its_game(run: Run, game: Game) -> str:
+    if registered_game(run.info) is not None:
+        return f"run {run.name!r} learned {run.info.game!r}, it cannot play {game.name!r}"
+    told = how_to_name_it(run, f"ludens play FILE --agent {run.name}")
+    return f"{told} (it cannot play {game.name!r})"
+
+
+@cache
+def _warn_once(what: str) -> None:
+    _logger.warning("%s; with other rules it plays badly", what)
 
 
 def _did_you_mean(word: str, known: Sequence[str]) -> str:

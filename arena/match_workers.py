@@ -22,7 +22,7 @@ from arena.match import play_batch
 from arena.match_pool import PlannedBatch, UnplayableError
 from arena.match_records import Batch
 from envs.game import Game
-from envs.registry import find_game
+from envs.game_file import find_or_load
 from store.errors import CheckpointError, CheckpointNotFoundError
 
 PLAYERS_KEPT = 24  # loaded at the same time
@@ -115,17 +115,19 @@ class RayPool:
 
     Args:
         workers: batches at once.
-        game: a game's name or file, as `find_game` takes it.
+        game: a game's name, or the file of a user's own, which every node has in that place.
         store_url: where the runs are, as every node understands it.
         guard: entered in a worker while it loads agents and compiles.
     """
 
-    def __init__(self, workers: int, game: str, store_url: str, guard: Guard = nullcontext) -> None:
+    def __init__(
+        self, workers: int, game: str | Path, store_url: str, guard: Guard = nullcontext
+    ) -> None:
         import ray
 
         self._ray: Any = ray
         self._workers = workers
-        self._where = (str(Path(game).resolve()) if game.endswith(".py") else game), store_url
+        self._where = (game.resolve() if isinstance(game, Path) else game), store_url
         self._guard = guard
         self._task = ray.remote(num_cpus=1, max_retries=RETRIES)(play_in_worker)
         self._calls: dict[Any, PlannedBatch] = {}
@@ -173,11 +175,11 @@ class RayPool:
 
 
 @cache
-def _agents_here(game: str, store_url: str) -> LoadedAgents:
-    return LoadedAgents(find_game(game), store_url)
+def _agents_here(game: str | Path, store_url: str) -> LoadedAgents:
+    return LoadedAgents(find_or_load(game), store_url)
 
 
-def play_in_worker(planned: PlannedBatch, game: str, store_url: str, guard: Guard) -> Batch:
+def play_in_worker(planned: PlannedBatch, game: str | Path, store_url: str, guard: Guard) -> Batch:
     """A task of `RayPool`. Raises like `LoadedAgents.play`."""
     agents = _agents_here(game, store_url)
     if not agents.know(planned.key.agents):

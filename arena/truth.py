@@ -1,7 +1,8 @@
 """Connect Four positions whose every move has a known score, and the error rates of chosen moves.
 
-No position here is ever trained on. The sets are named by stage and difficulty; how the positions
-were drawn is said in `arena.connect_four_positions`.
+Their scores are never trained on; of the positions themselves self-play meets a few by chance
+(docs/benchmarks.md). The sets are named by stage and difficulty; how the positions were drawn is
+said in `arena.connect_four_positions`.
 """
 
 from __future__ import annotations

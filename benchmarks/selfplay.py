@@ -28,7 +28,7 @@ def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
         if isinstance(figure, list):
             rounded[name] = [round(part, 3) for part in figure]
         elif isinstance(figure, float):
-            rounded[name] = round(figure, 3) if name == "ratio" else round(figure)
+            rounded[name] = round(figure, 3) if name.endswith("_over_raw") else round(figure)
         else:
             rounded[name] = figure
     return rounded
@@ -39,7 +39,8 @@ def run(seconds: float, peer_python: str | None) -> None:
     for preset in PRESETS:
         result = measure(load_config(preset), seconds)
         path = write_result(f"selfplay_{preset}", result)
-        rates = f"{result['simulations_per_s']:,} simulations/s"
-        raw = f"{result['raw_evaluations_per_s']:,} raw evaluations/s"
-        print(f"selfplay {preset:14} {rates} over {raw}: {result['ratio']}")
+        for what in ("simulations", "evaluations"):
+            rate = f"{result[f'{what}_per_s']:,} {what}/s"
+            raw = f"{result['raw_evaluations_per_s']:,} raw evaluations/s"
+            print(f"selfplay {preset:14} {rate} over {raw}: {result[f'{what}_over_raw']}")
         print(f"  -> {path}")

@@ -277,6 +277,7 @@ def _config(stubs: int, seconds: float, rows_per_game: float, games_per_s: float
         minutes=0,
         device="cpu",
         checkpoint_minutes=seconds / 60.0 / CHECKPOINTS,
+        keep_all=True,
         network=TINY,
         learner=LearnerConfig(batch_size=BATCH, window_rows=WINDOW, window_start_rows=WINDOW),
         cluster=cluster,

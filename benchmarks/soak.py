@@ -48,6 +48,7 @@ SMALL = TrainConfig(
     minutes=0,
     publish_rows=2048,
     checkpoint_minutes=0.25,
+    keep_all=True,  # for the audit
     search=SearchConfig(simulations=32, cache_size=16384),
     network=NetworkConfig(1, 16, 8, 16),
     learner=LearnerConfig(batch_size=256, passes=1.0, window_rows=50_000, window_start_rows=50_000),

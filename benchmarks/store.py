@@ -24,6 +24,7 @@ import numpy as np
 
 from agents.alphazero.episodes import SCHEMA, ring_fields, to_rows
 from agents.alphazero.learner import augment
+from agents.config import LearnerConfig
 from benchmarks.machine import RESULTS, machine_facts, write_result
 from benchmarks.store_data import (
     FRAMES,
@@ -132,7 +133,7 @@ def reading(
 
     def games_to_rows() -> int:
         batches = ReplayLog(games_run, SCHEMA).poll()
-        to_rows(game, batches, 0.5)
+        to_rows(game, batches, LearnerConfig())
         return sum(map(len, batches))
 
     def frames_back() -> int:

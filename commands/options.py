@@ -21,6 +21,18 @@ def game_argument(parser: ArgumentParser) -> None:
     parser.add_argument("game", metavar="GAME", help="a game's name, or the .py file of your own")
 
 
+def own_game_argument(parser: ArgumentParser, what: str) -> None:
+    """The file of a user's game, where a command takes the game from a run: no store names it."""
+    parser.add_argument("--game", metavar="FILE.py", help=f"a game of your own, {what}")
+
+
+def named_game(word: str) -> Game:
+    """The game that a word of the command line names, by its name or its file."""
+    from envs.game_file import find_or_load, typed_game
+
+    return find_or_load(typed_game(word))
+
+
 def store_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--store",

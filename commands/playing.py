@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.options import game_argument, json_argument, store_argument
+from commands.options import game_argument, json_argument, named_game, store_argument
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -36,9 +36,8 @@ def play_arguments(parser: ArgumentParser) -> None:
 def play(args: Namespace) -> int:
     from arena.agent_names import HUMAN, find_agent
     from arena.play import HumanPlayer, Seat, Table, Terminal, shows_a_screen
-    from envs.registry import find_game
 
-    game = find_game(args.game)
+    game = named_game(args.game)
 
     def seat(name: str) -> Seat:
         return HumanPlayer() if name == HUMAN else find_agent(name, game, args.store)
@@ -104,9 +103,8 @@ def analyze(args: Namespace) -> int:
     from arena.agent_names import find_agent
     from arena.analysis_text import write_table, write_verdict
     from arena.analyze import analyze_lines, analyze_positions
-    from envs.registry import find_game
 
-    game = find_game(args.game)
+    game = named_game(args.game)
     player = find_agent(args.agent, game, args.store, simulations=args.simulations)
     if args.positions is not None:
         with _open_lines(args.positions) as lines:

@@ -12,7 +12,9 @@ from commands.options import (
     chosen_openings,
     game_argument,
     json_argument,
+    named_game,
     openings_arguments,
+    own_game_argument,
     print_json,
     store_argument,
 )
@@ -58,10 +60,10 @@ def match(args: Namespace) -> int:
     from arena.match import play_match
     from arena.match_records import MatchKey, MatchLog
     from arena.match_text import MatchProgress, summary
+    from arena.recorded_ratings import note_best_checkpoint
     from arena.sprt import Sprt
-    from envs.registry import find_game
 
-    game = find_game(args.game)
+    game = named_game(args.game)
     sprt = Sprt(args.sprt[0], args.sprt[1], args.alpha, args.beta) if args.sprt else None
     names = exact_name(args.first, game, args.store), exact_name(args.second, game, args.store)
     first, second = (find_agent(name, game, args.store) for name in names)
@@ -82,6 +84,8 @@ def match(args: Namespace) -> int:
             pool=pool,
             report=report,
         )
+    if home:
+        note_best_checkpoint(home)
     print_json(result.to_json()) if args.json else print(summary(result, sprt))
     return 0
 
@@ -103,6 +107,7 @@ def rate_arguments(parser: ArgumentParser) -> None:
         metavar="A,B=ELO",
         help="further agents, fixed at an Elo if given (default: random,mcts:100,mcts:1000)",
     )
+    own_game_argument(parser, "where the runs learned one")
     parser.add_argument("--follow", action="store_true", help="go on while a training goes on")
     parser.add_argument(
         "--plot", metavar="FILE", help="the picture, .png and .svg (default: in the run's folder)"
@@ -122,7 +127,8 @@ def rate(args: Namespace) -> int:
     from arena.standing import standing_of
 
     settings = LadderSettings(args.width, args.simulations, args.checkpoints, args.games, args.seed)
-    game, runs = open_runs(args.store, args.runs)
+    given = named_game(args.game) if args.game else None
+    game, runs = open_runs(args.store, args.runs, given)
     plot = check_path(Path(args.plot)) if args.plot else default_path(runs)
     openings = chosen_openings(game, args)
     anchors = parse_anchors(args.anchors, game, args.store)
@@ -137,7 +143,7 @@ def rate(args: Namespace) -> int:
         else:
             print(standing_text(standing), *(f"plot: {path}" for path in drawn), sep="\n")
 
-    with _match_pool(runs[0].info.game, args) as pool:
+    with _match_pool(args.game or game.name, args) as pool:
         ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)
         is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
     return 0 if is_complete or args.follow else INTERRUPTED
@@ -150,7 +156,7 @@ def _workers_argument(parser: ArgumentParser) -> None:
 
 
 @contextmanager
-def _match_pool(game: str, args: Namespace) -> Iterator[MatchPool | None]:
+def _match_pool(word: str, args: Namespace) -> Iterator[MatchPool | None]:
     """The Ray of so many workers, on this machine or the cluster that is told of; None without."""
     if args.workers < 0:
         raise UsageError(f"--workers {args.workers}: expected 0 or more")
@@ -158,8 +164,9 @@ def _match_pool(game: str, args: Namespace) -> Iterator[MatchPool | None]:
         yield None
         return
     from arena.match_workers import RayPool
+    from envs.game_file import typed_game
     from selfplay.cluster import connected, settling, shared_store
 
     store = shared_store(args.store, args.workers)
     with connected(cpus=args.workers):
-        yield RayPool(args.workers, game, store, settling)
+        yield RayPool(args.workers, typed_game(word), store, settling)

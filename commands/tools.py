@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from commands.options import game_argument, json_argument, print_json, store_argument
+from commands.options import (
+    game_argument,
+    json_argument,
+    named_game,
+    print_json,
+    store_argument,
+)
 from configs.command_line import FAILURE, UsageError
 
 if TYPE_CHECKING:
@@ -73,9 +79,8 @@ def perft_arguments(parser: ArgumentParser) -> None:
 
 def perft(args: Namespace) -> int:
     from envs import perft
-    from envs.registry import find_game
 
-    result = perft.run(find_game(args.game), args.depth, args.position, args.divide)
+    result = perft.run(named_game(args.game), args.depth, args.position, args.divide)
     if args.json:
         print_json(vars(result))
         return 0
@@ -93,9 +98,8 @@ def check_game_arguments(parser: ArgumentParser) -> None:
 
 def check_game(args: Namespace) -> int:
     from envs.contract import check
-    from envs.registry import find_game
 
-    found = check(find_game(args.game), args.games, args.seed)
+    found = check(named_game(args.game), args.games, args.seed)
     print(found)
     print(f"{found.game}: {'every check passed' if found.ok else 'FAILED'}")
     return 0 if found.ok else FAILURE

@@ -34,8 +34,13 @@ def train_arguments(parser: ArgumentParser) -> None:
     parser.usage = "ludens train PRESET [--run NAME] [--store URL] [--minutes M] [--SETTING X ...]"
     parser.add_argument("preset", metavar="PRESET", help="a preset, a .toml file, or a game")
     parser.add_argument("--run", metavar="NAME", help="name of the run (default: the preset's)")
+    parser.add_argument(
+        "--changed-game",
+        action="store_true",
+        help="go on though the file of your game has changed: its rules and planes have not",
+    )
     store_argument(parser)
-    add_config_options(parser, first=("minutes", "seed"))
+    add_config_options(parser, first=("minutes", "seed", "keep_all"))
 
 
 def train(args: Namespace) -> int:
@@ -45,30 +50,51 @@ def train(args: Namespace) -> int:
     config = load_config(args.preset, given_options(args))
     name = args.run or default_run_name(args.preset)
     _refuse_agent_name(name)
+    config = _continued(config, name, args)
     # The terminal answers at once, before the seconds that the rest takes to import.
     from arena.panel import open_display
 
-    where = f"run {name!r} in {args.store!r}, {_budget(config)}"
+    where = f"run {name!r} in {args.store!r}, {_budget(config)}; {_kept(config)}"
     with open_display(config.game, where) as display, _stop_signal(display.notice) as stop:
-        last = _train_and_watch(config, args.store, name, stop, display)
+        last = _train_and_watch(config, args, name, stop, display)
     print(_farewell(config, name, stopped=stop(), last=last))
     return 0
 
 
+def _continued(config: TrainConfig, name: str, args: Namespace) -> TrainConfig:
+    """The settings to train with: the run's own, if it exists, with what was asked for."""
+    from configs.loader import asked_settings
+    from configs.options import given_options
+    from selfplay.resuming import continue_run
+
+    asked = asked_settings(args.preset, given_options(args))
+    found = continue_run(args.store, name, config, asked)
+    if found.kept:
+        listed = ", ".join(f"{n} is {old!r}, not {new!r}" for n, (old, new) in found.kept.items())
+        print(f"run {name!r} keeps the settings that it began with: {listed}")
+    if found.added:
+        listed = ", ".join(f"{n} = {value!r}" for n, value in found.added.items())
+        print(f"run {name!r} has the defaults of settings that came after it: {listed}")
+    return found.config
+
+
 def _train_and_watch(
-    config: TrainConfig, store: str, name: str, stop: StopSignal, display: Any
+    config: TrainConfig, args: Namespace, name: str, stop: StopSignal, display: Any
 ) -> Progress:
     from arena.training_truth import TruthMeter
     from arena.training_watch import watch
     from benchmarks.machine import machine_facts
-    from envs.registry import find_game
     from selfplay.board import TensorBoardLog
     from selfplay.journal import Journal
     from selfplay.loop import train
+    from selfplay.own_game import game_of
 
-    truth = TruthMeter(find_game(config.game), config.search)
-    stages = train(config, store_url=store, run_name=name, stop=stop)
-    with TensorBoardLog(store, name) as board, Journal(store, name, machine_facts()) as journal:
+    truth = TruthMeter(game_of(config), config.search)
+    stages = train(
+        config, store_url=args.store, run_name=name, stop=stop, changed_game=args.changed_game
+    )
+    store, facts = args.store, machine_facts()
+    with TensorBoardLog(store, name) as board, Journal(store, name, facts) as journal:
         return watch(stages, truth, [display, board, journal])
 
 
@@ -81,7 +107,8 @@ def _stop_signal(say: Callable[[str], None]) -> StopSignal:
 def _farewell(config: TrainConfig, name: str, *, stopped: bool, last: Progress) -> str:
     if stopped:
         return f"stopped at step {last.learner_steps:,}; the same command goes on from there"
-    more = "the same command with more --minutes trains on"
+    goal_reached = 0 < config.games <= last.games
+    more = f"the same command with more --{'games' if goal_reached else 'minutes'} trains on"
     done = "trained" if last.first_game_s is not None else "was trained already"
     return (
         f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"
@@ -93,6 +120,12 @@ def _budget(config: TrainConfig) -> str:
     minutes = f"{config.minutes:g} minutes" if config.minutes else ""
     games = f"{config.games:,} games" if config.games else ""
     return " or ".join(filter(None, (minutes, games))) or "until stopped"
+
+
+def _kept(config: TrainConfig) -> str:
+    if config.keep_all:
+        return "keeps all checkpoints and replay"
+    return "drops old checkpoints and replay (--keep-all keeps all)"
 
 
 def _refuse_agent_name(name: str) -> None:
@@ -198,11 +231,11 @@ def _compare(runs: Mapping[str, Variant], settings: LadderSettings, args: Namesp
     from arena.ablation_text import ablation_text
     from arena.ladder_text import LadderProgress
     from arena.rate import rate
-    from envs.registry import find_game
+    from selfplay.own_game import game_of
 
-    game = find_game(next(iter(runs.values())).config.game)
+    game = game_of(next(iter(runs.values())).config)
     openings = chosen_openings(game, args)
-    ladder = ablation_ladder(args.store, list(runs), openings, settings)
+    ladder = ablation_ladder(game, args.store, list(runs), openings, settings)
     labels = {run: variant.label for run, variant in runs.items()}
     errors = measure_errors(ladder)
     progress = LadderProgress()

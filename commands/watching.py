@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.options import answer, json_argument, print_json, store_argument
+from commands.options import (
+    answer,
+    json_argument,
+    named_game,
+    own_game_argument,
+    print_json,
+    store_argument,
+)
+from configs.command_line import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -48,21 +57,26 @@ def watch(args: Namespace) -> int:
 def report_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a training run, finished or not")
     parser.add_argument("--out", metavar="FILE.html", help="what to write (default: RUN.html)")
-    parser.add_argument("--game", metavar="FILE.py", help="a game of your own, to draw its boards")
+    own_game_argument(parser, "to draw its boards")
     store_argument(parser)
     json_argument(parser)
 
 
 def report(args: Namespace) -> int:
+    from agents.run_game import how_to_name_it, is_game_of, registered_game
     from arena.report import write_report
-    from envs.registry import BUILT_IN, find_game
     from store.run import open_run
 
     run = open_run(args.store, args.run)
-    # A run may come from anybody: a file that it names is not imported, one named here is.
-    name = args.game or (run.info.game if run.info.game in BUILT_IN else None)
+    # A run may come from anybody: no file is run for it, but the one that is named here.
+    game = named_game(args.game) if args.game else registered_game(run.info)
+    if game is not None and not is_game_of(run.info, game):
+        raise UsageError(f"run {args.run!r} learned {run.info.game!r}, not {game.name!r}")
     path = Path(args.out or f"{args.run}.html")
-    written = write_report(run, path, find_game(name) if name else None)
+    written = write_report(run, path, game)
+    if game is None:
+        told = how_to_name_it(run, f"ludens report {args.run} --game FILE")
+        print(f"note: no boards are drawn: {told}", file=sys.stderr)
     text = (
         f"{written.path}: {written.moments:,} records of run {args.run!r}, {written.size:,} bytes"
     )

@@ -50,6 +50,15 @@ def load_config(preset: str, options: Mapping[str, str] | None = None) -> TrainC
         raise ConfigError(f"{error} (preset {source})") from error
 
 
+def asked_settings(preset: str, options: Mapping[str, str]) -> frozenset[str]:
+    """Dotted names of what the user asks for: the options, and what a preset file of theirs says.
+
+    The presets that come with the program may change with it, and nobody asked for that.
+    """
+    own = read_toml(Path(preset)) if preset.endswith(".toml") else {}
+    return frozenset({*own, *(name.replace("-", "_") for name in options)})
+
+
 def default_run_name(preset: str) -> str:
     """The run that a preset trains unless told otherwise: its own name."""
     return Path(preset).stem if preset.endswith((".toml", ".py")) else preset

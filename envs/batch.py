@@ -19,23 +19,42 @@ def encode_many(states, planes):
 
 
 @njit(cache=True, nogil=True)
-def replay_rows(scratch, moves, move_offsets, plies, ply_offsets, states, players):
+def replay_rows(scratch, mask, moves, move_offsets, plies, ply_offsets, states, players, legal):
     """The positions at given plies of many games: records `states` [rows], who is to move there.
 
     Game g has the actions `moves[move_offsets[g]:move_offsets[g + 1]]`; its rows are at the plies
     `plies[ply_offsets[g]:ply_offsets[g + 1]]`, in ascending order. `scratch` is one record [1],
-    `players` int8 [rows].
+    `mask` bool [actions], `players` int8 [rows].
+
+    Stored moves may be anybody's, and a rule that is given an illegal one may write where it should
+    not: compiled code checks no index. So each is checked before it is played. `legal` bool [games]
+    tells whose were all right; the rows of the others are left as they were.
     """
     for g in range(len(move_offsets) - 1):
         state = scratch[0]
         reset(state)
         ply = 0
+        legal[g] = True
         for row in range(ply_offsets[g], ply_offsets[g + 1]):
-            while ply < plies[row]:
-                step(state, moves[move_offsets[g] + ply])
-                ply += 1
+            while legal[g] and ply < plies[row]:
+                place = move_offsets[g] + ply
+                legal[g] = place < move_offsets[g + 1] and _is_legal(state, moves[place], mask)
+                if legal[g]:
+                    step(state, moves[place])
+                    ply += 1
+            if not legal[g]:
+                break
             states[row] = state
             players[row] = to_play(state)
+
+
+@njit(cache=True, nogil=True)
+def _is_legal(state, action, mask):
+    if action < 0 or action >= len(mask) or is_terminal(state):
+        return False
+    mask[:] = False
+    legal_actions(state, mask)
+    return mask[action]
 
 
 @njit(cache=True, nogil=True)
@@ -73,3 +92,26 @@ def play_random(states, wanted, draws, num_actions, moves):
             action = legal[int(draws[i, ply] * count)]
             moves[i, ply] = action
             step(states[i], action)
+
+
+@njit(cache=True, nogil=True)
+def successors(states, num_actions, children):
+    """Write the positions one ply after records [n] in which games go on; return how many.
+
+    `children` is a record array with room for all: n times the most legal actions. A successor
+    of two records comes twice; those that end the game are left out.
+    """
+    mask = np.zeros(num_actions, np.bool_)
+    count = 0
+    for i in range(len(states)):
+        if is_terminal(states[i]):
+            continue
+        mask[:] = False
+        legal_actions(states[i], mask)
+        for action in range(num_actions):
+            if mask[action]:
+                children[count] = states[i]
+                step(children[count], action)
+                if not is_terminal(children[count]):
+                    count += 1
+    return count

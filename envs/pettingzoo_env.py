@@ -17,7 +17,7 @@ from pettingzoo import AECEnv
 from pettingzoo.utils import wrappers
 
 from envs.game import GameError
-from envs.registry import find_game
+from envs.game_file import find_or_load, typed_game
 
 RENDER_MODES = ("human", "ansi")
 
@@ -38,7 +38,7 @@ def raw_env(game_name: str, render_mode: str | None = None) -> BoardGameEnv:
 
 
 class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
-    """A game of `envs.registry`, by name or by the path of its file, as an AEC environment.
+    """A game by its name, or a user's by the path of its file, as an AEC environment.
 
     `render_mode` is "human" (draws to standard output after every move), "ansi" (`render` returns
     the drawing) or None. Raises GameError for an unknown game or mode.
@@ -52,7 +52,7 @@ class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
                 f"unknown render_mode {render_mode!r}: expected one of {', '.join(RENDER_MODES)} "
                 "or None"
             )
-        self.game = find_game(game_name)
+        self.game = find_or_load(typed_game(game_name))
         self.metadata = {
             "name": self.game.name,
             "render_modes": list(RENDER_MODES),

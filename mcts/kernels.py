@@ -98,12 +98,16 @@ def search_compiled(forest, params, evaluator):
 
 
 @njit(cache=True, nogil=True)
-def begin(forest, trees, simulations, explore):
-    """Start a search in each of `trees` int64 [n], with its simulations and its noise or none."""
+def begin(forest, trees, simulations, explore, temperatures):
+    """Start a search in each of `trees` int64 [n], with its simulations and its noise or none.
+
+    An exploring search has the whole Gumbel noise, another one that of its move's temperature.
+    """
     for i in range(len(trees)):
         info = forest.info[trees[i]]
         info.target = simulations[i]
         info.explore = explore[i]
+        info.noise = 1.0 if explore[i] else temperatures[i]
         info.ready = 0
 
 
@@ -138,7 +142,7 @@ def read_roots(forest, params, trees, temperatures, out):
         root.read_policy(tree, params, out.policy[i])
         out.value_to_play[i] = root.root_value(tree)
         out.action[i] = root.sample_action(tree, params, temperatures[i])
-        out.best_action[i] = edges[root.best_edge(tree, params)].action
+        out.best_action[i] = edges[root.best_edge(tree, params, 0.0)].action
         out.exact[i] = nodes[0].exact
         out.plies[i] = nodes[0].plies
         out.visits[i] = 0

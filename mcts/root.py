@@ -9,7 +9,7 @@ import numpy as np
 
 from mcts import rng
 from mcts.compile import inlined
-from mcts.scores import edge_value, exploration, improved_logit, improved_logit_terms
+from mcts.scores import edge_value, exploration, improve_logits
 
 
 @inlined
@@ -48,10 +48,15 @@ def mix_dirichlet(tree, params):
 
 @inlined
 def draw_gumbel(tree, params):
-    """Sample the root's Gumbel noise (none without exploration) and plan sequential halving."""
+    """Sample the root's Gumbel noise by its scale, and plan sequential halving.
+
+    Noise of the scale T samples without replacement from the prior at the temperature T (Gumbel
+    AlphaZero 2022, section 2; `gumbel_scale` in mctx).
+    """
     count = tree.nodes[0].num_edges
+    scale = tree.info[0].noise
     for k in range(count):
-        tree.root_gumbel[k] = rng.gumbel(tree.info) if tree.info[0].explore else 0.0
+        tree.root_gumbel[k] = scale * rng.gumbel(tree.info) if scale > 0.0 else 0.0
     considered = min(params.considered_actions, count)
     plan_halving(tree.considered, considered, tree.info[0].target)
 
@@ -139,26 +144,39 @@ def read_visits(tree, params, policy):
 
 @inlined
 def read_improved(tree, params, policy):
-    """Softmax of logits + sigma(completed Q) float32 [A] (Gumbel AlphaZero 2022, equation 11)."""
-    mixed, smallest, factor = improved_logit_terms(tree, params, 0)
+    """Softmax of logits + sigma(completed Q) float32 [A] (Gumbel AlphaZero 2022, equation 11).
+
+    It is taken over the moves that are no proven losses; those have the weight 0.
+    """
+    improve_logits(tree, params, 0)
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
     top = -np.inf
     for e in range(first, last):
-        top = max(top, improved_logit(tree, e, mixed, smallest, factor))
+        if not tree.edges[e].exact <= -1.0:
+            top = max(top, tree.improved[e - first])
     for e in range(first, last):
-        weight = np.exp(improved_logit(tree, e, mixed, smallest, factor) - top)
-        if tree.edges[e].exact <= -1.0:
-            weight = 0.0
-        policy[tree.edges[e].action] = weight
+        if not tree.edges[e].exact <= -1.0:
+            policy[tree.edges[e].action] = np.exp(tree.improved[e - first] - top)
+
+
+@inlined
+def move_weight(tree, e, by_prior):
+    """Visits of an edge, or its prior; a proven loss has the weight 0.
+
+    No other prior is quite 0: something has to be left where it alone is not lost.
+    """
+    if tree.edges[e].exact <= -1.0:
+        return 0.0
+    return max(np.float64(tree.edges[e].prior), 1e-38) if by_prior else tree.edges[e].visits
 
 
 @inlined
 def read_policy(tree, params, policy):
     """The search's policy, float32 [A] summing to 1: what a network is trained towards.
 
-    A proven root's policy is uniform over the moves that prove it. Falls back on the priors where
-    nothing was visited.
+    A proven root's policy is uniform over the moves that prove it. No other names a proven loss:
+    where nothing else was visited, it is the prior over the moves that are left.
     """
     policy[:] = 0.0
     first = np.int64(tree.nodes[0].first_edge)
@@ -173,7 +191,7 @@ def read_policy(tree, params, policy):
     total = policy.sum()
     if total <= 0.0:
         for e in range(first, last):
-            policy[tree.edges[e].action] = tree.edges[e].prior
+            policy[tree.edges[e].action] = move_weight(tree, e, True)
         total = policy.sum()
     policy /= total
 
@@ -199,12 +217,20 @@ def root_value(tree):
 
 
 @inlined
-def best_edge(tree, params):
-    """The move to play without chance: a proof, else the most visited, then valued, then likely."""
+def best_edge(tree, params, temperature):
+    """The move to play: a proof, else the most visited, then the best valued, then the likeliest.
+
+    Gumbel roots value a move by the improved policy's logit, with their noise at a temperature:
+    the argmax of logits + T g is a sample of their softmax at the temperature T, and at 1 the move
+    of the paper (Gumbel AlphaZero 2022, algorithm 2).
+    """
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
     proven = not np.isnan(tree.nodes[0].exact)
-    mixed, smallest, factor = improved_logit_terms(tree, params, 0)
+    if params.gumbel:
+        improve_logits(tree, params, 0)
+    scale = tree.info[0].noise
+    chance = temperature / scale if temperature > 0.0 and scale > 0.0 else 0.0
     best, best_rank = -1, (-1.0, -np.inf, -np.inf)
     for e in range(first, last):
         if proven and not is_best_proof(tree, e):
@@ -213,8 +239,7 @@ def best_edge(tree, params):
             continue
         score = edge_value(tree, e, -1.0)
         if params.gumbel and not proven:
-            score = improved_logit(tree, e, mixed, smallest, factor)
-            score += tree.root_gumbel[e - first]
+            score = tree.improved[e - first] + chance * tree.root_gumbel[e - first]
         rank = (np.float64(tree.edges[e].visits), score, np.float64(tree.edges[e].prior))
         if best < 0 or rank > best_rank:
             best, best_rank = e, rank
@@ -225,24 +250,25 @@ def best_edge(tree, params):
 def sample_action(tree, params, temperature):
     """The move to play: by visits^(1 / temperature), or the best where temperature is 0.
 
-    Proven losses are never sampled while anything else is left. Gumbel roots sample by their
-    noise alone (Gumbel AlphaZero 2022, section 3), so temperature means nothing to them.
+    Gumbel roots choose by their noise instead, see `best_edge`. A proven loss is never sampled
+    while another move is left, which priors decide where no other was visited.
     """
-    best = best_edge(tree, params)
+    best = best_edge(tree, params, temperature)
     proven = not np.isnan(tree.nodes[0].exact)
     if temperature <= 0.0 or params.gumbel or proven:
-        return tree.edges[best].action
-    most = np.float64(max(tree.edges[best].visits, 1))
+        return np.int64(tree.edges[best].action)
+    by_prior = tree.edges[best].visits == 0
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
+    most = 0.0
+    for e in range(first, last):
+        most = max(most, np.float64(move_weight(tree, e, by_prior)))
     total = 0.0
     for e in range(first, last):
-        if not tree.edges[e].exact <= -1.0:
-            total += (tree.edges[e].visits / most) ** (1.0 / temperature)
+        total += (move_weight(tree, e, by_prior) / most) ** (1.0 / temperature)
     left = rng.uniform(tree.info) * total
     for e in range(first, last):
-        if not tree.edges[e].exact <= -1.0:
-            left -= (tree.edges[e].visits / most) ** (1.0 / temperature)
-            if left <= 0.0:
-                return tree.edges[e].action
-    return tree.edges[best].action
+        left -= (move_weight(tree, e, by_prior) / most) ** (1.0 / temperature)
+        if left <= 0.0:
+            return np.int64(tree.edges[e].action)
+    return np.int64(tree.edges[best].action)

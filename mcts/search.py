@@ -106,8 +106,12 @@ class Search:
         trees: NDArray[np.int64],
         simulations: int | NDArray[np.int32],
         explore: bool | NDArray[np.bool_] = False,
+        temperatures: NDArray[np.float64] | float = 0.0,
     ) -> None:
         """Start searches of `simulations` root visits each (those kept by reuse count).
+
+        Searches that `explore` have the root noise of learning. A Gumbel root that does not has
+        its noise by the temperature at which `read` will choose the move: none at 0.
 
         Raises ValueError for no simulations, for more than the forest has room for, or for a tree
         that is not there.
@@ -117,7 +121,9 @@ class Search:
         if len(counts) and not 1 <= counts.min() <= counts.max() <= self.max_simulations:
             asked = counts.max() if counts.min() >= 1 else counts.min()
             raise ValueError(f"{asked} simulations: this forest takes 1 to {self.max_simulations}")
-        kernels.begin(self.forest, chosen, counts, np.full(len(chosen), explore, np.uint8))
+        explores = np.full(len(chosen), explore, np.uint8)
+        degrees = np.full(len(chosen), temperatures, np.float64)
+        kernels.begin(self.forest, chosen, counts, explores, degrees)
 
     def select(self) -> NDArray[np.float32]:
         """Encoded leaves float32 [n, C, H, W] awaiting evaluation; n = 0 when all are done.

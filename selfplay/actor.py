@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from agents.alphazero.episodes import SCHEMA
 from agents.inference import NetworkEvaluator, load_state
-from envs.registry import find_game
 from mcts.search import Evaluator
 from selfplay.config import TrainConfig
 from selfplay.games import ResignStatistics, Shard
+from selfplay.own_game import game_of
 from store.checkpoints import tensors_from_bytes, tensors_to_bytes
 from store.episodes import Episode
 from store.run import Run
 from store.segments import SegmentWriter
+from store.upgrades import ACTOR
 
 
 def writer_name(run_name: str, seed: int, number: int) -> str:
@@ -44,7 +45,7 @@ class Actor:
         self, run: Run, config: TrainConfig, *, number: int = 0, next_seq: int | None = None
     ) -> None:
         self.config = config
-        self.game = find_game(config.game)
+        self.game = game_of(config)
         self.writer = SegmentWriter(
             run, SCHEMA, writer=writer_name(run.name, config.seed, number), next_seq=next_seq
         )
@@ -158,17 +159,19 @@ class Actor:
             for name, array in shard.state_arrays().items():
                 arrays[f"{i}.{name}"] = np.ascontiguousarray(array)
         rest = {
+            "format": ACTOR.name,
             "rng": [shard.state_dict() for shard in self.shards],
             "next_seq": self.writer.next_seq,
         }
         return tensors_to_bytes(arrays), rest
 
     def load_state(self, data: bytes, rest: dict[str, Any]) -> None:
-        """Continue the running games of `state`."""
-        arrays = tensors_from_bytes(data)
+        """Continue the running games of `state`; raises VersionError for a newer version's."""
+        saved = ACTOR.read({**rest, "arrays": tensors_from_bytes(data)})
+        arrays = saved["arrays"]
         for i, shard in enumerate(self.shards):
             own = {k.partition(".")[2]: v for k, v in arrays.items() if k.startswith(f"{i}.")}
-            shard.load_state(own, rest["rng"][i])
+            shard.load_state(own, saved["rng"][i])
 
     def close(self) -> None:
         """Release the threads."""

@@ -13,9 +13,9 @@ import torch
 
 from agents.inference import NetworkEvaluator
 from agents.network import build_network
-from envs.registry import find_game
 from selfplay.config import TrainConfig
 from selfplay.games import Shard
+from selfplay.own_game import game_of
 
 BATCHES = (32, 64, 128, 256, 512)
 
@@ -53,7 +53,7 @@ def measure(
     proves less). `seconds` is shared by the repetitions; the first third of it warms up, so that
     games are at all stages. Each figure is the median, the sum over all shards' threads.
     """
-    game = find_game(config.game)
+    game = game_of(config)
     if evaluator is None:
         network = build_network(game, config.network, config.seed)
         evaluator = NetworkEvaluator(
@@ -93,10 +93,12 @@ def _summary(
     played: Sequence[Sequence[dict[str, float]]],
 ) -> dict[str, Any]:
     totals = [{k: sum(shard[k] for shard in row) for k in row[0]} for row in played]
-    ratios = [row["simulations"] / speed for row, speed in zip(totals, raw, strict=True)]
 
     def median(name: str) -> float:
         return statistics.median(row[name] for row in totals)
+
+    def over_raw(name: str) -> list[float]:
+        return [row[name] / speed for row, speed in zip(totals, raw, strict=True)]
 
     return {
         "game": config.game,
@@ -108,6 +110,7 @@ def _summary(
         "proven_leaves_per_s": median("proven_leaves"),
         "raw_evaluations_per_s": statistics.median(raw),
         "best_batch": best_batch,
-        "ratio": statistics.median(ratios),
-        "ratios": ratios,
+        "simulations_over_raw": statistics.median(over_raw("simulations")),
+        "evaluations_over_raw": statistics.median(over_raw("evaluations")),
+        "simulations_over_raw_each": over_raw("simulations"),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from selfplay.config import TrainConfig
 
@@ -39,9 +39,11 @@ class Budget:
 
     def share(self, games: int) -> float:
         """How much is used, 0 to 1; by the games finished where there is no time limit."""
-        if self.seconds > 0:
-            return min(self.elapsed() / self.seconds, 1.0)
-        return min(games / self.games, 1.0) if self.games > 0 else 0.0
+        return share_used(self.limits(), self.elapsed(), games)
+
+    def limits(self) -> dict[str, float]:
+        """{"minutes": ..., "games": ...}, as a checkpoint keeps them."""
+        return {"minutes": self.seconds / 60.0, "games": self.games}
 
     def time_is_up(self) -> bool:
         """Whether the minutes are used up."""
@@ -50,3 +52,14 @@ class Budget:
     def is_used(self, games: int) -> bool:
         """Whether the minutes or the games are used up."""
         return self.time_is_up() or 0 < self.games <= games
+
+
+def share_used(limits: Mapping[str, float], elapsed_s: float, games: int) -> float:
+    """How much of {"minutes": ..., "games": ...} is used, 0 to 1; time counts where it is limited.
+
+    This sets the learning rate, so it depends on what was done and on the limits alone: a run whose
+    limits are raised goes on as a training of that length would from the same moment.
+    """
+    if limits["minutes"] > 0:
+        return min(elapsed_s / (60.0 * limits["minutes"]), 1.0)
+    return min(games / limits["games"], 1.0) if limits["games"] > 0 else 0.0

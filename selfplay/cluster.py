@@ -24,13 +24,14 @@ from ray.exceptions import RayError
 from agents.inference import NetworkEvaluator, load_state
 from agents.network import build_network
 from agents.progress import Event, Progress
-from envs.registry import find_game
 from selfplay.budget import Budget
 from selfplay.config import TrainConfig
 from selfplay.inference_server import InferenceServer
 from selfplay.learner_node import LearnerNode, LearnReport
 from selfplay.metrics import Metrics
 from selfplay.origin import ROOT, check_packages
+from selfplay.own_game import game_of
+from selfplay.resuming import extension_notice
 from selfplay.supervision import (
     CrashLoopError,
     Failure,
@@ -162,7 +163,7 @@ class ClusterTraining:
         self.metrics = Metrics(run.name)
         self._arguments = (store_url, run.name, config)
         self._own_ray = own_ray
-        game = find_game(config.game)
+        game = game_of(config)
         fresh = build_network(game, config.network, config.seed).state_dict()
         self.evaluator = NetworkEvaluator(game, config.network, fresh, device=config.device)
         self.servers = [self._start_server(i) for i in range(config.cluster.inference_actors)]
@@ -310,6 +311,7 @@ class ClusterTraining:
         if before is None:  # the first answer of this session
             self.budget.elapsed_before = float(report.saved.get("elapsed_s", 0.0))
             self.counts = dict(report.saved.get("counters", {}))
+            self.notices += extension_notice(self.config, self.run.info.config, report.saved)
         if not report.trained:
             self.learn_again_at = self.clock() + IDLE_S
         events: list[Event] = ["learned"] if report.trained else []
@@ -394,7 +396,11 @@ class ClusterTraining:
 
     def metadata(self) -> Mapping[str, Any]:
         """What a checkpoint keeps of the training beside the learner."""
-        return {"elapsed_s": self.budget.elapsed(), "counters": self.totals()}
+        return {
+            "elapsed_s": self.budget.elapsed(),
+            "budget": self.budget.limits(),
+            "counters": self.totals(),
+        }
 
     def report(self, event: Event) -> Progress:
         """The training's state as its consumers see it; the notices are handed over once."""

@@ -19,7 +19,14 @@ class SelfPlayConfig:
     full_share: float = 0.25
     """Share of the moves searched in full and learned from (KataGo's playout cap: 0.25)."""
     fast_simulations: int = 32
-    """Simulations of the other moves, without noise."""
+    """Simulations of the other moves, without the noise that is for learning."""
+    fresh_full_searches: bool = True
+    """Full searches begin on a fresh tree, so that all of their simulations are new and made under
+    noise; fast ones reuse what the last search left (KataGo's self-play). false reuses in both."""
+    proven_row_share: float = 0.0
+    """Share of the proven positions of fast searches that are learned from as well. At 0 proven
+    positions come at the rate of all others (KataGo 2019, 3.1: full searches alone); 1 takes all,
+    some 30% of the rows of Connect Four."""
     temperature: float = 1.0
     """Temperature of a game's first move after its opening."""
     final_temperature: float = 0.2
@@ -43,7 +50,8 @@ class SelfPlayConfig:
                 f"selfplay.games = {self.games} in selfplay.shards = {self.shards}: expected a "
                 "positive multiple of the shards"
             )
-        for name in ("full_share", "opening_share", "resign_playout_share", "proof_playout_share"):
+        shares = ("full_share", "opening_share", "proven_row_share", "resign_playout_share")
+        for name in (*shares, "proof_playout_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"selfplay.{name} = {getattr(self, name)}: expected 0 to 1")
         if self.full_share == 0:
@@ -106,6 +114,8 @@ class TrainConfig:
     """Wall-clock minutes between checkpoints."""
     checkpoint_rows: int = 0
     """New training rows between checkpoints, for deterministic trainings; 0 is by the clock."""
+    keep_all: bool = False
+    """Keep every checkpoint and all replay; else what nobody needs goes after each checkpoint."""
     search: SearchConfig = field(default_factory=SearchConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)

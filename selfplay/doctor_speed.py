@@ -24,11 +24,11 @@ from agents.alphazero.learner import Learner
 from agents.inference import NetworkEvaluator
 from agents.network import build_network
 from envs.game import Game
-from envs.registry import find_game
 from selfplay.bench import BATCHES, play_speed, raw_speed
 from selfplay.config import TrainConfig
 from selfplay.doctor import Finding, usable_cores
 from selfplay.games import Shard
+from selfplay.own_game import game_of
 
 TURNS = 2  # at everything, after a first one that warms up
 NEAR = 0.9  # of the best speed is as good
@@ -66,7 +66,7 @@ def measure_speeds(config: TrainConfig, seconds: float) -> Speeds:
 
     Raises what the game, the device or Ray raise.
     """
-    game = find_game(config.game)
+    game = game_of(config)
     state = build_network(game, config.network, config.seed).state_dict()
     evaluator = NetworkEvaluator(game, config.network, state, device=config.device)
     count = config.selfplay.shards

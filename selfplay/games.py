@@ -139,8 +139,11 @@ class Shard:
         """Start the next search of each slot: full with noise, or fast (playout cap)."""
         full = self.rng.random(len(slots)) < self.config.full_share
         self.full[slots] = full
+        if self.config.fresh_full_searches:
+            self.search.place(self.search.roots(slots[full]), slots[full])
         simulations = np.where(full, self.full_simulations, self.config.fast_simulations)
-        self.search.begin(slots, simulations.astype(np.int32), full)
+        degrees = self._temperatures(slots)
+        self.search.begin(slots, simulations.astype(np.int32), full, degrees)
 
     # -- playing -----------------------------------------------------------------------------
 
@@ -196,8 +199,11 @@ class Shard:
         return c.final_temperature + (c.temperature - c.final_temperature) * decay
 
     def _note_rows(self, slots: NDArray[np.int64], results: RootResults) -> None:
-        """Keep what there is to learn: full searches, and every proven position."""
-        keep = self.full[slots] | ~np.isnan(results.exact)
+        """Keep what there is to learn: full searches, and a share of the other proven positions."""
+        keep = self.full[slots].copy()
+        if self.config.proven_row_share > 0.0:
+            drawn = self.rng.random(len(slots)) < self.config.proven_row_share
+            keep |= drawn & ~np.isnan(results.exact)
         kept = slots[keep]
         row = self.row_count[kept]
         self.row_ply[kept, row] = self.ply[kept]

@@ -15,9 +15,9 @@ from ray.exceptions import ActorUnavailableError, RayActorError
 from agents.inference import NetworkEvaluator, load_state
 from agents.network import build_network
 from envs.game import Game
-from envs.registry import find_game
 from selfplay.config import TrainConfig
 from selfplay.origin import check_packages
+from selfplay.own_game import game_of
 from store import checkpoints
 from store.run import open_run
 
@@ -38,8 +38,8 @@ class InferenceServer:
     def __init__(self, store_url: str, run_name: str, config: TrainConfig) -> None:
         check_packages()
         self.config = config
-        self.game = find_game(config.game)
-        run = open_run(store_url, run_name, game=config.game)
+        self.game = game_of(config)
+        run = open_run(store_url, run_name, game=self.game.name)
         found = checkpoints.latest_valid(run, names=[checkpoints.MODEL_FILE])
         if found:
             state, step = load_state(found.files[checkpoints.MODEL_FILE]), found.step

@@ -13,6 +13,7 @@ import torch
 
 from selfplay.config import TrainConfig
 from selfplay.origin import check_packages
+from selfplay.own_game import game_of
 from selfplay.trainer import Trainer
 from store.run import open_run
 
@@ -71,7 +72,7 @@ class LearnerNode:
             return
         check_packages()
         torch.set_num_threads(self.config.cluster.learner_cpus)
-        run = open_run(*self._where, game=self.config.game)
+        run = open_run(*self._where, game=game_of(self.config).name)
         self.lock = run.lock_trainer()
         self.trainer = Trainer(run, self.config)
         self.saved = self._counted_on()

@@ -3,8 +3,10 @@
     actor plays -> segments -> learner samples and trains -> weights -> actor
 
 `train` is a generator of `Progress`; panels, logs and solver checks consume it and the loop knows
-none of them. Everything needed to continue is in the newest checkpoint and the segments before it:
-a run resumed with a budget in games goes on exactly as if it had never stopped.
+none of them. Everything needed to continue is in the newest checkpoint and the segments before it.
+With a budget in games and checkpoints by rows, a killed run is made again bit for bit from its
+newest checkpoint. A stop on request adds a checkpoint where there would have been none, and running
+searches begin again there: what follows is as good as without the stop, but not the same games.
 """
 
 from __future__ import annotations
@@ -14,25 +16,23 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 import torch
 
 from agents.progress import Event, Progress
+from agents.run_game import source_of
 from selfplay.actor import Actor, fresh_number
 from selfplay.budget import Budget
 from selfplay.config import TrainConfig
+from selfplay.own_game import check_same_game, game_of, stored_settings
+from selfplay.resuming import check_resumable, extension_notice
 from selfplay.trainer import Trainer
-from store.errors import RunMismatchError
-from store.run import Run, config_differences, resume_or_create_run
+from store.run import Run, resume_or_create_run
 
 ACTOR_FILE = "actor.safetensors"
 REPORT_SECONDS = 0.5  # between two reports of games in progress
-CHANGEABLE = frozenset(  # when resuming; and all of `cluster`
-    {"minutes", "games", "device", "checkpoint_minutes", "workers"}
-)
 
 
 def versions() -> dict[str, str]:
@@ -63,6 +63,7 @@ class Training:
         self.restored = ("games", "rows", "plies") if "actor" in saved else ()
         self.actor = self._actor(run, saved)
         self.games_before = self.actor.games_finished()
+        self.notices = extension_notice(config, run.info.config, saved)
         self.publish()
 
     def _actor(self, run: Run, saved: dict[str, Any]) -> Actor:
@@ -137,7 +138,12 @@ class Training:
         actor_bytes, actor_rest = self.actor.state()
         self.trainer.save(
             {ACTOR_FILE: actor_bytes},
-            {"actor": actor_rest, "elapsed_s": self.budget.elapsed(), "counters": self.totals()},
+            {
+                "actor": actor_rest,
+                "elapsed_s": self.budget.elapsed(),
+                "budget": self.budget.limits(),
+                "counters": self.totals(),
+            },
         )
         self.actor.forget_trees()
 
@@ -161,8 +167,9 @@ class Training:
             self.actor.close()
 
     def report(self, event: Event) -> Progress:
-        """The training's state as its consumers see it."""
+        """The training's state as its consumers see it; the notices are handed over once."""
         trainer, totals = self.trainer, self.totals()
+        notices, self.notices = self.notices, ()
         session = self.actor.counters()
         seconds = max(self.play_seconds, 1e-9)
         return Progress(
@@ -190,6 +197,7 @@ class Training:
             mean_plies=totals["plies"] / max(totals["games"], 1),
             resign_false_positive=self.actor.resign_statistics().rate(),
             first_game_s=self.first_game_s,
+            notices=notices,
         )
 
 
@@ -199,21 +207,28 @@ def train(
     store_url: str,
     run_name: str,
     stop: Callable[[], bool] = lambda: False,
+    changed_game: bool = False,
 ) -> Iterator[Progress]:
     """Train, or continue training, until the budget is used, `stop` answers True, or it is closed.
 
     In each case a checkpoint is written last. Yields a Progress after every stage of the loop.
     Raises the store's errors: a run of another game, a second trainer on the run, a full disk.
+    A user's game whose file has changed since the run began is another game unless `changed_game`
+    says that the rules are the same.
     """
+    game = game_of(config)
+    settings = stored_settings(config, game)
     run = resume_or_create_run(
         store_url,
         run_name,
-        game=config.game,
-        config=asdict(config),
+        game=game.name,
+        game_source=source_of(game),
+        config=settings,
         seed=config.seed,
         versions=versions(),
     )
-    _check_resumable(run, config)
+    check_same_game(run, game, may_have_changed=changed_game)
+    check_resumable(run, config)
     if config.workers:
         from selfplay.cluster import train_on_cluster  # Ray takes a second to import
 
@@ -228,24 +243,6 @@ def train(
         finally:
             training.close()
         yield training.report("finished")
-
-
-def _check_resumable(run: Run, config: TrainConfig) -> None:
-    """A run goes on with the settings that it began with; raises RunMismatchError."""
-    differences = config_differences(run.info.config, asdict(config))
-    changed = {
-        name: pair
-        for name, pair in differences.items()
-        if name not in CHANGEABLE and name.partition(".")[0] != "cluster"
-    }
-    if changed:
-        listed = ", ".join(
-            f"{name} is {old!r}, not {new!r}" for name, (old, new) in changed.items()
-        )
-        raise RunMismatchError(
-            f"run {run.name!r} was begun with other settings: {listed}; leave them as they were, "
-            "or choose another run name"
-        )
 
 
 def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], bool]:

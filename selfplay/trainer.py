@@ -13,11 +13,13 @@ from typing import Any
 from agents.alphazero.episodes import SCHEMA
 from agents.alphazero.learner import Learner, Losses
 from agents.inference import dump_state, dump_trainer, load_trainer
-from envs.registry import find_game
 from selfplay.config import TrainConfig
+from selfplay.own_game import game_of
 from store import checkpoints
 from store.replay import Cursor, ReplayLog
+from store.retention import Window
 from store.run import Run
+from store.upkeep import Upkeep
 
 TRAINER_FILE = "trainer.pt"
 
@@ -39,13 +41,14 @@ class Trainer:
         self.version = 0
         self.saved_step = -1
         self.learner = Learner(
-            find_game(config.game),
+            game_of(config),
             config.network,
             config.learner,
             seed=config.seed,
             device=config.device,
         )
-        self.log = ReplayLog(run, SCHEMA)
+        self.upkeep = Upkeep(run, Window(config.learner.window_rows, of="row_ply"))
+        self.log = ReplayLog(run, SCHEMA, on_segment=self.upkeep.note_segment)
         self.checkpoint = checkpoints.latest_valid(run)
         if self.checkpoint:
             self._restore(self.checkpoint)
@@ -61,6 +64,7 @@ class Trainer:
         self.learner.load_window(newest, state["rows_added"])
         self.learner.load_state_dict(state)
         self.saved_step = checkpoint.step
+        self.upkeep.note_checkpoint(checkpoint.step, checkpoint.metadata["cursor"])
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -96,7 +100,11 @@ class Trainer:
         return self.learner.steps == self.saved_step
 
     def save(self, files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> None:
-        """Commit a checkpoint of this trainer and of what else the caller needs to continue."""
+        """Commit a checkpoint of this trainer and of what else the caller needs to continue.
+
+        Then what nobody needs any more goes, unless all is to be kept (see `store.upkeep`).
+        """
+        cursor = self.log.cursor
         checkpoints.save(
             self.run,
             self.learner.steps,
@@ -105,8 +113,11 @@ class Trainer:
                 TRAINER_FILE: dump_trainer(self.learner.state_dict()),
                 **files,
             },
-            {"cursor": self.log.cursor, **metadata},
+            {"cursor": cursor, **metadata},
         )
         self.saved_step = self.learner.steps
         self._saved_at = time.monotonic()
         self._rows_at_save = self.learner.ring.total_added
+        self.upkeep.note_checkpoint(self.saved_step, cursor)
+        if not self.config.keep_all:
+            self.upkeep.tidy()

@@ -22,13 +22,13 @@ import ray
 from ray.exceptions import RayError
 
 from envs.game import Game
-from envs.registry import find_game
 from mcts.config import SearchConfig
 from selfplay.actor import Actor, fresh_number
 from selfplay.config import SelfPlayConfig, TrainConfig
 from selfplay.games import Shard
 from selfplay.inference_server import RemoteEvaluator
 from selfplay.origin import check_packages
+from selfplay.own_game import game_of
 from store import checkpoints
 from store.run import open_run
 
@@ -90,8 +90,8 @@ class Worker:
         if self._opened:
             return
         check_packages()
-        self.run = open_run(*self._where, game=self.config.game)
-        game = find_game(self.config.game)
+        game = game_of(self.config)
+        self.run = open_run(*self._where, game=game.name)
         with one_at_a_time():
             warm_kernels(game, self.config.search)
         self.actor = Actor(self.run, self.config, number=fresh_number())

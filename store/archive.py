@@ -2,6 +2,8 @@
 
     run.json, matches/..., progress/..., tensorboard/..., checkpoints/..., replay/..., INDEX.json
 
+Entries have the names that `store.run_files` lists, and no others.
+
 The index has the size and SHA-256 of each entry, and a seal of its own; without it an archive is
 not complete. Equal runs make equal archives: entries come in a fixed order and carry no times or
 owners. Segments come in the order of their commits, so that unpacking one after another keeps
@@ -29,7 +31,6 @@ from store.archive_files import (
     ArchiveFiles,
     bad_entry,
     encode_index,
-    is_run_key,
 )
 from store.checkpoints import MANIFEST_FILE
 from store.commit import TEMPORARY_PREFIX, rename_new, write_error
@@ -46,10 +47,12 @@ from store.files import Files, open_files
 from store.holds import Hold
 from store.replay import newest_first, segment_key
 from store.run import CHECKPOINT_FOLDER, LOCK_FILE, RUN_FILE, Run, check_run_name
+from store.run_files import is_run_file
 from store.segments import decode_segment
 from store.verify import MATCH_FOLDER, match_problem, verify_files
 from store.walk import list_segments, walk
 
+NOT_ALLOWED = "its name is not allowed in an archive"
 _logger = logging.getLogger("ludens.store")
 
 
@@ -133,8 +136,8 @@ def _entries(run: Run, exported: Exported) -> Iterator[tuple[str, bytes]]:
 
 
 def _loose_problem(key: str, data: bytes) -> str | None:
-    if not is_run_key(key):
-        return "its name is not allowed in an archive"
+    if not is_run_file(key):
+        return NOT_ALLOWED
     return match_problem(data) if key.startswith(f"{MATCH_FOLDER}/") else None
 
 
@@ -147,6 +150,9 @@ def _checkpoint_entries(run: Run, step: int, exported: Exported) -> Iterator[tup
         return  # pruned since it was listed
     except CheckpointError as error:
         exported.left_out[folder] = str(error)
+        return
+    if not all(is_run_file(f"{folder}/{name}") for name in loaded.files):
+        exported.left_out[folder] = NOT_ALLOWED
         return
     for name in sorted(loaded.files):
         yield f"{folder}/{name}", loaded.files[name]

@@ -5,36 +5,28 @@ An archive may come from anybody: nothing in it is believed before it was compar
 
 import hashlib
 import json
-import re
-import tarfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from store.errors import StoreError
+from store.errors import StoreError, too_large
+from store.files import FileEntry
+from store.keeps import KEPT_FOLDER
 from store.progress_log import PROGRESS_FOLDER
-from store.run import CHECKPOINT_FOLDER, RUN_FILE
+from store.run_files import is_run_file
 from store.seals import seal_of
-from store.segments import REPLAY_FOLDER
+from store.tar_entries import Entry, TarError, entries
+from store.upgrades import ARCHIVE, VersionError
 from store.verify import MATCH_FOLDER
 
 INDEX_FILE = "INDEX.json"
-FORMAT = "ludens-run/1"
-LOOSE_FOLDERS = (MATCH_FOLDER, PROGRESS_FOLDER, "tensorboard")
-FOLDERS = (*LOOSE_FOLDERS, CHECKPOINT_FOLDER, REPLAY_FOLDER)
-
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@=+-]{0,199}")
+LOOSE_FOLDERS = (MATCH_FOLDER, KEPT_FOLDER, PROGRESS_FOLDER, "tensorboard")
+INDEX_BYTES = 1024  # of the index, for each entry and once more; a line of it has some 200
+CHUNK = 2**20  # bytes read at once
 
 
 class ArchiveError(StoreError):
     """An archive is truncated, altered, or not one of a run; the bad entry is named."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    offset: int
-    size: int
 
 
 class ArchiveFiles:
@@ -58,6 +50,7 @@ class ArchiveFiles:
             index = _read_index(self._bytes_of(INDEX_FILE), path)
             self.run: str = index["run"]
             self._order = self._verified(index["entries"])
+            self._folders = _Folders(self._order)
         except BaseException:
             self._file.close()
             raise
@@ -67,21 +60,29 @@ class ArchiveFiles:
         return list(self._order)
 
     def _verified(self, listed: list[dict[str, Any]]) -> dict[str, None]:
-        names = [entry["name"] for entry in listed]
         present = [name for name in self._entries if name != INDEX_FILE]
+        by_name = {entry["name"]: entry for entry in listed}
         for name in present:
-            if name not in names:
+            if name not in by_name:
                 raise self._bad(name, "the index does not list it")
-        for entry in listed:
-            name = entry["name"]
+        for name, entry in by_name.items():
             if name not in self._entries or name == INDEX_FILE:
                 raise self._bad(name, "the index lists it, and it is missing")
-            data = self._bytes_of(name)
-            if len(data) != entry["size"]:
-                raise self._bad(name, f"{len(data)} bytes, the index says {entry['size']}")
-            if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            size = self._entries[name].size
+            if size != entry["size"]:
+                raise self._bad(name, f"{size} bytes, the index says {entry['size']}")
+            if self._digest(name) != entry["sha256"]:
                 raise self._bad(name, "its SHA-256 differs from the index's")
+        if len(by_name) != len(listed):
+            raise self._bad(INDEX_FILE, "it lists an entry twice")
         return dict.fromkeys(present)
+
+    def _digest(self, name: str) -> str:
+        entry, digest = self._entries[name], hashlib.sha256()
+        self._file.seek(entry.offset)
+        for begun in range(0, entry.size, CHUNK):
+            digest.update(self._file.read(min(CHUNK, entry.size - begun)))
+        return digest.hexdigest()
 
     def _bad(self, name: str, why: str) -> ArchiveError:
         return bad_entry(self._path, name, why)
@@ -108,10 +109,12 @@ class ArchiveFiles:
         """The archive's path."""
         return str(self._path)
 
-    def read(self, key: str) -> bytes:
-        """The whole entry; raises FileNotFoundError."""
+    def read(self, key: str, most: int | None = None) -> bytes:
+        """The whole entry; raises FileNotFoundError, or FileTooLargeError beyond `most` bytes."""
         if key not in self._order:
             raise FileNotFoundError(2, "no such entry", key)
+        if most is not None and self._entries[key].size > most:
+            raise too_large(key, most)
         return self._bytes_of(key)
 
     def exists(self, key: str) -> bool:
@@ -120,74 +123,90 @@ class ArchiveFiles:
 
     def names(self, folder: str) -> list[str]:
         """Sorted names of the entries right in a folder."""
-        return sorted(rest for rest in self._under(folder) if "/" not in rest)
+        return sorted(self._folders.files.get(folder, ()))
 
     def folders(self, folder: str) -> list[str]:
         """Sorted names of the folders right in a folder."""
-        return sorted({rest.partition("/")[0] for rest in self._under(folder) if "/" in rest})
+        return sorted(self._folders.folders.get(folder, ()))
+
+    def tree(self, folder: str) -> list[FileEntry]:
+        """Every entry in a folder and under it, sorted by key, without dates."""
+        prefix = f"{folder}/" if folder else ""
+        keys = sorted(key for key in self._order if key.startswith(prefix))
+        return [FileEntry(key, self.size(key), 0) for key in keys]
 
     def size(self, key: str) -> int:
         """The entry's size in bytes."""
         return self._entries[key].size
 
-    def _under(self, folder: str) -> Iterator[str]:
-        prefix = f"{folder}/" if folder else ""
-        return (key[len(prefix) :] for key in self._order if key.startswith(prefix))
+
+class _Folders:
+    """What lies right in each folder, gathered once: looking into one costs nothing of the others.
+
+    Attributes:
+        files: {folder: names of the files in it}; "" is the root.
+        folders: {folder: names of the folders in it}.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.files: dict[str, list[str]] = {}
+        self.folders: dict[str, set[str]] = {}
+        for key in keys:
+            folder, _, name = key.rpartition("/")
+            self.files.setdefault(folder, []).append(name)
+            while folder:
+                above, _, name = folder.rpartition("/")
+                self.folders.setdefault(above, set()).add(name)
+                folder = above
 
 
-def _scan(file: BinaryIO, path: Path) -> dict[str, _Entry]:
+def _scan(file: BinaryIO, path: Path) -> dict[str, Entry]:
     """Where each entry lies. Only plain files under a run's names are let through."""
-    entries: dict[str, _Entry] = {}
+    found: dict[str, Entry] = {}
     last = "its beginning"
     try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            for entry in tar:
-                _check_entry(path, entry, entries)
-                entries[entry.name] = _Entry(entry.offset_data, entry.size)
-                last = repr(entry.name)
-    except tarfile.TarError as error:
+        for entry in entries(file):
+            _check_entry(path, entry.name, found)
+            found[entry.name] = entry
+            last = repr(entry.name)
+    except TarError as error:
+        if error.entry is not None:
+            raise bad_entry(path, error.entry, str(error)) from error
         raise ArchiveError(
             f"{str(path)!r} is truncated or not an archive: unreadable after {last} ({error})"
         ) from error
-    if INDEX_FILE not in entries:
+    if INDEX_FILE not in found:
         raise ArchiveError(
             f"{str(path)!r} is truncated or not a run's archive: it ends after {last}, without "
             f"its {INDEX_FILE!r}"
         )
-    return entries
+    if found[INDEX_FILE].size > (most := INDEX_BYTES * (len(found) + 1)):
+        size = found[INDEX_FILE].size
+        raise bad_entry(path, INDEX_FILE, f"{size:,} bytes, expected {most:,} at most")
+    return found
 
 
-def _check_entry(path: Path, entry: tarfile.TarInfo, before: Mapping[str, _Entry]) -> None:
-    name = entry.name
-    if entry.type != tarfile.REGTYPE:
-        raise bad_entry(path, name, "not a plain file")
+def _check_entry(path: Path, name: str, before: Container[str]) -> None:
     if name in before:
         raise bad_entry(path, name, "it is there twice")
     if INDEX_FILE in before:
         raise bad_entry(path, name, "it comes after the index")
-    if not is_run_key(name) and name != INDEX_FILE:
+    if not is_run_file(name) and name != INDEX_FILE:
         raise bad_entry(path, name, "not the name of a file of a run")
-
-
-def is_run_key(name: str) -> bool:
-    """Whether an entry may be called so: a file of a run, and no trick with paths."""
-    first, *rest = name.split("/")
-    if not rest:
-        return name == RUN_FILE
-    return first in FOLDERS and all(_PART.fullmatch(part) for part in rest)
 
 
 def _read_index(data: bytes, path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(data)
         seal = document.pop("seal")
-        version = str(document["format"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise bad_entry(path, INDEX_FILE, f"not an index ({error})") from error
     if seal != seal_of(document):
         raise bad_entry(path, INDEX_FILE, "it was altered")
-    if version != FORMAT:
-        raise bad_entry(path, INDEX_FILE, f"format {version!r}, this program reads {FORMAT!r}")
+    try:
+        document = ARCHIVE.read(document)
+    except VersionError as error:
+        raise bad_entry(path, INDEX_FILE, str(error)) from error
     if not isinstance(document.get("run"), str) or not _are_entries(document.get("entries")):
         raise bad_entry(path, INDEX_FILE, "it does not name a run and its entries")
     return document
@@ -208,5 +227,5 @@ def bad_entry(path: Path, name: str, why: str) -> ArchiveError:
 
 def encode_index(run_name: str, listed: list[dict[str, Any]]) -> bytes:
     """The index of these entries: name, size, sha256."""
-    document = {"format": FORMAT, "run": run_name, "entries": listed}
+    document = {"format": ARCHIVE.name, "run": run_name, "entries": listed}
     return json.dumps({**document, "seal": seal_of(document)}, indent=1, sort_keys=True).encode()

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from store.dtypes import checked_shape, dtype_from_text, dtype_to_text, is_storable
 from store.errors import SchemaError
 
 UUID_BYTES = 16
+MOST_SCHEMA_BYTES = 2**16  # of a schema's text
 _NO_LENGTHS = np.empty(0, np.int64)
 
 
@@ -39,7 +41,7 @@ class EpisodeSchema:
         if not self.kind or not self.fields:
             raise SchemaError(f"a schema needs a kind and fields; got {self!r}")
         fields = {
-            name: (_checked_dtype(name, dtype), _checked_shape(name, shape))
+            name: (checked := _checked_dtype(name, dtype), checked_shape(name, shape, checked))
             for name, (dtype, shape) in self.fields.items()
         }
         if "uuid" in fields or "" in fields:
@@ -49,23 +51,30 @@ class EpisodeSchema:
     def to_json(self) -> str:
         """The schema as text, the same text for equal schemas of the same field order."""
         fields = [
-            [name, np.lib.format.dtype_to_descr(dtype), list(shape)]
+            [name, dtype_to_text(dtype), list(shape)]
             for name, (dtype, shape) in self.fields.items()
         ]
         return json.dumps({"kind": self.kind, "fields": fields})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "EpisodeSchema":
-        """The schema that `to_json` wrote; raises SchemaError when it is not one."""
+        """The schema that `to_json` wrote; raises SchemaError when it is not one.
+
+        Nothing of the text is evaluated, and no size in it is believed: see `store.dtypes`.
+        """
+        if len(text) > MOST_SCHEMA_BYTES:
+            raise SchemaError(
+                f"not an episode schema: {len(text):,} bytes, expected {MOST_SCHEMA_BYTES:,}"
+            )
         try:
             document = json.loads(text)
-            fields = {
-                name: (np.lib.format.descr_to_dtype(_as_descr(descr)), tuple(shape))
-                for name, descr, shape in document["fields"]
-            }
-            return cls(document["kind"], fields)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise SchemaError(f"not an episode schema: {text!r} ({error})") from error
+            kind, listed = document["kind"], document["fields"]
+            fields = {str(name): (dtype_from_text(d), tuple(shape)) for name, d, shape in listed}
+            if not isinstance(kind, str) or len(fields) != len(listed):
+                raise SchemaError("its kind is no text, or a field is there twice")
+            return cls(kind, fields)
+        except (SchemaError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+            raise SchemaError(f"not an episode schema: {text[:200]!r} ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -197,7 +206,7 @@ def _joined(
 
 def _checked_dtype(name: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     checked = np.dtype(dtype).newbyteorder("<")
-    if checked.hasobject or checked.itemsize == 0 or checked.subdtype or _is_padded(checked):
+    if checked.subdtype or _is_padded(checked) or not is_storable(checked):
         raise SchemaError(
             f"field {name!r}: dtype {checked} cannot be stored; expected numbers, booleans or a "
             "packed record of them (align=False)"
@@ -213,17 +222,3 @@ def _is_padded(dtype: np.dtype[Any]) -> bool:
     parts = [part[0] for part in dtype.fields.values()]
     # padding holds arbitrary bytes, and equal episodes must make equal files
     return sum(p.itemsize for p in parts) != dtype.itemsize or any(map(_is_padded, parts))
-
-
-def _checked_shape(name: str, shape: Iterable[int]) -> tuple[int, ...]:
-    checked = tuple(int(size) for size in shape)
-    if any(size < 1 for size in checked):
-        raise SchemaError(f"field {name!r}: item shape {checked} must have positive sizes")
-    return checked
-
-
-def _as_descr(descr: Any) -> Any:
-    """JSON has no tuples, and `descr_to_dtype` tells records from others by them."""
-    if isinstance(descr, str):
-        return descr
-    return [(part[0], _as_descr(part[1]), *(tuple(shape) for shape in part[2:])) for part in descr]

@@ -33,6 +33,15 @@ class StoreUnreachableError(StoreError, ConnectionError):
     """The store's server did not answer, or was too busy, at every attempt."""
 
 
+class FileTooLargeError(StoreError, ValueError):
+    """A file is larger than any of its kind: it is not what its name says, and is not read."""
+
+
+def too_large(key: str, most: int) -> FileTooLargeError:
+    """The error that names a file of more than `most` bytes."""
+    return FileTooLargeError(f"{key!r} has more than {most:,} bytes, as no such file has")
+
+
 class RunNameError(StoreError):
     """The name of the run is not allowed."""
 

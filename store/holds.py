@@ -17,11 +17,11 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from store.errors import StoreError
-from store.files import Files
+from store.files import MOST_JSON_BYTES, Files
 from store.run import Run
+from store.upgrades import HOLD, VersionError
 
 HOLD_FOLDER = "holds"
 HOLD_SECONDS = 60.0
@@ -58,12 +58,8 @@ class Hold:
         self._files = run.files
         self._name = uuid.uuid4().hex
         self._renewal = 0
-        content = {
-            "owner": f"process {os.getpid()} on {platform.node()}",
-            "segments": dict(segments or {}),
-            "checkpoints": sorted(checkpoints),
-        }
-        self._data = json.dumps(content, sort_keys=True).encode()
+        owner = f"process {os.getpid()} on {platform.node()}"
+        self._data = _encode(owner, segments or {}, checkpoints)
         self._files.create(self._key, self._data)
         self._released = threading.Event()
         self._thread = threading.Thread(
@@ -112,6 +108,11 @@ class Hold:
         self.release()
 
 
+def _encode(owner: str, segments: Mapping[str, int], steps: Collection[int]) -> bytes:
+    content = {"owner": owner, "segments": dict(segments), "checkpoints": sorted(steps)}
+    return json.dumps({"format": HOLD.name, **content}, sort_keys=True).encode()
+
+
 @dataclass(frozen=True)
 class HeldThings:
     """A hold as others read it; `holds_all` when its file cannot be understood.
@@ -140,8 +141,8 @@ class HeldThings:
 def read_holds(files: Files) -> list[HeldThings]:
     """The holds on a run, each in its newest renewal. A file that is gone again is left out."""
     newest: dict[str, int] = {}
-    for text in files.names(HOLD_FOLDER):
-        if match := _NAME.fullmatch(text):
+    for entry in files.tree(HOLD_FOLDER):
+        if match := _NAME.fullmatch(entry.key.removeprefix(f"{HOLD_FOLDER}/")):
             newest[match[1]] = max(newest.get(match[1], 0), int(match[2]))
     found = (_read_hold(files, name, renewal) for name, renewal in newest.items())
     return [hold for hold in found if hold is not None]
@@ -149,7 +150,8 @@ def read_holds(files: Files) -> list[HeldThings]:
 
 def _read_hold(files: Files, name: str, renewal: int) -> HeldThings | None:
     try:
-        content: dict[str, Any] = json.loads(files.read(f"{HOLD_FOLDER}/{name}-{renewal:09d}.json"))
+        data = files.read(f"{HOLD_FOLDER}/{name}-{renewal:09d}.json", MOST_JSON_BYTES)
+        content = HOLD.read(json.loads(data))
         segments = {str(writer): int(seq) for writer, seq in content["segments"].items()}
         steps = frozenset(map(int, content["checkpoints"]))
         return HeldThings(name, renewal, str(content["owner"]), segments, steps)
@@ -158,6 +160,8 @@ def _read_hold(files: Files, name: str, renewal: int) -> HeldThings | None:
         names = [n for n in files.names(HOLD_FOLDER) if n.startswith(name)]
         renewals = [int(match[2]) for match in map(_NAME.fullmatch, names) if match]
         return _read_hold(files, name, max(renewals)) if renewals else None
+    except VersionError as error:
+        return HeldThings(name, renewal, f"a hold of {error}", {}, frozenset(), holds_all=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return HeldThings(name, renewal, "an unreadable hold", {}, frozenset(), holds_all=True)
 
@@ -194,10 +198,15 @@ class HoldWatch:
         began = {hold.name: hold.renewal for hold in self.living()}
         while any(hold.renewal == began.get(hold.name) for hold in self.living()):
             self._sleep(poll_seconds)
-        for hold, is_dead in self._look():
+        return self.sweep()
+
+    def sweep(self) -> list[HeldThings]:
+        """The holds that count; the files of the dead are removed."""
+        looked = self._look()
+        for hold, is_dead in looked:
             if is_dead:
                 _remove_quietly(self._files, hold.key)
-        return self.living()
+        return [hold for hold, is_dead in looked if not is_dead]
 
     def _look(self) -> list[tuple[HeldThings, bool]]:
         now = self._clock()

@@ -56,6 +56,7 @@ _CLAIM = re.compile(r"(\d{8})\.json")
 _BEAT = re.compile(r"(\d{8})-(\d{8})")
 _RELEASED = re.compile(r"(\d{8})-released")
 _NO_BEAT = -1
+MOST_CLAIM_BYTES = 2**16
 _logger = logging.getLogger("ludens.store")
 
 
@@ -335,10 +336,10 @@ class Lease:
     def _holder(self, generation: int) -> tuple[int | None, str]:
         """Process id of a generation's holder and its words for people."""
         try:
-            claim = json.loads(self._files.read(f"{generation:08d}.json"))
+            claim = json.loads(self._files.read(f"{generation:08d}.json", MOST_CLAIM_BYTES))
             pid = int(claim["pid"])
             return pid, f"process {pid} on host {claim['host']!r}"
-        except (OSError, StoreError, ValueError, KeyError, TypeError):
+        except (OSError, StoreError, ValueError, KeyError, TypeError, RecursionError):
             return None, "a process of unknown id"
 
     def _locked_error(self, generation: int, sign_of_life: str) -> RunLockedError:

@@ -23,17 +23,18 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from store.errors import StoreError
-from store.files import Files
+from store.files import MOST_JSON_BYTES, Files
+from store.upgrades import PROGRESS, VersionError
 
 PROGRESS_FOLDER = "progress"
 ABOUT_FILE = "about.json"
-FORMAT = "ludens-progress/1"
 FAN_IN = 16
 MOST_WAITING = 128  # records, when nothing can be written
 LISTINGS = 4  # a reader lists again where files were merged under its hands
 
 _FILE = re.compile(r"(\d{1,2})-(\d{9})-(\d{9})\.json")
 _SESSION = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
+_UNUSABLE = (VersionError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _logger = logging.getLogger("ludens.store")
 
 Record = Mapping[str, Any]  # JSON values by name
@@ -96,7 +97,7 @@ class ProgressWriter:
     ) -> None:
         self.session = session_name(now())
         self._files = files
-        self._about: bytes | None = _encode({"format": FORMAT, **about})
+        self._about: bytes | None = _encode({"format": PROGRESS.name, **about})
         self._stand_in = stand_in
         self._count = 0
         self._waiting: list[Numbered] = []
@@ -143,8 +144,7 @@ class ProgressWriter:
         together = [record for _, records in parts for record in records]
         self._commit(level + 1, self._thinned(together, kept_records(level + 1)))
         self._levels[level] = []
-        for name, _ in parts:
-            self._files.remove(self._key(str(name)))
+        self._files.remove_many([self._key(str(name)) for name, _ in parts])
 
     def _thinned(self, records: list[Numbered], most: int) -> list[Numbered]:
         """At most so many of them, each standing for its neighbours; the last one stays."""
@@ -166,7 +166,7 @@ def _encode_records(records: Sequence[Numbered]) -> bytes:
     """As a table: names once, then a row a record, its number first."""
     names = list(dict.fromkeys(name for _, record in records for name in record))
     rows = [[number, *map(record.get, names)] for number, record in records]
-    return _encode({"format": FORMAT, "names": names, "rows": rows})
+    return _encode({"format": PROGRESS.name, "names": names, "rows": rows})
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -199,24 +199,35 @@ class ProgressReader:
         self._known: set[str] = set()  # keys that need not be read again
 
     def poll(self) -> int:
-        """Read what is new; the number of new records. Raises OSError when it cannot list."""
+        """Read what is new, after one listing; the number of new records.
+
+        Raises OSError when it cannot list.
+        """
         found = {session.name: session for session in self.sessions}
         before = self._records()
-        for name in self._files.folders(PROGRESS_FOLDER):
-            if _SESSION.fullmatch(name):
-                self._read_session(found.setdefault(name, Session(name)))
+        for name, names in self._listed().items():
+            self._read_session(found.setdefault(name, Session(name)), names)
         self.sessions = [found[name] for name in sorted(found)]
         return self._records() - before
+
+    def _listed(self) -> dict[str, list[str]]:
+        """The names of each session's files."""
+        listed: dict[str, list[str]] = {}
+        for entry in self._files.tree(PROGRESS_FOLDER):
+            session, _, name = entry.key.removeprefix(f"{PROGRESS_FOLDER}/").partition("/")
+            if _SESSION.fullmatch(session) and "/" not in name:
+                listed.setdefault(session, []).append(name)
+        return listed
 
     def _records(self) -> int:
         return sum(len(session.by_number) for session in self.sessions)
 
-    def _read_session(self, session: Session) -> None:
+    def _read_session(self, session: Session, names: list[str]) -> None:
         folder = f"{PROGRESS_FOLDER}/{session.name}"
         for _ in range(LISTINGS):
-            names = self._files.names(folder)
             if sum(self._read(session, folder, name) for name in names) == len(names):
                 return
+            names = self._files.names(folder)
 
     def _read(self, session: Session, folder: str, name: str) -> bool:
         """Take a file in; False if it is gone, because it was merged into another."""
@@ -228,20 +239,18 @@ class ProgressReader:
             self._known.add(key)
             return True
         try:
-            document = json.loads(self._files.read(key))
-            if document["format"] != FORMAT:
-                raise ValueError(f"format {document['format']!r}, not {FORMAT!r}")
+            document = PROGRESS.read(json.loads(self._files.read(key, MOST_JSON_BYTES)))
             if parsed is None:
                 session.about = {k: v for k, v in document.items() if k != "format"}
             else:
                 session.by_number.update(_decode_records(document))
         except FileNotFoundError:
             return False
+        except _UNUSABLE as error:
+            _logger.warning("%s skipped: %s", key, error)
         except (OSError, StoreError) as error:  # may heal: read again at the next poll
             _logger.warning("%s skipped for now: %s", key, error)
             return True
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            _logger.warning("%s skipped: %s", key, error)
         self._known.add(key)
         return True
 

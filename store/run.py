@@ -18,10 +18,10 @@ from store.errors import (
     StoreError,
     StoreWriteError,
 )
-from store.files import Files, open_files
+from store.files import MOST_JSON_BYTES, Files, open_files
 from store.lock import TrainerLock
 from store.seals import seal_of
-from store.upgrades import RUN, VersionError
+from store.upgrades import RUN, UNKNOWN_SOURCE, VersionError
 
 RUN_SCHEMA_VERSION = RUN.current
 RUN_FILE = "run.json"
@@ -30,6 +30,7 @@ CHECKPOINT_FOLDER = "checkpoints"
 UNSEALED_VERSION = 1  # of a run.json that has no digest of itself
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class RunInfo:
     """What `run.json` says; written once, when the run is created.
 
     Attributes:
-        game: name of the game or environment.
+        game: name of the game or environment; never a path.
+        game_source: SHA-256 of the file of a user's own game, hexadecimal; empty where the game
+            comes with the program, and `upgrades.UNKNOWN_SOURCE` for older runs of a user's game.
         config: the resolved configuration, JSON types only.
         seed: the seed everything random comes from.
         versions: version of each program that made the run ("python", "numpy", "ludens", ...).
@@ -50,6 +53,7 @@ class RunInfo:
     seed: int
     versions: dict[str, str] = field(default_factory=dict)
     created: str = ""
+    game_source: str = ""
     schema_version: int = RUN_SCHEMA_VERSION
 
 
@@ -86,6 +90,7 @@ def create_run(
     name: str,
     *,
     game: str,
+    game_source: str = "",
     config: Mapping[str, Any],
     seed: int,
     versions: Mapping[str, str],
@@ -95,12 +100,14 @@ def create_run(
     Raises:
         RunNameError, StoreUrlError: the name or the address is not allowed.
         RunExistsError: there is a run of that name.
-        StoreError: the configuration cannot be written as JSON.
+        StoreError: the configuration cannot be written as JSON, or the game's name not be kept.
         StoreWriteError: the store cannot be written.
     """
     files = open_files(store_url).within(check_run_name(name))
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    info = RunInfo(game, dict(config), seed, dict(versions), created)
+    info = RunInfo(game, dict(config), seed, dict(versions), created, game_source)
+    if problem := _game_problem(info):
+        raise StoreError(f"run {name!r} cannot be kept: {problem}")
     try:
         files.create(RUN_FILE, _encode_info(info))
     except (AlreadyStoredError, StoreWriteError) as error:
@@ -120,7 +127,7 @@ def open_run(store_url: str | Path, name: str, *, game: str | None = None) -> Ru
     Args:
         store_url: the store's address, as for `open_files`.
         name: the run's name.
-        game: when given, the run must be of this game.
+        game: when given, the run must be of a game of this name, if it knows that name.
 
     Raises:
         RunNameError, StoreUrlError: the name or the address is not allowed.
@@ -131,7 +138,7 @@ def open_run(store_url: str | Path, name: str, *, game: str | None = None) -> Ru
     if not files.exists(RUN_FILE):
         raise _not_found(store_url, name)
     info = read_info(files, name)
-    if game is not None and info.game != game:
+    if game is not None and info.game != game and info.game_source != UNKNOWN_SOURCE:
         raise RunMismatchError(
             f"run {name!r} in {str(store_url)!r} is of game {info.game!r}, not {game!r}; "
             "choose another run name"
@@ -144,6 +151,7 @@ def resume_or_create_run(
     name: str,
     *,
     game: str,
+    game_source: str = "",
     config: Mapping[str, Any],
     seed: int,
     versions: Mapping[str, str],
@@ -158,14 +166,26 @@ def resume_or_create_run(
     except RunNotFoundError:
         pass
     try:
-        return create_run(store_url, name, game=game, config=config, seed=seed, versions=versions)
+        return create_run(
+            store_url,
+            name,
+            game=game,
+            game_source=game_source,
+            config=config,
+            seed=seed,
+            versions=versions,
+        )
     except RunExistsError:  # somebody created it in between
         return open_run(store_url, name, game=game)
 
 
 def list_runs(store_url: str | Path) -> list[str]:
     """Sorted names of the runs in a store; none when the store does not exist yet."""
-    files = open_files(store_url)
+    return runs_in(open_files(store_url))
+
+
+def runs_in(files: Files) -> list[str]:
+    """As `list_runs`, of the store with these files: a listing, and a request for each run."""
     return [
         name
         for name in files.folders("")
@@ -239,7 +259,7 @@ def read_info(files: Files, name: str) -> RunInfo:
     """What the `run.json` in a run's folder says; raises RunMismatchError, naming the run."""
     where = f"{files.url}/{RUN_FILE}"
     try:
-        document = json.loads(files.read(RUN_FILE))
+        document = json.loads(files.read(RUN_FILE, MOST_JSON_BYTES))
         version = document["schema_version"]
         intact = document.pop("seal", None) == seal_of(document) or version == UNSEALED_VERSION
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -260,10 +280,23 @@ def read_info(files: Files, name: str) -> RunInfo:
             f"run {name!r}: {where!r} was altered after it was written; what it says cannot be "
             "trusted. Put it back as it was, or choose another run name"
         )
-    expected = {"game": str, "config": dict, "seed": int, "versions": dict}
+    expected = {"game": str, "game_source": str, "config": dict, "seed": int}
+    expected |= {"versions": dict, "created": str}
     for attribute, kind in expected.items():
         if not isinstance(found := getattr(info, attribute), kind):
             raise RunMismatchError(
                 f"run {name!r}: {attribute} in {where!r} is {found!r}, expected a {kind.__name__}"
             )
+    if problem := _game_problem(info):
+        raise RunMismatchError(f"run {name!r}: {where!r} is not a run's file: {problem}")
     return info
+
+
+def _game_problem(info: RunInfo) -> str | None:
+    """What is wrong with the game's name or its source's hash; None if nothing is."""
+    game, source = info.game, info.game_source
+    if not 0 < len(game) <= 100 or not game.isprintable() or game.endswith(".py"):
+        return f"game = {game!r}: expected a name of 1 to 100 characters, and no path of code"
+    if source not in ("", UNKNOWN_SOURCE) and not _SHA256.fullmatch(source):
+        return f"game_source = {source!r}: expected a SHA-256 in hexadecimal, or nothing"
+    return None

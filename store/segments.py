@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from store.arrow_sizes import decoded_size
 from store.episodes import UUID_BYTES, Episode, EpisodeBatch, EpisodeSchema, check_episode
 from store.errors import (
     AlreadyStoredError,
@@ -31,6 +32,9 @@ from store.upgrades import SEGMENT, VersionError
 SEGMENT_VERSION = SEGMENT.current
 REPLAY_FOLDER = "replay"
 QUARANTINE_FOLDER = "quarantine"
+MOST_DECODED_BYTES = 2**30  # of one segment
+MOST_COMPRESSION = 256  # decoded bytes for each stored one, where there are more than
+FREE_DECODED_BYTES = 2**25  # so many: blank frames compress a thousandfold, and are few
 
 Compression = Literal["zstd"] | None
 
@@ -66,8 +70,28 @@ def is_writer_name(name: str) -> bool:
     return _WRITER.fullmatch(name) is not None
 
 
+def most_decoded(stored: int) -> int:
+    """The most bytes that a segment of so many stored bytes may decode to."""
+    return min(MOST_DECODED_BYTES, max(FREE_DECODED_BYTES, MOST_COMPRESSION * stored))
+
+
 def encode_segment(batch: EpisodeBatch, compression: Compression = None) -> bytes:
-    """The bytes of a segment; the same for equal batches, whoever makes them."""
+    """The bytes of a segment; the same for equal batches, whoever makes them.
+
+    What would compress better than any reader believes is stored without compression. Raises
+    SchemaError for more than MOST_DECODED_BYTES.
+    """
+    encoded = _encode(batch, compression)
+    size = decoded_size(encoded)
+    if size > MOST_DECODED_BYTES:
+        raise SchemaError(
+            f"{len(batch)} episodes of {size:,} bytes: a segment holds {MOST_DECODED_BYTES:,} at "
+            "most; commit more often"
+        )
+    return encoded if size <= most_decoded(len(encoded)) else _encode(batch, None)
+
+
+def _encode(batch: EpisodeBatch, compression: Compression) -> bytes:
     uuids = pa.Array.from_buffers(
         pa.binary(UUID_BYTES), len(batch), [None, _buffer_of(batch.uuids)]
     )
@@ -90,7 +114,8 @@ def decode_segment(name: SegmentName, data: bytes) -> EpisodeBatch:
     """The episodes of a segment, its values as read-only views of `data` when uncompressed.
 
     Raises:
-        SegmentError: the bytes are damaged or not a segment.
+        SegmentError: the bytes are damaged, not a segment, or would decode to more than
+            `most_decoded` bytes, which is found out before anything is decoded.
         ForeignSegmentError: an intact segment of a version that this program cannot read.
     """
     if zlib.crc32(data) != name.crc:
@@ -102,7 +127,10 @@ def decode_segment(name: SegmentName, data: bytes) -> EpisodeBatch:
         return _decode_arrow(name, data)
     except VersionError as error:
         raise ForeignSegmentError(str(error)) from error
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, SchemaError) as error:
+    except (
+        *(pa.ArrowException, OSError, SchemaError),
+        *(ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError),
+    ) as error:
         raise SegmentError(f"not a readable segment ({type(error).__name__}: {error})") from error
 
 
@@ -115,6 +143,11 @@ def _decode_arrow(name: SegmentName, data: bytes) -> EpisodeBatch:
         SEGMENT.climb(None, version)
     if reader.num_record_batches != 1:
         raise SegmentError(f"{reader.num_record_batches} record batches, expected 1")
+    if (size := decoded_size(data)) > most_decoded(len(data)):
+        raise SegmentError(
+            f"{len(data):,} bytes would decode to {size:,}, expected {most_decoded(len(data)):,} "
+            "at most"
+        )
     record = reader.get_batch(0)
     record.validate(full=True)
     record = SEGMENT.climb(record, version)

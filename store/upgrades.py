@@ -1,8 +1,8 @@
 """Schema versions: what an older program wrote is brought up to date in memory as it is read.
 
-Four things have a version of their own: `run.json`, a checkpoint's manifest, the Arrow layout of a
-segment, and each kind of episode ("alphazero/1"). Files are never rewritten. To add version 2 of
-one of the first three, add to the end of this file the function that makes a version 1 into a 2:
+Every format that a store keeps has a version of its own: those of `FORMATS`, and each kind of
+episode ("alphazero/1", "frames/1", "trajectory/1"). Files are never rewritten. To add version 2 of
+a format, add to the end of this file the function that makes a version 1 into a 2:
 
     @MANIFEST.step(1)
     def _name_the_optimiser(manifest): ...
@@ -11,12 +11,17 @@ From then on the writers write 2, and readers read 1 and 2. A kind of episode is
 schema; who raises it there registers the step beside it, with `episodes("alphazero").step(1)`.
 A golden file of each version lies in `tests/store/data`. A version that this program does not know
 is refused by name.
+
+Two things need no version. A run's settings go by rule (`store.settings`): what is missing has its
+default, what is unknown is left out. The trainer's lock is of the moment, and its text is read by
+people alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from store.errors import SchemaError, StoreError
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Step = Callable[[T], T]
 
-_KIND = re.compile(r"(?P<family>.+)/(?P<version>\d+)")
+_KIND = re.compile(r"(?P<family>.+)/(?P<version>[0-9]{1,9})")
 
 
 class VersionError(StoreError):
@@ -85,7 +90,7 @@ class Ladder(Generic[T]):
                 thing = self._steps[step](thing)
             except Exception as error:  # a file must not be put aside for a mistake in a step
                 why = f"its upgrade failed ({type(error).__name__}: {error})"
-                raise VersionError(f"{self.what} {step}: {why}", is_newer=False) from error
+                raise VersionError(f"{self._named(step)}: {why}", is_newer=False) from error
         return thing
 
     def _reaches(self, version: int, goal: int) -> bool:
@@ -99,10 +104,55 @@ class Ladder(Generic[T]):
             oldest -= 1
         reads = str(goal) if oldest == goal else f"{oldest} to {goal}"
         return VersionError(
-            f"{self.what} {version!r}, this version of the program reads {reads}{why}",
+            f"{self._named(version)}, this version of the program reads {reads}{why}",
             is_newer=is_newer,
         )
 
+    def _named(self, version: Any) -> str:
+        return f"{self.what}{'' if self.what.endswith('/') else ' '}{version!r}"
+
+
+class Documents(Ladder[dict[str, Any]]):
+    """The versions of a kind of document that says its own: {"format": "ludens-match/1", ...}.
+
+    Args:
+        family: what stands before the slash.
+        unnamed: version of the documents that do not say one; None if all do.
+    """
+
+    def __init__(self, family: str, unnamed: int | None = None) -> None:
+        super().__init__(f"format {family}/")
+        self.family = family
+        self._unnamed = unnamed
+
+    @property
+    def name(self) -> str:
+        """What the writers put under "format"."""
+        return f"{self.family}/{self.current}"
+
+    def read(self, document: Any) -> dict[str, Any]:
+        """A document of any version as one of the current version, which names it.
+
+        Raises:
+            VersionError: it is of a newer version or another format, or says none.
+            TypeError: it is no document at all.
+        """
+        if not isinstance(document, dict):
+            raise TypeError(f"a document of {self.name!r} is an object, got {document!r:.80}")
+        return {**self.climb(document, self._version_of(document)), "format": self.name}
+
+    def _version_of(self, document: Mapping[str, Any]) -> int:
+        if "format" not in document and self._unnamed is not None:
+            return self._unnamed
+        said = document.get("format")
+        found = _KIND.fullmatch(said) if isinstance(said, str) else None
+        if found is None or found["family"] != self.family:
+            raise VersionError(f"format {said!r:.80}, expected {self.name!r}", is_newer=False)
+        return int(found["version"])
+
+
+UNKNOWN_SOURCE = "unknown"
+"""Source of a user's own game in a run from before its hash was kept."""
 
 RUN = Ladder[dict[str, Any]]("schema version")
 """Steps take the document of a `run.json`."""
@@ -112,6 +162,41 @@ MANIFEST = Ladder[dict[str, Any]]("schema version")
 
 SEGMENT = Ladder[Any]("segment version")
 """Steps take and return a segment's `pyarrow.RecordBatch`, its metadata in its schema."""
+
+MATCH = Documents("ludens-match")
+"""Steps take the one line of a file of `arena.match_records`."""
+
+PROGRESS = Documents("ludens-progress")
+"""Steps take a file of `store.progress_log`: the facts of a session, or a table of records."""
+
+ARCHIVE = Documents("ludens-run")
+"""Steps take the index of an archive, without its seal."""
+
+HOLD = Documents("ludens-hold", unnamed=1)
+"""Steps take a file of `store.holds`."""
+
+KEPT = Documents("ludens-kept")
+"""Steps take a file of `store.keeps`: a name, or what is noted of the best checkpoint."""
+
+TRAINER = Documents("ludens-trainer", unnamed=1)
+"""Steps take the learner's state in a checkpoint, tensors and plain values."""
+
+ACTOR = Documents("ludens-actor", unnamed=1)
+"""Steps take an actor's state in a checkpoint, its arrays by name under "arrays"."""
+
+FORMATS: dict[str, Ladder[Any]] = {
+    "run": RUN,
+    "checkpoint": MANIFEST,
+    "segment": SEGMENT,
+    "match": MATCH,
+    "progress": PROGRESS,
+    "archive": ARCHIVE,
+    "hold": HOLD,
+    "kept": KEPT,
+    "trainer": TRAINER,
+    "actor": ACTOR,
+}
+"""Every format but the kinds of episodes, by the name of its folders of golden files."""
 
 _EPISODES: dict[str, Ladder[EpisodeBatch]] = {}
 
@@ -149,3 +234,29 @@ def upgrade_episodes(batch: EpisodeBatch, kind: str) -> EpisodeBatch:
 def _sealed_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
     """Version 2 of `run.json` has a seal, checked and taken off by its reader; nothing else."""
     return document
+
+
+@RUN.step(2)
+def _a_name_and_a_hash_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 never holds a path of code; of one in version 2, the file's name is what stays."""
+    path, config = document["game"], document.get("config")
+    if not isinstance(path, str) or not path.endswith(".py"):
+        return {**document, "game_source": ""}
+    name = PurePath(path).stem
+    if isinstance(config, dict) and "game" in config:
+        config = {**config, "game": name}
+    return {**document, "game": name, "game_source": UNKNOWN_SOURCE, "config": config}
+
+
+@HOLD.step(1)
+@TRAINER.step(1)
+@ACTOR.step(1)
+def _named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 says its format; nothing else."""
+    return document
+
+
+@MATCH.step(1)
+def _openings_named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 names the opening of each pair; of one in version 1, the reader finds it."""
+    return {**document, "opening_ids": None}

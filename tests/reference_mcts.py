@@ -36,6 +36,7 @@ def single(x: float) -> float:
 class Edge:
     action: int
     prior: float = 0.0
+    logit: float = 0.0
     visits: int = 0
     value_sum: float = 0.0
     child: Node | None = None
@@ -89,7 +90,7 @@ class ReferenceTree:
     ) -> None:
         self.game, self.config, self.evaluate, self.noise = game, config, evaluate, noise
         self.capacity = capacity
-        self.cache: dict[int, tuple[list[float], float]] = {}
+        self.cache: dict[int, tuple[list[float], float]] = {}  # logits and value
         self.lookahead = config.lookahead if config.solve else 0
 
     # --- a search, from outside -----------------------------------------------------------
@@ -97,18 +98,19 @@ class ReferenceTree:
     def place(self, state: Any) -> None:
         self.root = self.new_node(state.copy())
 
-    def begin(self, simulations: int, explore: bool = False) -> None:
+    def begin(self, simulations: int, explore: bool = False, temperature: float = 0.0) -> None:
         self.target, self.explore, self.ready = simulations, explore, False
+        self.scale = 1.0 if explore else temperature
         self.in_flight: list[tuple[Node, list[tuple[Node, Edge]]]] = []
 
     def run(self) -> None:
         while leaves := self.select():
             for leaf, path in leaves:
                 logits, value = self.evaluate(leaf.state)
-                self.expand(leaf, self.softmax(leaf, logits), single(value))
+                self.expand(leaf, [single(logits[e.action]) for e in leaf.edges], single(value))
                 if self.config.cache_size:
                     key = position_key(leaf.state)
-                    self.cache[key] = ([e.prior for e in leaf.edges], leaf.raw_value)
+                    self.cache[key] = ([e.logit for e in leaf.edges], leaf.raw_value)
                 self.back_up(path, leaf, leaf.raw_value)
 
     def play(self, action: int) -> None:
@@ -124,12 +126,12 @@ class ReferenceTree:
 
     def read(self, temperature: float = 0.0) -> Result:
         edges = self.root.edges
-        best = self.best_edge()
+        best = self.best_edge(temperature)
         return Result(
             policy=self.policy(),
             value_to_play=self.root_value(),
             action=self.sample(best, temperature).action,
-            best_action=best.action,
+            best_action=self.best_edge(0.0).action,
             exact=self.root.exact,
             plies=self.root.plies,
             visits={e.action: e.visits for e in edges},
@@ -211,14 +213,10 @@ class ReferenceTree:
         for edge in node.edges:
             self.look_along(node, edge)
 
-    def softmax(self, node: Node, logits: Any) -> list[float]:
-        top = max(float(logits[e.action]) for e in node.edges)
-        weights = [math.exp(float(logits[e.action]) - top) for e in node.edges]
-        return [single(single(w) / sum(weights)) for w in weights]
-
-    def expand(self, node: Node, priors: list[float], value: float) -> None:
-        for edge, prior in zip(node.edges, priors, strict=True):
-            edge.prior = prior
+    def expand(self, node: Node, logits: list[float], value: float) -> None:
+        weights = [math.exp(logit - max(logits)) for logit in logits]
+        for edge, logit, weight in zip(node.edges, logits, weights, strict=True):
+            edge.logit, edge.prior = logit, single(single(weight) / sum(weights))
         node.raw_value, node.pending, node.expanded = value, False, True
 
     def back_up(self, path: list[tuple[Node, Edge]], leaf: Node, value: float) -> None:
@@ -250,8 +248,10 @@ class ReferenceTree:
         c = self.config
         unvisited = c.fpu_value
         if c.fpu == "reduction":
+            noisy = node is self.root and self.explore
             seen = sum(e.prior for e in node.edges if e.visits)
-            unvisited = node.value_sum / max(1, node.visits) - c.fpu_value * math.sqrt(seen)
+            reduction = 0.0 if noisy and not c.noisy_root_fpu else c.fpu_value * math.sqrt(seen)
+            unvisited = node.value_sum / max(1, node.visits) - reduction
         forced = node is self.root and self.explore and c.forced_playouts > 0
         scale = self.exploration(node.visits)
         scores: list[tuple[float, Edge]] = []
@@ -268,7 +268,7 @@ class ReferenceTree:
         return max(scores, key=lambda pair: pair[0])[1]
 
     def improved_logits(self, node: Node) -> list[float]:
-        """log P + sigma(completed Q): Gumbel AlphaZero, equations 8, 10 and 33."""
+        """logits + sigma(completed Q): Gumbel AlphaZero, equations 8, 10 and 33."""
         seen = [e for e in node.edges if e.visits]
         mixed, visits = node.raw_value, sum(e.visits for e in seen)
         mass = sum(e.prior for e in seen)
@@ -281,8 +281,7 @@ class ReferenceTree:
             self.config.value_scale
         )
         return [
-            math.log(max(e.prior, 1e-38)) + scale * (q - low) / span
-            for e, q in zip(node.edges, completed, strict=True)
+            e.logit + scale * (q - low) / span for e, q in zip(node.edges, completed, strict=True)
         ]
 
     def select_improved(self, node: Node) -> Edge:
@@ -310,7 +309,8 @@ class ReferenceTree:
         self.ready = True
         edges, c = self.root.edges, self.config
         if c.root == "gumbel":
-            self.gumbels = self.noise.gumbels(len(edges)) if self.explore else [0.0] * len(edges)
+            drawn = self.noise.gumbels(len(edges)) if self.scale else [0.0] * len(edges)
+            self.gumbels = [self.scale * g for g in drawn]
             self.schedule = halving_schedule(min(c.considered_actions, len(edges)), self.target)
         elif self.explore and c.dirichlet_fraction > 0:
             gammas = self.noise.gammas(c.dirichlet_alpha, len(edges))
@@ -375,14 +375,15 @@ class ReferenceTree:
         root = self.root
         return edge.exact == root.exact and (root.exact == 0.0 or edge.plies == root.plies)
 
-    def best_edge(self) -> Edge:
+    def best_edge(self, temperature: float) -> Edge:
         edges = self.root.edges
         if self.root.exact is not None:
             ranks = [(e.visits, e.value(-1.0), e.prior, e) for e in edges if self.proves_root(e)]
         elif self.config.root == "gumbel":
             logits = self.improved_logits(self.root)
+            chance = temperature / self.scale if self.scale else 0.0
             ranks = [
-                (e.visits, logits[i] + self.gumbels[i], e.prior, e)
+                (e.visits, logits[i] + chance * self.gumbels[i], e.prior, e)
                 for i, e in enumerate(edges)
                 if not e.is_loss
             ]
@@ -394,7 +395,9 @@ class ReferenceTree:
         if not temperature or self.config.root == "gumbel" or self.root.exact is not None:
             return best
         edges = [e for e in self.root.edges if not e.is_loss]
-        weights = [(e.visits / max(best.visits, 1)) ** (1 / temperature) for e in edges]
+        by_prior = not best.visits  # only losses were visited
+        raw = [max(e.prior, 1e-38) if by_prior else e.visits for e in edges]
+        weights = [(x / max(raw)) ** (1 / temperature) for x in raw]
         left = self.noise.uniform() * sum(weights)
         for edge, weight in zip(edges, weights, strict=True):
             left -= weight
@@ -415,13 +418,12 @@ class ReferenceTree:
             weights = [float(self.proves_root(e)) for e in edges]
         elif self.config.root == "gumbel":
             logits = self.improved_logits(self.root)
-            weights = [
-                0.0 if e.is_loss else math.exp(x - max(logits)) for e, x in zip(edges, logits)
-            ]
+            top = max(x for e, x in zip(edges, logits) if not e.is_loss)
+            weights = [0.0 if e.is_loss else math.exp(x - top) for e, x in zip(edges, logits)]
         else:
             weights = [0.0 if e.is_loss else float(self.target_visits(e)) for e in edges]
         if not sum(weights):
-            weights = [e.prior for e in edges]
+            weights = [0.0 if e.is_loss else max(e.prior, 1e-38) for e in edges]
         return {e.action: w / sum(weights) for e, w in zip(edges, weights)}
 
     def target_visits(self, edge: Edge) -> int:

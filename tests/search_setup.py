@@ -130,7 +130,7 @@ def play_searches(
     search.place(states)
     trees = np.arange(len(states))
     for _ in range(plies):
-        search.begin(trees, counts[trees].copy(), explore)
+        search.begin(trees, counts[trees].copy(), explore, temperature)
         search.run(network)
         assert search.done().tolist() == trees.tolist()
         found = search.read(trees, temperature)

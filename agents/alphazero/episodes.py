@@ -6,6 +6,7 @@ change of the network's encoding does not invalidate a log.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.config import LearnerConfig
 from envs.batch import replay_rows
 from envs.game import Game
 from store.episodes import Episode, EpisodeBatch, EpisodeSchema
+
+_logger = logging.getLogger("ludens.agents")
 
 SCHEMA = EpisodeSchema(
     "alphazero/1",
@@ -77,36 +81,91 @@ def ring_fields(game: Game) -> dict[str, tuple[Any, tuple[int, ...]]]:
     return {
         "state": (game.dtype, ()),
         "policy": (np.float32, (game.num_actions,)),
-        "value": (np.float32, ()),  # value_to_play to learn
+        "outcome": (np.float32, (3,)),  # shares of win, draw and loss, for the side to move
     }
 
 
-def to_rows(
-    game: Game, batches: Sequence[EpisodeBatch], search_value_share: float
-) -> dict[str, NDArray[Any]]:
-    """Training rows of stored games: records [R], policies float32 [R, A] and values [R].
+def outcome_shares(value_to_play: NDArray[Any]) -> NDArray[np.float32]:
+    """Shares of win, draw and loss float32 [R, 3] whose mean is the value [R].
 
-    The value is the game's outcome mixed with the search's value, or the proven value alone.
+    |value| is decided and the rest a draw: of all such shares those with the fewest decided games.
+    """
+    win = np.maximum(value_to_play, 0.0)
+    loss = np.maximum(-value_to_play, 0.0)
+    return np.stack([win, 1.0 - win - loss, loss], 1).astype(np.float32)
+
+
+def to_rows(
+    game: Game, batches: Sequence[EpisodeBatch], config: LearnerConfig
+) -> dict[str, NDArray[Any]]:
+    """Training rows of stored games: records [R], policies float32 [R, A] and outcomes [R, 3].
+
+    A row without a policy to learn (a proven loss, unless `config.lost_policy`) has zeros there. A
+    game that could not have been played, whoever stored it, is left out with a warning.
     """
     batch = EpisodeBatch.concatenate(SCHEMA, batches)
+    if not (fits := _fits(batch, game.num_actions)).all():
+        return to_rows(game, [_kept(batch, fits)], config)
     plies = batch.values["row_ply"].astype(np.int64)
     states = np.zeros(len(plies), game.dtype)
     players = np.zeros(len(plies), np.int8)
+    legal = np.zeros(len(batch), np.bool_)
     replay_rows(
         game.new_states(1),
+        np.zeros(game.num_actions, np.bool_),
         batch.values["move"].astype(np.int64),
         batch.offsets["move"],
         plies,
         batch.offsets["row_ply"],
         states,
         players,
+        legal,
     )
+    if not legal.all():
+        return to_rows(game, [_kept(batch, legal)], config)
     policy = np.zeros((len(plies), game.num_actions), np.float32)
     rows = np.repeat(np.arange(len(plies)), batch.values["policy_count"])
     policy[rows, batch.values["policy_action"]] = batch.values["policy_weight"]
+    if not config.lost_policy:
+        policy[batch.values["row_exact"] <= -1.0] = 0.0
+    return {"state": states, "policy": policy, "outcome": _outcome_target(batch, players, config)}
+
+
+def _kept(batch: EpisodeBatch, sound: NDArray[np.bool_]) -> EpisodeBatch:
+    """The games that are sound, with a warning of how many are not."""
+    _logger.warning("%d stored games are none of this game and left out", np.sum(~sound))
+    return batch.take(np.flatnonzero(sound))
+
+
+def _fits(batch: EpisodeBatch, num_actions: int) -> NDArray[np.bool_]:
+    """Whether each game's arrays belong together: as many of a kind as another says, in bounds."""
+    rows, entries = batch.lengths("row_ply"), batch.lengths("policy_action")
+    fits = (batch.lengths("outcome") == 1) & (batch.lengths("opening_plies") == 1)
+    for name in ("row_value", "row_exact", "policy_count"):
+        fits &= batch.lengths(name) == rows
+    fits &= batch.lengths("policy_weight") == entries
+    counted = np.concatenate([[0], np.cumsum(batch.values["policy_count"], dtype=np.int64)])
+    fits &= np.diff(counted[batch.offsets["policy_count"]]) == entries
+    if not fits.all():  # what follows counts entries along with their weights
+        return fits
+    weight = batch.values["policy_weight"]
+    bad = (batch.values["policy_action"] >= num_actions) | ~(weight >= 0) | np.isinf(weight)
+    passed = np.concatenate([[0], np.cumsum(bad)])
+    return fits & (np.diff(passed[batch.offsets["policy_action"]]) == 0)
+
+
+def _outcome_target(
+    batch: EpisodeBatch, players: NDArray[np.int8], config: LearnerConfig
+) -> NDArray[np.float32]:
+    """Outcomes to learn, float32 [R, 3]: the game's and the search's mixed, or the proven one."""
     outcome = np.repeat(batch.values["outcome"], batch.lengths("row_ply"))
     outcome_to_play = np.where(players == 0, outcome, -outcome)
     searched, exact = batch.values["row_value"], batch.values["row_exact"]
-    mixed = (1.0 - search_value_share) * outcome_to_play + search_value_share * searched
-    value = np.where(np.isnan(exact), mixed, exact).astype(np.float32)
-    return {"state": states, "policy": policy, "value": value}
+    share = config.search_value_share
+    if config.value_mixing == "scalar":
+        mixed = outcome_shares((1.0 - share) * outcome_to_play + share * searched)
+    else:
+        mixed = (1.0 - share) * outcome_shares(outcome_to_play) + share * outcome_shares(searched)
+    proven = ~np.isnan(exact)
+    mixed[proven] = outcome_shares(exact[proven])
+    return mixed.astype(np.float32)

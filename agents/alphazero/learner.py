@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,24 +30,18 @@ class Losses:
     value: float
 
 
-def outcome_target(value_to_play: Tensor) -> Tensor:
-    """Win/draw/loss shares [N, 3] whose mean is the value: |value| decided, the rest a draw."""
-    win = value_to_play.clamp(min=0.0)
-    loss = (-value_to_play).clamp(min=0.0)
-    return torch.stack([win, 1.0 - win - loss, loss], 1)
-
-
 def alphazero_loss(
-    policy_logits: Tensor, outcome_logits: Tensor, policy: Tensor, value_to_play: Tensor
+    policy_logits: Tensor, outcome_logits: Tensor, policy: Tensor, outcome: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropies of policy [N, A] and of win/draw/loss against the targets, in nats.
+    """Cross-entropies of policy [N, A] and of win/draw/loss [N, 3] against the targets, in nats.
 
     AlphaZero's loss (2018, equation 1) with the squared error replaced by win/draw/loss
-    cross-entropy; weight decay is the optimiser's.
+    cross-entropy; weight decay is the optimiser's. A row whose policy is zeros has none to learn:
+    the policy loss is the mean over the other rows, 0 where there are none.
     """
-    policy_loss = -(policy * functional.log_softmax(policy_logits, 1)).sum(1).mean()
-    target = outcome_target(value_to_play)
-    value_loss = -(target * functional.log_softmax(outcome_logits, 1)).sum(1).mean()
+    with_policy = policy.sum().clamp(min=1.0)  # a policy sums to 1
+    policy_loss = -(policy * functional.log_softmax(policy_logits, 1)).sum() / with_policy
+    value_loss = -(outcome * functional.log_softmax(outcome_logits, 1)).sum(1).mean()
     return policy_loss, value_loss
 
 
@@ -94,9 +87,9 @@ class Learner:
         """Take stored games into the window; how many rows. They earn training unless told not."""
         if not batches:
             return 0
-        rows = to_rows(self.game, batches, self.config.search_value_share)
+        rows = to_rows(self.game, batches, self.config)
         self.ring.extend(**rows)
-        count = len(rows["value"])
+        count = len(rows["state"])
         if earn:
             self.rows_credit += count * self.config.passes
         grown = max(self.config.window_start_rows, self.ring.total_added // 2)
@@ -109,12 +102,8 @@ class Learner:
         self.add(batches, earn=False)
 
     def learning_rate(self, progress: float) -> float:
-        """Constant until `decay_start`, then a cosine down to `final_learning_rate`."""
-        start = self.config.decay_start
-        over = min(max((progress - start) / max(1.0 - start, 1e-9), 0.0), 1.0)
-        share = 0.5 * (1.0 + math.cos(math.pi * over))
-        low, high = self.config.final_learning_rate, self.config.learning_rate
-        return low + (high - low) * share
+        """See `LearnerConfig.learning_rate_at`."""
+        return self.config.learning_rate_at(progress)
 
     def steps_allowed(self) -> int:
         """Training steps that the rate limit admits now."""
@@ -136,9 +125,9 @@ class Learner:
         return Losses(policy_sum.item() / max(steps, 1), value_sum.item() / max(steps, 1))
 
     def _step(self) -> tuple[Tensor, Tensor]:
-        planes, policy, value = self.sample(self.config.batch_size)
-        logits, outcome = self.network(planes)
-        policy_loss, value_loss = alphazero_loss(logits, outcome, policy, value)
+        planes, policy, outcome = self.sample(self.config.batch_size)
+        policy_logits, outcome_logits = self.network(planes)
+        policy_loss, value_loss = alphazero_loss(policy_logits, outcome_logits, policy, outcome)
         self.optimizer.zero_grad(set_to_none=True)
         total: Tensor = policy_loss + self.config.value_weight * value_loss
         total.backward()  # type: ignore[no-untyped-call]
@@ -149,7 +138,7 @@ class Learner:
         return policy_loss.detach(), value_loss.detach()
 
     def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows of the window under random symmetries: planes [n, C, H, W], policy, value."""
+        """Rows of the window under random symmetries: planes [n, C, H, W], policy, outcome."""
         rows = self.ring.sample(self.rng, count)
         planes = np.empty((count, *self.game.planes_shape), np.float32)
         encode_many(rows["state"], planes)
@@ -163,7 +152,7 @@ class Learner:
         return (
             planes_tensor.contiguous(memory_format=torch.channels_last),
             policy_tensor,
-            torch.from_numpy(rows["value"]).to(self.device),
+            torch.from_numpy(rows["outcome"]).to(self.device),
         )
 
     @torch.no_grad()

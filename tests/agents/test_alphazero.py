@@ -1,5 +1,7 @@
 """Episodes to training rows and back, and a learner that must find a known answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -51,15 +53,95 @@ def test_rows_hold_the_positions_the_policies_and_the_movers_value():
         _record(game, "4455667", [0, 1, 6]),
         _record(game, "1212121", [2, 3], exact=[np.nan, -1.0], outcome=-1.0),
     )
-    rows = to_rows(game, [batch], search_value_share=0.25)
+    rows = to_rows(game, [batch], LearnerConfig(search_value_share=0.25))
     expected = [("", 1), ("4", -1), ("445566", 1), ("12", -1), ("121", 1)]
     for state, (text, _) in zip(rows["state"], expected, strict=True):
         assert state == game.position(game.parse_moves(text))
     mixed = [0.75 * outcome + 0.25 * 0.2 for _, outcome in expected]
-    np.testing.assert_allclose(rows["value"][:4], mixed[:4], rtol=1e-6)
-    assert rows["value"][4] == -1.0  # proven: the outcome and the search's value do not count
-    np.testing.assert_allclose(rows["policy"][:, [2, 4]], [[0.25, 0.75]] * 5)
-    assert rows["policy"].sum() == pytest.approx(5.0)
+    value = rows["outcome"][:, 0] - rows["outcome"][:, 2]
+    np.testing.assert_allclose(value[:4], mixed[:4], rtol=1e-6)
+    assert value[4] == -1.0  # proven: the outcome and the search's value do not count
+    np.testing.assert_allclose(rows["outcome"].sum(1), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(rows["policy"][:4, [2, 4]], [[0.25, 0.75]] * 4)
+    assert rows["policy"].sum() == pytest.approx(4.0)
+
+
+def test_a_win_that_the_search_had_as_a_loss_is_no_draw():
+    game = find_game("connect_four")
+    record = replace(_record(game, "4455667", [0]), row_value=np.array([-1.0], np.float32))
+    half = {"search_value_share": 0.5}
+    by_outcomes = to_rows(game, [_batch(record)], LearnerConfig(**half))
+    np.testing.assert_allclose(by_outcomes["outcome"], [[0.5, 0.0, 0.5]])
+    by_scalar = to_rows(game, [_batch(record)], LearnerConfig(**half, value_mixing="scalar"))
+    np.testing.assert_allclose(by_scalar["outcome"], [[0.0, 1.0, 0.0]])
+
+
+@pytest.mark.parametrize("value_mixing", ["outcomes", "scalar"])
+@pytest.mark.parametrize("searched", [-1.0, -0.25, 0.0, 0.5, 1.0])
+@pytest.mark.parametrize("outcome", [-1.0, 0.0, 1.0])
+def test_a_mixed_outcome_has_the_mixed_value_as_its_mean(value_mixing, searched, outcome):
+    game = find_game("connect_four")
+    record = _record(game, "4455667", [0], outcome=outcome)
+    record = replace(record, row_value=np.array([searched], np.float32))
+    config = LearnerConfig(search_value_share=0.3, value_mixing=value_mixing)
+    (shares,) = to_rows(game, [_batch(record)], config)["outcome"]
+    assert shares.min() >= 0.0
+    assert shares.sum() == pytest.approx(1.0)
+    assert shares[0] - shares[2] == pytest.approx(0.7 * outcome + 0.3 * searched, abs=1e-6)
+
+
+def test_a_proven_loss_teaches_its_value_alone_unless_told():
+    game = find_game("connect_four")
+    batch = _batch(_record(game, "4455667", [0, 1, 2, 3], exact=[np.nan, -1.0, 0.0, 1.0]))
+    taught = to_rows(game, [batch], LearnerConfig())["policy"].sum(1)
+    np.testing.assert_allclose(taught, [1.0, 0.0, 1.0, 1.0])
+    every = to_rows(game, [batch], LearnerConfig(lost_policy=True))["policy"].sum(1)
+    np.testing.assert_allclose(every, 1.0)
+
+
+def _forged(record, **arrays):
+    """The episode of a game with some of its stored arrays changed."""
+    episode = to_episode(record, b"f" * 16)
+    changed = {name: np.array(a, episode.arrays[name].dtype) for name, a in arrays.items()}
+    return replace(episode, arrays={**episode.arrays, **changed})
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"move": [3, 3, 3, 3, 3, 3, 3, 3]},  # a seventh stone in a column
+        {"move": [65535, 0, 0, 0]},  # far beyond the board: compiled rules check no index
+        {"move": [3, 0, 3, 0, 3, 0, 3, 0]},  # on after a win
+        {"move": [3]},  # rows after the last move
+        {"move": []},
+        {"row_ply": [0, 65535]},
+        {"row_ply": [1]},
+        {"row_value": [0.0]},
+        {"row_exact": [0.0, 0.0, 0.0]},
+        {"policy_count": [1, 2]},
+        {"policy_count": [65535, 2]},
+        {"policy_action": [2, 7, 2, 4]},
+        {"policy_action": [2, 4]},
+        {"policy_weight": [0.5, 0.5]},
+        {"policy_weight": [0.5, 0.5, np.nan, 0.5]},
+        {"policy_weight": [0.5, 0.5, np.inf, 0.5]},
+        {"policy_weight": [0.5, 0.5, -1.0, 0.5]},
+        {"outcome": []},
+        {"outcome": [1.0, 1.0]},
+        {"opening_plies": []},
+    ],
+    ids=str,
+)
+def test_a_stored_game_that_could_not_be_played_is_left_out(arrays, caplog):
+    game = find_game("connect_four")
+    good = _record(game, "44556611", [0, 8])
+    forged = _forged(good, **arrays)
+    intact = [to_episode(good, bytes([i] * 16)) for i in range(2)]
+    rows = to_rows(game, [EpisodeBatch.of(SCHEMA, [intact[0], forged, intact[1]])], LearnerConfig())
+    alone = to_rows(game, [EpisodeBatch.of(SCHEMA, intact)], LearnerConfig())
+    for name, array in alone.items():
+        np.testing.assert_array_equal(rows[name], array)
+    assert "1 stored games are none of this game and left out" in caplog.text
 
 
 def _learner(game, **changes):

@@ -1,12 +1,18 @@
 """The network's two forms agree, and the learner's mathematics hold."""
 
-from dataclasses import replace
+import io
+import os
+import pickle
+import zipfile
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from agents.alphazero.learner import alphazero_loss, augment, outcome_target
+from agents.alphazero.episodes import outcome_shares
+from agents.alphazero.learner import alphazero_loss, augment
 from agents.config import LearnerConfig, NetworkConfig
 from agents.inference import (
     NetworkEvaluator,
@@ -14,12 +20,16 @@ from agents.inference import (
     choose_precision,
     dump_state,
     dump_trainer,
+    load_evaluator,
     load_state,
     load_trainer,
     padded,
 )
 from agents.network import build_network, value_of
 from envs.registry import find_game
+from store import checkpoints
+from store.errors import CheckpointError
+from store.run import create_run
 
 SMALL = NetworkConfig(blocks=2, filters=8, head_filters=4, value_hidden=8, precision="float32")
 
@@ -102,8 +112,77 @@ def test_weights_survive_their_bytes():
 
 def test_trainer_state_is_not_unpickled():
     assert load_trainer(dump_trainer({"steps": 3}))["steps"] == 3
-    with pytest.raises(Exception, match=r"[Uu]nsupported|weights_only"):
+    with pytest.raises(CheckpointError, match=r"not a trainer's state.*UnpicklingError"):
         load_trainer(dump_trainer({"evil": NetworkEvaluator}))
+
+
+class _Evil:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+def _saved(state, **options):
+    buffer = io.BytesIO()
+    torch.save(state, buffer, **options)
+    return buffer.getvalue()
+
+
+def _compressed(data):
+    """The same archive with its parts deflated, which the reader of tensors would inflate."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for part in old.infolist():
+            new.writestr(part.filename, old.read(part), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def test_a_forged_trainer_runs_nothing_and_fills_no_memory(tmp_path):
+    folder = str(tmp_path / "ran")
+    forged = {
+        "a call in the archive": _saved({"evil": _Evil(folder)}),
+        "a call in the old format": _saved(
+            {"evil": _Evil(folder)}, _use_new_zipfile_serialization=False
+        ),
+        "a bare pickle": pickle.dumps(_Evil(folder)),
+        "a compressed archive": _compressed(_saved({"zeros": torch.zeros(10**6)})),
+        "a tensor repeated by its stride": _saved({"wide": torch.zeros(1).expand(10**15)}),
+        "no dict": _saved([1, 2]),
+        "no archive": b"PK\3\4" + bytes(100),
+        "nothing": b"",
+        "a cut archive": _saved({"steps": 3})[:-30],
+    }
+    for what, data in forged.items():
+        with pytest.raises(CheckpointError, match="not a trainer's state"):
+            load_trainer(data)
+        assert not Path(folder).exists(), what
+
+
+def test_a_trainers_state_survives_its_bytes_with_tensors_inside():
+    shared = torch.arange(6.0).reshape(2, 3)
+    state = {"steps": 3, "groups": [{"lr": 0.5, "moments": shared}], "again": (shared, shared[1:])}
+    loaded = load_trainer(dump_trainer(state))
+    assert loaded["steps"] == 3
+    assert torch.equal(loaded["groups"][0]["moments"], shared)
+    assert torch.equal(loaded["again"][1], shared[1:])
+
+
+def test_a_network_is_not_built_wider_than_its_weights(tmp_path):
+    game = find_game("tic_tac_toe")
+    weights = dump_state(build_network(game, SMALL, seed=0).state_dict())
+    for number, changed in enumerate(({"filters": 10**9}, {"blocks": 10**9}, {})):
+        config = {"network": {**asdict(SMALL), **changed}}
+        run = create_run(tmp_path, f"r{number}", game=game.name, config=config, seed=0, versions={})
+        checkpoints.save(run, 1, {checkpoints.MODEL_FILE: weights})
+        if changed:
+            with pytest.raises(CheckpointError, match="which are no network of"):
+                load_evaluator(game, run, device="cpu")
+        else:
+            assert load_evaluator(game, run, device="cpu").step == 1
 
 
 def test_a_device_that_is_not_there_is_named():
@@ -117,22 +196,36 @@ def test_a_device_that_is_not_there_is_named():
 
 
 @pytest.mark.parametrize("value", [-1.0, -0.3, 0.0, 0.5, 1.0])
-def test_outcome_target_has_the_value_as_its_mean(value):
-    share = outcome_target(torch.tensor([value]))[0]
+def test_outcome_shares_have_the_value_as_their_mean(value):
+    (share,) = outcome_shares(np.array([value]))
     assert share.sum() == pytest.approx(1.0)
     assert (share >= 0).all()
-    assert (share[0] - share[2]).item() == pytest.approx(value)
+    assert share[0] - share[2] == pytest.approx(value)
 
 
 def test_the_loss_is_least_at_the_targets_and_then_their_entropy():
     policy = torch.tensor([[0.5, 0.25, 0.25]])
-    value = torch.tensor([0.5])
-    best_policy, best_value = policy.log(), torch.tensor([[0.5, 0.5, 1e-9]]).log()
-    policy_loss, value_loss = alphazero_loss(best_policy, best_value, policy, value)
+    outcome = torch.tensor([[0.5, 0.5, 0.0]])
+    best_policy, best_outcome = policy.log(), torch.tensor([[0.5, 0.5, 1e-9]]).log()
+    policy_loss, value_loss = alphazero_loss(best_policy, best_outcome, policy, outcome)
     assert policy_loss.item() == pytest.approx(1.5 * np.log(2), abs=1e-6)
     assert value_loss.item() == pytest.approx(np.log(2), abs=1e-6)
-    worse, _ = alphazero_loss(torch.zeros(1, 3), best_value, policy, value)
+    worse, _ = alphazero_loss(torch.zeros(1, 3), best_outcome, policy, outcome)
     assert worse > policy_loss
+
+
+def test_a_row_without_a_policy_moves_no_policy_and_thins_no_loss():
+    logits = torch.tensor([[1.0, 0.0, -1.0], [0.3, 0.2, 0.1]], requires_grad=True)
+    policy = torch.tensor([[0.5, 0.25, 0.25], [0.0, 0.0, 0.0]])
+    outcome = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    both, _ = alphazero_loss(logits, torch.zeros(2, 3), policy, outcome)
+    alone, _ = alphazero_loss(logits[:1], torch.zeros(1, 3), policy[:1], outcome[:1])
+    assert both.item() == pytest.approx(alone.item())
+    both.backward()
+    assert logits.grad[0].abs().sum() > 0
+    assert not logits.grad[1].any()
+    none, _ = alphazero_loss(logits[1:], torch.zeros(1, 3), policy[1:], outcome[1:])
+    assert none.item() == 0.0
 
 
 def test_augmentation_is_the_games_own_symmetry():

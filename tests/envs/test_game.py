@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,8 @@ from numba import njit
 from envs import game as generic
 from envs import tic_tac_toe
 from envs.game import GameError, NotationError, game_of
-from envs.registry import BUILT_IN, find_game, load_game
+from envs.game_file import file_of, find_or_load, load_game_file, typed_game
+from envs.registry import BUILT_IN, find_game
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -82,15 +84,15 @@ def test_an_unknown_game_names_the_nearest_and_the_known():
 
 def test_a_game_file_that_cannot_be_used_is_refused(tmp_path):
     with pytest.raises(GameError, match=r"no game file at .*missing.py"):
-        find_game(str(tmp_path / "missing.py"))
+        load_game_file(tmp_path / "missing.py")
     broken = tmp_path / "broken_game.py"
     broken.write_text("1 / 0\n")
     with pytest.raises(GameError, match=r"broken_game.py failed to load: ZeroDivisionError"):
-        load_game(broken)
+        load_game_file(broken)
     empty = tmp_path / "empty_game.py"
     empty.write_text("GAME = 3\n")
     with pytest.raises(GameError, match=r"empty_game.py must define GAME = .*; found int"):
-        load_game(empty)
+        load_game_file(empty)
 
 
 FILE = """
@@ -106,8 +108,27 @@ def test_an_edit_of_a_users_game_changes_its_dtype(tmp_path):
     first, second = tmp_path / "mine_a.py", tmp_path / "mine_b.py"
     first.write_text(FILE)
     second.write_text(FILE + "# edited\n")
-    assert load_game(first).dtype != load_game(second).dtype
-    assert load_game(first) is load_game(first)
+    assert load_game_file(first).dtype != load_game_file(second).dtype
+    assert load_game_file(first) is load_game_file(first)
     third = tmp_path / "mine_c.py"
     third.write_text(FILE)
-    assert load_game(third).dtype == load_game(first).dtype
+    assert load_game_file(third).dtype == load_game_file(first).dtype
+
+
+def test_a_text_is_never_run(tmp_path):
+    path = tmp_path / "tempting.py"
+    path.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    for text in (str(path), f"file://{path}", "../tempting.py", "envs.tic_tac_toe"):
+        with pytest.raises(GameError, match=r"unknown game .* named on the command line"):
+            find_game(text)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_users_game_knows_its_file(tmp_path):
+    path = tmp_path / "mine_d.py"
+    path.write_text(FILE)
+    game = find_or_load(typed_game(str(path)))
+    found = file_of(game)
+    assert (found.path, found.sha256) == (path, hashlib.sha256(FILE.encode()).hexdigest())
+    assert find_or_load(typed_game("othello")) is find_game("othello")
+    assert file_of(find_game("othello")) is None

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from envs.contract import check, check_symmetries, make_trial
+from envs.game_file import load_game_file
 from envs.perft import perft
 from envs.pettingzoo_env import env
-from envs.registry import load_game
 from envs.trial import ContractError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "new-game.md").read_text()
@@ -18,7 +18,7 @@ GAME_CODE, TEST_CODE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 def load(folder, code=GAME_CODE):
     path = folder / "gomoku.py"
     path.write_text(code)
-    return load_game(path)
+    return load_game_file(path)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "solve_without_lookahead": {"lookahead": 0},
     "shallow": {"lookahead": 1, "forced_playouts": 6.0},
     "deep": {"lookahead": 3, "fpu_value": 0.4},
+    "no_fpu_under_noise": {"noisy_root_fpu": False, "fpu_value": 0.5},
     "leaves": {"leaves_per_tree": 4, "cache_size": 0},
     "leaves_strong_loss": {"leaves_per_tree": 7, "virtual_loss": 3.0, "cache_size": 0},
     "gumbel": {"root": "gumbel"},
@@ -86,7 +87,7 @@ def compare(
     twins = [twin_of(game, config, states[t], streams[t], network) for t in range(trees)]
     for ply, (_, playing, found) in enumerate(searches):
         for i, t in enumerate(playing):
-            twins[t].begin(simulations, explore)
+            twins[t].begin(simulations, explore, temperature)
             twins[t].run()
             where = f"ply {ply}, tree {t}"
             assert_same(found, i, twins[t].read(temperature), game.num_actions, where)
@@ -129,9 +130,19 @@ def test_without_exploration(root: Any) -> None:
     compare(find_game("connect_four"), SearchConfig(root=root), explore=False)
 
 
+@pytest.mark.parametrize("explore", [True, False])
+@pytest.mark.parametrize("root", ["puct", "gumbel"])
 @pytest.mark.parametrize("temperature", [0.5, 1.0])
-def test_moves_sampled_by_temperature(temperature: float) -> None:
-    compare(find_game("connect_four"), SearchConfig(), plies=6, trees=4, temperature=temperature)
+def test_moves_sampled_by_temperature(temperature: float, root: Any, explore: bool) -> None:
+    config, game = SearchConfig(root=root), find_game("connect_four")
+    compare(game, config, plies=6, trees=4, temperature=temperature, explore=explore)
+
+
+@pytest.mark.parametrize("root", ["puct", "gumbel"])
+@pytest.mark.parametrize("simulations", [1, 3])
+def test_where_the_visited_moves_are_proven_losses(root: Any, simulations: int) -> None:
+    game, config = find_game("connect_four"), SearchConfig(root=root, lookahead=1)
+    compare(game, config, trees=20, opening_plies=22, simulations=simulations, temperature=1.0)
 
 
 def test_several_leaves_with_a_cache() -> None:

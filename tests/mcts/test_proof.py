@@ -126,6 +126,77 @@ def test_a_proven_draw_is_no_reason_to_stop_looking_for_a_win() -> None:
     assert (found.exact == 1.0).all()
 
 
+def loses_at_once(state: Any, action: int) -> bool:
+    """Whether the opponent can end the game with a win right after this move."""
+    after = state.copy()
+    TIC_TAC_TOE.rules.step(after, action)
+    return every_position()[1][after.tobytes()] == (1.0, 1)
+
+
+@pytest.mark.parametrize("explore", [True, False])
+@pytest.mark.parametrize("root", ["puct", "gumbel"])
+@pytest.mark.parametrize("simulations", [1, 2, 5, 20])
+@pytest.mark.parametrize("lookahead", [1, 2])
+def test_no_target_and_no_move_is_a_known_loss(
+    lookahead: int, simulations: int, root: Any, explore: bool
+) -> None:
+    """Moves that lose at once are known at two plies of look ahead, and at one when visited.
+
+    Which they are is said by the game's solution and not by the search.
+    """
+    states, _ = every_position()
+    losing = [{int(a) for a in legal_of(s) if loses_at_once(s, a)} for s in states]
+    chosen = [i for i, s in enumerate(states) if 0 < len(losing[i]) < len(legal_of(s))]
+    assert len(chosen) > 1000
+    records = np.zeros(len(chosen), TIC_TAC_TOE.dtype)
+    for i, k in enumerate(chosen):
+        records[i] = states[k]
+    config = SearchConfig(simulations=simulations, root=root, lookahead=lookahead)
+    search = Search(TIC_TAC_TOE, config, len(chosen))
+    search.place(records)
+    trees = np.arange(len(chosen))
+    search.begin(trees, simulations, explore, 1.0)
+    search.run(HashedNetwork(TIC_TAC_TOE))
+    found = search.read(trees, 1.0)
+    for i, k in enumerate(chosen):
+        known = {a for a in losing[k] if lookahead == 2 or found.visits[i, a]}
+        assert not found.policy[i, list(known)].any()
+        assert abs(found.policy[i].sum() - 1) < 1e-5
+        assert {int(found.action[i]), int(found.best_action[i])}.isdisjoint(known)
+
+
+def legal_of(state: Any) -> Any:
+    return np.flatnonzero(TIC_TAC_TOE.legal_mask(state))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_priors_decide_among_the_unvisited_where_the_visited_move_is_lost(
+    temperature: float,
+) -> None:
+    """One simulation, whose move turns out lost: target and moves are the other moves' priors."""
+    states, _ = every_position()
+    network = HashedNetwork(TIC_TAC_TOE)
+    for state in states:
+        records = np.repeat(np.asarray(state)[None], 2000)
+        once = search_all(TIC_TAC_TOE, records[:1], 1, network, lookahead=1)
+        lost = once.q[0] == -1.0
+        left = TIC_TAC_TOE.legal_mask(state) & ~lost
+        if np.isnan(once.exact[0]) and lost[once.visits[0] > 0].all() and left.sum() >= 3:
+            break
+    else:
+        raise AssertionError("no position whose first move searched is lost")
+    prior = np.exp(network.of_state(state)[0].astype(np.float64)) * left
+    np.testing.assert_allclose(once.policy[0], prior / prior.sum(), atol=1e-6)
+    search = Search(TIC_TAC_TOE, SearchConfig(simulations=1, lookahead=1), len(records))
+    search.place(records)
+    search.begin(np.arange(len(records)), 1)
+    search.run(network)
+    moves = search.read(np.arange(len(records)), temperature).action
+    expected = prior ** (1 / temperature)
+    share = np.bincount(moves, minlength=9) / len(records)
+    np.testing.assert_allclose(share, expected / expected.sum(), atol=5 * 0.5 / np.sqrt(2000))
+
+
 def test_without_solve_nothing_is_proven() -> None:
     states, _ = every_position()
     records = np.zeros(50, TIC_TAC_TOE.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numba import njit
@@ -85,3 +87,51 @@ def test_moves_are_sampled_by_their_visits(temperature: float) -> None:
     share = np.bincount(found.action, minlength=7) / len(trees)
     np.testing.assert_allclose(share, expected, atol=5 * 0.5 / np.sqrt(len(trees)))
     assert (found.best_action == found.visits[0].argmax()).all()
+
+
+@pytest.mark.parametrize(("explore", "temperature"), [(False, 0.5), (False, 1.0), (True, 1.0)])
+def test_gumbel_roots_sample_their_moves(explore: bool, temperature: float) -> None:
+    """Where no move is better than another, moves are samples of the prior at the temperature."""
+    game, trees = find_game("connect_four"), np.arange(4000)
+    logits = np.array([0.0, 1.5, -1.0, 0.5, 0.2, -0.5, 1.0], np.float32)
+    config = SearchConfig(root="gumbel", cache_size=0)
+    search = Search(game, config, len(trees), max_simulations=16)
+    search.place(game.new_states(len(trees)))
+    search.begin(trees, 16, explore, temperature)
+    search.run(lambda x: (np.tile(logits, (len(x), 1)), np.zeros(len(x), np.float32)))
+    moves = search.read(trees, temperature).action
+    expected = np.exp(logits / temperature)
+    share = np.bincount(moves, minlength=7) / len(trees)
+    np.testing.assert_allclose(share, expected / expected.sum(), atol=5 * 0.5 / np.sqrt(len(trees)))
+
+
+@pytest.mark.parametrize("explore", [False, True])
+def test_gumbel_roots_leave_nothing_to_chance_at_temperature_zero(explore: bool) -> None:
+    """The best improved logit among the most visited, whatever noise found them."""
+    game, trees = find_game("connect_four"), np.arange(300)
+    search = Search(game, SearchConfig(root="gumbel"), len(trees), max_simulations=16)
+    search.place(np.repeat(openings(game, 1, 4), len(trees)))
+    search.begin(trees, 16, explore, 0.0)
+    search.run(HashedNetwork(game))
+    found = search.read(trees, 0.0)
+    best = np.where(found.visits == found.visits.max(axis=1, keepdims=True), found.policy, -1.0)
+    np.testing.assert_array_equal(found.action, best.argmax(axis=1))
+    np.testing.assert_array_equal(found.best_action, found.action)
+    assert (len(np.unique(found.visits, axis=0)) > 1) == explore  # noise in the search alone
+
+
+def test_first_play_reduction_can_be_off_under_noise() -> None:
+    """Two simulations ask for it at the root alone: then it is a reduction of 0."""
+    game, trees = find_game("connect_four"), np.arange(200)
+
+    def visits(explore: bool, **options: Any) -> Any:
+        search = Search(game, SearchConfig(**options), len(trees), max_simulations=2)
+        search.place(openings(game, len(trees), 4))
+        search.begin(trees, 2, explore)
+        search.run(HashedNetwork(game))
+        return search.read(trees).visits
+
+    reduced, off = {"fpu_value": 0.9}, {"fpu_value": 0.9, "noisy_root_fpu": False}
+    np.testing.assert_array_equal(visits(True, **off), visits(True, fpu_value=0.0))
+    assert (visits(True, **off) != visits(True, **reduced)).any()
+    np.testing.assert_array_equal(visits(False, **off), visits(False, **reduced))

@@ -200,7 +200,8 @@ def test_a_full_tree_ends_its_search_early() -> None:
     """Reached only by asking a kernel for more than the forest was made for."""
     search = new_search(trees=2, simulations=20, solve=False)
     trees = np.arange(2)
-    kernels.begin(search.forest, trees, np.array([500, 10], np.int32), np.zeros(2, np.uint8))
+    counts = np.array([500, 10], np.int32)
+    kernels.begin(search.forest, trees, counts, np.zeros(2, np.uint8), np.zeros(2))
     search.run(HashedNetwork(CONNECT_FOUR))
     assert search.done().tolist() == [0, 1]
     found = search.read(trees)
@@ -233,6 +234,7 @@ CONFIGS = st.builds(
     root=st.sampled_from(["puct", "gumbel"]),
     fpu=st.sampled_from(["fixed", "reduction"]),
     fpu_value=st.floats(-1, 1),
+    noisy_root_fpu=st.booleans(),
     c_init=st.floats(0.1, 5),
     dirichlet_alpha=st.floats(0.03, 10),
     dirichlet_fraction=st.floats(0, 1),

@@ -63,7 +63,7 @@ def test_games_are_legal_and_end_as_they_say(name):
 
 
 def test_a_proven_game_ends_at_once_with_the_proven_result():
-    for episode in _play(_shard(proof_playout_share=0.0)):
+    for episode in _play(_shard(proof_playout_share=0.0, full_share=1.0)):
         exact = episode.arrays["row_exact"]
         assert np.isnan(exact[:-1]).all()
         if not np.isnan(exact[-1]):
@@ -80,13 +80,52 @@ def test_openings_are_random_and_as_long_as_configured():
     assert not any(e.arrays["opening_plies"][0] for e in _play(_shard(opening_share=0.0)))
 
 
-def test_the_playout_cap_records_full_searches_and_proofs_alone():
+def test_the_playout_cap_records_full_searches_alone():
     capped = _play(_shard(full_share=0.2, opening_share=0.0), 300)
     rows = sum(len(e.arrays["row_ply"]) for e in capped)
     moves = sum(len(e.arrays["move"]) for e in capped)
-    assert 0.1 < rows / moves < 0.4
+    assert 0.1 < rows / moves < 0.3
     every = _play(_shard(full_share=1.0, opening_share=0.0), 300)
     assert all(len(e.arrays["row_ply"]) >= len(e.arrays["move"]) for e in every)
+
+
+def _proven_share(**changes):
+    """Of the rows, how many are proven; every game is played on to its end."""
+    episodes = _play(_shard(full_share=0.2, proof_playout_share=1.0, **changes), 2000)
+    exact = np.concatenate([e.arrays["row_exact"] for e in episodes])
+    return 1.0 - np.isnan(exact).mean()
+
+
+def test_proven_positions_are_learned_from_at_the_rate_of_the_others():
+    """What share of the positions is proven tells a shard that learns from every position."""
+    among_all = _play(_shard(full_share=1.0, fast_simulations=24, proof_playout_share=1.0), 2000)
+    exact = np.concatenate([e.arrays["row_exact"] for e in among_all])
+    assert _proven_share() == pytest.approx(1.0 - np.isnan(exact).mean(), abs=0.06)
+    assert _proven_share(proven_row_share=1.0) > 1.5 * _proven_share()
+
+
+def _simulations_a_move(simulations=24, **changes):
+    """New simulations of each move played, of moves that are never proven."""
+    settings = {"games": 8, "shards": 1, "full_share": 1.0} | changes
+    search = SearchConfig(simulations=simulations, cache_size=1024, solve=False)
+    shard = Shard(find_game("othello6"), search, SelfPlayConfig(**settings), 8, seed=0, number=0)
+    while shard.plies_played < 80:
+        shard.advance(_uniform(shard.game))
+    moves_begun = shard.plies_played + 8  # the next ones have begun
+    made = shard.search.counters()["simulations"]
+    return made / shard.plies_played, made / moves_begun
+
+
+def test_a_full_search_makes_all_of_its_simulations_itself():
+    most, least = _simulations_a_move()
+    assert least <= 24 <= most
+    most, _ = _simulations_a_move(fresh_full_searches=False)
+    assert most < 23  # some were the last search's, made without this one's noise
+
+
+def test_a_fast_search_may_reuse_the_tree():
+    most, _ = _simulations_a_move(full_share=1e-9, fast_simulations=24)
+    assert most < 23
 
 
 def test_resignation_stops_lost_games_and_measures_its_errors():
@@ -122,3 +161,12 @@ def test_a_restored_shard_goes_on_as_one_that_forgot_its_trees():
 def test_bad_settings_are_quoted(changes, message):
     with pytest.raises(ValueError, match=message):
         SelfPlayConfig(**changes)
+
+
+def test_fast_searches_of_gumbel_roots_have_the_noise_of_their_temperature():
+    settings = SelfPlayConfig(games=64, shards=1, full_share=0.5, temperature=0.8)
+    search = SearchConfig(simulations=8, root="gumbel")
+    shard = Shard(find_game("connect_four"), search, settings, 64, seed=0, number=0)
+    noise = shard.search.forest.info["noise"][:64]
+    np.testing.assert_array_equal(noise, np.where(shard.full, 1.0, 0.8))
+    assert 0 < shard.full.sum() < 64

@@ -25,11 +25,17 @@ from store.files import LocalFiles, open_files
 from store.replay import ReplayLog
 from store.run import list_runs, open_run
 from store.seals import seal_of
+from store.upgrades import ARCHIVE
 from store.verify import verify
 from store.walk import walk
 from tests.store.small_runs import SCHEMA, B, ReadOnlyFiles, SmallRun, contents, resumed
 
 RUN_FILES = ("run.json", "matches", "tensorboard", "checkpoints", "replay")
+
+
+MATCH, EMPTY_MATCH, BAD_MATCH, UNLISTED_MATCH = (
+    f"matches/{'0123456789abcdef'}-{number:07d}-2.jsonl" for number in range(4)
+)
 
 
 def fill(small, tmp_path):
@@ -38,9 +44,9 @@ def fill(small, tmp_path):
         small.segment(B)
         small.checkpoint(step)
     small.segment()
-    for key in ("matches/x.jsonl", "tensorboard/events.out.tfevents.1.host.2.0"):
+    for key in (MATCH, "tensorboard/events.out.tfevents.1.host.2.0"):
         small.run.files.create(key, b'{"a": 1}\n')
-    small.run.files.create("matches/empty.jsonl", b"")
+    small.run.files.create(EMPTY_MATCH, b"")
     return small
 
 
@@ -133,13 +139,13 @@ def test_what_is_damaged_is_left_out_and_named(small, tmp_path):
     (segment,) = store.glob(f"replay/{B}/000000001*")
     segment.write_bytes(b"")
     (store / "checkpoints/000000001/model.safetensors").write_bytes(b"")
-    (store / "matches/bad.jsonl").write_text("{")
+    (store / BAD_MATCH).write_text("{")
     (store / "tensorboard/a b").write_text("")
     done = export_run(small.run, tmp_path / "x.tar")
     assert done.left_out.keys() == {
         f"replay/{B}/{segment.name}",
         "checkpoints/000000001",
-        "matches/bad.jsonl",
+        BAD_MATCH,
         "tensorboard/a b",
     }
     import_run(tmp_path / "new", tmp_path / "x.tar")
@@ -156,13 +162,13 @@ def test_a_run_in_training_gives_a_snapshot_that_resumes(small, tmp_path, monkey
     """While it is read, more is played and saved, and the oldest is dropped."""
     original, reads = LocalFiles.read, []
 
-    def read(self, key):
+    def read(self, key, most=None):
         reads.append(key)
         if len(reads) == 6:
             small.segment()
             small.checkpoint(3)
             checkpoints.delete(small.run, 2)
-        return original(self, key)
+        return original(self, key, most)
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalFiles, "read", read)
@@ -257,6 +263,8 @@ TRICKS = [
     (plain("replay//x"), "not the name"),
     (plain("replay"), "not the name"),
     (plain("trainer.lock"), "not the name"),
+    (plain("tensorboard/events.py"), "not the name of a file of a run"),
+    (plain("checkpoints/000000001/__init__.py"), "not the name of a file of a run"),
     (plain("run.json/x"), "not the name"),
     (plain("matches/.writing-x"), "not the name"),
     (plain("matches/x", tarfile.SYMTYPE, "/etc/passwd"), "not a plain file"),
@@ -264,7 +272,7 @@ TRICKS = [
     (plain("matches", tarfile.DIRTYPE), "not a plain file"),
     (plain("matches/x", tarfile.FIFOTYPE), "not a plain file"),
     (plain("run.json"), "it is there twice"),
-    (plain("matches/unlisted"), "the index does not list it"),
+    (plain(UNLISTED_MATCH), "the index does not list it"),
 ]
 
 
@@ -292,7 +300,7 @@ def forged(path, files, **index):
             archive._add(tar, name, data)
             digest = hashlib.sha256(data).hexdigest()
             listed.append({"name": name, "size": len(data), "sha256": digest})
-        document = {"format": archive_files.FORMAT, "run": "r", "entries": listed} | index
+        document = {"format": ARCHIVE.name, "run": "r", "entries": listed} | index
         document["seal"] = seal_of(document)
         archive._add(tar, "INDEX.json", json.dumps(document).encode())
     return path
@@ -307,13 +315,93 @@ def test_what_does_not_verify_is_refused_though_its_index_is_right(packed, tmp_p
     bad = forged(tmp_path / "b.tar", {"run.json": data, key: b"no segment"})
     refused(tmp_path, bad, f"bad entry '{key}': checksum")
     bad = forged(tmp_path / "c.tar", {"run.json": data}, format="ludens-run/2")
-    refused(tmp_path, bad, "format 'ludens-run/2', this program reads 'ludens-run/1'")
+    refused(tmp_path, bad, "format ludens-run/2, this version of the program reads 1; a newer")
     for entries in ([{}], [1], None, [{"name": "run.json", "size": "x", "sha256": 0}]):
         bad = forged(tmp_path / "d.tar", {"run.json": data}, entries=entries)
         refused(tmp_path, bad, "bad entry 'INDEX.json': it does not name a run and its entries")
     bad = forged(tmp_path / "e.tar", {"run.json": data}, run="../x")
     with pytest.raises(RunNameError):
         import_run(tmp_path / "new", bad)
+
+
+SPARSE = ({"GNU.sparse.size": "10000000000000"}, {"size": "10000000000000"}, {"comment": "x"})
+
+
+@pytest.mark.parametrize("claimed", SPARSE, ids=str)
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_sizes_of_extended_headers_are_refused_and_not_believed(
+    packed, tmp_path, claimed, everywhere
+):
+    with tarfile.open(packed) as tar:
+        entries = [(entry.name, tar.extractfile(entry).read()) for entry in tar]
+    path = tmp_path / "pax.tar"
+    headers = claimed if everywhere else None
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT, pax_headers=headers) as tar:
+        for name, data in entries:
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.pax_headers = len(data), {} if everywhere else claimed
+            tar.addfile(entry, io.BytesIO(data))
+    refused(tmp_path, path, "bad entry '.*[Pp]ax.*': not a plain file")
+
+
+def test_a_document_that_no_run_has_is_not_parsed(packed, tmp_path):
+    long = rewritten(packed, tmp_path / "a.tar", lambda old: [*old[:-1], (old[-1][0], BIG)])
+    refused(tmp_path, long, r"bad entry 'INDEX.json': 17,\d+,\d+ bytes, expected \d+,\d+ at most")
+    with tarfile.open(packed) as tar:
+        run = tar.extractfile("run.json").read()
+    bad = forged(tmp_path / "b.tar", {"run.json": BIG})
+    refused(tmp_path, bad, r"bad entry 'run.json': .*'run.json' has more than 16,777,216 bytes")
+    bad = forged(tmp_path / "c.tar", {"run.json": run, MATCH: BIG})
+    refused(tmp_path, bad, f"bad entry '{MATCH}': .* has more than 16,777,216 bytes")
+
+
+BIG = b'"' + b"x" * (17 * 10**6) + b'"'
+
+
+class CountedName(str):
+    """A name that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other):
+        CountedName.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_verifying_takes_as_many_steps_as_there_are_entries(tmp_path, monkeypatch):
+    count = 400
+    names = [f"replay/{n:032x}/000000000-1-00000000.arrow" for n in range(count)]
+    path = forged(tmp_path / "x.tar", dict.fromkeys(names, b""))
+    read = archive_files._read_index
+
+    def counted(data, path):
+        index = read(data, path)
+        listed = [{**entry, "name": CountedName(entry["name"])} for entry in index["entries"]]
+        return {**index, "entries": listed}
+
+    monkeypatch.setattr(archive_files, "_read_index", counted)
+    CountedName.compared = 0
+    with archive_files.ArchiveFiles(path) as opened:
+        assert CountedName.compared < 8 * count  # of a list it would be half of count x count
+        scanned = []
+        monkeypatch.setattr(opened, "_order", _Watched(opened._order, scanned))
+        found = [opened.names(f"replay/{writer}") for writer in opened.folders("replay")]
+        assert (len(found), found[0]) == (count, ["000000000-1-00000000.arrow"])
+        assert scanned == []
+
+
+class _Watched(dict):
+    """A dict that notes when all of it is looked through."""
+
+    def __init__(self, content, scanned):
+        super().__init__(content)
+        self.scanned = scanned
+
+    def __iter__(self):
+        self.scanned.append(len(self))
+        return super().__iter__()
 
 
 def test_a_run_is_never_overwritten(small, packed, tmp_path):

@@ -1,7 +1,9 @@
 """Checkpoints: complete or not there, verified, and a damaged one never in the way."""
 
 import errno
+import json
 import os
+import struct
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from store.errors import (
     StoreWriteError,
 )
 from store.run import create_run
+from store.seals import seal_of
 
 FILES = {"model.safetensors": b"weights" * 100, "trainer.pt": b"momentum"}
 
@@ -189,3 +192,43 @@ def test_tensors_survive_and_equal_ones_make_equal_bytes():
 def test_bytes_that_are_no_tensors_are_refused(data):
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         checkpoints.tensors_from_bytes(data)
+
+
+HEADERS = (
+    {"x": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}},
+    {"x": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 8]}},
+    {"x": {"dtype": "F32", "shape": [2**62, 2**62], "data_offsets": [0, 8]}},
+    {"x": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}},
+    {"x": {"dtype": "O", "shape": [2], "data_offsets": [0, 8]}},
+    {"x": {"dtype": ",", "shape": [2], "data_offsets": [0, 8]}},
+)
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=str)
+def test_tensors_of_sizes_that_the_file_has_not_are_refused(header):
+    text = json.dumps(header).encode()
+    for length in (len(text), 2**60):
+        with pytest.raises(CheckpointError, match="not a safetensors file"):
+            checkpoints.tensors_from_bytes(struct.pack("<Q", length) + text + bytes(8))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"files": []},
+        {"files": {"x": 1}},
+        {"files": {"x": {"size": "1", "sha256": ""}}},
+        {"files": {"../x": {"size": 0, "sha256": ""}}},
+        {"metadata": 3},
+        {"metadata": None},
+    ],
+    ids=str,
+)
+def test_a_manifest_of_another_form_is_damage(run, changed):
+    checkpoints.save(run, 1, FILES)
+    path = run.files.root / "checkpoints/000000001/MANIFEST.json"
+    document = {**json.loads(path.read_text()), **changed}
+    del document["seal"]
+    path.write_text(json.dumps({**document, "seal": seal_of(document)}))
+    with pytest.raises(CheckpointError, match="does not list files by name"):
+        checkpoints.load(run, 1)

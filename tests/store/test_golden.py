@@ -1,5 +1,7 @@
 """Files of every version that was ever written, read for ever; today's writers make the newest.
 
+Here are the layouts of the store's own; the other formats are in `test_golden_formats`.
+
 A layout that changes needs a new version: a step in `store.upgrades` (for a kind of episode beside
 its schema), and a new golden file. `PYTHONPATH=. python tests/store/test_golden.py` writes the
 missing ones; a file that is there is never written again.
@@ -101,13 +103,38 @@ def test_todays_games_are_the_newest_golden_kind():
 
 
 def test_golden_files_are_what_they_were():
+    """A new folder comes with its line."""
+    assert {folder.name: digest_of(folder) for folder in DATA.iterdir()} == DIGESTS
+
+
+def digest_of(folder):
     digest = hashlib.sha256()
-    for path in sorted(DATA.glob("*-1/*")):
-        digest.update(path.relative_to(DATA).as_posix().encode() + path.read_bytes())
-    assert digest.hexdigest() == VERSION_1
+    for path in sorted(folder.iterdir()):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
-VERSION_1 = "50c19f96f872e438d80b9672f7bc4ac85bf675b15b50b35263ad01afddf86e02"
+DIGESTS = {
+    "actor-1": "b98cd92d6bf27dfc",
+    "actor-2": "11869c4b47f0cab3",
+    "alphazero-1": "3071eb545dfd2374",
+    "archive-1": "2b6e62977d227ea0",
+    "checkpoint-1": "ec88e1dbbc0b8a1b",
+    "frames-1": "3e5581a8c51151ae",
+    "hold-1": "cd2d9d24f5b92cfc",
+    "hold-2": "d9a9946f1b5a7293",
+    "kept-1": "fd6e6effd87aad27",
+    "match-1": "73a32064901d1fb2",
+    "match-2": "457826e38fe95ecb",
+    "progress-1": "fa8d042623a50cd5",
+    "run-1": "1243ba16d90d61f1",
+    "run-2": "aff5991c856918c8",
+    "run-3": "64122b6ea101f30c",
+    "segment-1": "30d4ca3f2a9d7d92",
+    "trainer-1": "2b03e2a244060cc0",
+    "trainer-2": "735a10e209c1f708",
+    "trajectory-1": "bc8ba478947168bc",
+}
 
 
 @pytest.mark.parametrize("folder", sorted(DATA.glob("run-*")), ids=lambda path: path.name)

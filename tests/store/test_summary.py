@@ -46,6 +46,16 @@ def test_progress_is_the_newest_checkpoints(tmp_path):
     assert (found.elapsed_s, found.checkpoints) == (29.0, 3)
 
 
+def test_an_extended_run_is_finished_when_its_newest_budget_is_used(tmp_path):
+    small = SmallRun(tmp_path)  # begun with half a minute
+    small.checkpoint(1, elapsed_s=30.0, budget={"minutes": 0.5, "games": 0})
+    assert (only(tmp_path).state, only(tmp_path).budget_s) == ("finished", 30.0)
+    small.checkpoint(2, elapsed_s=45.0, budget={"minutes": 1.0, "games": 0})
+    assert (only(tmp_path).state, only(tmp_path).budget_s) == ("stopped", 60.0)
+    small.checkpoint(3, elapsed_s=60.0, budget={"minutes": 1.0, "games": 0})
+    assert only(tmp_path).state == "finished"
+
+
 def test_a_budget_of_games_is_a_budget(tmp_path):
     small = SmallRun(tmp_path, config={"minutes": 0, "games": 4})
     small.checkpoint(1, counters={"games": 3})
@@ -83,14 +93,14 @@ def test_a_damaged_run_is_shown_and_stops_nothing(tmp_path):
 def test_a_folder_that_cannot_be_listed_hides_no_other_run(tmp_path, monkeypatch):
     for name in ("a", "b"):
         SmallRun(tmp_path, name).checkpoint(5)
-    original = LocalFiles.folders
+    original = LocalFiles.tree
 
     def denied(self, folder):
         if self.root.name == "a":
             raise PermissionError(13, "Permission denied", f"{self.root}/{folder}")
         return original(self, folder)
 
-    monkeypatch.setattr(LocalFiles, "folders", denied)
+    monkeypatch.setattr(LocalFiles, "tree", denied)
     first, second = summarize_store(tmp_path)
     assert "run 'a' cannot be read: [Errno 13] Permission denied" in first.problem
     assert (second.step, second.problem) == (5, "")

@@ -16,6 +16,7 @@ from store.episodes import Episode, EpisodeBatch, EpisodeSchema
 from store.errors import CheckpointError, ForeignSegmentError, RunMismatchError, SchemaError
 from store.replay import ReplayLog
 from store.run import create_run, open_run
+from store.seals import seal_of
 from store.segments import SegmentName, SegmentWriter, decode_segment, encode_segment
 from store.upgrades import Ladder, VersionError, upgrade_episodes
 
@@ -91,7 +92,8 @@ def test_an_old_run_file_is_upgraded_and_not_rewritten(run, steps, tmp_path):
     document = json.loads(path.read_text())
     document["schema_version"] = OLD_RUN
     document["environment"] = document.pop("game")
-    path.write_text(json.dumps(document))
+    del document["seal"]
+    path.write_text(json.dumps({**document, "seal": seal_of(document)}))
     before = path.read_bytes()
     with pytest.raises(RunMismatchError, match=rf"'r' has schema version {OLD_RUN}, .*reads \d"):
         open_run(tmp_path, "r")
@@ -203,7 +205,7 @@ def test_a_newer_kind_stays_where_it_is(run, steps, caplog):
     newer.append(Episode(b"n" * 16, {"number": np.array([1], "<i8")}))
     key = newer.commit()
     assert ReplayLog(run, SCHEMA).poll() == []
-    assert "episode kind test/ 2, this version of the program reads 1; a newer" in caplog.text
+    assert "episode kind test/2, this version of the program reads 1; a newer" in caplog.text
     assert run.files.exists(key)
 
 

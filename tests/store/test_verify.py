@@ -149,10 +149,10 @@ def test_quarantine_is_listed_with_its_reasons(small, tmp_path):
 def test_what_is_pruned_meanwhile_is_no_problem(small, tmp_path, monkeypatch):
     original = LocalFiles.read
 
-    def vanishing(self, key):
+    def vanishing(self, key, most=None):
         if key.endswith((".arrow", "MANIFEST.json")):
             (self.root / key).unlink(missing_ok=True)
-        return original(self, key)
+        return original(self, key, most)
 
     monkeypatch.setattr(LocalFiles, "read", vanishing)
     found = verify(tmp_path, "r")

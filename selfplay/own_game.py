@@ -1,0 +1,56 @@
+"""The game of a training: from its configuration into the processes, and into the store.
+
+The game of a configuration comes from the command line, or from a preset that was named there, and
+travels to every process of the training. It may be the path of a user's file; the run keeps the
+game's name and the hash of that file instead, and never gives a configuration its game back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from agents.run_game import is_game_of, source_change, source_of
+from envs.game import Game
+from envs.game_file import find_or_load, typed_game
+from selfplay.config import TrainConfig
+from store.errors import RunMismatchError
+from store.run import Run
+
+
+def game_of(config: TrainConfig) -> Game:
+    """The game that a training was told to learn. Raises GameError."""
+    return find_or_load(typed_game(config.game))
+
+
+def stored_settings(config: TrainConfig, game: Game) -> dict[str, Any]:
+    """The configuration as a run keeps it: the game by its name."""
+    return {**asdict(config), "game": game.name}
+
+
+def check_same_game(run: Run, game: Game, *, may_have_changed: bool) -> None:
+    """Raise RunMismatchError unless the run learned this game, from this very source.
+
+    Games that were played are stored as moves and read by the rules of today, so with other rules
+    a run would learn from games that no longer are what they were.
+
+    Args:
+        run: the run that is to go on.
+        game: the game at hand.
+        may_have_changed: the rules are the same although the source is not, says the user.
+    """
+    if not is_game_of(run.info, game):
+        raise RunMismatchError(
+            f"run {run.name!r} is of {_described(run.info.game, bool(run.info.game_source))}, and "
+            f"not of {_described(game.name, bool(source_of(game)))}; choose another run name"
+        )
+    changed = source_change(run, game)
+    if changed and not may_have_changed:
+        raise RunMismatchError(
+            f"{changed}. With other rules its games would mean something else: choose another run "
+            "name, or add --changed-game if the rules and the planes are the same as before"
+        )
+
+
+def _described(name: str, is_own: bool) -> str:
+    return f"{name!r}, " + ("defined by a file" if is_own else "which comes with the program")

@@ -1,0 +1,159 @@
+"""Going on with a run: its own settings, what may change, and what a longer budget means.
+
+A run keeps the settings that it began with (`store.settings` says how those of another version are
+read). What was asked for must agree with them. What was not asked for, and would come from a preset
+or a default that has changed since, gives way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple
+
+from selfplay.budget import share_used
+from selfplay.config import TrainConfig
+from store import checkpoints
+from store.errors import RunMismatchError, RunNotFoundError
+from store.run import Run, config_differences, open_run
+from store.settings import newest_budget, read_settings
+
+BUDGET = frozenset({"minutes", "games"})
+# And all of `cluster`.
+OF_THE_MACHINE = frozenset({"device", "checkpoint_minutes", "workers", "keep_all"})
+
+
+class Continued(NamedTuple):
+    """How a run goes on.
+
+    Attributes:
+        config: its settings, with what was asked for.
+        kept: settings that the preset has otherwise now: {dotted name: (the run's, the preset's)}.
+        added: settings that came after the run, at their defaults: {dotted name: value}.
+    """
+
+    config: TrainConfig
+    kept: dict[str, tuple[Any, Any]]
+    added: dict[str, Any]
+
+
+def settings_of(run: Run) -> TrainConfig:
+    """The settings that a run began with; raises RunMismatchError for what cannot be read."""
+    # The game is the run's own matter, and compared when it is opened.
+    stored = {name: value for name, value in run.info.config.items() if name != "game"}
+    return read_settings(TrainConfig, stored, f"run {run.name!r}")
+
+
+def check_resumable(run: Run, config: TrainConfig) -> None:
+    """A run goes on with the settings that it began with; raises RunMismatchError."""
+    _refuse_changes(run, _differences(settings_of(run), config))
+
+
+def continue_run(
+    store_url: str, name: str, config: TrainConfig, asked: Collection[str]
+) -> Continued:
+    """The settings to go on with; those given, if there is no such run yet.
+
+    Args:
+        store_url: the store's address.
+        name: the run's.
+        config: a preset with what was asked for.
+        asked: dotted names of what was asked for: it is taken, or refused where a run cannot change
+            it. The rest is the run's; its budget is the one of its newest session.
+
+    Raises:
+        RunMismatchError: something else was asked for than the run has, or it is of another game.
+    """
+    # Whether a file's game is the run's is known when it is loaded, and it is not for this.
+    game = None if config.game.endswith(".py") else config.game
+    try:
+        run = open_run(store_url, name, game=game)
+    except RunNotFoundError:
+        return Continued(config, {}, {})
+    stored = settings_of(run)
+    differences = _differences(stored, config)
+    _refuse_changes(run, {name: differences[name] for name in differences.keys() & set(asked)})
+    own = asdict(stored) | _newest_budget(run)
+    taken = {n for n in differences if n in asked or _is_of_the_machine(n)} | (BUDGET & set(asked))
+    for changed in taken:
+        _copy_setting(asdict(config), own, changed.split("."))
+    kept = {n: pair for n, pair in differences.items() if n not in taken and n not in BUDGET}
+    resumed = read_settings(TrainConfig, own, f"run {name!r}")
+    return Continued(replace(resumed, game=config.game), kept, _added(run, resumed))
+
+
+def extension_notice(
+    config: TrainConfig, first: Mapping[str, Any], saved: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """One line on the learning rate where a run has a larger budget than before; else nothing.
+
+    Args:
+        config: what it goes on with.
+        first: the settings that the run began with, as stored.
+        saved: metadata of the checkpoint it continues from; empty without one.
+    """
+    elapsed_s, games = saved.get("elapsed_s", 0.0), saved.get("counters", {}).get("games", 0)
+    now = {"minutes": config.minutes, "games": float(config.games)}
+    before = newest_budget(first, saved)
+    shares = [share_used(limits, elapsed_s, games) for limits in (before, now)]
+    if not shares[1] < shares[0]:
+        return ()
+    rates = [config.learner.learning_rate_at(share) for share in shares]
+    course = "stays at {1:g}" if rates[0] == rates[1] else "goes from {0:g} to {1:g}"
+    return (
+        f"extended from {_in_words(before)} to {_in_words(now)}: as in a training of that length, "
+        f"the learning rate {course.format(*rates)}, and ends at "
+        f"{config.learner.final_learning_rate:g}",
+    )
+
+
+def _in_words(limits: Mapping[str, float]) -> str:
+    minutes = f"{limits['minutes']:g} minutes" if limits["minutes"] else ""
+    games = f"{limits['games']:,.0f} games" if limits["games"] else ""
+    return " or ".join(filter(None, (minutes, games))) or "no limit"
+
+
+def _newest_budget(run: Run) -> dict[str, Any]:
+    found = newest_budget(run.info.config, checkpoints.newest_metadata(run))
+    return {"minutes": found["minutes"], "games": int(found["games"])}
+
+
+def _differences(stored: TrainConfig, config: TrainConfig) -> dict[str, tuple[Any, Any]]:
+    return config_differences(asdict(stored), asdict(replace(config, game=stored.game)))
+
+
+def _added(run: Run, resumed: TrainConfig) -> dict[str, Any]:
+    differences = config_differences(run.info.config, asdict(resumed))
+    return {
+        name: new
+        for name, (old, new) in differences.items()
+        if old is None and name not in BUDGET and not _is_of_the_machine(name)
+    }
+
+
+def _is_of_the_machine(name: str) -> bool:
+    return name in OF_THE_MACHINE or name.partition(".")[0] == "cluster"
+
+
+def _refuse_changes(run: Run, differences: Mapping[str, tuple[Any, Any]]) -> None:
+    changed = {
+        name: pair
+        for name, pair in sorted(differences.items())
+        if name not in BUDGET and not _is_of_the_machine(name)
+    }
+    if changed:
+        listed = ", ".join(
+            f"{name} is {old!r}, not {new!r}" for name, (old, new) in changed.items()
+        )
+        raise RunMismatchError(
+            f"run {run.name!r} was begun with other settings: {listed}; leave them as they were, "
+            "or choose another run name"
+        )
+
+
+def _copy_setting(source: Mapping[str, Any], target: dict[str, Any], path: list[str]) -> None:
+    first, *rest = path
+    if rest:
+        _copy_setting(source[first], target[first], rest)
+    else:
+        target[first] = source[first]
