@@ -35,6 +35,7 @@ CONFIG = TrainConfig(
     device="cpu",
     publish_rows=16384,
     checkpoint_minutes=0.2,
+    keep_all=True,  # for the audit
     search=SearchConfig(simulations=64, cache_size=1024),
     network=NetworkConfig(1, 8, 4, 8, precision="float32"),
     learner=LearnerConfig(batch_size=256, passes=0.5, window_rows=20_000, window_start_rows=20_000),
