@@ -178,6 +178,8 @@ class Network:
         # Its cable goes with it, unless connections of its that nobody answers keep its network.
         with suppress(OSError):
             self.on_switch(f"link delete {port(name)}")
+        if not wait_until(lambda: port(name) not in self.on_switch("link show"), SHORT_S):
+            raise RuntimeError(f"the cable of {name!r} is still there")
 
     def cut_off(self, name: str) -> None:
         """Pull a host's cable out of the switch: its processes live on and reach no other."""
@@ -262,5 +264,7 @@ def port(name: str) -> str:
 def _ip(arguments: str, host: Host | None = None) -> str:
     inside = ["nsenter", "--target", str(host.pid), "--net"] if host else []
     command = [*inside, "ip", *arguments.split()]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=SHORT_S)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SHORT_S, check=False)
+    if done.returncode:
+        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
     return done.stdout
