@@ -6,6 +6,7 @@ import argparse
 
 from benchmarks import (
     cluster,
+    hosts,
     ladder,
     matches,
     overlap,
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "simulated_cluster": simulated_cluster.run,
     "reading": reading.run,
     "soak": soak.run,
+    "hosts": hosts.run,
 }
 
 

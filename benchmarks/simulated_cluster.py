@@ -299,7 +299,7 @@ def _begin(training: SimulatedTraining) -> float:
     """Watch the learner, then wait until every worker has committed; the learner's memory."""
     assert training.learner.is_free()
     memory = ray.get(training.learner.handle.watch.remote())
-    while not all(worker.worked for worker in training.workers):
+    while not all(worker.works for worker in training.workers):
         training.step()
     return float(memory)
 

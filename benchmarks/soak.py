@@ -171,7 +171,7 @@ def watched_training(
 
 
 def _until_all_answered(training: ClusterTraining) -> None:
-    while not all(worker.worked for worker in training.workers):
+    while not all(worker.works for worker in training.workers):
         training.step()
 
 
@@ -209,9 +209,7 @@ def audit(run: Run, watched: Watched) -> dict[str, Any]:
 
     More games than acknowledged are no fault: a worker may be killed between commit and answer.
     """
-    log = ReplayLog(run, SCHEMA)
-    batches = log.poll()
-    stored = {
+    stored = {  # listed before it is read: the training may be going on
         writer: sum(
             name.episodes
             for text in run.files.names(f"{REPLAY_FOLDER}/{writer}")
@@ -219,6 +217,9 @@ def audit(run: Run, watched: Watched) -> dict[str, Any]:
         )
         for writer in run.files.folders(REPLAY_FOLDER)
     }
+    log = ReplayLog(run, SCHEMA)
+    batches = log.poll()
+    unreadable = sum(stored.values()) - log.episodes_read - log.duplicates_dropped
     lost = watched.acknowledged - Counter(stored)  # keeps what is above zero
     checkpoint = checkpoints.latest_valid(run)
     return {
@@ -226,7 +227,7 @@ def audit(run: Run, watched: Watched) -> dict[str, Any]:
         "games_in_store": log.episodes_read,
         "games_lost": lost.total(),
         "games_twice": log.duplicates_dropped,
-        "games_unreadable": sum(stored.values()) - log.episodes_read - log.duplicates_dropped,
+        "games_unreadable": max(unreadable, 0),
         "writers": len(stored),
         "rows_in_store": sum(batch.rows("row_ply") for batch in batches),
         "rows_learner_has_read": watched.rows_learned,
