@@ -8,7 +8,7 @@ against what was done, and what the store has against what was acknowledged.
 
     python -m benchmarks hosts
 
-needs root and ten minutes, and ends with an error where a check fails.
+needs root and ten to fifteen minutes, and ends with an error where a check fails.
 """
 
 from __future__ import annotations
