@@ -187,7 +187,9 @@ RUNNERS = {
     "spec_from_file_location": {"envs/game_file.py"},
     "descr_to_dtype": set(),
     "Unpickler": set(),
-    "TrainConfig": {"benchmarks/soak.py", "benchmarks/simulated_cluster.py"},  # of constants
+    "TrainConfig": {  # of constants
+        *("benchmarks/soak.py", "benchmarks/simulated_cluster.py", "benchmarks/hosts_driver.py")
+    },
 }
 
 
