@@ -60,10 +60,13 @@ class SlowStore:
 
     Attributes:
         requests: how many there were, by the method's name.
+        held_bytes: of the segments that were not read yet, which no reader holds either.
     """
 
     def __init__(self, files: LocalFiles, latency_s: float) -> None:
         self.requests: Counter[str] = Counter()
+        self.held_bytes = 0
+        self._lock = threading.Lock()
         self._files = files
         self._latency_s = latency_s
         self._segments: dict[str, dict[str, bytes]] = {}
@@ -71,6 +74,8 @@ class SlowStore:
     def commit(self, writer: str, name: str, data: bytes) -> str:
         """What another machine does; its key."""
         self._segments.setdefault(writer, {})[name] = data
+        with self._lock:
+            self.held_bytes += len(data)
         return f"{REPLAY_FOLDER}/{writer}/{name}"
 
     def read(self, key: str, most: int | None = None) -> bytes:
@@ -82,6 +87,8 @@ class SlowStore:
         writer, _, name = rest.partition("/")
         data = self._segments[writer][name]
         self._segments[writer][name] = b""
+        with self._lock:
+            self.held_bytes -= len(data)
         return data
 
     def folders(self, folder: str) -> list[str]:
@@ -232,8 +239,10 @@ def read_from_many(
         new_run(Path(folder), RUN)
         learner = SlowStoreLearner(Path(folder), config, latency_s)
         learner.report()
+        cores = time.process_time()
         with Writers(learner.store, mould, writers, every_s) as written:
             samples, share = _learn(learner, written, config, seconds)
+        cores = time.process_time() - cores
         requests = dict(learner.store.requests)
         begun = time.monotonic()
         learner.store.requests.clear()
@@ -243,8 +252,8 @@ def read_from_many(
         learner.trainer.log.sweep()
         swept, sweep_took = learner.store.requests.total(), time.monotonic() - begun
         learner.close()
+        reads = samples["read"]
     learner_node.SWEEP_S = sweep_s
-    reads = samples["read"]
     return {
         "writers": writers,
         "segment_every_s": every_s,
@@ -255,6 +264,8 @@ def read_from_many(
         "committed_rows_per_s": round(written.committed / samples["at_s"][-1]),
         "read_rows_per_s": round(reads[-1] / samples["at_s"][-1]),
         "trained_rows_per_s": round(samples["trained"][-1] * BATCH / samples["at_s"][-1]),
+        "core_ms_a_segment": round(1e3 * cores * mould.rows / max(reads[-1], 1), 2),
+        "cores_used": round(cores / samples["at_s"][-1], 2),
         "unread_rows": series([round(x) for x in samples["unread"]]),
         "unread_s_of_writing_at_the_end": round(samples["unread"][-1] / expected, 2),
         "writers_waited_s": round(written.held_s, 1),
@@ -297,8 +308,9 @@ def _learn(
             ahead = report.backlog_rows + report.unread_rows + written.announced.rows
             unread = written.committed - report.rows
         written.must_wait = must_wait(config, ahead)
-        figures = (time.monotonic() - begun, report.rows, unread, trained)
-        for name, figure in zip(samples, (*figures, resident_mib(os.getpid()) or 0.0)):
+        mib = (resident_mib(os.getpid()) or 0.0) - learner.store.held_bytes / 2**20
+        figures = (time.monotonic() - begun, report.rows, unread, trained, mib)
+        for name, figure in zip(samples, figures):
             samples[name].append(figure)
         if not (report.trained or segments):
             time.sleep(POLL_S)
