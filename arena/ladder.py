@@ -2,7 +2,8 @@
 
 Which pair of agents plays next is decided by what it teaches: the pairing whose games, by the
 present ratings, narrow the error bars most (a step of optimal experimental design). Every
-batch is recorded, and a ladder begins with all that is recorded of its agents.
+batch is recorded, and a ladder begins with all that is recorded of its agents. Pairs of games that
+were played before count once (`arena.evidence`).
 """
 
 from __future__ import annotations
@@ -11,21 +12,24 @@ import logging
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 
 from agents.run_game import how_to_name_it, is_game_of, registered_game
 from arena.agent_names import AgentNameError, find_agent, parse_agent_name
 from arena.contenders import written
+from arena.evidence import Evidence, repeat_themselves
 from arena.match import Match
 from arena.match_pool import MatchPool, PlannedBatch, UnplayableError, fill
-from arena.match_records import MOST_PAIRS, MatchKey, MatchLog, read_matches
+from arena.match_records import MOST_PAIRS, Batch, MatchKey, MatchLog, read_matches
 from arena.match_workers import LocalPool
 from arena.openings import Openings
-from arena.ratings import ELO, Ratings, Results, fit_ratings
+from arena.ratings import ELO, Floats, Ratings, Results, fit_ratings
 from envs.game import Game
 from store import checkpoints
 from store.errors import StoreError
+from store.milestones import first_of_cells
 from store.run import Run, open_run
 
 PAIRS_AT_ONCE, MOST_PAIRS_AT_ONCE = 32, 128
@@ -110,16 +114,17 @@ def _game_of(run: Run, given: Game | None) -> Game:
 def thinned(steps: Sequence[int], most: int) -> list[int]:
     """At most so many of these rising steps, the first and the newest always among them.
 
-    With `most` 1 only the newest. Taken at a stride that doubles when there are too many: what was
-    chosen of fewer steps and is dropped later is never chosen again, and the rest stays, so that no
-    game is wasted on it.
+    With `most` 1 only the newest. Else the first step in each cell of 1, 2, 4, ... steps, of the
+    smallest such size that leaves few enough: what was chosen of fewer steps and is dropped later
+    is never chosen again, and the rest stays, so that no game is wasted on it. Milestones are made
+    by the same cells (`store.milestones`), so old checkpoints may be dropped without any newcomer.
     """
     if most == 1:
         return [*steps[-1:]]
-    stride = 1
-    while (chosen := sorted({*steps[::stride], *steps[-1:]}))[most:]:
-        stride *= 2
-    return chosen
+    level = 0
+    while len(chosen := {*steps[-1:], *first_of_cells(steps, level)}) > most:
+        level += 1
+    return sorted(chosen)
 
 
 def most_informative(
@@ -140,20 +145,25 @@ def most_informative(
         excluded: pairings that cannot be played.
     """
     index = {name: i for i, name in enumerate(ratings.agents)}
-    information = PAIRS_AT_ONCE * ratings.pair_information()
-    rows = [index[name] for name in wide]
-    best, choice = 0.0, None
-    for i, one in enumerate(playable):
-        for other in playable[i + 1 :]:
-            if frozenset((one, other)) in excluded:
-                continue
-            a, b = index[one], index[other]
-            told = ratings.covariance[:, a] - ratings.covariance[:, b]
-            gain = np.square(told[rows]).sum() * information[a, b]
-            gain /= 1.0 + information[a, b] * (told[a] - told[b])
-            if gain > best * (1.0 + 1e-9):
-                best, choice = gain, (one, other)
-    return choice
+    places = [index[name] for name in playable]
+    information = PAIRS_AT_ONCE * ratings.pair_information()[np.ix_(places, places)]
+    told = ratings.covariance[np.ix_([index[name] for name in wide], places)]
+    narrowed = _of_differences(told.T @ told) * information
+    known = _of_differences(ratings.covariance[np.ix_(places, places)]) * information
+    gain = np.triu(narrowed / (1.0 + known), k=1)
+    for pairing in excluded & {frozenset(two) for two in combinations(playable, 2)}:
+        i, j = sorted(playable.index(name) for name in pairing)
+        gain[i, j] = 0.0
+    if not gain.any():
+        return None
+    i, j = np.argwhere(gain * (1.0 + 1e-9) >= gain.max())[0]  # the first of equals
+    return playable[i], playable[j]
+
+
+def _of_differences(moments: Floats) -> Floats:
+    """Second moments [n, n] of x_i - x_j, from those of x."""
+    each = np.diag(moments)
+    return each[:, None] + each[None, :] - 2.0 * moments
 
 
 def out_of_reach(ratings: Ratings, results: Results, wide: Sequence[str]) -> tuple[str, ...]:
@@ -213,6 +223,9 @@ class Ladder:
     results: Results = field(default_factory=Results)
     contenders: dict[str, tuple[str, int]] = field(default_factory=dict)
     new_games: int = 0
+    _ratings: Ratings | None = None  # the last
+    _evidence: Evidence = field(default_factory=Evidence)
+    _matches: dict[MatchKey, Match] = field(default_factory=dict)
     _unplayable: set[str] = field(default_factory=set)
     _excluded: set[frozenset[str]] = field(default_factory=set)
 
@@ -224,7 +237,7 @@ class Ladder:
             for key, batch in read_matches(run.files):
                 same = (key.game, key.openings) == (self.game.name, self.openings.label)
                 if same and len({*key.agents}) == 2 and all(map(self.place_of, key.agents)):
-                    self.results.add(*key.agents, batch.outcomes())
+                    self._count(key, batch)
         self.refresh()
 
     @property
@@ -264,7 +277,10 @@ class Ladder:
         able = self._able()
         agents = [*able, *self.anchors]
         zero = able if len(able) > 1 else agents
-        ratings = fit_ratings(self.results, agents=agents, anchors=fixed, zero=zero)
+        ratings = fit_ratings(
+            self.results, agents=agents, anchors=fixed, zero=zero, near=self._ratings
+        )
+        self._ratings = ratings
         bars = dict(zip(ratings.agents, ratings.error_bars().tolist()))
         widest = max((bars[name] for name in able), default=0.0)
         waited_for, hopeless = self._waited_for(ratings)
@@ -339,17 +355,28 @@ class Ladder:
         return (self.settings.games - self.new_games) // 2 - planned
 
     def _batch_of(self, one: str, other: str) -> PlannedBatch | None:
-        """The next pairs of two agents, None when they have played every opening."""
+        """The next pairs of two agents, None when they have played every opening.
+
+        Openings that they have played in another match, by another seed, are passed over where they
+        are a whole batch; a few among new ones are played again and do not count.
+        """
         seed = zlib.crc32(f"{self.settings.seed} {one} {other}".encode())
         key = MatchKey(self.game.name, (one, other), seed, self.openings.label)
-        coming = [b for b in self._pool.in_flight if b.key == key]
-        most = MOST_PAIRS if self.openings.count is None else self.openings.count
-        gaps = self._log(key).gaps(most, [(b.first_pair, b.end) for b in coming])
-        if not gaps:
-            return None
-        first, end = gaps[0]
-        pairs = min(self._pairs_at_once(one, other), self._pairs_left, end - first)
-        return Match(key, self.openings).plan(first, pairs)
+        match = self._matches.setdefault(key, Match(key, self.openings))
+        most = MOST_PAIRS
+        if self.openings.count is not None and repeat_themselves(key.agents):
+            most = self.openings.count
+        taken = [(b.first_pair, b.end) for b in self._pool.in_flight if b.key == key]
+        while gaps := self._log(key).gaps(most, taken):
+            first, end = gaps[0]
+            pairs = min(self._pairs_at_once(one, other), self._pairs_left, end - first)
+            batch = match.plan(first, pairs)
+            if not batch.openings:
+                return None
+            if not self._evidence.has_all(key, batch.openings):
+                return batch
+            taken.append((first, batch.end))
+        return None
 
     def _pairs_at_once(self, one: str, other: str) -> int:
         """The more is known of both, the less hangs on a choice; many games are played faster."""
@@ -368,8 +395,12 @@ class Ladder:
                 self._unplayable.add(gone.agent)
             return
         batch = self._log(planned.key).write(batch)
-        self.results.add(*planned.key.agents, batch.outcomes())
+        self._count(planned.key, batch)
         self.new_games += batch.points.size
+
+    def _count(self, key: MatchKey, batch: Batch) -> None:
+        """Add to the results what of a batch is new."""
+        self.results.add(*key.agents, self._evidence.take(key, batch).outcomes())
 
     def _log(self, key: MatchKey) -> MatchLog:
         return MatchLog(self._home(*key.agents).files, key)

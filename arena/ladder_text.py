@@ -66,7 +66,10 @@ def width_notes(standing: Standing) -> list[str]:
     if standing.is_reached:
         return []
     if not standing.has_openings:
-        return [f"note: a bar is wider than +-{standing.width:g} Elo; all openings were played"]
+        return [
+            f"note: a bar is wider than +-{standing.width:g} Elo, and agents have played all "
+            "openings: they would only repeat their games, and other openings would tell more"
+        ]
     if standing.out_of_reach:
         names = ", ".join(standing.out_of_reach)
         return [

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.players import Player, side_by_side
+from arena.evidence import Evidence, distinct, repeat_themselves
 from arena.match_pool import MatchPool, PlannedBatch, UnplayableError, play_all
 from arena.match_records import Batch, MatchKey, MatchLog
 from arena.openings import Opening, Openings, random_openings
@@ -67,6 +68,8 @@ class MatchResult:
     interval: tuple[float, float]  # 95% confidence of the score
     mean_plies: float  # openings included
     resumed_games: int = 0  # that were recorded before
+    repeated_games: int = 0  # recorded ones that repeat others, and do not count
+    is_used_up: bool = False  # from these openings the agents would only repeat their games
     sprt: SprtState | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -81,15 +84,21 @@ class Match:
     def __init__(self, key: MatchKey, openings: Openings) -> None:
         self.key = key
         self.openings = openings
-        self._stream: Iterator[Opening] = iter(())
-        self._streamed = -1  # openings taken from it; it is begun when first needed
+        self._stream = openings.stream(key.seed)
+        self._drawn: list[Opening] = []
 
     def plan(self, first_pair: int, pairs: int) -> PlannedBatch:
-        """So many pairs from that one on. The same key and numbers are the same games."""
-        if self._streamed != first_pair:
-            self._stream = islice(self.openings.stream(self.key.seed), first_pair, None)
-        self._streamed = first_pair + pairs
-        return PlannedBatch(self.key, first_pair, tuple(islice(self._stream, pairs)))
+        """So many pairs from that one on. The same key and numbers are the same games.
+
+        Once the openings are used up, agents that play by chance begin again with the first; for
+        others the batch is shorter, or empty: they would play the same games again.
+        """
+        end = first_pair + pairs
+        self._drawn += islice(self._stream, max(0, end - len(self._drawn)))
+        chosen = self._drawn[first_pair:end]
+        if len(chosen) < pairs and not repeat_themselves(self.key.agents):
+            chosen = [self._drawn[i % len(self._drawn)] for i in range(first_pair, end)]
+        return PlannedBatch(self.key, first_pair, tuple(chosen))
 
 
 def play_batch(
@@ -107,7 +116,7 @@ def play_batch(
         report(int(np.isfinite(scores).sum()))
     points = np.rint(2 * scores).astype(np.int64).reshape(-1, 2)
     lengths = plies.reshape(-1, 2) + np.array([[o.plies] for o in planned.openings])
-    return Batch(first, points, lengths)
+    return Batch(first, points, lengths, tuple(opening.id for opening in planned.openings))
 
 
 def play_match(
@@ -148,20 +157,20 @@ def play_match(
         [(0, wanted)] if log is None else log.gaps(wanted),
         PAIRS_AT_ONCE if sprt is None else SPRT_PAIRS_AT_ONCE,
     )
-    course = _Course([b for b in recorded if len(b.points)], todo, sprt)
+    course = _Course(match, [b for b in recorded if len(b.points)], todo, sprt)
 
     def tell(finished: int = 0) -> None:
-        report(2 * (wanted - sum(course.unplayed.values())) + finished, 2 * wanted)
+        pairs = wanted - course.impossible
+        report(2 * (pairs - sum(course.unplayed.values())) + finished, 2 * pairs)
 
     if not course.is_decided():
-        planned = (match.plan(start, pairs) for start, pairs in todo)
         if pool is None:
-            played = ((p, play_batch(game, (first, second), p, tell)) for p in planned)
+            played = ((p, play_batch(game, (first, second), p, tell)) for p in course.plans())
         else:
-            played = play_all(pool, planned)
+            played = play_all(pool, course.plans())
         with closing(played):
             _follow(course, played, log, tell)
-    return _result(match.key, course.counted(), sprt, course.resumed())
+    return _result(course, sprt)
 
 
 def _follow(
@@ -192,17 +201,38 @@ def _cut(gaps: Iterable[tuple[int, int]], at_once: int) -> list[tuple[int, int]]
 
 
 class _Course:
-    """What is there of a match, and how its test stands."""
+    """What is there of a match, and how its test stands.
+
+    Attributes:
+        match: whose batches these are.
+        unplayed: {first pair: pairs} of the batches that are not there.
+        impossible: pairs that were wanted and for which no opening is left.
+    """
 
     def __init__(
-        self, recorded: list[Batch], todo: list[tuple[int, int]], sprt: Sprt | None
+        self, match: Match, recorded: list[Batch], todo: list[tuple[int, int]], sprt: Sprt | None
     ) -> None:
-        self.unplayed = dict(todo)  # {first pair: pairs} of the batches that are not there
+        self.match = match
+        self.unplayed = dict(todo)
+        self.impossible = 0
         self._batches = recorded
         self._recorded = {batch.first_pair for batch in recorded}
         self._sprt = sprt
+        self._evidence = Evidence()
+        self._counts = np.zeros(5, np.int64)  # pairs that the test has looked at
         self._looked = 0  # at so many batches of the prefix
         self._decided = False
+
+    def plans(self) -> Iterator[PlannedBatch]:
+        """The batches to play, in order, as far as there are openings for them."""
+        for first, pairs in list(self.unplayed.items()):
+            planned = self.match.plan(first, pairs)
+            self.impossible += pairs - len(planned.openings)
+            self.unplayed[first] = len(planned.openings)
+            if planned.openings:
+                yield planned
+            else:
+                del self.unplayed[first]
 
     def add(self, planned: PlannedBatch, batch: Batch) -> None:
         """One more batch is there."""
@@ -217,18 +247,29 @@ class _Course:
         """
         prefix = self._prefix()
         while self._sprt and not self._decided and self._looked < len(prefix):
+            self._counts += pair_counts([self._evidence.take(self.match.key, prefix[self._looked])])
             self._looked += 1
-            state = self._sprt.state(pair_counts(prefix[: self._looked]))
-            self._decided = state.decision != "undecided"
+            self._decided = self._sprt.state(self._counts).decision != "undecided"
         return self._decided
 
-    def counted(self) -> list[Batch]:
+    def played(self) -> list[Batch]:
         """The result's batches: those after the one that decided the test were not part of it."""
         return self._prefix()[: self._looked] if self.is_decided() else self._batches
+
+    def counted(self) -> list[Batch]:
+        """Those of `played` with the pairs that count."""
+        return [b for _, b in distinct((self.match.key, batch) for batch in self.played())]
 
     def resumed(self) -> int:
         """Games of the result that were recorded before."""
         return sum(b.points.size for b in self.counted() if b.first_pair in self._recorded)
+
+    def is_used_up(self, counted: int) -> bool:
+        """Whether these pairs have played all openings, and further games would repeat theirs."""
+        if self.is_decided() or not repeat_themselves(self.match.key.agents):
+            return False
+        is_short = counted < sum(len(batch.points) for batch in self.played())
+        return bool(self.impossible) or is_short or counted == self.match.openings.count
 
     def _prefix(self) -> list[Batch]:
         missing = min(self.unplayed, default=math.inf)
@@ -305,11 +346,13 @@ def _move(
         game.rules.step(states[i], int(action))
 
 
-def _result(key: MatchKey, batches: list[Batch], sprt: Sprt | None, resumed: int) -> MatchResult:
+def _result(course: _Course, sprt: Sprt | None) -> MatchResult:
+    key, batches = course.match.key, course.counted()
     if not batches:
         raise ValueError("no pair of this match could be read: its records are damaged")
     points = np.concatenate([b.points for b in batches])
     counts = pair_counts(batches)
+    repeated = sum(b.points.size for b in course.played()) - points.size
     return MatchResult(
         game=key.game,
         agents=key.agents,
@@ -321,7 +364,9 @@ def _result(key: MatchKey, batches: list[Batch], sprt: Sprt | None, resumed: int
         pairs=(int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]), int(counts[4])),
         interval=score_interval(points.sum(axis=1) / 4),
         mean_plies=float(np.concatenate([b.plies for b in batches]).mean()),
-        resumed_games=resumed,
+        resumed_games=course.resumed(),
+        repeated_games=repeated,
+        is_used_up=course.is_used_up(len(points)),
         sprt=sprt.state(counts) if sprt else None,
     )
 

@@ -4,8 +4,8 @@
 
 Nothing in a store is appended to or replaced (an object store could not), so a match grows by
 files. Its id comes from what decides its games: game, agents, seed and openings; so the same match
-finds its own files and goes on after them. A file has one line: agents, total, score, and the
-result of each game.
+finds its own files and goes on after them. A file has one line: agents, total, score, the result of
+each game, and the opening of each pair.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,11 +58,14 @@ class Batch:
         first_pair: number of pairs of the match before these.
         points: [n, 2] half points (0, 1, 2) of the first agent, moving first and moving second.
         plies: [n, 2] lengths of those games, openings included.
+        opening_ids: n names of the positions that the pairs began from (`Opening.id`); None in
+            records that do not have them.
     """
 
     first_pair: int
     points: NDArray[np.int64]
     plies: NDArray[np.int64]
+    opening_ids: tuple[str, ...] | None = None
 
     @property
     def end(self) -> int:
@@ -77,8 +80,13 @@ class Batch:
 
     def up_to(self, pairs: int) -> Batch:
         """Without the pairs of the match from that number on."""
-        kept = max(0, pairs - self.first_pair)
-        return Batch(self.first_pair, self.points[:kept], self.plies[:kept])
+        return self.only(range(min(len(self.points), max(0, pairs - self.first_pair))))
+
+    def only(self, kept: Sequence[int]) -> Batch:
+        """These of its pairs alone, by their places in the batch."""
+        chosen = np.array(kept, np.int64)
+        ids = None if self.opening_ids is None else tuple(self.opening_ids[i] for i in kept)
+        return Batch(self.first_pair, self.points[chosen], self.plies[chosen], ids)
 
 
 class MatchLog:
@@ -127,7 +135,19 @@ class MatchLog:
         return batch
 
 
-def read_matches(files: Files, match_id: str | None = None) -> Iterator[tuple[MatchKey, Batch]]:
+class ReadableFiles(Protocol):
+    """What reading records needs of a run's `Files`."""
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names of the files right in a folder."""
+
+    def read(self, key: str, most: int | None = None) -> bytes:
+        """The whole file, of so many bytes at most; raises OSError."""
+
+
+def read_matches(
+    files: ReadableFiles, match_id: str | None = None
+) -> Iterator[tuple[MatchKey, Batch]]:
     """Every recorded batch of a run, or those of one match; no pair of a match comes twice.
 
     What cannot be read is told in a warning and passed over; other forms of record are ignored.
@@ -146,7 +166,7 @@ def read_matches(files: Files, match_id: str | None = None) -> Iterator[tuple[Ma
             yield found
 
 
-def _read(files: Files, key: str) -> tuple[MatchKey, Batch] | None:
+def _read(files: ReadableFiles, key: str) -> tuple[MatchKey, Batch] | None:
     try:
         return _decode(files.read(key, MOST_JSON_BYTES))
     except (VersionError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -167,6 +187,7 @@ def _encode(key: MatchKey, batch: Batch) -> bytes:
         "score": float(batch.points.mean() / 2),
         "points": batch.points.tolist(),
         "plies": batch.plies.tolist(),
+        "opening_ids": batch.opening_ids,
     }
     return (json.dumps(document) + "\n").encode()
 
@@ -174,13 +195,19 @@ def _encode(key: MatchKey, batch: Batch) -> bytes:
 def _decode(data: bytes) -> tuple[MatchKey, Batch]:
     document = MATCH.read(json.loads(data))
     one, other = document["agents"]
-    key = MatchKey(
-        str(document["game"]), (str(one), str(other)), int(document["seed"]), document["openings"]
-    )
+    openings = document["openings"]
+    if not isinstance(openings, str):
+        raise ValueError(f"its openings are {openings!r:.80}, expected their label")
+    key = MatchKey(str(document["game"]), (str(one), str(other)), int(document["seed"]), openings)
     points, plies = (_whole_numbers(document[name]) for name in ("points", "plies"))
     if points.shape != plies.shape or points.min() < 0 or points.max() > 2:
         raise ValueError("its points are not pairs of 0, 1 or 2")
-    return key, Batch(int(document["first_pair"]), points, plies)
+    ids = document["opening_ids"]
+    if ids is not None:
+        if len(ids) != len(points) or not all(isinstance(name, str) for name in ids):
+            raise ValueError(f"its {len(points)} pairs do not have as many openings")
+        ids = tuple(ids)
+    return key, Batch(int(document["first_pair"]), points, plies, ids)
 
 
 def _whole_numbers(rows: Iterable[Any]) -> NDArray[np.int64]:

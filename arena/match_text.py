@@ -6,7 +6,7 @@ import sys
 import time
 
 from arena.match import MatchResult, Tally
-from arena.sprt import Sprt, SprtState
+from arena.sprt import Sprt
 
 UPDATE_INTERVAL_S = 0.2
 
@@ -38,7 +38,7 @@ def summary(result: MatchResult, sprt: Sprt | None = None) -> str:
     total = result.total
     lost, half, even, most, won = result.pairs
     before = f" ({result.resumed_games} recorded before)" if result.resumed_games else ""
-    tested = [_verdict(sprt, result.sprt)] if sprt and result.sprt else []
+    tested = [_verdict(sprt, result)] if sprt and result.sprt else []
     return "\n".join(
         [
             f"{result.agents[0]} against {result.agents[1]}, {result.game}, "
@@ -52,6 +52,7 @@ def summary(result: MatchResult, sprt: Sprt | None = None) -> str:
             f"{won} of 2",
             f"  openings       {_openings(result.openings)}, seed {result.seed}; "
             f"{result.mean_plies:.1f} plies a game",
+            *_repetition(result),
             *tested,
         ]
     )
@@ -66,11 +67,30 @@ def _openings(label: str) -> str:
     return f"{kind}, {plies} plies" if plies else kind
 
 
-def _verdict(sprt: Sprt, state: SprtState) -> str:
+def _repetition(result: MatchResult) -> list[str]:
+    """What is said where games were, or would be, played again."""
+    lines = []
+    if result.is_used_up:
+        pairs = result.total.games // 2
+        lines.append(
+            f"  used up        {pairs} distinct pair{'' if pairs == 1 else 's'}: all openings were "
+            "played, and from them the agents only repeat their games"
+        )
+    if result.repeated_games:
+        lines.append(f"  not counted    {result.repeated_games} recorded games that repeat others")
+    return lines
+
+
+def _verdict(sprt: Sprt, result: MatchResult) -> str:
+    assert result.sprt is not None
+    state = result.sprt
+    undecided = f"undecided between {sprt.elo0:g} and {sprt.elo1:g} Elo"
+    if result.is_used_up:
+        undecided += ", and no opening is left that could decide it"
     says = {
         "elo0": f"elo0 accepted: stronger by no more than {sprt.elo0:g} Elo",
         "elo1": f"elo1 accepted: stronger by {sprt.elo1:g} Elo or more",
-        "undecided": f"undecided between {sprt.elo0:g} and {sprt.elo1:g} Elo",
+        "undecided": undecided,
     }
     return (
         f"  sprt           LLR {state.llr:+.2f} of {state.lower:.2f} to {state.upper:.2f}: "

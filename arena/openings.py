@@ -1,13 +1,16 @@
 """Openings of matches: positions that each pair of games begins from, random, even or of a book.
 
 A stream of openings depends on its seed alone, and a longer match begins with those of a shorter.
+Each opening comes once, and the stream ends when all were drawn.
 """
 
 from __future__ import annotations
 
+import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.players import ROLLOUT_CONFIG, Player, rollout_player
+from arena.distinct_openings import distinct_openings, enough_plies
 from arena.solver_players import SolverPlayer
 from envs.game import Game, NotationError
 
@@ -30,6 +34,11 @@ class Opening(NamedTuple):
     state: NDArray[Any]
     plies: int
 
+    @property
+    def id(self) -> str:
+        """16 hexadecimal digits that name the position."""
+        return hashlib.blake2b(self.state.tobytes(), digest_size=8).hexdigest()
+
 
 @dataclass(frozen=True)
 class Openings:
@@ -37,8 +46,8 @@ class Openings:
 
     Attributes:
         label: names it in records: the same label and seed are the same openings.
-        stream: the openings of a seed, in order, each another one while they last.
-        count: how many there are, or None where they only run out by repeating.
+        stream: the openings of a seed, in order, each once; it ends after the last.
+        count: how many there are, or None where that shows at the end of the stream alone.
     """
 
     label: str
@@ -46,17 +55,12 @@ class Openings:
     count: int | None = None
 
 
-def default_plies(game: Game) -> int:
-    """A tenth of the longest game, at most 4."""
-    return min(4, game.max_plies // 10 + 1)
-
-
 def random_openings(game: Game, plies: int | None = None) -> Openings:
-    """So many random moves (default: `default_plies`).
+    """So many random moves (default: `enough_plies`).
 
     The stream raises ValueError when random games end before they are that long.
     """
-    length = default_plies(game) if plies is None else plies
+    length = enough_plies(game) if plies is None else plies
     if length < 0:
         raise ValueError(f"openings of {length} plies: expected 0 or more")
     return Openings(f"random:{length}", lambda seed: _random_stream(game, length, seed))
@@ -71,7 +75,7 @@ def balanced_openings(game: Game, plies: int | None = None) -> Openings:
     Raises ValueError for a number of plies in Connect Four, whose positions have their own.
     """
     if game.name != "connect_four":
-        length = default_plies(game) if plies is None else plies
+        length = enough_plies(game) if plies is None else plies
         return Openings(f"balanced:{length}", lambda seed: _even_stream(game, length, seed))
     if plies is not None:
         raise ValueError(
@@ -111,29 +115,37 @@ def book_openings(game: Game, path: Path) -> Openings:
 
 
 def _random_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
+    """Random walks while they find what is new; then, in random order, what they have missed."""
     rng = np.random.default_rng([seed, 0])
     seen: set[bytes] = set()
-    while True:
-        found = None
-        for _ in range(ATTEMPTS):
-            state = _random_position(game, plies, rng)
-            if state is not None:
-                found = state
-                if state.tobytes() not in seen:
-                    break
-        else:
-            seen.clear()  # these were all, or nearly: another round of them
-        if found is None:
-            raise ValueError(f"openings of {plies} plies: games of {game.name} end before that")
-        seen.add(found.tobytes())
-        yield Opening(found, plies)
+    while (state := _new_position(game, plies, rng, seen)) is not None:
+        seen.add(state.tobytes())
+        yield Opening(state, plies)
+    if not seen:
+        raise ValueError(f"openings of {plies} plies: games of {game.name} end before that")
+    states = distinct_openings(game, plies)
+    missed = [] if states is None else [s for s in states if s.tobytes() not in seen]
+    for i in rng.permutation(len(missed)):
+        yield Opening(np.atleast_1d(missed[i]), plies)
 
 
-def _random_position(game: Game, plies: int, rng: np.random.Generator) -> NDArray[Any] | None:
+def _new_position(
+    game: Game, plies: int, rng: np.random.Generator, seen: Container[bytes]
+) -> NDArray[Any] | None:
+    """A position [1] after random moves that was not seen; None after ATTEMPTS at one in vain."""
+    for _ in range(ATTEMPTS):
+        state = random_position(game, plies, rng)
+        if state is not None and state.tobytes() not in seen:
+            return state
+    return None
+
+
+def random_position(game: Game, plies: int, rng: np.random.Generator) -> NDArray[Any] | None:
     """A record array [1] after random moves, or None if the game ends on the way."""
     states = game.new_states(1)
     for _ in range(plies):
-        game.rules.step(states[0], int(rng.choice(np.flatnonzero(game.legal_mask(states[0])))))
+        legal = np.flatnonzero(game.legal_mask(states[0]))
+        game.rules.step(states[0], int(legal[rng.integers(len(legal))]))
         if game.rules.is_terminal(states[0]):
             return None
     return states
@@ -142,10 +154,10 @@ def _random_position(game: Game, plies: int, rng: np.random.Generator) -> NDArra
 def _even_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
     judge = _judge(game)
     stream = random_openings(game, plies).stream(seed)
-    while True:
-        candidates = [next(stream) for _ in range(CANDIDATES)]
+    while candidates := list(islice(stream, CANDIDATES)):
         values = judge.analyze(np.concatenate([o.state for o in candidates])).value_to_play
-        most_even = np.argsort(np.abs(values), kind="stable")[:KEPT]
+        kept = max(1, len(candidates) * KEPT // CANDIDATES)
+        most_even = np.argsort(np.abs(values), kind="stable")[:kept]
         yield from (candidates[i] for i in sorted(most_even))
 
 

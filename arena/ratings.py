@@ -26,9 +26,9 @@ NORMAL_95 = 1.959964
 ELO = 400.0 / math.log(10.0)  # Elo points in a unit of log odds
 PRIOR_ELO = 1000.0
 PRIOR_LOG_DRAW = 3.0
-# Pairs of equals with the variance of independent games that are added before the pairs' own
-# variance is believed: few pairs tell little about it.
-VARIANCE_PAIRS, EQUAL_PAIR_VARIANCE = 8, 0.5
+# Before the variance of a pairing's own pairs is believed, which tells little where they are few,
+# so many pairs of equals are added: with the variance of independent games, and with that of all.
+VARIANCE_PAIRS, POOLED_PAIRS, EQUAL_PAIR_VARIANCE = 8, 32, 0.5
 
 Floats = NDArray[np.float64]
 Outcomes = NDArray[np.int64]  # [3, 3] pairs by result (loss, draw, win) as first, then as second
@@ -57,6 +57,7 @@ class Results:
 
     def __init__(self) -> None:
         self._outcomes: dict[tuple[str, str], Outcomes] = {}
+        self._totals: dict[str, NDArray[np.int64]] = {}  # pairs and half points of each agent
 
     def add(self, first: str, second: str, outcomes: Outcomes) -> None:
         """Add pairs, counted by the first-named agent's results [3, 3] (see `Outcomes`).
@@ -69,6 +70,10 @@ class Results:
             first, second, outcomes = second, first, outcomes[::-1, ::-1].T
         known = self._outcomes.setdefault((first, second), np.zeros((3, 3), np.int64))
         known += outcomes
+        counts = pentanomial(outcomes)
+        pairs, half_points = int(counts.sum()), int(counts @ np.arange(5))
+        for name, mine in ((first, half_points), (second, 4 * pairs - half_points)):
+            self._totals.setdefault(name, np.zeros(2, np.int64))[:] += pairs, mine
 
     def agents(self) -> list[str]:
         """Sorted names of all that played."""
@@ -86,9 +91,8 @@ class Results:
 
     def games_and_score(self, agent: str) -> tuple[int, float]:
         """Games of one agent, and its share of their points (NaN without games)."""
-        counts = sum((pentanomial(self.of(agent, other)) for other in self.agents()), np.zeros(5))
-        pairs = int(counts.sum())
-        return 2 * pairs, float(counts @ np.arange(5) / (4 * pairs)) if pairs else math.nan
+        pairs, half_points = self._totals.get(agent, np.zeros(2, np.int64)).tolist()
+        return 2 * pairs, half_points / (4 * pairs) if pairs else math.nan
 
 
 @dataclass(frozen=True)
@@ -147,13 +151,14 @@ def fit_ratings(
     anchors: Mapping[str, float] | None = None,
     zero: Iterable[str] = (),
     prior_elo: float = PRIOR_ELO,
+    near: Ratings | None = None,
 ) -> Ratings:
     """The most likely ratings, and their covariance from the inverse Hessian.
 
     That covariance takes games as independent. Games of a pair are not (they share an opening), so
     each pairing's part of it is scaled by its pairs' observed variance over the model's, from the
-    pentanomial counts: pairs that repeat each other widen the bars, openings that favour one
-    side narrow them.
+    pentanomial counts and partly shared by all pairings: pairs that repeat each other widen the
+    bars, openings that favour one side narrow them.
 
     Args:
         results: what was played.
@@ -161,6 +166,7 @@ def fit_ratings(
         anchors: fixed ratings in Elo; they have no error.
         zero: without anchors, the agents whose mean is 0 (default: all).
         prior_elo: standard deviation of the prior; inf is none, and needs games that connect all.
+        near: ratings to begin the search at, as of fewer games; they only make it shorter.
 
     Raises:
         ValueError: nobody is to be rated.
@@ -173,7 +179,7 @@ def fit_ratings(
     objective = model.objective()
     found = minimize(
         objective.value,
-        model.start(),
+        model.start(near),
         jac=objective.gradient,
         hess=objective.hessian,
         method="trust-exact",
@@ -213,8 +219,17 @@ class _Model:
         sd = [prior_elo / ELO] * len(names) + [PRIOR_ELO / ELO, PRIOR_LOG_DRAW]
         self.precision = 1.0 / np.square(sd)
 
-    def start(self) -> Floats:
-        return self.given[self.free]
+    def start(self, near: Ratings | None) -> Floats:
+        """Free parameters to begin at."""
+        parameters = self.given.copy()
+        if near is not None:
+            elo = dict(zip(near.agents, near.elo.tolist(), strict=True))
+            known = [
+                elo[name] / ELO if name in elo else at for name, at in zip(self.names, self.given)
+            ]
+            parameters[:-2], parameters[-2] = known, near.first_player_elo / ELO
+            parameters[-1] = near.log_draw if math.isfinite(near.log_draw) else 0.0
+        return parameters[self.free]
 
     def full(self, free: Floats) -> Floats:
         """All parameters [N + 2]."""
@@ -274,17 +289,21 @@ class _Model:
         return Ratings(self.names, elo, covariance, advantage, log_draw, mean_ratio)
 
     def _variance_ratios(self, free: Floats) -> Floats:
-        """Of each pairing: how much its pairs' scores vary, over what the model says."""
+        """Of each pairing: how much its pairs' scores vary, over what the model says.
+
+        Towards the ratio of all pairs together, by `POOLED_PAIRS`. A ladder ends when its bars are
+        narrow: by the few pairs of each pairing alone, it would end where these seem to vary least.
+        """
         parameters = self.full(free)
         lead, curvature = _game_moments(self.design @ parameters[:-1], parameters[-1])
         expected = (0.5 + lead).reshape(-1, 2).sum(axis=1)
         variance = curvature.reshape(-1, 2).sum(axis=1)
-        padding = VARIANCE_PAIRS * EQUAL_PAIR_VARIANCE
-        ratios = np.ones(len(self.outcomes))
-        for row, outcomes in enumerate(self.outcomes):
-            counts = pentanomial(outcomes)
-            observed = counts @ np.square(np.arange(5) / 2 - expected[row])
-            ratios[row] = (observed + padding) / (counts.sum() * variance[row] + padding)
+        counts = np.array([pentanomial(outcomes) for outcomes in self.outcomes]).reshape(-1, 5)
+        observed = (counts * np.square(np.arange(5) / 2 - expected[:, None])).sum(axis=1)
+        modelled = counts.sum(axis=1) * variance
+        alone, pooled = VARIANCE_PAIRS * EQUAL_PAIR_VARIANCE, POOLED_PAIRS * EQUAL_PAIR_VARIANCE
+        of_all = (observed.sum() + alone) / (modelled.sum() + alone)
+        ratios: Floats = (observed + pooled * of_all + alone) / (modelled + pooled + alone)
         return ratios
 
 

@@ -27,7 +27,6 @@ from store import checkpoints
 from store.errors import CheckpointError, CheckpointNotFoundError
 from store.files import Files
 from store.run import CHECKPOINT_FOLDER, Run
-from store.walk import size_of
 
 MOST_CHECKPOINTS = 40  # listed; a long run keeps many more
 MOST_NOTICES = 200  # the newest
@@ -283,8 +282,7 @@ def _checkpoint(run: Run, step: int) -> tuple[str, ...]:
         return (f"{step:,}", "damaged or gone", "", "", "")
     counters = saved.get("counters", {})
     elapsed = saved.get("elapsed_s")
-    folder = f"{CHECKPOINT_FOLDER}/{step:09d}"
-    size = sum(size_of(run.files, f"{folder}/{name}") for name in run.files.names(folder))
+    size = sum(file.size for file in run.files.tree(f"{CHECKPOINT_FOLDER}/{step:09d}"))
     return (
         f"{step:,}",
         duration(elapsed) if isinstance(elapsed, (int, float)) else "",

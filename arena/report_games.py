@@ -16,7 +16,7 @@ from store.errors import ForeignSegmentError, SegmentError
 from store.files import Files
 from store.replay import segment_key
 from store.segments import SegmentName, decode_segment
-from store.walk import list_segments
+from store.walk import StoredSegment, stored_segments
 
 MOST_WRITERS = 32  # that are looked at; a cluster has had hundreds
 BOARDS = 4  # drawn of a game
@@ -61,22 +61,18 @@ def sample_games(files: Files) -> list[SampleGame]:
 
 def _in_time(files: Files) -> list[tuple[str, SegmentName]]:
     """The first, the middle and the last segment of each writer, by the time of their commit."""
-    by_writer: dict[str, list[SegmentName]] = {}
-    for writer, name in list_segments(files):
-        by_writer.setdefault(writer, []).append(name)
+    by_writer: dict[str, list[StoredSegment]] = {}
+    for segment in stored_segments(files):
+        by_writer.setdefault(segment.writer, []).append(segment)
     writers = list(by_writer)
     if not writers:
         return []
     found = []
     spread = np.unique(np.linspace(0, len(writers) - 1, MOST_WRITERS, dtype=int))
     for writer in (writers[i] for i in spread):
-        names = by_writer[writer]
-        for place in sorted({0, len(names) // 2, len(names) - 1}):
-            try:
-                committed = files.modified_ns(segment_key(writer, names[place]))
-            except OSError:  # pruned since it was listed
-                continue
-            found.append((committed, writer, names[place]))
+        segments = by_writer[writer]
+        for place in sorted({0, len(segments) // 2, len(segments) - 1}):
+            found.append((segments[place].committed_ns, writer, segments[place].name))
     return [(writer, name) for _, writer, name in sorted(found)]
 
 

@@ -27,6 +27,7 @@ def runs_table(runs: Sequence[RunSummary], best: Mapping[str, Best | None], stor
     lines = _aligned([HEADER, *(_row(run, best.get(run.name)) for run in runs)])
     if any(found and found.elo is None for found in best.values()):
         lines += ["", "best: by recorded matches; (newest) where there are none"]
+    lines += [f"kept in {run.name}: {_kept(run)}" for run in runs if run.kept]
     lines += [f"error: {run.problem}" for run in runs if run.problem]
     return "\n".join(lines)
 
@@ -45,6 +46,11 @@ def _row(run: RunSummary, best: Best | None) -> tuple[str, ...]:
         time.strftime("%Y-%m-%d %H:%M", time.localtime(run.changed_ns / 1e9)),
         _best(best),
     )
+
+
+def _kept(run: RunSummary) -> str:
+    by_step = sorted(run.kept.items(), key=lambda item: (item[1], item[0]))
+    return ", ".join(f"{name} (step {step})" for name, step in by_step)
 
 
 def _trained(run: RunSummary) -> str:

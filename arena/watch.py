@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -13,9 +13,8 @@ from rich.text import Text
 from agents.progress import Progress
 from arena.history import Course, History, Moment
 from arena.panel import LivePanel, PlainLines, duration, line, sparkline
-from arena.recorded_ratings import elo_by_step, recorded_ratings
+from arena.recorded_ratings import Rated, RatingsWatch, elo_by_step, recorded_ratings
 from arena.training_truth import Truth
-from store.files import Files
 
 POLL_S = 2.0
 STALE_S = 60.0  # a training records something every ten seconds
@@ -64,9 +63,9 @@ class EloLine:
     text: str = ""
 
     @classmethod
-    def of(cls, files: Files, run_name: str) -> EloLine:
-        """Read the matches of a run and rate its checkpoints."""
-        rated = elo_by_step(recorded_ratings(files), run_name)
+    def of(cls, ratings: Sequence[Rated], run_name: str) -> EloLine:
+        """The line of these ratings of a run's recorded matches."""
+        rated = elo_by_step(ratings, run_name)
         if not rated:
             return cls()
         series = [r.elo for _, r in rated]
@@ -116,11 +115,12 @@ def follow(
 ) -> None:
     """Show a training as it goes on, until interrupted; raises NoHistoryError where none is."""
     shown, state, rated_at = None, "", 0.0
+    ratings = RatingsWatch(history.run.files)
     while True:
         course = history.course()
         newest = course.moments[-1]
         if isinstance(display, WatchPanel) and now() - rated_at >= RATINGS_S:
-            display.elo, rated_at = EloLine.of(history.run.files, history.run.name), now()
+            display.elo, rated_at = EloLine.of(ratings.look(), history.run.name), now()
         if newest != shown:
             feed(display, course, shown)
             shown = newest
@@ -132,15 +132,15 @@ def follow(
         pause(POLL_S)
 
 
-def as_json(history: History, now: float) -> dict[str, Any]:
+def as_json(history: History, now: float, ratings: RatingsWatch | None = None) -> dict[str, Any]:
     """Where the training stands, as values for JSON."""
+    rated = (ratings or RatingsWatch(history.run.files)).look()
     newest = history.course().moments[-1]
     progress = {
         name: None if figure != figure else figure  # NaN
         for name, figure in vars(newest.progress).items()
         if name != "evaluator"
     }
-    ratings = [rated._asdict() for rated in recorded_ratings(history.run.files)]
     return {
         "run": history.run.name,
         "game": history.run.info.game,
@@ -148,7 +148,7 @@ def as_json(history: History, now: float) -> dict[str, Any]:
         "last_seen_s": round(max(0.0, now - newest.time), 1),
         "progress": progress,
         "truth": asdict(newest.truth),
-        "ratings": ratings,
+        "ratings": [found._asdict() for found in rated],
     }
 
 
@@ -160,8 +160,9 @@ def each_moment(
 ) -> Any:
     """Yields `as_json` now and whenever there is something new, until interrupted."""
     last: Mapping[str, Any] = {}
+    ratings = RatingsWatch(history.run.files)
     while True:
-        found = as_json(history, now())
+        found = as_json(history, now(), ratings)
         if any(found[name] != last.get(name) for name in ("state", "progress", "truth")):
             yield found
         last = found
@@ -175,7 +176,7 @@ def show_once(history: History, title: str, where: str, console: Console | None 
     newest = course.moments[-1]
     state = state_of(newest, now)
     said = "being trained" if state == "training" else state_text(state, newest, now)
-    elo = EloLine.of(history.run.files, history.run.name)
+    elo = EloLine.of(recorded_ratings(history.run.files), history.run.name)
     if console.is_terminal and not console.is_dumb_terminal:
         panel = WatchPanel(title, where, console)
         panel.elo = elo

@@ -6,10 +6,12 @@ import argparse
 
 from benchmarks import (
     cluster,
+    hosts,
     ladder,
     matches,
     overlap,
     reading,
+    requests,
     screen,
     search,
     selfplay,
@@ -22,6 +24,7 @@ BENCHMARKS = {
     "search": search.run,
     "selfplay": selfplay.run,
     "store": store.run,
+    "requests": requests.run,
     "matches": matches.run,
     "ladder": ladder.run,
     "overlap": overlap.run,
@@ -30,6 +33,7 @@ BENCHMARKS = {
     "simulated_cluster": simulated_cluster.run,
     "reading": reading.run,
     "soak": soak.run,
+    "hosts": hosts.run,
 }
 
 

@@ -104,7 +104,7 @@ def idle_training(config: TrainConfig) -> Iterator[tuple[ClusterTraining, str]]:
     ):
         training = ClusterTraining(new_run(Path(store), RUN), config, store, own_ray=own_ray)
         try:
-            while not all(worker.worked for worker in training.workers):
+            while not all(worker.works for worker in training.workers):
                 training.step()
                 if training.learned is not None:
                     training.learner.not_before = math.inf  # asked no more

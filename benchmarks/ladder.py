@@ -1,8 +1,8 @@
-"""Games until all bars of a ladder are narrow: the adaptive choice of pairs against round-robin.
+"""Simulated ladders: how many games the adaptive choice of pairs saves, and what the bars cover.
 
-Games are drawn from the ratings' own model, with ratings that rise as those of a training do, so
-that only the choice of who plays whom is measured. How long a real ladder takes is measured by
-`ludens rate` itself.
+Games are drawn from the ratings' own model, of agents whose ratings are known. They rise as those
+of a training do, or lie close together while openings favour one side. How long a real ladder
+takes is measured by `ludens rate` itself.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import statistics
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,74 +22,119 @@ from arena.ladder import PAIRS_AT_ONCE, Ladder, LadderSettings
 from arena.match_pool import PlannedBatch
 from arena.match_records import Batch
 from arena.match_workers import LocalPool
-from arena.openings import random_openings
-from arena.ratings import ELO, Results, fit_ratings
+from arena.openings import Opening, Openings
+from arena.ratings import ELO, Ratings, Results, fit_ratings
 from benchmarks.machine import machine_facts, write_result
 from envs.registry import find_game
 from store import checkpoints
 from store.run import create_run
 
-CHECKPOINTS, WIDTH = 20, 25.0
-GAIN_ELO, SCATTER_ELO = 1500.0, 15.0  # over a training, and of one checkpoint
 FIRST_PLAYER_ELO, DRAWS = 60.0, 0.1  # what moving first is worth; nu of Davidson (1970)
 MOST_GAMES = 200_000
-TOURNAMENTS = 5
-GAME = find_game("tic_tac_toe")  # for the openings that nobody plays
+TOURNAMENTS = 5  # that a round-robin is played in too
+LADDERS = 300  # for what the bars cover
+GAME = find_game("tic_tac_toe")  # a board that nobody plays on
 
 
-def true_ratings(seed: int, count: int = CHECKPOINTS) -> NDArray[np.float64]:
-    """Elo of checkpoints in the order of their training: fast at first, then ever slower."""
+@dataclass(frozen=True)
+class Scene:
+    """Agents whose true ratings are drawn, and how well they are to be known.
+
+    Attributes:
+        agents: how many checkpoints.
+        width: Elo of the bars that end the ladder.
+        gain: Elo from the first to the last, most of it early.
+        scatter: standard deviation in Elo of one checkpoint about that course.
+        openings: standard deviation in Elo of what an opening is worth to the first player.
+    """
+
+    agents: int = 20
+    width: float = 25.0
+    gain: float = 1500.0
+    scatter: float = 15.0
+    openings: float = 0.0
+
+
+TRAINING = Scene()
+SCENES = {
+    "a training": TRAINING,
+    "few checkpoints": Scene(agents=6, width=40.0, gain=500.0),
+    # Equals: openings that favour a side flatten the scores of others, and no Elo is true of them.
+    "openings that favour a side": Scene(8, 30.0, gain=0.0, scatter=0.0, openings=250.0),
+}
+
+
+class Found(NamedTuple):
+    """What a tournament came to: games, the widest bar in Elo, share of the bars that cover."""
+
+    games: int
+    widest: float
+    covered: float
+
+
+def true_ratings(scene: Scene, seed: int) -> NDArray[np.float64]:
+    """Elo of the checkpoints in the order of their training: fast at first, then ever slower."""
     rng = np.random.default_rng(seed)
-    course = 1.0 - np.exp(-4.0 * np.arange(count) / (count - 1))
-    return GAIN_ELO * course + rng.normal(0.0, SCATTER_ELO, count)
+    course = 1.0 - np.exp(-4.0 * np.arange(scene.agents) / (scene.agents - 1))
+    return scene.gain * course + rng.normal(0.0, scene.scatter, scene.agents)
 
 
 class DrawnGames(LocalPool):
     """A `MatchPool` whose games are drawn from the model, of agents with these ratings in Elo."""
 
-    def __init__(self, store: str, elo: Mapping[str, float], rng: np.random.Generator) -> None:
+    def __init__(
+        self, store: str, elo: Mapping[str, float], rng: np.random.Generator, openings: float
+    ) -> None:
         super().__init__(GAME, store)
         self.elo = elo
         self.rng = rng
+        self.openings = openings
 
     def play(self, planned: PlannedBatch) -> Batch:
-        """The batch, drawn."""
+        """The batch, drawn; each pair has an opening of its own."""
         points = self.draw(*planned.key.agents, len(planned.openings))
-        return Batch(planned.first_pair, points, np.ones_like(points))
+        numbers = range(planned.first_pair, planned.end)
+        ids = tuple(f"{planned.key.id} {number}" for number in numbers)
+        return Batch(planned.first_pair, points, np.ones_like(points), ids)
 
     def draw(self, one: str, other: str, pairs: int) -> NDArray[np.int64]:
         """Half points [pairs, 2] of the first-named agent, moving first and moving second."""
         difference = (self.elo[one] - self.elo[other]) / ELO
+        favour = (FIRST_PLAYER_ELO + self.rng.normal(0.0, self.openings, pairs)) / ELO
         columns = []
-        for advantage in (FIRST_PLAYER_ELO / ELO, -FIRST_PLAYER_ELO / ELO):
-            x = difference + advantage
-            odds = np.array([math.exp(-x / 2), DRAWS, math.exp(x / 2)])
-            columns.append(self.rng.choice(3, pairs, p=odds / odds.sum()))
+        for x in (difference + favour, difference - favour):
+            odds = np.stack([np.exp(-x / 2), np.full(pairs, DRAWS), np.exp(x / 2)], axis=1)
+            reached = np.cumsum(odds / odds.sum(axis=1, keepdims=True), axis=1)
+            columns.append((self.rng.random((pairs, 1)) > reached[:, :2]).sum(axis=1))
         return np.stack(columns, axis=1)
 
 
-def adaptive(seed: int, store: str) -> dict[str, float]:
-    """Games that the ladder plays, and how far its ratings are from the truth."""
+def adaptive(scene: Scene, seed: int, store: str) -> Found:
+    """A ladder, played until its bars are narrow enough."""
     run = create_run(store, f"r{seed}", game=GAME.name, config={}, seed=0, versions={})
-    for step in range(CHECKPOINTS):
+    for step in range(scene.agents):
         checkpoints.save(run, step, {checkpoints.MODEL_FILE: b""}, {})
-    names = [f"r{seed}@{step}:sims=64" for step in range(CHECKPOINTS)]
-    elo = dict(zip(names, true_ratings(seed).tolist(), strict=True))
-    pool = DrawnGames(store, elo, np.random.default_rng([seed, 1]))
-    settings = LadderSettings(WIDTH, most=2 * CHECKPOINTS, games=MOST_GAMES)
-    ladder = Ladder(GAME, store, [run], {}, random_openings(GAME), settings, pool)
+    names = [f"r{seed}@{step}:sims=64" for step in range(scene.agents)]
+    elo = dict(zip(names, true_ratings(scene, seed).tolist(), strict=True))
+    pool = DrawnGames(store, elo, np.random.default_rng([seed, 1]), scene.openings)
+    settings = LadderSettings(scene.width, most=2 * scene.agents, games=MOST_GAMES)
+    ladder = Ladder(GAME, store, [run], {}, Openings("drawn", _boards), settings, pool)
     for position in ladder.climb():
         last = position
-    truth = np.array([elo[name] for name in last.ratings.agents])
-    off = np.abs(last.ratings.elo - (truth - truth.mean()))
-    return {"games": last.new_games, "widest": last.widest, "covered": _covered(off, last.ratings)}
+    return Found(last.new_games, last.widest, _covered(elo, last.ratings))
 
 
-def round_robin(seed: int) -> dict[str, float]:
-    """Games of a round-robin of pairs until its bars are as narrow."""
-    names = [f"c{step}" for step in range(CHECKPOINTS)]
-    elo = dict(zip(names, true_ratings(seed).tolist(), strict=True))
-    pool = DrawnGames("memory://", elo, np.random.default_rng([seed, 2]))
+def _boards(seed: int) -> Iterator[Opening]:
+    state = GAME.new_states(1)
+    while True:
+        yield Opening(state, 0)
+
+
+def round_robin(scene: Scene, seed: int) -> Found:
+    """A round-robin of pairs, played until its bars are as narrow."""
+    names = [f"c{step}" for step in range(scene.agents)]
+    elo = dict(zip(names, true_ratings(scene, seed).tolist(), strict=True))
+    pool = DrawnGames("memory://", elo, np.random.default_rng([seed, 2]), scene.openings)
     results, rounds, more = Results(), 0, 1
     while more:
         for one, other in combinations(names, 2):
@@ -96,51 +142,66 @@ def round_robin(seed: int) -> dict[str, float]:
             results.add(one, other, Batch(0, points, points).outcomes())
         rounds += more
         ratings = fit_ratings(results)
-        is_wide = ratings.error_bars().max() > WIDTH
+        is_wide = ratings.error_bars().max() > scene.width
         more = max(1, rounds // 20) if is_wide else 0  # so exact, and no more fits than need be
-    games = rounds * CHECKPOINTS * (CHECKPOINTS - 1)
+    games = rounds * scene.agents * (scene.agents - 1)
+    return Found(games, float(ratings.error_bars().max()), _covered(elo, ratings))
+
+
+def _covered(elo: Mapping[str, float], ratings: Ratings) -> float:
+    """Share of the agents whose bar reaches the truth; both are about their mean."""
     truth = np.array([elo[name] for name in ratings.agents])
     off = np.abs(ratings.elo - (truth - truth.mean()))
-    widest = float(ratings.error_bars().max())
-    return {"games": games, "widest": widest, "covered": _covered(off, ratings)}
-
-
-def _covered(off: NDArray[np.float64], ratings: Any) -> float:
-    """Share of the agents whose bar reaches the truth."""
     return float((off <= ratings.error_bars()).mean())
 
 
-def measure(tournaments: int = TOURNAMENTS) -> dict[str, Any]:
-    """Both ways of choosing, over several drawn trainings."""
+def coverage(scene: Scene, seeds: Sequence[int]) -> tuple[float, float]:
+    """(share of the bars that cover the truth, its standard error) over ladders with these seeds.
+
+    The bars of a ladder share their games and their zero, so the ladders are the sample.
+    """
+    with tempfile.TemporaryDirectory() as store:
+        covered = [adaptive(scene, seed, store).covered for seed in seeds]
+    return statistics.mean(covered), statistics.stdev(covered) / math.sqrt(len(covered))
+
+
+def measure(tournaments: int = TOURNAMENTS, ladders: int = LADDERS) -> dict[str, Any]:
+    """Both ways of choosing over several drawn trainings, then what the ladders' bars cover."""
     facts = machine_facts()
     with tempfile.TemporaryDirectory() as store:
-        ladders = [adaptive(seed, store) for seed in range(tournaments)]
-    tables = [round_robin(seed) for seed in range(tournaments)]
+        climbed = [adaptive(TRAINING, seed, store) for seed in range(tournaments)]
+    tables = [round_robin(TRAINING, seed) for seed in range(tournaments)]
+    pairs = zip(climbed, tables, strict=True)
     return {
-        "checkpoints": CHECKPOINTS,
-        "width": WIDTH,
+        "checkpoints": TRAINING.agents,
+        "width": TRAINING.width,
         "pairs_at_once": PAIRS_AT_ONCE,
-        "ladder_games": [found["games"] for found in ladders],
-        "round_robin_games": [found["games"] for found in tables],
-        "ladder_covered": round(statistics.mean(found["covered"] for found in ladders), 3),
-        "round_robin_covered": round(statistics.mean(found["covered"] for found in tables), 3),
-        "ratio": round(
-            statistics.median(
-                one["games"] / other["games"] for one, other in zip(ladders, tables, strict=True)
-            ),
-            3,
-        ),
+        "ladder_games": [found.games for found in climbed],
+        "round_robin_games": [found.games for found in tables],
+        "ratio": round(statistics.median(one.games / other.games for one, other in pairs), 3),
+        "coverage": {name: _measured(scene, ladders) for name, scene in SCENES.items()},
         "machine": facts,
     }
 
 
+def _measured(scene: Scene, ladders: int) -> dict[str, Any]:
+    share, error = coverage(scene, range(ladders))
+    found = {"covered": round(share, 4), "standard_error": round(error, 4)}
+    return {**asdict(scene), "ladders": ladders, **found}
+
+
 def run(seconds: float, peer_python: str | None) -> None:
-    """Measure, print a line and write results/ladder.json."""
+    """Measure, print what was found and write results/ladder.json."""
     result = measure()
     path = write_result("ladder", result)
     print(
-        f"ladder: {CHECKPOINTS} checkpoints to +-{WIDTH:g} Elo: "
+        f"ladder: {TRAINING.agents} checkpoints to +-{TRAINING.width:g} Elo: "
         f"{statistics.median(result['ladder_games']):,.0f} games, round-robin "
         f"{statistics.median(result['round_robin_games']):,.0f}: {result['ratio']}"
     )
+    for name, found in result["coverage"].items():
+        print(
+            f"  {name}: 95% bars cover {100 * found['covered']:.1f}% "
+            f"+- {196 * found['standard_error']:.1f}% of {found['ladders']} ladders' ratings"
+        )
     print(f"  -> {path}")

@@ -13,7 +13,12 @@ from pathlib import Path
 PROC = Path("/proc")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-PARENT, USER_TICKS, SYSTEM_TICKS = 1, 11, 12  # of /proc/<pid>/stat, after the command's name
+STATE, PARENT, USER_TICKS, SYSTEM_TICKS = (
+    0,
+    1,
+    11,
+    12,
+)  # of /proc/<pid>/stat, after the command's name
 IDLE, IO_WAIT, STEAL = 3, 4, 7  # of the first line of /proc/stat
 
 
@@ -22,6 +27,11 @@ def _stat(pid: int) -> list[str]:
     with suppress(OSError):
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and has not ended; one that waits to be reaped has."""
+    return _stat(pid)[STATE:1] not in ([], ["Z"])
 
 
 def family(pid: int) -> list[int]:

@@ -223,17 +223,17 @@ def measure(game: str, seconds: float = 20.0, peer_python: str | None = None) ->
         result["peer"] = peer_facts
         result["ratio"] = _ratios(wall)
         result["ratio_of_core_seconds"] = _ratios(core)
+        result["ratio_of_core_seconds_batches"] = _ratios(core, "_batches")
     return result
 
 
-def _ratios(rates: dict[str, float]) -> dict[str, float]:
-    """Ours over the peer's better one, for both root policies."""
-    return {
-        root: round(
-            rates[f"ours_{root}"] / max(rates[f"mctx_{root}"], rates[f"mctx_{root}_one_thread"]), 2
-        )
-        for root in ("puct", "gumbel")
-    }
+def _ratios(rates: dict[str, float], way: str = "") -> dict[str, float]:
+    """Ours, compiled or by another way, over the peer's better one, for both root policies."""
+    ratios = {}
+    for root in ("puct", "gumbel"):
+        peer = max(rates[f"mctx_{root}"], rates[f"mctx_{root}_one_thread"])
+        ratios[root] = round(rates[f"ours_{root}{way}"] / peer, 2)
+    return ratios
 
 
 def _alternate(rates: dict[str, Rate], seconds: float) -> tuple[dict[str, float], dict[str, float]]:
@@ -256,7 +256,9 @@ def run(seconds: float, peer_python: str | None) -> None:
             print(f"search {game:14} {name:24} {rate:>12,} simulations/s")
         for root, ratio in result.get("ratio", {}).items():
             core = result["ratio_of_core_seconds"][root]
+            batches = result["ratio_of_core_seconds_batches"][root]
             print(
-                f"search {game:14} {root:24} {ratio:>12} times mctx + pgx, {core} by core seconds"
+                f"search {game:14} {root:24} {ratio:>12} times mctx + pgx; by core seconds {core}, "
+                f"through select and receive {batches}"
             )
         print(f"  -> {path}")

@@ -275,6 +275,7 @@ def _config(stubs: int, seconds: float, rows_per_game: float, games_per_s: float
         minutes=0,
         device="cpu",
         checkpoint_minutes=seconds / 60.0 / CHECKPOINTS,
+        keep_all=True,
         network=TINY,
         learner=LearnerConfig(batch_size=BATCH, window_rows=WINDOW, window_start_rows=WINDOW),
         cluster=cluster,
@@ -298,7 +299,7 @@ def _begin(training: SimulatedTraining) -> float:
     """Watch the learner, then wait until every worker has committed; the learner's memory."""
     assert training.learner.is_free()
     memory = ray.get(training.learner.handle.watch.remote())
-    while not all(worker.worked for worker in training.workers):
+    while not all(worker.works for worker in training.workers):
         training.step()
     return float(memory)
 

@@ -48,6 +48,7 @@ SMALL = TrainConfig(
     minutes=0,
     publish_rows=2048,
     checkpoint_minutes=0.25,
+    keep_all=True,  # for the audit
     search=SearchConfig(simulations=32, cache_size=16384),
     network=NetworkConfig(1, 16, 8, 16),
     learner=LearnerConfig(batch_size=256, passes=1.0, window_rows=50_000, window_start_rows=50_000),
@@ -170,7 +171,7 @@ def watched_training(
 
 
 def _until_all_answered(training: ClusterTraining) -> None:
-    while not all(worker.worked for worker in training.workers):
+    while not all(worker.works for worker in training.workers):
         training.step()
 
 
@@ -208,9 +209,7 @@ def audit(run: Run, watched: Watched) -> dict[str, Any]:
 
     More games than acknowledged are no fault: a worker may be killed between commit and answer.
     """
-    log = ReplayLog(run, SCHEMA)
-    batches = log.poll()
-    stored = {
+    stored = {  # listed before it is read: the training may be going on
         writer: sum(
             name.episodes
             for text in run.files.names(f"{REPLAY_FOLDER}/{writer}")
@@ -218,6 +217,9 @@ def audit(run: Run, watched: Watched) -> dict[str, Any]:
         )
         for writer in run.files.folders(REPLAY_FOLDER)
     }
+    log = ReplayLog(run, SCHEMA)
+    batches = log.poll()
+    unreadable = sum(stored.values()) - log.episodes_read - log.duplicates_dropped
     lost = watched.acknowledged - Counter(stored)  # keeps what is above zero
     checkpoint = checkpoints.latest_valid(run)
     return {
@@ -225,7 +227,7 @@ def audit(run: Run, watched: Watched) -> dict[str, Any]:
         "games_in_store": log.episodes_read,
         "games_lost": lost.total(),
         "games_twice": log.duplicates_dropped,
-        "games_unreadable": sum(stored.values()) - log.episodes_read - log.duplicates_dropped,
+        "games_unreadable": max(unreadable, 0),
         "writers": len(stored),
         "rows_in_store": sum(batch.rows("row_ply") for batch in batches),
         "rows_learner_has_read": watched.rows_learned,

@@ -60,6 +60,7 @@ def match(args: Namespace) -> int:
     from arena.match import play_match
     from arena.match_records import MatchKey, MatchLog
     from arena.match_text import MatchProgress, summary
+    from arena.recorded_ratings import note_best_checkpoint
     from arena.sprt import Sprt
 
     game = named_game(args.game)
@@ -83,6 +84,8 @@ def match(args: Namespace) -> int:
             pool=pool,
             report=report,
         )
+    if home:
+        note_best_checkpoint(home)
     print_json(result.to_json()) if args.json else print(summary(result, sprt))
     return 0
 

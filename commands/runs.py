@@ -26,7 +26,7 @@ def runs_arguments(parser: ArgumentParser) -> None:
     def action(name: str, what: str, *words: str) -> ArgumentParser:
         added = actions.add_parser(name, help=what, description=what, allow_abbrev=False)
         for word in words:
-            added.add_argument(word.lower().partition(".")[0], metavar=word)
+            added.add_argument(word.lower().partition(".")[0].replace("@", "_"), metavar=word)
         # No defaults here: they would hide what stands before the action.
         added.add_argument("--store", metavar="URL", default=argparse.SUPPRESS)
         added.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
@@ -42,14 +42,25 @@ def runs_arguments(parser: ArgumentParser) -> None:
     prune.add_argument("--dry-run", action="store_true", help="tell what would go")
     prune.add_argument("--wait", action="store_true", help="see which readers still live (60 s)")
     prune.add_argument("--force", action="store_true", help="drop what a reader holds too")
+    keep = action("keep", "name a checkpoint, so that it stays whatever is pruned", "RUN@STEP")
+    keep.add_argument("name", metavar="NAME", help="letters, digits, '.', '_' and '-'")
+    release = action("release", "take such a name away", "RUN")
+    release.add_argument("name", metavar="NAME", help="as `ludens runs` lists it")
     action("export", "pack a run into one file", "RUN", "FILE.tar")
     into = action("import", "make a run of such a file, verified first", "FILE.tar")
     into.add_argument("--run", metavar="NAME", help="the run's name (default: as exported)")
 
 
 def runs(args: Namespace) -> int:
-    listing = {"verify": _verify, "prune": _prune, "export": _export, "import": _import}
-    return listing.get(args.action, _list_runs)(args)
+    actions = {
+        "verify": _verify,
+        "prune": _prune,
+        "keep": _keep,
+        "release": _release,
+        "export": _export,
+        "import": _import,
+    }
+    return actions.get(args.action, _list_runs)(args)
 
 
 def _list_runs(args: Namespace) -> int:
@@ -58,7 +69,7 @@ def _list_runs(args: Namespace) -> int:
     from store.summary import summarize_store
 
     runs = list(summarize_store(args.store))
-    best = best_checkpoints(args.store, [run.name for run in runs])
+    best = best_checkpoints(args.store, runs)
     listed = [{**vars(run), "best": best[run.name]} for run in runs]
     answer(args, {"store": args.store, "runs": listed}, lambda: runs_table(runs, best, args.store))
     return 0
@@ -106,6 +117,35 @@ def _window(run: Run) -> Window | None:
 
     rows = run.info.config.get("learner", {}).get("window_rows")
     return Window(rows, of="row_ply") if isinstance(rows, int) else None
+
+
+def _keep(args: Namespace) -> int:
+    from store.keeps import keep
+    from store.run import open_run
+
+    run_name, _, text = args.run_step.partition("@")
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(f"ludens runs keep: {args.run_step!r}: expected RUN@STEP, as in RUN@12000")
+    keep(open_run(args.store, run_name), int(text), args.name)
+    answer(
+        args,
+        {"run": run_name, "step": int(text), "name": args.name},
+        lambda: f"checkpoint {int(text)} of run {run_name!r} stays, as {args.name!r}",
+    )
+    return 0
+
+
+def _release(args: Namespace) -> int:
+    from store.keeps import release
+    from store.run import open_run
+
+    step = release(open_run(args.store, args.run), args.name)
+    answer(
+        args,
+        {"run": args.run, "step": step, "name": args.name},
+        lambda: f"checkpoint {step} of run {args.run!r} may be dropped with the others",
+    )
+    return 0
 
 
 def _export(args: Namespace) -> int:

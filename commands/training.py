@@ -40,7 +40,7 @@ def train_arguments(parser: ArgumentParser) -> None:
         help="go on though the file of your game has changed: its rules and planes have not",
     )
     store_argument(parser)
-    add_config_options(parser, first=("minutes", "seed"))
+    add_config_options(parser, first=("minutes", "seed", "keep_all"))
 
 
 def train(args: Namespace) -> int:
@@ -54,7 +54,7 @@ def train(args: Namespace) -> int:
     # The terminal answers at once, before the seconds that the rest takes to import.
     from arena.panel import open_display
 
-    where = f"run {name!r} in {args.store!r}, {_budget(config)}"
+    where = f"run {name!r} in {args.store!r}, {_budget(config)}; {_kept(config)}"
     with open_display(config.game, where) as display, _stop_signal(display.notice) as stop:
         last = _train_and_watch(config, args, name, stop, display)
     print(_farewell(config, name, stopped=stop(), last=last))
@@ -120,6 +120,12 @@ def _budget(config: TrainConfig) -> str:
     minutes = f"{config.minutes:g} minutes" if config.minutes else ""
     games = f"{config.games:,} games" if config.games else ""
     return " or ".join(filter(None, (minutes, games))) or "until stopped"
+
+
+def _kept(config: TrainConfig) -> str:
+    if config.keep_all:
+        return "keeps all checkpoints and replay"
+    return "drops old checkpoints and replay (--keep-all keeps all)"
 
 
 def _refuse_agent_name(name: str) -> None:

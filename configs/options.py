@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from configs.fields import ConfigField, meanings, train_fields
 
+FLAGS = ("keep_all",)
+"""Settings whose option takes no value: --keep-all, and --no-keep-all."""
+
 _MARK = "setting:"  # before the field's name in the parsed namespace
 
 
@@ -19,19 +22,32 @@ def add_config_options(parser: ArgumentParser, first: Sequence[str] = ()) -> Non
         if table not in groups:
             title = f"{table} settings (defaults before the preset's)"
             groups[table] = parser.add_argument_group(title) if table else parser
-        _add_option(groups[table], found, texts.get(name, ""))
+        _add_option(groups[table], found, texts.get(name, ""), is_flag=name in FLAGS)
 
 
-def _add_option(parser: ArgumentParser | _ArgumentGroup, found: ConfigField, text: str) -> None:
+def _add_option(
+    parser: ArgumentParser | _ArgumentGroup, found: ConfigField, text: str, *, is_flag: bool
+) -> None:
     spellings = [found.option]
     if "_" in found.name:
         spellings.append("--" + found.name)
+    said = " ".join(text.split()).replace("%", "%%")
+    place = _MARK + found.name
+    if is_flag:
+        parser.add_argument(
+            *spellings, dest=place, action="store_const", const="true", default=SUPPRESS, help=said
+        )
+        parser.add_argument(
+            f"--no-{spellings[0][2:]}",
+            dest=place,
+            action="store_const",
+            const="false",
+            default=SUPPRESS,
+            help=f"not {spellings[0]}, where a run was begun with it",
+        )
+        return
     parser.add_argument(
-        *spellings,
-        dest=_MARK + found.name,
-        metavar="X",
-        default=SUPPRESS,
-        help=f"{' '.join(text.split())} [{found.default}]".replace("%", "%%"),
+        *spellings, dest=place, metavar="X", default=SUPPRESS, help=f"{said} [{found.default}]"
     )
 
 

@@ -92,3 +92,26 @@ def play_random(states, wanted, draws, num_actions, moves):
             action = legal[int(draws[i, ply] * count)]
             moves[i, ply] = action
             step(states[i], action)
+
+
+@njit(cache=True, nogil=True)
+def successors(states, num_actions, children):
+    """Write the positions one ply after records [n] in which games go on; return how many.
+
+    `children` is a record array with room for all: n times the most legal actions. A successor
+    of two records comes twice; those that end the game are left out.
+    """
+    mask = np.zeros(num_actions, np.bool_)
+    count = 0
+    for i in range(len(states)):
+        if is_terminal(states[i]):
+            continue
+        mask[:] = False
+        legal_actions(states[i], mask)
+        for action in range(num_actions):
+            if mask[action]:
+                children[count] = states[i]
+                step(children[count], action)
+                if not is_terminal(children[count]):
+                    count += 1
+    return count

@@ -41,8 +41,11 @@ def lookup(tree, state):
 
 
 @inlined
-def insert(tree, node):
-    """Remember an expanded node's priors and raw value, replacing what the entry held."""
+def insert(tree, params, node):
+    """Remember an expanded node's priors and raw value, replacing what the entry held.
+
+    Gumbel roots select by logits, from which the priors follow: those are remembered instead.
+    """
     if len(tree.cache) == 0:
         return
     key = key_of(tree.states[node])
@@ -51,4 +54,7 @@ def insert(tree, node):
     tree.cache[i].value = tree.nodes[node].raw_value
     first = np.int64(tree.nodes[node].first_edge)
     for k in range(tree.nodes[node].num_edges):
-        tree.cache_prior[i * len(tree.root_gumbel) + k] = tree.edges[first + k].prior
+        edge = tree.edges[first + k]
+        tree.cache_prior[i * len(tree.root_gumbel) + k] = (
+            edge.logit if params.gumbel else edge.prior
+        )

@@ -48,12 +48,13 @@ NODE = np.dtype(
 EDGE = np.dtype(
     [
         ("value_sum", "f8"),  # for the mover, virtual losses included
-        ("action", "i4"),
         ("prior", "f4"),
+        ("logit", "f4"),  # the evaluator's, whose softmax over the node's edges is the prior
         ("visits", "i4"),  # those in flight included
         ("child", "i4"),  # node or NO_NODE
         ("exact", "f4"),  # proven value for the mover, or NaN
         ("plies", "i2"),
+        ("action", "u2"),
     ],
     align=True,
 )
@@ -93,6 +94,7 @@ class Forest(NamedTuple):
     slots: NDArray[Any]  # SLOT [B+1, K]
     path: NDArray[Any]  # HOP [B+1, K * D]
     root_gumbel: NDArray[np.float64]  # [B+1, L] noise of the root's edges, by its scale
+    improved: NDArray[np.float64]  # [L] scratch: logits of a node's improved policy (Gumbel)
     considered: NDArray[np.int32]  # [B+1, simulations] visit count wanted at each (Gumbel)
     exploration: NDArray[np.float64]  # [N] of PUCT by the node's visits, see `mcts.scores`
     batch: NDArray[np.int32]  # [B*K, 2] tree and slot of each row of the batch
@@ -101,7 +103,7 @@ class Forest(NamedTuple):
     look_mask: NDArray[np.bool_]  # [lookahead + 1, A] scratch
     look_frames: NDArray[Any]  # FRAME [lookahead + 1] scratch
     cache: NDArray[Any]  # CACHE [C]
-    cache_prior: NDArray[np.float32]  # [C, L] in the order of the node's edges
+    cache_prior: NDArray[np.float32]  # [C, L] priors (Gumbel: logits) in the order of the edges
     counters: NDArray[np.int64]  # [5] see COUNTERS
 
 
@@ -115,6 +117,7 @@ class Tree(NamedTuple):
     slots: Any  # SLOT [K]
     path: Any  # HOP [K * D], a slot's from its first_hop on
     root_gumbel: Any  # [L]
+    improved: Any  # [L]
     considered: Any  # [simulations]
     look_states: Any
     look_mask: Any  # [(lookahead + 1) * A]
@@ -137,6 +140,7 @@ def tree_at(forest: Any, t: int) -> Tree:
         row_of(forest.slots, t),
         row_of(forest.path, t),
         row_of(forest.root_gumbel, t),
+        rows_of(forest.improved),
         row_of(forest.considered, t),
         rows_of(forest.look_states),
         rows_of(forest.look_mask),
@@ -192,7 +196,13 @@ def allocate(
     """An empty forest with room for `max_simulations` a tree, those kept by reuse among them.
 
     A simulation makes at most one node, and what reuse keeps counts towards the simulations.
+    Raises ValueError for a game of more actions than an edge can name.
     """
+    most_actions = np.iinfo(EDGE["action"]).max + 1
+    if game.num_actions > most_actions:
+        raise ValueError(
+            f"{game.name} has {game.num_actions} actions: the search takes up to {most_actions}"
+        )
     nodes = max_simulations + config.leaves_per_tree + 2
     depth = min(game.max_plies, nodes) + 2
     leaves = config.leaves_per_tree
@@ -206,6 +216,7 @@ def allocate(
         slots=np.zeros((trees + 1, leaves), SLOT),
         path=np.zeros((trees + 1, leaves * depth), HOP),
         root_gumbel=np.zeros((trees + 1, game.max_legal)),
+        improved=np.zeros(game.max_legal),
         considered=np.zeros((trees + 1, planned), np.int32),
         batch=np.zeros((trees * leaves, 2), np.int32),
         queue=np.zeros(nodes, np.int32),

@@ -98,7 +98,7 @@ def look_at_edge(tree, node, e, depth):
     """Mark an edge as proven if its move forces an end within `depth` plies, itself included."""
     tree.look_states[0] = tree.states[node]
     child = tree.look_states[0]
-    step(child, tree.edges[e].action)
+    step(child, np.int32(tree.edges[e].action))
     sign = 1.0 if to_play(child) == tree.nodes[node].to_play else -1.0
     if is_terminal(child):
         tree.edges[e].exact = sign * value_to_play(child)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mcts import rng
 from mcts.compile import inlined
-from mcts.scores import edge_value, exploration, improved_logit, improved_logit_terms
+from mcts.scores import edge_value, exploration, improve_logits
 
 
 @inlined
@@ -148,17 +148,16 @@ def read_improved(tree, params, policy):
 
     It is taken over the moves that are no proven losses; those have the weight 0.
     """
-    mixed, smallest, factor = improved_logit_terms(tree, params, 0)
+    improve_logits(tree, params, 0)
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
     top = -np.inf
     for e in range(first, last):
         if not tree.edges[e].exact <= -1.0:
-            top = max(top, improved_logit(tree, e, mixed, smallest, factor))
+            top = max(top, tree.improved[e - first])
     for e in range(first, last):
         if not tree.edges[e].exact <= -1.0:
-            weight = np.exp(improved_logit(tree, e, mixed, smallest, factor) - top)
-            policy[tree.edges[e].action] = weight
+            policy[tree.edges[e].action] = np.exp(tree.improved[e - first] - top)
 
 
 @inlined
@@ -228,7 +227,8 @@ def best_edge(tree, params, temperature):
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
     proven = not np.isnan(tree.nodes[0].exact)
-    mixed, smallest, factor = improved_logit_terms(tree, params, 0)
+    if params.gumbel:
+        improve_logits(tree, params, 0)
     scale = tree.info[0].noise
     chance = temperature / scale if temperature > 0.0 and scale > 0.0 else 0.0
     best, best_rank = -1, (-1.0, -np.inf, -np.inf)
@@ -239,8 +239,7 @@ def best_edge(tree, params, temperature):
             continue
         score = edge_value(tree, e, -1.0)
         if params.gumbel and not proven:
-            score = improved_logit(tree, e, mixed, smallest, factor)
-            score += chance * tree.root_gumbel[e - first]
+            score = tree.improved[e - first] + chance * tree.root_gumbel[e - first]
         rank = (np.float64(tree.edges[e].visits), score, np.float64(tree.edges[e].prior))
         if best < 0 or rank > best_rank:
             best, best_rank = e, rank
@@ -257,7 +256,7 @@ def sample_action(tree, params, temperature):
     best = best_edge(tree, params, temperature)
     proven = not np.isnan(tree.nodes[0].exact)
     if temperature <= 0.0 or params.gumbel or proven:
-        return tree.edges[best].action
+        return np.int64(tree.edges[best].action)
     by_prior = tree.edges[best].visits == 0
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
@@ -271,5 +270,5 @@ def sample_action(tree, params, temperature):
     for e in range(first, last):
         left -= (move_weight(tree, e, by_prior) / most) ** (1.0 / temperature)
         if left <= 0.0:
-            return tree.edges[e].action
-    return tree.edges[best].action
+            return np.int64(tree.edges[e].action)
+    return np.int64(tree.edges[best].action)

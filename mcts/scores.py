@@ -63,80 +63,115 @@ def select_puct(tree, params, node):
         mean = tree.edges[e].value_sum / max(visits, 1)
         score = mean if visits > 0 else unvisited  # no branch to mispredict
         score += scale * prior / (1.0 + visits)
-        if forcing and visits > 0 and np.isnan(tree.edges[e].exact):
+        exact = np.float64(tree.edges[e].exact)
+        if forcing and visits > 0 and np.isnan(exact):
             wanted = np.sqrt(params.forced_playouts * prior * (tree.nodes[0].visits - 1))
             if visits < wanted:
                 return e
-        if not np.isnan(tree.edges[e].exact):
-            exact = np.float64(tree.edges[e].exact)
-            score = exact if exact > -1.0 else -np.inf
-        if score > best_score:
-            best, best_score = e, score
+        score = score if np.isnan(exact) else exact
+        score = -np.inf if exact <= -1.0 else score
+        best += (e - best) * (score > best_score)
+        best_score = score if score > best_score else best_score
     return best
 
 
 @inlined
-def mixed_value(tree, node):
-    """The node's value completed by its priors (Gumbel AlphaZero 2022, appendix D, equation 33)."""
-    first = np.int64(tree.nodes[node].first_edge)
-    visits, prior_sum, weighted = 0, 0.0, 0.0
-    for e in range(first, first + tree.nodes[node].num_edges):
-        if tree.edges[e].visits > 0:
-            visits += tree.edges[e].visits
-            prior_sum += tree.edges[e].prior
-            weighted += tree.edges[e].prior * edge_value(tree, e, 0.0)
-    raw = np.float64(tree.nodes[node].raw_value)
+def mixed_value(raw, visits, prior_sum, weighted):
+    """A node's value completed by its priors (Gumbel AlphaZero 2022, appendix D, equation 33).
+
+    `raw` is the evaluator's; the rest are sums over the visited edges: of the visits, the priors,
+    and the priors times Q.
+    """
     if visits == 0 or prior_sum <= 0.0:
         return raw
-    return (raw + visits * weighted / prior_sum) / (1.0 + visits)
+    return (raw + weighted * (visits / prior_sum)) * (1.0 / (1.0 + visits))
 
 
 @inlined
-def improved_logit_terms(tree, params, node):
-    """(mixed value, smallest completed Q, factor): sigma(q) = (q - smallest) * factor.
+def improve_logits(tree, params, node):
+    """Write logit + sigma(completed Q) of a node's edges to `tree.improved`; return their visits.
 
     Completed Q values are rescaled to [0, 1] over the node's edges, then multiplied by
-    (maxvisit_init + largest visit count) * value_scale, as in mctx.
+    (maxvisit_init + largest visit count) * value_scale, as in mctx. The logits are the evaluator's:
+    what normalises them to log priors is the same for all edges and changes no choice.
     """
-    mixed = mixed_value(tree, node)
     first = np.int64(tree.nodes[node].first_edge)
-    smallest, largest, most = np.inf, -np.inf, 0
-    for e in range(first, first + tree.nodes[node].num_edges):
-        q = edge_value(tree, e, mixed)
-        smallest, largest = min(smallest, q), max(largest, q)
-        most = max(most, tree.edges[e].visits)
+    count = np.int64(tree.nodes[node].num_edges)
+    visits, most, unknown = 0, 0, 0
+    prior_sum, weighted = 0.0, 0.0
+    smallest, largest = np.inf, -np.inf
+    for k in range(count):
+        n = np.int64(tree.edges[first + k].visits)
+        prior = np.float64(tree.edges[first + k].prior)
+        exact = np.float64(tree.edges[first + k].exact)
+        q = tree.edges[first + k].value_sum / max(n, 1)
+        q = q if np.isnan(exact) else exact
+        visits += n
+        most = max(most, n)
+        prior_sum += prior if n > 0 else 0.0
+        weighted += prior * q if n > 0 else 0.0
+        q = np.nan if n == 0 and np.isnan(exact) else q
+        unknown += np.isnan(q)
+        smallest = q if q < smallest else smallest
+        largest = q if q > largest else largest
+        tree.improved[k] = q
+    mixed = mixed_value(np.float64(tree.nodes[node].raw_value), visits, prior_sum, weighted)
+    if unknown > 0:
+        smallest, largest = min(smallest, mixed), max(largest, mixed)
     factor = (params.maxvisit_init + most) * params.value_scale / max(largest - smallest, 1e-8)
-    return mixed, smallest, factor
-
-
-@inlined
-def improved_logit(tree, e, mixed, smallest, factor):
-    """log prior + sigma(completed Q) of one edge."""
-    prior = max(np.float64(tree.edges[e].prior), 1e-38)
-    return np.log(prior) + (edge_value(tree, e, mixed) - smallest) * factor
+    for k in range(count):
+        q = tree.improved[k]
+        q = mixed if np.isnan(q) else q
+        tree.improved[k] = np.float64(tree.edges[first + k].logit) + (q - smallest) * factor
+    return visits
 
 
 @inlined
 def select_gumbel_interior(tree, params, node):
-    """argmax pi'(a) - n(a) / (1 + N): visits follow the improved policy (section 5)."""
-    mixed, smallest, factor = improved_logit_terms(tree, params, node)
+    """argmax pi'(a) - n(a) / (1 + N): visits follow the improved policy (section 5).
+
+    Compared are the scores times the softmax's denominator, which saves a division an edge.
+    """
     first = np.int64(tree.nodes[node].first_edge)
-    last = first + tree.nodes[node].num_edges
-    top, total = -np.inf, 0
-    for e in range(first, last):
-        top = max(top, improved_logit(tree, e, mixed, smallest, factor))
-        total += tree.edges[e].visits
+    count = np.int64(tree.nodes[node].num_edges)
+    if tree.nodes[node].visits == 1 and is_untouched(tree, first, count):
+        return likeliest_edge(tree, first, count)
+    total = improve_logits(tree, params, node)
+    top = -np.inf
+    for k in range(count):
+        top = tree.improved[k] if tree.improved[k] > top else top
     norm = 0.0
-    for e in range(first, last):
-        norm += np.exp(improved_logit(tree, e, mixed, smallest, factor) - top)
-    best, best_score = first, -np.inf
-    for e in range(first, last):
-        if tree.edges[e].exact <= -1.0:
-            continue
-        share = np.exp(improved_logit(tree, e, mixed, smallest, factor) - top) / norm
-        score = share - tree.edges[e].visits / (1.0 + total)
-        if score > best_score:
-            best, best_score = e, score
+    for k in range(count):
+        weight = np.exp(tree.improved[k] - top)
+        tree.improved[k] = weight
+        norm += weight
+    a_visit = norm / (1.0 + total)
+    best, best_score = 0, -np.inf
+    for k in range(count):
+        score = tree.improved[k] - tree.edges[first + k].visits * a_visit
+        score = -np.inf if tree.edges[first + k].exact <= -1.0 else score
+        best += (k - best) * (score > best_score)  # no branch to mispredict
+        best_score = score if score > best_score else best_score
+    return first + best
+
+
+@inlined
+def is_untouched(tree, first, count):
+    """Whether nothing is known of any of the edges: no visit and no proof."""
+    known = 0
+    for e in range(first, first + count):
+        known += (tree.edges[e].visits > 0) | (not np.isnan(tree.edges[e].exact))
+    return known == 0
+
+
+@inlined
+def likeliest_edge(tree, first, count):
+    """The first of the edges with the largest logit."""
+    best, best_logit = first, -np.inf
+    for e in range(first, first + count):
+        logit = np.float64(tree.edges[e].logit)
+        best += (e - best) * (logit > best_logit)
+        best_logit = logit if logit > best_logit else best_logit
     return best
 
 
@@ -146,30 +181,29 @@ def select_gumbel_root(tree, params):
 
     Where proven losses leave no edge with that count, the least visited of the rest is taken.
     """
-    mixed, smallest, factor = improved_logit_terms(tree, params, 0)
+    done = improve_logits(tree, params, 0)
     first = np.int64(tree.nodes[0].first_edge)
-    last = first + tree.nodes[0].num_edges
-    done = 0
-    for e in range(first, last):
-        done += tree.edges[e].visits
+    count = np.int64(tree.nodes[0].num_edges)
     wanted = tree.considered[min(done, len(tree.considered) - 1)]
-    best, best_score = -1, -np.inf
-    fewest = 1 << 60
-    for e in range(first, last):
-        if tree.edges[e].exact <= -1.0:
-            continue
-        visits = tree.edges[e].visits
-        score = tree.root_gumbel[e - first]
-        score += improved_logit(tree, e, mixed, smallest, factor)
-        if visits == wanted and score > best_score:
-            best, best_score = e, score
-        fewest = min(fewest, visits)
-    if best >= 0:
-        return best
-    for e in range(first, last):
-        if tree.edges[e].visits == fewest and not tree.edges[e].exact <= -1.0:
-            return e
-    return first
+    best, best_score = 0, -np.inf
+    for k in range(count):
+        edge = tree.edges[first + k]
+        score = tree.root_gumbel[k] + tree.improved[k]
+        score = score if edge.visits == wanted else -np.inf
+        score = -np.inf if edge.exact <= -1.0 else score
+        best += (k - best) * (score > best_score)
+        best_score = score if score > best_score else best_score
+    return first + best if best_score > -np.inf else least_visited(tree, first, count)
+
+
+@inlined
+def least_visited(tree, first, count):
+    """The first of the edges with the fewest visits, proven losses left out."""
+    best, fewest = first, 1 << 60
+    for e in range(first, first + count):
+        if tree.edges[e].visits < fewest and not tree.edges[e].exact <= -1.0:
+            best, fewest = e, np.int64(tree.edges[e].visits)
+    return best
 
 
 @inlined

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import typeof
 from numpy.typing import NDArray
 
 from envs.game import Game
@@ -87,6 +88,7 @@ class Search:
         self._planes = np.zeros((slots, *game.planes_shape), np.float32)
         self._done = np.zeros(trees, np.int64)
         self._waiting = 0
+        self._entries: dict[Any, Callable[..., Any]] = {}
 
     def place(self, states: NDArray[Any], trees: NDArray[np.int64] | None = None) -> None:
         """Make records [n] the roots of the first n trees, or of `trees` int64 [n].
@@ -99,7 +101,7 @@ class Search:
             raise ValueError(f"{len(states)} states for {len(chosen)} trees")
         if states.dtype != self.game.dtype:
             raise ValueError(f"these are no positions of {self.game.name}: {states.dtype}")
-        kernels.place_roots(self.forest, chosen, _plain(states, self.game.dtype))
+        self._call(kernels.place_roots, self.forest, chosen, _plain(states, self.game.dtype))
 
     def begin(
         self,
@@ -123,7 +125,7 @@ class Search:
             raise ValueError(f"{asked} simulations: this forest takes 1 to {self.max_simulations}")
         explores = np.full(len(chosen), explore, np.uint8)
         degrees = np.full(len(chosen), temperatures, np.float64)
-        kernels.begin(self.forest, chosen, counts, explores, degrees)
+        self._call(kernels.begin, self.forest, chosen, counts, explores, degrees)
 
     def select(self) -> NDArray[np.float32]:
         """Encoded leaves float32 [n, C, H, W] awaiting evaluation; n = 0 when all are done.
@@ -132,7 +134,7 @@ class Search:
         """
         if self._waiting:
             raise RuntimeError(f"{self._waiting} leaves still await receive()")
-        self._waiting = kernels.select_batch(self.forest, self.params, self._planes)
+        self._waiting = self._call(kernels.select_batch, self.forest, self.params, self._planes)
         return self._planes[: self._waiting]
 
     def receive(self, logits: NDArray[np.float32], values_to_play: NDArray[np.float32]) -> None:
@@ -147,20 +149,20 @@ class Search:
                 f"{expected}, got {(logits.shape, values_to_play.shape)}"
             )
         logits, values = _plain(logits, np.float32), _plain(values_to_play, np.float32)
-        kernels.receive_batch(self.forest, self.params, logits, values)
+        self._call(kernels.receive_batch, self.forest, self.params, logits, values)
         self._waiting = 0
 
     def run(self, evaluator: Evaluator | CompiledEvaluator) -> None:
         """Simulate until every begun search is done."""
         if isinstance(evaluator, CompiledEvaluator):
-            kernels.search_compiled(self.forest, self.params, evaluator.code)
+            self._call(kernels.search_compiled, self.forest, self.params, evaluator.code)
             return
         while len(planes := self.select()):
             self.receive(*evaluator(planes))
 
     def done(self) -> NDArray[np.int64]:
         """The trees whose search is over and has not been read yet."""
-        return self._done[: kernels.done_trees(self.forest, self._done)].copy()
+        return self._done[: self._call(kernels.done_trees, self.forest, self._done)].copy()
 
     def read(
         self, trees: NDArray[np.int64], temperatures: NDArray[np.float64] | float = 0.0
@@ -175,7 +177,7 @@ class Search:
             raise ValueError(f"tree {chosen[edges == 0][0]} has no search to read at its root")
         out = empty_results(len(chosen), self.game.num_actions)
         degrees = np.full(len(chosen), temperatures, np.float64)
-        kernels.read_roots(self.forest, self.params, chosen, degrees, out)
+        self._call(kernels.read_roots, self.forest, self.params, chosen, degrees, out)
         return out
 
     def play(self, trees: NDArray[np.int64], actions: NDArray[np.int64]) -> None:
@@ -183,7 +185,9 @@ class Search:
         moves = _plain(actions, np.int64)
         if len(moves) != len(trees):
             raise ValueError(f"{len(moves)} actions for {len(trees)} trees")
-        kernels.play_roots(self.forest, self._known(trees), moves, self.config.keeps_tree)
+        self._call(
+            kernels.play_roots, self.forest, self._known(trees), moves, self.config.keeps_tree
+        )
 
     def roots(self, trees: NDArray[np.int64]) -> NDArray[Any]:
         """Copies of the root positions, records [n]."""
@@ -197,6 +201,17 @@ class Search:
             raise ValueError(f"trees {chosen.min()} to {chosen.max()}: there are {self.trees}")
         return chosen
 
+    def _call(self, kernel: Any, *arguments: Any) -> Any:
+        """Call a kernel, always with arguments of the same types.
+
+        Numba's dispatcher would find out the types of all arrays of the forest at every call, which
+        takes 4 us, against 1 us for the call itself.
+        """
+        entry = self._entries.get(kernel)
+        if entry is None:
+            entry = self._entries[kernel] = kernel.compile(tuple(typeof(a) for a in arguments))
+        return entry(*arguments)
+
     def clear_cache(self) -> None:
         """Forget all evaluations: for a new version of the network."""
         self.forest.cache["key"] = 0
@@ -207,14 +222,13 @@ class Search:
 
 
 def _plain(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """The array, copied if it is not contiguous, writable and of that dtype.
+    """The array, copied if it is not contiguous, aligned, writable and of that dtype.
 
-    Kernels are compiled for such arrays; for any other kind Numba would compile them anew.
+    Kernels are compiled for such arrays and are not to be called with others.
     """
-    flags = array.flags
-    if array.dtype == dtype and flags.c_contiguous and flags.writeable:
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.behaved:
         return array
-    return np.require(array, dtype, ["C", "W"])
+    return np.require(array, dtype, ["C", "A", "W"])
 
 
 @cache

@@ -54,7 +54,7 @@ def add_child(tree, node, e):
     """Make the child behind an edge: a copy of the parent's position with the move played."""
     child = np.int64(tree.info[0].num_nodes)
     tree.states[child] = tree.states[node]
-    step(tree.states[child], tree.edges[e].action)
+    step(tree.states[child], np.int32(tree.edges[e].action))
     tree.edges[e].child = child
     return add_node(tree)
 
@@ -95,29 +95,44 @@ def add_edges(tree, params, node):
 
 @inlined
 def expand(tree, node, logits, value):
-    """Softmax of float32 logits [A] over the legal actions becomes the priors; keep the value."""
+    """Take float32 logits [A] and a value for a node: their softmax over its edges is the prior."""
     first = np.int64(tree.nodes[node].first_edge)
-    last = first + tree.nodes[node].num_edges
-    top = -np.inf
-    for e in range(first, last):
-        top = max(top, np.float64(logits[tree.edges[e].action]))
-    total = 0.0
-    for e in range(first, last):
-        weight = np.exp(np.float64(logits[tree.edges[e].action]) - top)
-        tree.edges[e].prior = np.float32(weight)
-        total += weight
-    for e in range(first, last):
-        tree.edges[e].prior = np.float32(tree.edges[e].prior / total)
+    for e in range(first, first + tree.nodes[node].num_edges):
+        tree.edges[e].logit = logits[tree.edges[e].action]
+    softmax_logits(tree, node)
     tree.nodes[node].raw_value = value
     tree.nodes[node].stage = EXPANDED
 
 
 @inlined
-def expand_from_cache(tree, node, entry):
-    """As `expand`, with the priors and value of a cache entry."""
+def softmax_logits(tree, node):
+    """Make the priors of a node's edges from their logits."""
+    first = np.int64(tree.nodes[node].first_edge)
+    last = first + tree.nodes[node].num_edges
+    top = -np.inf
+    for e in range(first, last):
+        top = max(top, np.float64(tree.edges[e].logit))
+    total = 0.0
+    for e in range(first, last):
+        weight = np.exp(np.float64(tree.edges[e].logit) - top)
+        tree.edges[e].prior = np.float32(weight)
+        total += weight
+    for e in range(first, last):
+        tree.edges[e].prior = np.float32(tree.edges[e].prior / total)
+
+
+@inlined
+def expand_from_cache(tree, params, node, entry):
+    """As `expand`, with the value of a cache entry and its priors (Gumbel: its logits)."""
     first = np.int64(tree.nodes[node].first_edge)
     for k in range(tree.nodes[node].num_edges):
-        tree.edges[first + k].prior = tree.cache_prior[entry * len(tree.root_gumbel) + k]
+        known = tree.cache_prior[entry * len(tree.root_gumbel) + k]
+        if params.gumbel:
+            tree.edges[first + k].logit = known
+        else:
+            tree.edges[first + k].prior = known
+    if params.gumbel:
+        softmax_logits(tree, node)
     tree.nodes[node].raw_value = tree.cache[entry].value
     tree.nodes[node].stage = EXPANDED
 
@@ -223,7 +238,7 @@ def evaluate_or_wait(tree, params, slot, node):
         tree.info[0].in_flight += 1
         tree.counters[EVALUATIONS] += 1
         return WAITING
-    expand_from_cache(tree, node, entry)
+    expand_from_cache(tree, params, node, entry)
     tree.counters[CACHE_HITS] += 1
     back_up_node(tree, params, slot, node, tree.nodes[node].raw_value)
     return RESOLVED
@@ -246,6 +261,7 @@ def receive_uniform(tree, params, slot, value):
     count = tree.nodes[node].num_edges
     for e in range(first, first + count):
         tree.edges[e].prior = np.float32(1.0 / count)
+        tree.edges[e].logit = 0.0
     tree.nodes[node].raw_value = value
     tree.nodes[node].stage = EXPANDED
     back_up_node(tree, params, slot, node, tree.nodes[node].raw_value)
@@ -256,5 +272,5 @@ def receive(tree, params, slot, logits, value):
     """Take the evaluator's float32 logits [A] and value_to_play for the leaf of a slot."""
     node = take_leaf(tree, slot)
     expand(tree, node, logits, value)
-    cache.insert(tree, node)
+    cache.insert(tree, params, node)
     back_up_node(tree, params, slot, node, tree.nodes[node].raw_value)

@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -51,7 +51,7 @@ from selfplay.supervision import (
     is_hopeless,
 )
 from selfplay.warm_up import one_at_a_time
-from selfplay.worker import RoundReport, Worker, worker_config
+from selfplay.worker import ROUND_S, RoundReport, Worker, worker_config
 from store.errors import StoreUrlError
 from store.files import open_files
 from store.run import Run
@@ -59,6 +59,7 @@ from store.run import Run
 POLL_S = 0.5
 RATE_WINDOW_S = 30.0
 IDLE_S = 2.0  # a learner without new games is asked again after so long
+LATE_S = 2 * ROUND_S  # without an answer for so long, an actor is said not to work
 GOODBYE_S = 60.0  # for the last rounds and the last checkpoint
 LOOPBACK = "127.0.0.1"  # where our own Ray listens: nobody else has business there
 OBJECT_STORE_BYTES = 512 << 20  # of our own Ray: weights and planes, nothing that stays
@@ -174,6 +175,7 @@ class ClusterTraining:
         self.first_game_s: float | None = None
         self.metrics = Metrics(run.name)
         self._arguments = (store_url, run.name, config)
+        self._own_ray = own_ray
         self._asked = asked_of_nodes(config.cluster, own_ray)
         if own_ray:
             check_own_node(self._asked)
@@ -248,9 +250,13 @@ class ClusterTraining:
         for member in members:
             if member.is_silent():
                 self._failed(member, member.fail(Failure("silent", "no answer for too long")))
+            if member.is_late(LATE_S):
+                self.notices.append(f"{self._named(member)} has not answered for {LATE_S:.0f} s")
             if member.is_unplaced(UNPLACED_S):
                 asked = self._asked["learner" if member is self.learner else "worker"]
                 self.notices.append(unplaced_notice(member.name, asked))
+                if member is self.learner:
+                    self._make_room()
         return events + self._start_clock()
 
     def _start_clock(self) -> list[Event]:
@@ -274,6 +280,23 @@ class ClusterTraining:
         has_learned = self.learned.steps > self.steps_before
         return self.budget.games_are_up(self.games()) or (has_learned and self.budget.time_is_up())
 
+    def _named(self, member: Member) -> str:
+        """A member's name and, where there are several hosts, its own."""
+        known = member.host and not self._own_ray
+        return f"{member.name} on {member.host}" if known else member.name
+
+    def _make_room(self) -> None:
+        """Let as many workers of one host go as the learner needs cores: without it all is idle."""
+        cluster = self.config.cluster
+        if cluster.learner_gpus:  # it waits for a card, which no worker has
+            return
+        there = [worker for worker in self.workers if worker.works]
+        host, _ = Counter(worker.host for worker in there).most_common(1)[0] if there else ("", 0)
+        needed = -(-cluster.learner_cpus // cluster.worker_cpus)
+        for worker in [worker for worker in there if worker.host == host][:needed]:
+            self.notices.append(f"{self._named(worker)} gives its place to the learner")
+            worker.drop()
+
     def _ask_learner(self) -> None:
         if self.clock() >= self.learn_again_at and self.learner.is_free():
             if self.learned is None or not self.learner.answered:
@@ -287,8 +310,10 @@ class ClusterTraining:
         learned, rows = self.learned, self.config.cluster.segment_rows
         self.notices += self.inference.notices()
         plays = self.inference.are_up() and not must_wait(self.config, self.rows_ahead())
+        placed = self.learner.is_placed()
         for worker in self.workers:
-            if not worker.is_free():
+            # Where cores are short, the learner is started again before a worker takes them.
+            if not (placed or worker.handle is not None) or not worker.is_free():
                 continue
             if not worker.answered:
                 worker.ask("prepare")
@@ -303,10 +328,13 @@ class ClusterTraining:
 
     def _take(self, member: Member) -> list[Event]:
         """The answer of a finished call."""
-        answer = member.receive()
+        late, answer = member.late, member.receive()
         if isinstance(answer, Failure):
             self._failed(member, answer)
             return []
+        member.host = answer.host
+        if late:
+            self.notices.append(f"{self._named(member)} answers again")
         if isinstance(answer, Ready):
             return []
         self._watchdog_of(member).succeeded()
@@ -332,7 +360,9 @@ class ClusterTraining:
         if member is self.learner:
             self.announced.call_failed()
         then = "asked again" if member.handle is not None else "replaced"
-        self.notices.append(f"{member.name} {what} ({failure.reason}); {then} in {delay:.0f} s")
+        self.notices.append(
+            f"{self._named(member)} {what} ({failure.reason}); {then} in {delay:.0f} s"
+        )
         self.metrics.failed(failure.kind)
         if is_hopeless(failure) and self.learned is None and failure.error is not None:
             raise failure.error
@@ -475,7 +505,7 @@ class ClusterTraining:
             mean_plies=total("plies") / max(total("games"), 1),
             resign_false_positive=total("false_positives") / played_on if played_on else None,
             first_game_s=self.first_game_s,
-            workers=sum(worker.answered for worker in self.workers if worker.handle is not None),
+            workers=sum(worker.works for worker in self.workers),
             workers_wanted=len(self.workers),
             staleness=sum(behind) / len(behind) if behind else 0.0,
             notices=notices,

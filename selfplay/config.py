@@ -118,6 +118,8 @@ class TrainConfig:
     """Wall-clock minutes between checkpoints."""
     checkpoint_rows: int = 0
     """New training rows between checkpoints, for deterministic trainings; 0 is by the clock."""
+    keep_all: bool = False
+    """Keep every checkpoint and all replay; else what nobody needs goes after each checkpoint."""
     search: SearchConfig = field(default_factory=SearchConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from agents.alphazero.episodes import GameRecord, to_episode
 from agents.alphazero.learner import rng_state, set_rng_state
-from envs.batch import play_random, statuses
+from envs.batch import play_random, replay_rows, statuses
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.search import Evaluator, RootResults, Search
 from selfplay.config import SelfPlayConfig
 from store.episodes import Episode
+from store.errors import CheckpointError
 
 
 @dataclass
@@ -281,15 +282,39 @@ class Shard:
         return rng_state(self.rng)
 
     def load_state(self, arrays: dict[str, NDArray[Any]], rng: dict[str, Any]) -> None:
-        """Continue the games of `state_arrays`, their searches begun anew."""
+        """Continue the games of `state_arrays`, their searches begun anew.
+
+        Raises CheckpointError for moves that the rules do not allow.
+        """
         for name in self._GAME_ARRAYS:
             getattr(self, name)[...] = arrays[name]
         totals = [int(x) for x in arrays["totals"]]
         self.games_finished, self.rows_made, self.plies_played = totals[:3]
         self.resign = ResignStatistics(*totals[3:])
         slots = np.arange(len(self.ply))
-        states = [self.game.position(self.moves[g, : self.ply[g]].tolist()) for g in slots]
-        self.search.place(np.array(states, self.game.dtype), slots)
+        self.search.place(self._stored_positions(), slots)
         self.search.forest.info["stream"] = arrays["streams"]
         set_rng_state(self.rng, rng)
         self.begin_searches(slots)
+
+    def _stored_positions(self) -> NDArray[Any]:
+        """The positions of the running games, as their moves lead there; see `replay_rows`."""
+        games, longest = self.moves.shape
+        states, legal = self.game.new_states(games), np.zeros(games, np.bool_)
+        replay_rows(
+            self.game.new_states(1),
+            np.zeros(self.game.num_actions, np.bool_),
+            self.moves.astype(np.int64).ravel(),
+            np.arange(games + 1) * longest,
+            self.ply,
+            np.arange(games + 1),
+            states,
+            np.zeros(games, np.int8),
+            legal,
+        )
+        bad = int((~legal | status_of(states)[1]).sum())
+        if bad:
+            raise CheckpointError(
+                f"{bad} of {games} running games that were stored are none of {self.game.name!r}"
+            )
+        return states

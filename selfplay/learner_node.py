@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class LearnReport:
         trained: steps of this stretch.
         saved: metadata of the checkpoint that it continued from, its counters brought up to what
             the store holds.
+        host: where it runs.
     """
 
     steps: int
@@ -53,6 +55,7 @@ class LearnReport:
     saved_step: int
     trained: int
     saved: Mapping[str, Any]
+    host: str
 
 
 class LearnerNode:
@@ -120,6 +123,7 @@ class LearnerNode:
             saved_step=trainer.saved_step,
             trained=trained,
             saved={} if trained else self.saved,
+            host=os.uname().nodename,
         )
 
     def learn(

@@ -1,8 +1,8 @@
 """The game of a training: from its configuration into the processes, and into the store.
 
-A configuration comes from the command line, or from a preset that was named there, and travels to
-every process of the training. It may name a user's file by its path; the run keeps the game's name
-and the hash of that file instead, and no configuration is ever made of what a run keeps.
+The game of a configuration comes from the command line, or from a preset that was named there, and
+travels to every process of the training. It may be the path of a user's file; the run keeps the
+game's name and the hash of that file instead, and never gives a configuration its game back.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from store.settings import newest_budget, read_settings
 
 BUDGET = frozenset({"minutes", "games"})
 OF_THE_MACHINE = frozenset({"device", "checkpoint_minutes", "workers"})  # and all of `cluster`
+WHEN_ASKED = frozenset({"keep_all"})  # may change, and is the run's own unless it was asked for
 
 
 class Continued(NamedTuple):
@@ -138,7 +139,7 @@ def _refuse_changes(run: Run, differences: Mapping[str, tuple[Any, Any]]) -> Non
     changed = {
         name: pair
         for name, pair in sorted(differences.items())
-        if name not in BUDGET and not _is_of_the_machine(name)
+        if name not in BUDGET | WHEN_ASKED and not _is_of_the_machine(name)
     }
     if changed:
         listed = ", ".join(

@@ -119,6 +119,12 @@ class Member:
         start: makes the actor; returns its handle at once, as Ray does.
         timeout_s: without an answer for so long, it is given up.
         clock: monotonic seconds.
+
+    Attributes:
+        answered: whether it has answered since it was started.
+        works: whether its last call was answered and the present one is not late.
+        late: whether its present or last call was found late.
+        host: where it answered from; empty before.
     """
 
     def __init__(
@@ -127,14 +133,17 @@ class Member:
         self.name = name
         self.handle: Any = None
         self.call: Any = None
-        self.answered = False  # since it was started
-        self.worked = False  # whether it has answered with more than Ready since then
+        self.answered = False
+        self.works = False
+        self.host = ""
         self.backoff = Backoff()
         self._start = start
         self._timeout_s = timeout_s
         self._clock = clock
         self._asked_at = 0.0
         self._told = False  # that it has no place
+        self.late = False
+        self._ready: Any = None  # what Ray answers once the actor has a place
         self.not_before = 0.0
 
     def is_free(self) -> bool:
@@ -142,14 +151,21 @@ class Member:
         if self.call is not None or self._clock() < self.not_before:
             return False
         if self.handle is None:
-            self.handle = self._start()
-            self.answered = self.worked = self._told = False
+            self.handle, self.host = self._start(), ""
+            self.answered = self.late = self._told = False
+            self._ready = self.handle.__ray_ready__.remote()
         return True
+
+    def is_placed(self) -> bool:
+        """Whether it was started, and Ray has found a place for it."""
+        if self.handle is None:
+            return False
+        return self.answered or bool(ray.wait([self._ready], timeout=0)[0])
 
     def ask(self, method: str, *arguments: Any) -> None:
         """Call a method of the actor; the answer comes through `receive`."""
         self.call = getattr(self.handle, method).remote(*arguments)
-        self._asked_at = self._clock()
+        self._asked_at, self.late = self._clock(), False
 
     def is_silent(self) -> bool:
         """Whether a call is out for too long; starting takes its time and is not counted."""
@@ -157,11 +173,19 @@ class Member:
         return self.call is not None and self.answered and waited > self._timeout_s
 
     def is_unplaced(self, after_s: float) -> bool:
-        """True once, when it was started so long ago and has not answered yet."""
-        late = self.call is not None and not self.answered
-        if self._told or not late or self._clock() - self._asked_at < after_s:
+        """True once, when it was started so long ago and has no place yet."""
+        waits = self.call is not None and not self.answered
+        if self._told or not waits or self._clock() - self._asked_at < after_s:
             return False
-        self._told = True
+        self._told = not self.is_placed()  # with a place, it may take its time to begin
+        return self._told
+
+    def is_late(self, after_s: float) -> bool:
+        """True once a call, when it has not answered for so long though it did before."""
+        waits = self.call is not None and self.answered
+        if self.late or not waits or self._clock() - self._asked_at < after_s:
+            return False
+        self.late, self.works = True, False
         return True
 
     def receive(self) -> Any:
@@ -173,7 +197,7 @@ class Member:
             return self.fail(diagnose(error))
         self.answered = True
         if not isinstance(answer, Ready):
-            self.worked = True
+            self.works = True
             self.backoff.succeeded()
         return answer
 
@@ -182,7 +206,7 @@ class Member:
         delay = self.backoff.failed()
         if not failure.keeps_actor or self.backoff.failures > FAILURES_OF_A_LOOP:
             self.drop()
-        self.call = None
+        self.call, self.works = None, False
         self.not_before = self._clock() + delay
         return failure
 
@@ -192,6 +216,7 @@ class Member:
             with suppress(RayError):  # it may be gone, and Ray with it
                 ray.kill(self.handle)
         self.handle = self.call = None
+        self.works = False
 
 
 class Watchdog:

@@ -17,7 +17,9 @@ from selfplay.config import TrainConfig
 from selfplay.own_game import game_of
 from store import checkpoints
 from store.replay import Cursor, ReplayLog
+from store.retention import Window
 from store.run import Run
+from store.upkeep import Upkeep
 
 TRAINER_FILE = "trainer.pt"
 SEGMENTS_AT_ONCE = 16  # decoded and taken into the window together
@@ -48,7 +50,8 @@ class Trainer:
             seed=config.seed,
             device=config.device,
         )
-        self.log = ReplayLog(run, SCHEMA)
+        self.upkeep = Upkeep(run, Window(config.learner.window_rows, of="row_ply"))
+        self.log = ReplayLog(run, SCHEMA, on_segment=self.upkeep.note_segment)
         self.checkpoint = checkpoints.latest_valid(run)
         if self.checkpoint:
             self._restore(self.checkpoint)
@@ -65,6 +68,7 @@ class Trainer:
         self.rows_read = sum(batch.rows("row_ply") for batch in newest)
         self.learner.load_state_dict(state)
         self.saved_step = checkpoint.step
+        self.upkeep.note_checkpoint(checkpoint.step, checkpoint.metadata["cursor"])
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -123,7 +127,11 @@ class Trainer:
         return self.learner.steps == self.saved_step
 
     def save(self, files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> None:
-        """Commit a checkpoint of this trainer and of what else the caller needs to continue."""
+        """Commit a checkpoint of this trainer and of what else the caller needs to continue.
+
+        Then what nobody needs any more goes, unless all is to be kept (see `store.upkeep`).
+        """
+        cursor = self.log.cursor
         checkpoints.save(
             self.run,
             self.learner.steps,
@@ -132,8 +140,11 @@ class Trainer:
                 TRAINER_FILE: dump_trainer(self.learner.state_dict()),
                 **files,
             },
-            {"cursor": self.log.cursor, **metadata},
+            {"cursor": cursor, **metadata},
         )
         self.saved_step = self.learner.steps
         self._saved_at = time.monotonic()
         self._rows_at_save = self.learner.ring.total_added
+        self.upkeep.note_checkpoint(self.saved_step, cursor)
+        if not self.config.keep_all:
+            self.upkeep.tidy()

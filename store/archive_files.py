@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from store.errors import StoreError, too_large
+from store.files import FileEntry
+from store.keeps import KEPT_FOLDER
 from store.progress_log import PROGRESS_FOLDER
 from store.run_files import is_run_file
 from store.seals import seal_of
@@ -18,7 +20,7 @@ from store.upgrades import ARCHIVE, VersionError
 from store.verify import MATCH_FOLDER
 
 INDEX_FILE = "INDEX.json"
-LOOSE_FOLDERS = (MATCH_FOLDER, PROGRESS_FOLDER, "tensorboard")
+LOOSE_FOLDERS = (MATCH_FOLDER, KEPT_FOLDER, PROGRESS_FOLDER, "tensorboard")
 INDEX_BYTES = 1024  # of the index, for each entry and once more; a line of it has some 200
 CHUNK = 2**20  # bytes read at once
 
@@ -126,6 +128,12 @@ class ArchiveFiles:
     def folders(self, folder: str) -> list[str]:
         """Sorted names of the folders right in a folder."""
         return sorted(self._folders.folders.get(folder, ()))
+
+    def tree(self, folder: str) -> list[FileEntry]:
+        """Every entry in a folder and under it, sorted by key, without dates."""
+        prefix = f"{folder}/" if folder else ""
+        keys = sorted(key for key in self._order if key.startswith(prefix))
+        return [FileEntry(key, self.size(key), 0) for key in keys]
 
     def size(self, key: str) -> int:
         """The entry's size in bytes."""

@@ -78,7 +78,8 @@ def _only_block(data: bytes) -> tuple[int, int, int]:
     blocks = list(footer.structs(_FOOTER_BATCHES, "qixxxxq"))
     if len(blocks) != 1 or min(blocks[0]) < 0:
         raise ArrowSizeError(f"{len(blocks)} record batches, expected 1")
-    return blocks[0]
+    ((position, metadata_length, body_length),) = blocks
+    return position, metadata_length, body_length
 
 
 class _Table:

@@ -4,7 +4,8 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ from store.errors import (
     StoreError,
     StoreWriteError,
 )
-from store.files import MOST_JSON_BYTES
+from store.files import MOST_JSON_BYTES, FileEntry
 from store.run import CHECKPOINT_FOLDER, Run
 from store.seals import seal_of
 from store.upgrades import MANIFEST, VersionError
@@ -31,6 +32,7 @@ MANIFEST_FILE = "MANIFEST.json"
 MODEL_FILE = "model.safetensors"
 
 _STEP = re.compile(r"\d{9,18}")
+_MANIFEST_KEY = re.compile(rf"{CHECKPOINT_FOLDER}/(\d{{9,18}})/{re.escape(MANIFEST_FILE)}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _logger = logging.getLogger("ludens.store")
 
@@ -50,7 +52,8 @@ def save(
     """Save a checkpoint, atomically: until its manifest is written it does not exist.
 
     Saving the very same again is harmless; what a killed trainer left of the step is removed, and
-    a damaged checkpoint of the step is moved to quarantine first. The run's trainer alone saves.
+    a damaged checkpoint of the step is moved to quarantine first. The run's trainer alone saves. It
+    asks nothing about other steps: one listing of the step's folder, and a request for each file.
 
     Args:
         run: the run, locked by the caller.
@@ -65,20 +68,20 @@ def save(
     """
     _check_arguments(step, files)
     manifest = _encode_manifest(step, files, dict(metadata or {}))
-    if _is_saved_already(run, step, manifest):
-        return
     folder = _folder(step)
+    found = _list_folder(run, step)
+    if any(entry.key == _manifest_key(step) for entry in found):
+        if _is_saved_already(run, step, manifest):
+            return
+        found = _list_folder(run, step)
     try:
-        _remove_files(run, folder)
+        _remove_entries(run, folder, found)
         for name, data in files.items():
             run.files.create(f"{folder}/{name}", data)
-        run.files.create(f"{folder}/{MANIFEST_FILE}", manifest)
+        run.files.create(_manifest_key(step), manifest)
     except (StoreWriteError, OSError) as error:
         _remove_unfinished(run, folder)
-        raise StoreWriteError(
-            f"{error} {_label(run, step)} was not saved; the newest one is {latest(run)}.",
-            error.errno,
-        ) from error
+        raise _not_saved(run, step, error) from error
 
 
 def load(run: Run, step: int, names: Collection[str] | None = None) -> Checkpoint:
@@ -126,16 +129,22 @@ def newest_metadata(run: Run, known: Collection[int] | None = None) -> dict[str,
 
 
 def steps(run: Run) -> list[int]:
-    """The steps that have a complete checkpoint, rising."""
+    """The steps that have a complete checkpoint, rising; one listing of all checkpoints' files."""
     listed: list[str] | None = None
     while True:
+        complete = complete_steps(run.files.tree(CHECKPOINT_FOLDER))
+        if complete:
+            return complete
+        # All that were being listed may have been pruned meanwhile; then there are newer ones.
         found = [name for name in run.files.folders(CHECKPOINT_FOLDER) if _STEP.fullmatch(name)]
-        keys = {name: f"{CHECKPOINT_FOLDER}/{name}/{MANIFEST_FILE}" for name in found}
-        complete = [int(name) for name, key in keys.items() if run.files.exists(key)]
-        # All that were listed may have been pruned since; then there are newer ones.
-        if complete or found == listed:
-            return sorted(complete)
+        if not found or found == listed:
+            return []
         listed = found
+
+
+def complete_steps(entries: Iterable[FileEntry]) -> list[int]:
+    """The steps, rising, whose manifest is among the files of a run."""
+    return sorted(int(m[1]) for entry in entries if (m := _MANIFEST_KEY.fullmatch(entry.key)))
 
 
 def latest(run: Run) -> int | None:
@@ -173,9 +182,26 @@ def _newest_besides(run: Run, passed_over: Collection[int]) -> int | None:
 
 def delete(run: Run, step: int) -> None:
     """Delete a checkpoint, its manifest first: half of one is never seen. Raises OSError."""
-    folder = _folder(step)
-    _remove_files(run, folder)
-    run.files.remove_folder(folder)
+    delete_many(run, [step])
+
+
+def delete_many(run: Run, deleted: Collection[int]) -> None:
+    """Delete checkpoints: all their manifests, then the rest, so that half of one is never seen.
+
+    A listing and a few bulk requests, however many they are. What is gone already is passed over.
+    Raises OSError.
+    """
+    folders = {_folder(step) for step in deleted}
+    if len(folders) == 1:
+        entries = run.files.tree(*folders)
+    else:
+        entries = run.files.tree(CHECKPOINT_FOLDER) if folders else []
+    keys = [entry.key for entry in entries if entry.key.rpartition("/")[0] in folders]
+    _remove_keys(run, keys)
+    for folder in sorted(folders):
+        run.files.remove_leftovers(folder)
+        with suppress(FileNotFoundError):  # another pruner was here
+            run.files.remove_folder(folder)
 
 
 def steps_to_keep(all_steps: Collection[int], keep_last: int, keep_every: int = 0) -> list[int]:
@@ -193,10 +219,10 @@ def steps_to_keep(all_steps: Collection[int], keep_last: int, keep_every: int = 
 
 def prune(run: Run, keep_last: int, keep_every: int = 0) -> list[int]:
     """Delete all checkpoints but those of `steps_to_keep`; the deleted steps."""
-    kept = set(steps_to_keep(steps(run), keep_last, keep_every))
-    dropped = [step for step in steps(run) if step not in kept]
-    for step in dropped:
-        delete(run, step)
+    all_steps = steps(run)
+    kept = set(steps_to_keep(all_steps, keep_last, keep_every))
+    dropped = [step for step in all_steps if step not in kept]
+    delete_many(run, dropped)
     return dropped
 
 
@@ -222,6 +248,10 @@ def tensors_from_bytes(data: bytes) -> dict[str, npt.NDArray[Any]]:
 
 def _folder(step: int) -> str:
     return f"{CHECKPOINT_FOLDER}/{step:09d}"
+
+
+def _manifest_key(step: int) -> str:
+    return f"{_folder(step)}/{MANIFEST_FILE}"
 
 
 def _label(run: Run, step: int) -> str:
@@ -257,7 +287,7 @@ def _encode_manifest(step: int, files: Mapping[str, bytes], metadata: dict[str, 
 
 def _read_manifest(run: Run, step: int) -> dict[str, Any]:
     try:
-        data = run.files.read(f"{_folder(step)}/{MANIFEST_FILE}", MOST_JSON_BYTES)
+        data = run.files.read(_manifest_key(step), MOST_JSON_BYTES)
     except FileNotFoundError:
         known = steps(run)
         hint = f"it has {', '.join(map(str, known[-8:]))}" if known else "it has none yet"
@@ -321,6 +351,21 @@ def _read_verified(run: Run, step: int, name: str, entry: Mapping[str, Any]) -> 
     return data
 
 
+def _list_folder(run: Run, step: int) -> list[FileEntry]:
+    try:
+        return run.files.tree(_folder(step))
+    except OSError as error:
+        raise _not_saved(run, step, error) from error
+
+
+def _not_saved(run: Run, step: int, error: OSError | StoreWriteError) -> StoreWriteError:
+    try:
+        newest = f"the newest one is {latest(run)}"
+    except OSError as why:
+        newest = f"the others cannot be listed ({why})"
+    return StoreWriteError(f"{error} {_label(run, step)} was not saved; {newest}.", error.errno)
+
+
 def _is_saved_already(run: Run, step: int, manifest: bytes) -> bool:
     try:
         load(run, step)
@@ -330,7 +375,7 @@ def _is_saved_already(run: Run, step: int, manifest: bytes) -> bool:
         _logger.warning("%s; it is moved to quarantine and saved anew", error)
         _quarantine(run, step)
         return False
-    if run.files.read(f"{_folder(step)}/{MANIFEST_FILE}") == manifest:
+    if run.files.read(_manifest_key(step)) == manifest:
         return True
     raise AlreadyStoredError(f"{_label(run, step)} exists already with other content")
 
@@ -352,17 +397,22 @@ def _quarantine(run: Run, step: int) -> None:
         ) from error
 
 
-def _remove_files(run: Run, folder: str) -> None:
-    names = run.files.names(folder)
-    for name in sorted(names, key=lambda name: name != MANIFEST_FILE):  # the manifest first
-        run.files.remove(f"{folder}/{name}")
+def _remove_entries(run: Run, folder: str, entries: Iterable[FileEntry]) -> None:
+    _remove_keys(run, [entry.key for entry in entries])
     run.files.remove_leftovers(folder)
+
+
+def _remove_keys(run: Run, keys: Collection[str]) -> None:
+    for manifests in (True, False):
+        part = [key for key in keys if key.endswith(f"/{MANIFEST_FILE}") is manifests]
+        if part:
+            run.files.remove_many(part)
 
 
 def _remove_unfinished(run: Run, folder: str) -> None:
     """Give back the space of a checkpoint that could not be finished, as far as that works."""
     try:
-        _remove_files(run, folder)
+        _remove_entries(run, folder, run.files.tree(folder))
         run.files.remove_folder(folder)
     except OSError as error:
         _logger.warning("could not remove what was written of %s: %s", folder, error)

@@ -94,7 +94,7 @@ def checked_shape(name: str, shape: Any, dtype: np.dtype[Any]) -> tuple[int, ...
 
 
 def _is_size(size: Any) -> bool:
-    return isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size > 0
+    return isinstance(size, (int, np.integer)) and not isinstance(size, bool) and int(size) > 0
 
 
 def _short(text: Any) -> str:

@@ -7,8 +7,10 @@ Everything above this file speaks of keys ("replay/<writer>/<segment>.arrow") in
 
 import os
 import re
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
 from store.commit import (
@@ -28,6 +30,17 @@ MOST_JSON_BYTES = 2**24
 each writer there ever was, has room for 200,000 of them."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?::/|::)")
+
+
+class FileEntry(NamedTuple):
+    """A committed file as a listing shows it.
+
+    `size` is in bytes; `modified_ns` is when it was committed, in nanoseconds by the store's clock.
+    """
+
+    key: str
+    size: int
+    modified_ns: int
 
 
 class Files(Protocol):
@@ -62,6 +75,13 @@ class Files(Protocol):
     def folders(self, folder: str) -> list[str]:
         """Sorted names of the folders right in a folder; [] when there is none."""
 
+    def tree(self, folder: str) -> list[FileEntry]:
+        """Every committed file in a folder and under it, sorted by key; [] when there is none.
+
+        Sizes and dates come with the listing: on an object store it is one request for each 1,000
+        files. Raises OSError when a folder cannot be listed.
+        """
+
     def modified_ns(self, key: str) -> int:
         """When the file was committed, in nanoseconds by the store's clock."""
 
@@ -77,8 +97,19 @@ class Files(Protocol):
     def remove(self, key: str) -> None:
         """Remove one file; raises OSError."""
 
+    def remove_many(self, keys: Collection[str]) -> None:
+        """Remove files, in no fixed order; one that is gone already is passed over.
+
+        On an object store it is one request for each 1,000 files. Killed or failing in the middle,
+        it leaves some of them removed. Raises OSError when the store refuses one.
+        """
+
     def remove_folder(self, folder: str) -> None:
-        """Remove a folder without files in it, if it is there; raises OSError."""
+        """Remove a folder without files in it, if it is there.
+
+        Raises OSError on a disk when there are files in it. On an object store a folder is there as
+        long as files are, and nothing is asked.
+        """
 
     def remove_leftovers(self, folder: str) -> int:
         """Remove what killed writers left in a folder that the caller owns."""
@@ -121,6 +152,9 @@ class LocalFiles:
     def folders(self, folder: str) -> list[str]:
         return sorted(name for name, is_folder in self._scan(folder) if is_folder)
 
+    def tree(self, folder: str) -> list[FileEntry]:
+        return sorted(_scan_tree(self.root / folder, f"{folder}/" if folder else ""))
+
     def modified_ns(self, key: str) -> int:
         return (self.root / key).stat().st_mtime_ns
 
@@ -134,6 +168,17 @@ class LocalFiles:
     def remove(self, key: str) -> None:
         (self.root / key).unlink()
         sync_folder((self.root / key).parent)
+
+    def remove_many(self, keys: Collection[str]) -> None:
+        """Unlink them all, then make that durable once for each folder."""
+        paths = [self.root / key for key in keys]
+        try:
+            for path in paths:
+                path.unlink(missing_ok=True)
+        finally:
+            for folder in sorted({path.parent for path in paths}):
+                with suppress(FileNotFoundError):
+                    sync_folder(folder)
 
     def remove_folder(self, folder: str) -> None:
         if (self.root / folder).is_dir():
@@ -156,6 +201,21 @@ class LocalFiles:
                 ]
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+
+def _scan_tree(folder: Path, prefix: str) -> Iterator[FileEntry]:
+    try:
+        with os.scandir(folder) as entries:
+            listed = [e for e in entries if not e.name.startswith(TEMPORARY_PREFIX)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in listed:
+        if entry.is_dir():
+            yield from _scan_tree(folder / entry.name, f"{prefix}{entry.name}/")
+            continue
+        with suppress(FileNotFoundError):  # gone since it was listed
+            found = entry.stat()
+            yield FileEntry(prefix + entry.name, found.st_size, found.st_mtime_ns)
 
 
 def open_files(store_url: str | Path) -> Files:

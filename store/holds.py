@@ -141,8 +141,8 @@ class HeldThings:
 def read_holds(files: Files) -> list[HeldThings]:
     """The holds on a run, each in its newest renewal. A file that is gone again is left out."""
     newest: dict[str, int] = {}
-    for text in files.names(HOLD_FOLDER):
-        if match := _NAME.fullmatch(text):
+    for entry in files.tree(HOLD_FOLDER):
+        if match := _NAME.fullmatch(entry.key.removeprefix(f"{HOLD_FOLDER}/")):
             newest[match[1]] = max(newest.get(match[1], 0), int(match[2]))
     found = (_read_hold(files, name, renewal) for name, renewal in newest.items())
     return [hold for hold in found if hold is not None]
@@ -198,10 +198,15 @@ class HoldWatch:
         began = {hold.name: hold.renewal for hold in self.living()}
         while any(hold.renewal == began.get(hold.name) for hold in self.living()):
             self._sleep(poll_seconds)
-        for hold, is_dead in self._look():
+        return self.sweep()
+
+    def sweep(self) -> list[HeldThings]:
+        """The holds that count; the files of the dead are removed."""
+        looked = self._look()
+        for hold, is_dead in looked:
             if is_dead:
                 _remove_quietly(self._files, hold.key)
-        return self.living()
+        return [hold for hold, is_dead in looked if not is_dead]
 
     def _look(self) -> list[tuple[HeldThings, bool]]:
         now = self._clock()

@@ -10,12 +10,11 @@ import contextlib
 import difflib
 import errno
 import inspect
-import os
 import random
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -32,19 +31,33 @@ from store.errors import (
     StoreWriteError,
     too_large,
 )
+from store.files import FileEntry
 from store.lease import Lease
 
 ATTEMPTS = 3
 FIRST_DELAY_S = 0.5
 """Seconds before the second attempt at a request that failed in passing; doubled each time."""
 
+DELETED_AT_ONCE = 1000
+"""Files that one request may remove (S3's DeleteObjects)."""
+
 _WRITE_MARK = "ludens-write"
+_TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")  # in drivers' listings
 _EXTRAS = {"s3": "s3", "s3a": "s3"}
 
 # fsspec's memory asks and then writes; between the threads of a process this makes it one step.
 _memory_exclusion = threading.Lock()
 
 _T = TypeVar("_T")
+
+
+class _RefusedDeletionError(OSError):
+    """S3 removed other files of a request and not this one; with the code of its answer."""
+
+    def __init__(self, refused: Mapping[str, str], bucket: str) -> None:
+        self.response = {"Error": dict(refused)}  # where `translated` looks for the code
+        reason = f"{refused.get('Code')}: {refused.get('Message')}"
+        super().__init__(errno.EIO, reason, f"s3://{bucket}/{refused.get('Key')}")
 
 
 class ObjectFiles:
@@ -128,11 +141,11 @@ class ObjectFiles:
     def read(self, key: str, most: int | None = None) -> bytes:
         path = self._path(key)
         # One byte beyond what may be there shows in one request that there is too much.
-        part = {} if most is None else {"start": 0, "end": most + 1}
+        part = self._whole if most is None else {"start": 0, "end": most + 1}
         try:
             data = bytes(self._call(key, lambda: self._filesystem.cat_file(path, **part)))
         except OSError as error:
-            if not part or error.errno != errno.EINVAL or self.size(key):
+            if most is None or error.errno != errno.EINVAL or self.size(key):
                 raise
             return b""  # S3 finds no range in an empty file
         if most is not None and len(data) > most:
@@ -151,11 +164,35 @@ class ObjectFiles:
     def folders(self, folder: str) -> list[str]:
         return sorted(name for name, is_folder in self._list(folder) if is_folder)
 
+    def tree(self, folder: str) -> list[FileEntry]:
+        path, start = self._path(folder), f"{self._path(folder)}/"
+
+        def found() -> Mapping[str, Mapping[str, Any]]:
+            if self._is_s3 and folder:  # by prefix, s3fs does not ask again where there is nothing
+                listed = self._filesystem.find(self.root, prefix=f"{folder}/", detail=True)
+            else:
+                listed = self._filesystem.find(path, detail=True)
+            return dict(listed)
+
+        try:
+            entries = self._call(folder, found)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(
+            self._entry(name, entry)
+            for name, entry in entries.items()
+            if name.startswith(start) and not name.endswith("/") and entry["type"] == "file"
+        )
+
+    def _entry(self, name: str, listed: Mapping[str, Any]) -> FileEntry:
+        key = name[len(self.root) + 1 :]
+        when = next((listed[time] for time in _TIMES if listed.get(time)), None)
+        committed = self.modified_ns(key) if when is None else _nanoseconds(when)
+        return FileEntry(key, int(listed["size"]), committed)
+
     def modified_ns(self, key: str) -> int:
         path = self._path(key)
-        when: datetime = self._call(key, lambda: self._filesystem.modified(path))
-        aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-        return round(aware.timestamp() * 1_000_000) * 1_000
+        return _nanoseconds(self._call(key, lambda: self._filesystem.modified(path)))
 
     def size(self, key: str) -> int:
         return int(self._info(key)["size"])
@@ -191,11 +228,37 @@ class ObjectFiles:
 
         self._call(key, delete)
 
+    def remove_many(self, keys: Collection[str]) -> None:
+        """Remove files, DELETED_AT_ONCE a request; ones that are not there without complaint.
+
+        Raises:
+            RunLostError: the lease taken through these files was lost.
+            OSError: the store refuses one; the error names it.
+        """
+        ordered = sorted(keys)
+        for first in range(0, len(ordered), DELETED_AT_ONCE):
+            self._check_lease()
+            part = ordered[first : first + DELETED_AT_ONCE]
+            if self._is_s3:
+                self._call(part[0], partial(self._delete_on_s3, part))
+            else:
+                for key in part:
+                    with contextlib.suppress(FileNotFoundError):
+                        self.remove(key)
+
+    def _delete_on_s3(self, keys: list[str]) -> None:
+        """One DeleteObjects; s3fs's own `rm` says nothing of the files that were refused."""
+        bucket = self.root.partition("/")[0]
+        names = [{"Key": self._path(key).partition("/")[2]} for key in keys]
+        answer = self._filesystem.call_s3(
+            "delete_objects", Bucket=bucket, Delete={"Objects": names, "Quiet": True}
+        )
+        if refused := [e for e in answer.get("Errors", []) if e.get("Code") != "NoSuchKey"]:
+            raise _RefusedDeletionError(refused[0], bucket)
+
     def remove_folder(self, folder: str) -> None:
-        """A folder without files does not exist here; one with files is refused as elsewhere."""
+        """Nothing to do: a folder is there as long as files are."""
         self._check_lease()
-        if self._list(folder):
-            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), self._shown(folder))
 
     def remove_leftovers(self, folder: str) -> int:
         """Nothing is written aside on an object store, so nothing is left: always 0."""
@@ -235,7 +298,7 @@ class ObjectFiles:
             nonlocal tries
             tries += 1
             with _exclusion(self._filesystem):
-                marked = {"Metadata": {_WRITE_MARK: mark}} if self._can_mark else {}
+                marked = {"Metadata": {_WRITE_MARK: mark}} if self._is_s3 else {}
                 self._filesystem.pipe_file(path, payload, mode="create", **marked)
 
         try:
@@ -249,7 +312,7 @@ class ObjectFiles:
     def _is_ours(self, key: str, mark: str, repeated: bytes | None) -> bool:
         """Whether the file there was written with this mark or, without marks, repeatedly."""
         try:
-            if self._can_mark:
+            if self._is_s3:
                 marks = self._call(key, partial(self._filesystem.metadata, self._path(key)))
                 return marks.get(_WRITE_MARK) == mark
             return repeated is not None and self.read(key) == repeated
@@ -257,7 +320,12 @@ class ObjectFiles:
             return False
 
     @property
-    def _can_mark(self) -> bool:
+    def _whole(self) -> dict[str, Any]:
+        """Without this s3fs asks for a file's size before each reading, to cut up a large one."""
+        return {"max_concurrency": 1} if self._is_s3 else {}
+
+    @property
+    def _is_s3(self) -> bool:
         return "s3" in _protocols(self._filesystem)
 
     def _info(self, key: str) -> dict[str, Any]:
@@ -387,6 +455,13 @@ def _creates_exclusively(driver: type) -> bool:
 def _exclusion(filesystem: Any) -> contextlib.AbstractContextManager[Any]:
     is_memory = isinstance(filesystem, MemoryFileSystem)
     return _memory_exclusion if is_memory else contextlib.nullcontext()
+
+
+def _nanoseconds(when: datetime | float) -> int:
+    """A driver's time, a datetime (of UTC, if it does not say) or seconds since 1970."""
+    if isinstance(when, datetime):
+        when = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    return round(float(when) * 1_000_000) * 1_000
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:

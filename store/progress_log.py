@@ -144,8 +144,7 @@ class ProgressWriter:
         together = [record for _, records in parts for record in records]
         self._commit(level + 1, self._thinned(together, kept_records(level + 1)))
         self._levels[level] = []
-        for name, _ in parts:
-            self._files.remove(self._key(str(name)))
+        self._files.remove_many([self._key(str(name)) for name, _ in parts])
 
     def _thinned(self, records: list[Numbered], most: int) -> list[Numbered]:
         """At most so many of them, each standing for its neighbours; the last one stays."""
@@ -200,24 +199,35 @@ class ProgressReader:
         self._known: set[str] = set()  # keys that need not be read again
 
     def poll(self) -> int:
-        """Read what is new; the number of new records. Raises OSError when it cannot list."""
+        """Read what is new, after one listing; the number of new records.
+
+        Raises OSError when it cannot list.
+        """
         found = {session.name: session for session in self.sessions}
         before = self._records()
-        for name in self._files.folders(PROGRESS_FOLDER):
-            if _SESSION.fullmatch(name):
-                self._read_session(found.setdefault(name, Session(name)))
+        for name, names in self._listed().items():
+            self._read_session(found.setdefault(name, Session(name)), names)
         self.sessions = [found[name] for name in sorted(found)]
         return self._records() - before
+
+    def _listed(self) -> dict[str, list[str]]:
+        """The names of each session's files."""
+        listed: dict[str, list[str]] = {}
+        for entry in self._files.tree(PROGRESS_FOLDER):
+            session, _, name = entry.key.removeprefix(f"{PROGRESS_FOLDER}/").partition("/")
+            if _SESSION.fullmatch(session) and "/" not in name:
+                listed.setdefault(session, []).append(name)
+        return listed
 
     def _records(self) -> int:
         return sum(len(session.by_number) for session in self.sessions)
 
-    def _read_session(self, session: Session) -> None:
+    def _read_session(self, session: Session, names: list[str]) -> None:
         folder = f"{PROGRESS_FOLDER}/{session.name}"
         for _ in range(LISTINGS):
-            names = self._files.names(folder)
             if sum(self._read(session, folder, name) for name in names) == len(names):
                 return
+            names = self._files.names(folder)
 
     def _read(self, session: Session, folder: str, name: str) -> bool:
         """Take a file in; False if it is gone, because it was merged into another."""

@@ -1,6 +1,5 @@
 """The replay log of a run: every episode of every writer, read as segments appear."""
 
-import heapq
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from store.run import Run
 from store.segments import QUARANTINE_FOLDER as QUARANTINE_FOLDER
 from store.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
 from store.upgrades import VersionError, upgrade_episodes
+from store.walk import merged_newest_first
 
 Cursor = Mapping[str, int]
 """A place in a log: for each writer the seq of the first segment not yet read. JSON-able."""
@@ -47,13 +47,27 @@ class ReplayLog:
     read (up to twice as many) is dropped. That is enough, because only an actor that resumes from a
     checkpoint makes an episode again, and only one that it had made since that checkpoint.
 
+    Args:
+        run: the run.
+        schema: of the episodes that are read.
+        start: where to begin; at the beginning if None.
+        on_segment: called with each segment's writer, name and episodes, duplicates included, as
+            it is read.
+
     Attributes:
         episodes_read: episodes returned so far.
         duplicates_dropped: episodes dropped so far.
     """
 
-    def __init__(self, run: Run, schema: EpisodeSchema, start: Cursor | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        schema: EpisodeSchema,
+        start: Cursor | None = None,
+        on_segment: Callable[[str, SegmentName, EpisodeBatch], None] | None = None,
+    ) -> None:
         self.schema = schema
+        self._on_segment = on_segment
         self.episodes_read = 0
         self.duplicates_dropped = 0
         self._files = run.files
@@ -278,6 +292,8 @@ class ReplayLog:
             self._warn_once(key, f"segment {key} skipped for now: {error}")
             self._failed.append((writer, name))
             batch = None
+        if batch is not None and self._on_segment is not None:
+            self._on_segment(writer, name, batch)
         return batch
 
     def _in_our_schema(self, batch: EpisodeBatch) -> EpisodeBatch:
@@ -326,23 +342,9 @@ def newest_first(
         files: the run's.
         segments: (writer, name), each writer's in rising order.
     """
-    tails: dict[str, list[SegmentName]] = {}
-    for writer, name in segments:
-        tails.setdefault(writer, []).append(name)
-    heap = [(-_commit_time(files, writer, names[-1]), writer) for writer, names in tails.items()]
-    heapq.heapify(heap)
-    while heap:
-        _, writer = heapq.heappop(heap)
-        yield writer, tails[writer].pop()
-        if tails[writer]:
-            heapq.heappush(heap, (-_commit_time(files, writer, tails[writer][-1]), writer))
-
-
-def _commit_time(files: Files, writer: str, name: SegmentName) -> int:
-    try:
-        return files.modified_ns(segment_key(writer, name))
-    except OSError:  # gone since it was listed; reading it will tell
-        return 0
+    # One listing has all dates. What is gone since counts as old, which reading it will tell.
+    committed = {entry.key: entry.modified_ns for entry in files.tree(REPLAY_FOLDER)}
+    return merged_newest_first(segments, lambda *part: committed.get(segment_key(*part), 0))
 
 
 def segment_key(writer: str, name: SegmentName) -> str:

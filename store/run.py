@@ -181,7 +181,11 @@ def resume_or_create_run(
 
 def list_runs(store_url: str | Path) -> list[str]:
     """Sorted names of the runs in a store; none when the store does not exist yet."""
-    files = open_files(store_url)
+    return runs_in(open_files(store_url))
+
+
+def runs_in(files: Files) -> list[str]:
+    """As `list_runs`, of the store with these files: a listing, and a request for each run."""
     return [
         name
         for name in files.folders("")

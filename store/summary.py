@@ -1,20 +1,21 @@
 """The runs of a store at a glance: what each is, how far it came, what it takes."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from store import checkpoints
-from store.errors import RunLockedError, RunMismatchError, StoreError
-from store.files import Files, open_files
+from store.errors import RunMismatchError, StoreError
+from store.files import FileEntry, Files, open_files
 from store.holds import HOLD_FOLDER
-from store.lease import BEAT_SECONDS
-from store.run import LOCK_FILE, Run, RunInfo, list_runs, read_info
+from store.keeps import KeptNames, NotedBest, read_best
+from store.lock_watch import LockWatch
+from store.run import LOCK_FILE, Run, RunInfo, read_info, runs_in
 from store.settings import newest_budget
-from store.walk import size_of, walk
+from store.verify import MATCH_FOLDER
 
 _AT_ONCE = 16  # runs looked at together
 
@@ -38,6 +39,9 @@ class RunSummary:
         checkpoints: number of complete ones.
         size: bytes of all files.
         changed_ns: time of the last change by the store's clock, in nanoseconds.
+        matches: files of recorded matches.
+        best: the checkpoint noted as the best of just these matches, or None.
+        kept: checkpoints that somebody named: {name: step}.
     """
 
     name: str
@@ -53,12 +57,19 @@ class RunSummary:
     checkpoints: int = 0
     size: int = 0
     changed_ns: int = 0
+    matches: int = 0
+    best: NotedBest | None = None
+    kept: Mapping[str, int] = field(default_factory=dict)
 
 
 def summarize_store(store_url: str | Path) -> Iterator[RunSummary]:
     """Every run of a store, by name. Reads only; a damaged run is told as such."""
-    files = open_files(store_url)
-    names = list_runs(store_url)
+    yield from summarize_files(open_files(store_url))
+
+
+def summarize_files(files: Files) -> Iterator[RunSummary]:
+    """As `summarize_store`, of the store with these files."""
+    names = runs_in(files)
     with ThreadPoolExecutor(_AT_ONCE) as pool:  # a heartbeat, or a far store, is worth waiting for
         yield from pool.map(lambda name: _summarize_or_say_why(files.within(name), name), names)
 
@@ -71,25 +82,30 @@ def _summarize_or_say_why(files: Files, name: str) -> RunSummary:
 
 
 def summarize_run(files: Files, name: str) -> RunSummary:
-    """The run in these files."""
+    """The run in these files: one listing of all, `run.json`, a manifest, and what is noted.
+
+    On an object store the listing is a request for each 1,000 files, and the others are few.
+    """
+    entries = files.tree("")
     try:
         info, problem = read_info(files, name), ""
     except RunMismatchError as error:
         info, problem = RunInfo("", {}, 0), str(error)
     run = Run(name, files, info)
-    steps = checkpoints.steps(run)
+    steps = checkpoints.complete_steps(entries) or checkpoints.steps(run)
     newest = checkpoints.newest_metadata(run, steps)
     elapsed, counters = newest.get("elapsed_s"), newest.get("counters", {})
     told = newest_budget(info.config, newest)
     budget_s, games_goal = 60.0 * told["minutes"], int(told["games"])
     used = [(elapsed, budget_s), (counters.get("games"), games_goal)]
     is_over = any(goal and (reached or 0) >= goal for reached, goal in used)
-    size, changed_ns = _size_and_change(files)
+    matches = sum(entry.key.startswith(f"{MATCH_FOLDER}/") for entry in entries)
+    kept = KeptNames.among(entries)
     return RunSummary(
         name,
         problem,
         info.game,
-        _state(files, is_over),
+        _state(files, is_over, names=_lock_names(entries)),
         elapsed,
         budget_s,
         counters.get("games"),
@@ -97,63 +113,34 @@ def summarize_run(files: Files, name: str) -> RunSummary:
         counters.get("rows"),
         steps[-1] if steps else None,
         len(steps),
-        size,
-        changed_ns,
+        sum(entry.size for entry in entries),
+        _changed_ns(entries),
+        matches,
+        read_best(files, kept, matches),
+        kept.named,
     )
 
 
-def _state(files: Files, is_over: bool, pause: Callable[[float], None] = time.sleep) -> State:
-    """Whether a trainer holds the lock, judged without getting into its way.
-
-    A local trainer notes its process in the lock's file and takes the note back when it ends. Only
-    where a note was left is the lock tried, which no holder notices: it fails, or the note is
-    stale. On an object store the lease's heartbeats are watched, and nothing is tried.
-    """
+def _state(
+    files: Files,
+    is_over: bool,
+    pause: Callable[[float], None] = time.sleep,
+    names: Sequence[str] | None = None,
+) -> State:
+    """Whether a trainer holds the lock, whose files may have been listed just now as `names`."""
     try:
-        if lease := files.names(LOCK_FILE):
-            is_held = _has_heartbeat(files, lease, pause)
-        else:
-            is_held = _is_locked(files)
+        is_held = LockWatch(files).is_held(names, pause)
     except (OSError, StoreError):  # a store that cannot be written
         return "unknown"
     return "training" if is_held else "finished" if is_over else "stopped"
 
 
-def _is_locked(files: Files) -> bool:
-    try:
-        if files.read(LOCK_FILE).strip():
-            files.lock(LOCK_FILE).release()
-    except FileNotFoundError:
-        return False
-    except RunLockedError:
-        return True
-    return False
+def _lock_names(entries: Sequence[FileEntry]) -> list[str]:
+    """The files of a lease, none where the lock is a file."""
+    start = f"{LOCK_FILE}/"
+    return [entry.key.removeprefix(start) for entry in entries if entry.key.startswith(start)]
 
 
-def _has_heartbeat(files: Files, names: list[str], pause: Callable[[float], None]) -> bool:
-    """Whether the lease that these files make (see `store.lease`) changes within two beats."""
-    claims = [name.partition(".")[0] for name in names if name.endswith(".json")]
-    if not claims or f"{max(claims)}-released" in names:
-        return False
-    for _ in range(2 * round(BEAT_SECONDS)):
-        pause(1.0)
-        now = files.names(LOCK_FILE)
-        if now != names:
-            return f"{max(claims)}-released" not in now
-    return False
-
-
-def _size_and_change(files: Files) -> tuple[int, int]:
-    size, changed_ns = 0, 0
-    for key in walk(files):
-        size += size_of(files, key)
-        if not key.startswith((LOCK_FILE, f"{HOLD_FOLDER}/")):
-            changed_ns = max(changed_ns, _modified_ns(files, key))
-    return size, changed_ns
-
-
-def _modified_ns(files: Files, key: str) -> int:
-    try:
-        return files.modified_ns(key)
-    except OSError:  # gone since it was listed
-        return 0
+def _changed_ns(entries: Sequence[FileEntry]) -> int:
+    apart = (LOCK_FILE, f"{HOLD_FOLDER}/")
+    return max((e.modified_ns for e in entries if not e.key.startswith(apart)), default=0)

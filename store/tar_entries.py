@@ -57,10 +57,11 @@ def entries(file: BinaryIO) -> Iterator[Entry]:
 def _header(file: BinaryIO, position: int) -> tarfile.TarInfo | None:
     """The header there; None for the mark of the end."""
     file.seek(position)
-    try:
-        return tarfile.TarInfo.frombuf(file.read(BLOCK), "utf-8", "surrogateescape")
-    except tarfile.EOFHeaderError:
+    block = file.read(BLOCK)
+    if block == bytes(BLOCK):
         return None
+    try:
+        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except (tarfile.HeaderError, ValueError) as error:
         raise TarError(str(error)) from error
 

@@ -175,6 +175,9 @@ ARCHIVE = Documents("ludens-run")
 HOLD = Documents("ludens-hold", unnamed=1)
 """Steps take a file of `store.holds`."""
 
+KEPT = Documents("ludens-kept")
+"""Steps take a file of `store.keeps`: a name, or what is noted of the best checkpoint."""
+
 TRAINER = Documents("ludens-trainer", unnamed=1)
 """Steps take the learner's state in a checkpoint, tensors and plain values."""
 
@@ -189,6 +192,7 @@ FORMATS: dict[str, Ladder[Any]] = {
     "progress": PROGRESS,
     "archive": ARCHIVE,
     "hold": HOLD,
+    "kept": KEPT,
     "trainer": TRAINER,
     "actor": ACTOR,
 }
@@ -250,3 +254,9 @@ def _a_name_and_a_hash_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
 def _named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
     """Version 2 says its format; nothing else."""
     return document
+
+
+@MATCH.step(1)
+def _openings_named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 names the opening of each pair; of one in version 1, the reader finds it."""
+    return {**document, "opening_ids": None}

@@ -91,27 +91,35 @@ def _verify_run_file(files: Files, found: Verification) -> None:
 
 
 def _verify_checkpoints(run: Run, found: Verification) -> None:
-    known = checkpoints.steps(run)
-    complete = set(known)
-    for step in known:
-        folder = f"{CHECKPOINT_FOLDER}/{step:09d}"
-        try:
-            loaded = checkpoints.load(run, step)
-        except CheckpointNotFoundError:
-            continue  # pruned since it was listed
-        except CheckpointError as error:
-            if run.files.exists(f"{folder}/{MANIFEST_FILE}"):
-                found.problems[folder] = str(error)
-            continue
-        found.checkpoints.append(step)
-        for extra in {*run.files.names(folder)} - {*loaded.files, MANIFEST_FILE}:
-            found.problems[f"{folder}/{extra}"] = "a file that the manifest does not list"
+    names: dict[str, set[str]] = {}
+    for entry in run.files.tree(CHECKPOINT_FOLDER):
+        folder, _, name = entry.key.rpartition("/")
+        names.setdefault(folder, set()).add(name)
+    for step in checkpoints.steps(run):
+        _verify_checkpoint(run, step, names.get(f"{CHECKPOINT_FOLDER}/{step:09d}", set()), found)
     for name in run.files.folders(CHECKPOINT_FOLDER):
         folder = f"{CHECKPOINT_FOLDER}/{name}"
         if not (name.isascii() and name.isdigit()):
             found.problems[folder] = "not a checkpoint's folder"
-        elif int(name) not in complete and not run.files.exists(f"{folder}/{MANIFEST_FILE}"):
+        elif int(name) in found.checkpoints or folder in found.problems:
+            continue
+        elif not run.files.exists(f"{folder}/{MANIFEST_FILE}"):  # it may have come since
             found.notes[folder] = "without a manifest: being written, or left by a killed trainer"
+
+
+def _verify_checkpoint(run: Run, step: int, names: set[str], found: Verification) -> None:
+    folder = f"{CHECKPOINT_FOLDER}/{step:09d}"
+    try:
+        loaded = checkpoints.load(run, step)
+    except CheckpointNotFoundError:
+        return  # pruned since it was listed
+    except CheckpointError as error:
+        if run.files.exists(f"{folder}/{MANIFEST_FILE}"):
+            found.problems[folder] = str(error)
+        return
+    found.checkpoints.append(step)
+    for extra in sorted(names - {*loaded.files, MANIFEST_FILE}):
+        found.problems[f"{folder}/{extra}"] = "a file that the manifest does not list"
 
 
 def _verify_segments(files: Files, found: Verification) -> None:
@@ -149,16 +157,14 @@ def _read_segment(
 
 def _verify_strangers(files: Files, found: Verification) -> None:
     """Files in the replay that are no segments: readers pass them over."""
-    for name in files.names(REPLAY_FOLDER):
-        found.problems[f"{REPLAY_FOLDER}/{name}"] = "not a writer's folder"
-    for writer in files.folders(REPLAY_FOLDER):
-        folder = f"{REPLAY_FOLDER}/{writer}"
-        if not is_writer_name(writer):
-            found.problems[folder] = "not a writer's folder"
-            continue
-        for name in files.names(folder):
-            if SegmentName.parse(name) is None:
-                found.problems[f"{folder}/{name}"] = "not a segment's name"
+    for entry in files.tree(REPLAY_FOLDER):
+        writer, _, name = entry.key.removeprefix(f"{REPLAY_FOLDER}/").partition("/")
+        if not name:
+            found.problems[entry.key] = "not a writer's folder"
+        elif not is_writer_name(writer):
+            found.problems[f"{REPLAY_FOLDER}/{writer}"] = "not a writer's folder"
+        elif SegmentName.parse(name) is None:
+            found.problems[entry.key] = "not a segment's name"
 
 
 def _verify_matches(files: Files, found: Verification) -> None:

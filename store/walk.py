@@ -1,37 +1,67 @@
 """Every file of a run, and the segments among them, as they are listed at this moment."""
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
-from store.files import Files
+from store.files import FileEntry, Files
 from store.segments import REPLAY_FOLDER, SegmentName, is_writer_name
+
+
+class StoredSegment(NamedTuple):
+    """A segment as a listing shows it; `size` in bytes, `committed_ns` by the store's clock."""
+
+    writer: str
+    name: SegmentName
+    size: int = 0
+    committed_ns: int = 0
 
 
 def walk(files: Files, folder: str = "") -> Iterator[str]:
     """Keys of the committed files in a folder and in the folders under it, in a fixed order."""
-    prefix = f"{folder}/" if folder else ""
-    for name in files.names(folder):
-        yield prefix + name
-    for name in files.folders(folder):
-        yield from walk(files, prefix + name)
-
-
-def size_of(files: Files, key: str) -> int:
-    """A file's size in bytes; 0 when it is gone since it was listed."""
-    try:
-        return files.size(key)
-    except FileNotFoundError:
-        return 0
+    return (entry.key for entry in files.tree(folder))
 
 
 def list_segments(files: Files) -> list[tuple[str, SegmentName]]:
     """(writer, name) of every segment, by writer and then as each writer committed."""
-    return [
-        (writer, name)
-        for writer in files.folders(REPLAY_FOLDER)
-        if is_writer_name(writer)
-        for name in sorted(filter(None, map(SegmentName.parse, _replay_names(files, writer))))
-    ]
+    return [(segment.writer, segment.name) for segment in stored_segments(files)]
 
 
-def _replay_names(files: Files, writer: str) -> list[str]:
-    return files.names(f"{REPLAY_FOLDER}/{writer}")
+def stored_segments(files: Files) -> list[StoredSegment]:
+    """Every segment, by writer and then as each writer committed; one listing of the replay."""
+    return segments_among(files.tree(REPLAY_FOLDER))
+
+
+def segments_among(entries: Iterable[FileEntry]) -> list[StoredSegment]:
+    """The segments among the files of a run, by writer and then as each writer committed."""
+    return sorted(filter(None, map(_as_segment, entries)))
+
+
+def _as_segment(entry: FileEntry) -> StoredSegment | None:
+    folder, _, rest = entry.key.partition("/")
+    writer, _, text = rest.partition("/")
+    name = SegmentName.parse(text)
+    if folder != REPLAY_FOLDER or name is None or not is_writer_name(writer):
+        return None
+    return StoredSegment(writer, name, entry.size, entry.modified_ns)
+
+
+def merged_newest_first(
+    segments: Iterable[tuple[str, SegmentName]], committed_ns: Callable[[str, SegmentName], int]
+) -> Iterator[tuple[str, SegmentName]]:
+    """A merge of the writers by commit time, newest first, that keeps each writer's own order.
+
+    Args:
+        segments: (writer, name), each writer's in rising order.
+        committed_ns: when a segment was committed; asked as late as possible, once each.
+    """
+    tails: dict[str, list[SegmentName]] = {}
+    for writer, name in segments:
+        tails.setdefault(writer, []).append(name)
+    heap = [(-committed_ns(writer, names[-1]), writer) for writer, names in tails.items()]
+    heapq.heapify(heap)
+    while heap:
+        _, writer = heapq.heappop(heap)
+        yield writer, tails[writer].pop()
+        if tails[writer]:
+            heapq.heappush(heap, (-committed_ns(writer, tails[writer][-1]), writer))

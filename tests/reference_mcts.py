@@ -36,6 +36,7 @@ def single(x: float) -> float:
 class Edge:
     action: int
     prior: float = 0.0
+    logit: float = 0.0
     visits: int = 0
     value_sum: float = 0.0
     child: Node | None = None
@@ -89,7 +90,7 @@ class ReferenceTree:
     ) -> None:
         self.game, self.config, self.evaluate, self.noise = game, config, evaluate, noise
         self.capacity = capacity
-        self.cache: dict[int, tuple[list[float], float]] = {}
+        self.cache: dict[int, tuple[list[float], float]] = {}  # logits and value
         self.lookahead = config.lookahead if config.solve else 0
 
     # --- a search, from outside -----------------------------------------------------------
@@ -106,10 +107,10 @@ class ReferenceTree:
         while leaves := self.select():
             for leaf, path in leaves:
                 logits, value = self.evaluate(leaf.state)
-                self.expand(leaf, self.softmax(leaf, logits), single(value))
+                self.expand(leaf, [single(logits[e.action]) for e in leaf.edges], single(value))
                 if self.config.cache_size:
                     key = position_key(leaf.state)
-                    self.cache[key] = ([e.prior for e in leaf.edges], leaf.raw_value)
+                    self.cache[key] = ([e.logit for e in leaf.edges], leaf.raw_value)
                 self.back_up(path, leaf, leaf.raw_value)
 
     def play(self, action: int) -> None:
@@ -212,14 +213,10 @@ class ReferenceTree:
         for edge in node.edges:
             self.look_along(node, edge)
 
-    def softmax(self, node: Node, logits: Any) -> list[float]:
-        top = max(float(logits[e.action]) for e in node.edges)
-        weights = [math.exp(float(logits[e.action]) - top) for e in node.edges]
-        return [single(single(w) / sum(weights)) for w in weights]
-
-    def expand(self, node: Node, priors: list[float], value: float) -> None:
-        for edge, prior in zip(node.edges, priors, strict=True):
-            edge.prior = prior
+    def expand(self, node: Node, logits: list[float], value: float) -> None:
+        weights = [math.exp(logit - max(logits)) for logit in logits]
+        for edge, logit, weight in zip(node.edges, logits, weights, strict=True):
+            edge.logit, edge.prior = logit, single(single(weight) / sum(weights))
         node.raw_value, node.pending, node.expanded = value, False, True
 
     def back_up(self, path: list[tuple[Node, Edge]], leaf: Node, value: float) -> None:
@@ -271,7 +268,7 @@ class ReferenceTree:
         return max(scores, key=lambda pair: pair[0])[1]
 
     def improved_logits(self, node: Node) -> list[float]:
-        """log P + sigma(completed Q): Gumbel AlphaZero, equations 8, 10 and 33."""
+        """logits + sigma(completed Q): Gumbel AlphaZero, equations 8, 10 and 33."""
         seen = [e for e in node.edges if e.visits]
         mixed, visits = node.raw_value, sum(e.visits for e in seen)
         mass = sum(e.prior for e in seen)
@@ -284,8 +281,7 @@ class ReferenceTree:
             self.config.value_scale
         )
         return [
-            math.log(max(e.prior, 1e-38)) + scale * (q - low) / span
-            for e, q in zip(node.edges, completed, strict=True)
+            e.logit + scale * (q - low) / span for e, q in zip(node.edges, completed, strict=True)
         ]
 
     def select_improved(self, node: Node) -> Edge:

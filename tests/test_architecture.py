@@ -43,6 +43,7 @@ WALLS = {
     "benchmarks": _wall(
         "envs store mcts agents selfplay arena configs", "numpy numba torch ray jax mctx pgx"
     ),
+    "benchmarks/s3_server.py": _wall("", "moto werkzeug"),
     "commands": _wall("envs store mcts agents selfplay arena configs benchmarks", ""),
     "ludens.py": _wall("envs store mcts agents selfplay arena configs benchmarks commands", ""),
 }

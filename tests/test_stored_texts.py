@@ -18,6 +18,7 @@ import pytest
 
 import ludens
 from arena import agent_names
+from configs.command_line import make_parser
 from store.run import RUN_FILE
 from tests.forged_store import EVIL, GAME, OLD_RUNS, STEP, forge_archive, forge_store, run_file
 from tests.forged_store import NEW_RUNS as NEW
@@ -36,7 +37,8 @@ WALK: dict[str, tuple[str, ...]] = {
     "rate": ("RUN --simulations 0 --anchors random --games 4", "path_in_config RUN --games 2"),
     "ablate": (f"{GAME} --without cache --runs walk --minutes 0.001 --turn 0.001",),
     "runs": (
-        *("", "--json", "verify RUN", "prune RUN --keep-last 1", "export RUN RUN.tar"),
+        *("", "--json", "verify RUN", "prune RUN --keep-last 1"),
+        *(f"keep RUN@{STEP} first", "release RUN first", "export RUN RUN.tar"),
         *("import RUN.tar --run again-RUN", "import names.tar", "import code.tar"),
     ),
     "doctor": (f"{GAME} --seconds 0",),
@@ -92,6 +94,9 @@ def run(line: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> tupl
 
 def test_the_walk_knows_every_command() -> None:
     assert WALK.keys() == ludens.COMMANDS.keys()
+    parser = make_parser("runs", ludens.COMMANDS["runs"])
+    (actions,) = [set(a.choices) for a in parser._actions if isinstance(a.choices, dict)]
+    assert {words.partition(" ")[0] for words in WALK["runs"]} >= actions
 
 
 @pytest.mark.parametrize("command", list(WALK))

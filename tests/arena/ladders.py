@@ -1,6 +1,7 @@
 """A store with checkpoints that play tic-tac-toe as well as their step says, without networks."""
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -73,5 +74,19 @@ def make_ladder(
 
 
 def use_skilled_players(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chance decides their games, though they have the names of checkpoints."""
+    take_as_repeating(monkeypatch, False)
     for module in ("ladder", "match_workers"):
         monkeypatch.setattr(f"arena.{module}.find_agent", skilled)
+
+
+def take_as_repeating(monkeypatch: pytest.MonkeyPatch, repeats: bool) -> None:
+    """Have all agents counted as if they played the same game again, or never."""
+    for module in ("evidence", "match", "ladder"):
+        monkeypatch.setattr(f"arena.{module}.repeat_themselves", lambda agents: repeats)
+
+
+def few_openings(count: int) -> Openings:
+    """So many of three plies."""
+    many = random_openings(TIC_TAC_TOE, 3)
+    return Openings(f"few:{count}", lambda seed: islice(many.stream(seed), count), count)

@@ -24,7 +24,9 @@ def _players(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ladder_of(store: Path, width: float = 40.0, games: int = 4000) -> Ladder:
     settings = LadderSettings(width, 64, most=1, games=games)
-    return ablation_ladder(str(store), list(LABELS), random_openings(TIC_TAC_TOE), settings)
+    return ablation_ladder(
+        TIC_TAC_TOE, str(store), list(LABELS), random_openings(TIC_TAC_TOE), settings
+    )
 
 
 def make_runs(store: Path, *skills: int) -> None:

@@ -9,8 +9,11 @@ from agents.config import NetworkConfig
 from agents.inference import dump_state
 from agents.network import build_network
 from agents.players import PLAYING_SIMULATIONS, RandomPlayer, RawNetworkPlayer, SearchPlayer
-from arena.agent_names import AgentName, AgentNameError, find_agent, parse_agent_name
+from agents.run_game import source_of
+from arena.agent_names import AgentName, AgentNameError, find_agent, find_run, parse_agent_name
 from arena.solver_players import SolverPlayer
+from envs.game import Game
+from envs.game_file import load_game_file
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from store import checkpoints
@@ -115,6 +118,43 @@ def test_wrong_names_say_what_is_wrong(store: str, text: str, told: Sequence[str
         find_agent(text, TIC_TAC_TOE, store)
     for part in told:
         assert part in str(caught.value)
+
+
+OWN_GAME = """
+from dataclasses import replace
+from envs import tic_tac_toe
+GAME = replace(tic_tac_toe.GAME, name="own_game")
+"""
+
+
+def own_game(folder: Path, more: str = "") -> Game:
+    folder.mkdir(exist_ok=True)
+    (folder / "own_game.py").write_text(OWN_GAME + more)
+    return load_game_file(folder / "own_game.py")
+
+
+def test_a_run_of_a_users_game_needs_its_file_and_says_so(tmp_path: Path) -> None:
+    game = own_game(tmp_path / "games")
+    store = str(tmp_path / "store")
+    kept: dict[str, Any] = {"game": game.name, "game_source": source_of(game), "config": {}}
+    create_run(store, "mine", **kept, seed=0, versions={})
+    assert find_run("mine", game, store).name == "mine"
+    with pytest.raises(AgentNameError, match=r"ludens play own_game.py --agent mine .*'tic_tac_t"):
+        find_run("mine", TIC_TAC_TOE, store)
+
+
+def test_a_users_game_that_has_changed_plays_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    game = own_game(tmp_path / "before")
+    store = str(tmp_path / "store")
+    kept: dict[str, Any] = {"game": game.name, "game_source": source_of(game), "config": {}}
+    create_run(store, "mine", **kept, seed=0, versions={})
+    edited = own_game(tmp_path / "after", "# another drawing")
+    for _ in range(3):
+        assert find_run("mine", edited, store).name == "mine"
+    (said,) = caplog.messages
+    assert "own_game.py has changed since run 'mine' began" in said
 
 
 def test_a_store_without_runs_is_no_obstacle(tmp_path: Path) -> None:

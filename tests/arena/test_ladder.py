@@ -23,8 +23,17 @@ from arena.match_workers import LocalPool
 from arena.openings import random_openings
 from arena.ratings import Ratings, Results
 from arena.standing import standing_of
+from envs.registry import find_game
 from store.errors import RunNotFoundError, StoreError
-from tests.arena.ladders import TIC_TAC_TOE, make_ladder, make_run, save, use_skilled_players
+from tests.arena.ladders import (
+    TIC_TAC_TOE,
+    few_openings,
+    make_ladder,
+    make_run,
+    save,
+    take_as_repeating,
+    use_skilled_players,
+)
 from tests.arena.pools import ShuffledPool
 
 
@@ -160,9 +169,12 @@ def test_batches_at_the_same_time_teach_different_things(tmp_path: Path) -> None
     )
 
 
-def test_two_agents_alone_play_successive_batches_at_the_same_time(tmp_path: Path) -> None:
+def test_two_agents_alone_play_successive_batches_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_as_repeating(monkeypatch, True)
     run = make_run(tmp_path, "r", 10, 90)
-    few = replace(random_openings(TIC_TAC_TOE, 1), count=110)
+    few = few_openings(110)
     pool = ShuffledPool(TIC_TAC_TOE, 3, plays=2, store_url=str(tmp_path))
     ladder = make_ladder(tmp_path, openings=few, width=1.0, pool=pool)
     with pytest.raises(KeyboardInterrupt):
@@ -189,7 +201,7 @@ def test_a_batch_that_will_do_is_waited_for(tmp_path: Path) -> None:
 def test_records_with_other_openings_games_or_players_do_not_count(tmp_path: Path) -> None:
     run = make_run(tmp_path, "r", 10, 90)
     wins = Batch(0, np.full((4, 2), 2), np.full((4, 2), 9))
-    known = MatchKey("tic_tac_toe", ("r@90:sims=64", "r@10:sims=64"), 0, "random:1")
+    known = MatchKey("tic_tac_toe", ("r@90:sims=64", "r@10:sims=64"), 0, "random:3")
     for key in (
         known,
         replace(known, openings="balanced:1"),
@@ -218,11 +230,16 @@ def test_a_damaged_checkpoint_plays_no_more(
     assert ladder.results.agents() == ["r@10:sims=64", "r@90:sims=64"]
 
 
-def test_a_ladder_ends_when_every_opening_was_played(tmp_path: Path) -> None:
+def test_a_ladder_ends_when_every_opening_was_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_run(tmp_path, "r", 10, 90)
-    few = replace(random_openings(TIC_TAC_TOE, 1), count=40)
-    ladder = make_ladder(tmp_path, openings=few, width=1.0)
-    assert [position.new_games for position in ladder.climb()][-1] == 80
+    by_chance = make_ladder(tmp_path, openings=few_openings(40), width=1.0, games=200)
+    assert [position.new_games for position in by_chance.climb()][-1] == 200
+    assert by_chance.has_openings
+    take_as_repeating(monkeypatch, True)
+    ladder = make_ladder(tmp_path, openings=few_openings(39), width=1.0)
+    assert [position.new_games for position in ladder.climb()][-1] == 78
     assert not ladder.has_openings
 
 
@@ -271,6 +288,8 @@ def test_runs_that_cannot_be_rated_are_refused(tmp_path: Path) -> None:
         open_runs(store, ["first", "other"])
     with pytest.raises(AgentNameError, match="'first' is named twice"):
         open_runs(store, ["first", "first"])
+    with pytest.raises(AgentNameError, match="'first' learned 'tic_tac_toe', not 'othello'"):
+        open_runs(store, ["first"], find_game("othello"))
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ class CountingPlayer(RandomPlayer):
 def recorded(folder: Path, games: int | None, **options: Any) -> tuple[MatchResult, int]:
     """The result of a match with records in that folder, and how often a move was asked for."""
     one, other = CountingPlayer("one"), CountingPlayer("other")
-    key = MatchKey("tic_tac_toe", ("one", "other"), 5, "random:1")
+    key = MatchKey("tic_tac_toe", ("one", "other"), 5, "random:3")
     log = MatchLog(LocalFiles(folder), key)
     result = play_match(TIC_TAC_TOE, one, other, games, seed=5, log=log, **options)
     return result, one.asked

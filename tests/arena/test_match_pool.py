@@ -46,7 +46,7 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def log_in(folder: Path) -> MatchLog:
-    return MatchLog(LocalFiles(folder), MatchKey(GAME.name, NAMES, 3, "random:1"))
+    return MatchLog(LocalFiles(folder), MatchKey(GAME.name, NAMES, 3, "random:3"))
 
 
 def match(pool: MatchPool | None = None, games: int = 150, **options: Any) -> MatchResult:

@@ -96,13 +96,16 @@ def test_a_damaged_file_is_told_passed_over_and_its_pairs_not_played_again(
         ('"points": [[0, 1]', '"points": [[0, 3]'),
         ('"points": [[0, 1]', '"points": [[0, 0.5]'),
         ('"plies": [[9, 9], ', '"plies": ['),
-        ("ludens-match/1", "ludens-match/9"),
+        ("ludens-match/2", "ludens-match/9"),
+        ('"openings": "random:1"', '"openings": ["random:1"]'),
+        ('"opening_ids": ["ab", "cd"]', '"opening_ids": ["ab"]'),
+        ('"opening_ids": ["ab", "cd"]', '"opening_ids": ["ab", 7]'),
         ('"seed": 3', '"seed": 4'),  # not what its name says
     ],
 )
 def test_a_record_that_makes_no_sense_does_not_count(tmp_path: Path, old: str, new: str) -> None:
     log = MatchLog(LocalFiles(tmp_path), KEY)
-    log.write(batch(0, (0, 1), (2, 0)))
+    log.write(replace(batch(0, (0, 1), (2, 0)), opening_ids=("ab", "cd")))
     path = only_file(tmp_path)
     text = path.read_text()
     assert old in text

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from arena.distinct_openings import distinct_openings
 from arena.openings import Opening, balanced_openings, book_openings, random_openings
 from arena.solver_players import SolverPlayer
 from arena.truth import load_truth
@@ -35,11 +36,47 @@ def test_the_seed_decides_and_a_longer_stream_begins_like_a_shorter(make) -> Non
     assert keys(take(openings.stream(3), 10)) != keys(take(openings.stream(4), 10))
 
 
-def test_openings_that_run_out_come_again_each_as_often() -> None:
-    """Tic-tac-toe has nine first moves."""
-    found = keys(take(random_openings(TIC_TAC_TOE, 1).stream(0), 90))
-    assert len(set(found[:9])) == 9
-    assert min(found.count(key) for key in set(found)) >= 7
+@pytest.mark.parametrize(("plies", "count"), [(0, 1), (1, 9), (2, 72), (4, 756)])
+def test_a_stream_has_every_opening_once_and_ends(plies: int, count: int) -> None:
+    """Tic-tac-toe's positions are known: with k stones, 9! / (a! b! (9 - k)!) of them."""
+    for seed in range(3):
+        found = keys(take(random_openings(TIC_TAC_TOE, plies).stream(seed), 9999))
+        assert len(found) == len(set(found)) == count
+
+
+def test_even_openings_end_too() -> None:
+    """A quarter of the 72 positions after two plies."""
+    found = keys(take(balanced_openings(TIC_TAC_TOE, 2).stream(0), 9999))
+    assert len(found) == len(set(found)) == 18
+
+
+@pytest.mark.parametrize(
+    ("game", "label", "count"),
+    [("tic_tac_toe", "random:3", 252), ("connect_four", "random:6", 16_422)]
+    + [("othello", "random:7", 42_614), ("othello6", "random:7", 36_294)],
+)
+def test_by_default_there_are_openings_enough(game: str, label: str, count: int) -> None:
+    """For 10,000 pairs, but in tic-tac-toe; Connect Four's positions a ply are published."""
+    found = find_game(game)
+    assert random_openings(found).label == label
+    assert balanced_openings(found).label in (label.replace("random", "balanced"), "balanced")
+    states = distinct_openings(found, int(label.partition(":")[2]))
+    assert states is not None
+    assert len(states) == len({state.tobytes() for state in states}) == count
+    assert not any(found.rules.is_terminal(state) for state in states[:200])
+
+
+def test_too_many_openings_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arena.distinct_openings.MOST_POSITIONS", 1000)
+    assert distinct_openings(CONNECT_FOUR, 4) is None
+
+
+def test_an_opening_is_named_by_its_position() -> None:
+    first, second, third = take(random_openings(TIC_TAC_TOE, 2).stream(0), 3)
+    again = take(random_openings(TIC_TAC_TOE, 2).stream(0), 1)[0]
+    assert first.id == again.id
+    assert len({first.id, second.id, third.id}) == 3
+    assert len(first.id) == 16
 
 
 def test_openings_longer_than_the_game_are_refused() -> None:

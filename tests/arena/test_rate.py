@@ -1,5 +1,8 @@
+import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -8,10 +11,18 @@ import ludens
 from arena.ladder import Ladder, Position
 from arena.ladder_plot import check_path, default_path, write_plot
 from arena.ladder_text import standing_text
-from arena.rate import POLL_S, rate
+from arena.rate import POLL_S, _more_comes, rate
 from arena.ratings import Results
+from arena.recorded_ratings import best_checkpoint
 from arena.standing import Standing, Trend, standing_of
+from store.errors import StoreWriteError
+from store.files import Files
+from store.holds import read_holds
+from store.keeps import kept_names
+from store.lock_watch import LockWatch
+from store.summary import summarize_run
 from tests.arena.ladders import make_ladder, make_run, save, use_skilled_players
+from tests.store.counting_files import CountingFiles
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +93,68 @@ def test_what_is_known_at_an_interruption_is_told(tmp_path: Path) -> None:
     assert [position.new_games for position in told] == [64]
 
 
+def counting(store: Path, *steps: int) -> tuple[Ladder, CountingFiles]:
+    run = make_run(store, "r", *steps)
+    files = CountingFiles(run.files)
+    found = make_ladder(store, games=64)
+    found.runs = [dataclasses.replace(run, files=cast(Files, files))]
+    return found, files
+
+
+def test_an_empty_look_costs_the_same_however_much_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs = {}
+    for name, steps in (("few", (10, 90)), ("many", tuple(range(10, 1000, 10)))):
+        found, files = counting(tmp_path / name, *steps)
+        watches = [LockWatch(run.files) for run in found.runs]
+        for _ in range(3 if name == "few" else 200):
+            files.create(f"replay/{'a' * 32}/{files.calls['create']:09d}-1-00000000.arrow", b"x")
+            files.create(f"matches/{files.calls['create']:016x}-0000000-1.jsonl", b"{}")
+        found.refresh()
+        looks = iter([True, False])
+        monkeypatch.setattr("arena.rate._is_training", lambda w, n=looks: _looked(w) and next(n))
+        files.reset()
+        assert not _more_comes(found, watches, lambda seconds: None)
+        costs[name] = files.requests
+    assert costs["few"] == costs["many"] == 2 * 3  # lock's folder and file, checkpoints
+
+
+def _looked(watches: Sequence[LockWatch]) -> bool:
+    return all(watch.look() is False for watch in watches)
+
+
+def test_checkpoints_are_held_while_they_play_and_the_best_is_noted(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "r", 10, 90)
+    seen: list[set[int]] = []
+
+    def progress(position: Position) -> None:
+        seen.append({step for hold in read_holds(run.files) for step in hold.checkpoints})
+        if len(seen) == 1:
+            save(run, 95)
+
+    assert rate(make_ladder(tmp_path), follow=True, progress=progress, settled=lambda _: None)
+    assert (seen[0], seen[-1]) == ({10, 90}, {10, 90, 95})
+    assert read_holds(run.files) == []
+    ((matches, best),) = kept_names(run.files).best
+    assert best == best_checkpoint(run).step  # type: ignore[union-attr]
+    assert matches == len(run.files.names("matches")) > 0
+    assert summarize_run(run.files, "r").best is not None
+
+
+def test_a_store_that_takes_no_hold_is_rated_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_run(tmp_path, "r", 10, 90)
+
+    def refused(*_: object, **__: object) -> None:
+        raise StoreWriteError("read-only")
+
+    monkeypatch.setattr("arena.rate.Hold", refused)
+    assert rate(make_ladder(tmp_path, games=64), settled=lambda _: None)
+    assert "are not held: read-only" in caplog.text
+
+
 # --- what it says ---------------------------------------------------------------------------------
 
 
@@ -108,7 +181,7 @@ def test_a_training_that_gains_is_said_to(store: Path) -> None:
 
 def test_the_text_says_all_of_it(store: Path) -> None:
     lines = standing_text(standing(store)).splitlines()
-    assert lines[0].startswith("tic_tac_toe, 64 simulations a move, openings random:1, 0 new games")
+    assert lines[0].startswith("tic_tac_toe, 64 simulations a move, openings random:3, 0 new games")
     assert lines[1].split() == ["rank", "agent", "Elo", "+-", "games", "score", "LOS"]
     assert lines[2].split()[:2] == ["1", "r@95:sims=64"]
     assert lines[-1].startswith("r: best is step 95, +")

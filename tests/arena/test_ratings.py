@@ -95,6 +95,31 @@ def test_results_are_the_same_seen_from_either_side() -> None:
         one.add("a", "a", outcomes)
 
 
+def test_totals_are_those_of_the_pairings() -> None:
+    rng = np.random.default_rng(2)
+    played = games(*((a, b, rng.integers(0, 9, (3, 3))) for a, b in ("ab", "cb", "ca", "ba", "dc")))
+    for agent in "abcd":
+        counts = sum(pentanomial(played.of(agent, other)) for other in "abcd")
+        expected = 2 * counts.sum(), counts @ np.arange(5) / (4 * counts.sum())
+        assert played.games_and_score(agent) == pytest.approx(expected)
+    assert played.games_and_score("e") == (0, pytest.approx(math.nan, nan_ok=True))
+
+
+def test_where_the_search_begins_changes_nothing() -> None:
+    rng = np.random.default_rng(3)
+    first = games(*((a, b, rng.integers(0, 9, (3, 3))) for a, b in ("ab", "bc")))
+    near = fit_ratings(first, agents=["gone"])
+    for anchors in ({}, {"b": 300.0}):
+        played = games(*((a, b, rng.integers(0, 9, (3, 3))) for a, b in ("ab", "bc", "cd")))
+        one, other = (fit_ratings(played, anchors=anchors, near=at) for at in (None, near))
+        assert other.elo == pytest.approx(one.elo, abs=1e-3)
+        assert other.covariance == pytest.approx(one.covariance, rel=1e-4, abs=1e-4)
+    drawless = games(("a", "b", pairs(0.7, 20)))
+    assert fit_ratings(played, near=fit_ratings(drawless)).elo == pytest.approx(
+        fit_ratings(played).elo, abs=1e-3
+    )
+
+
 def test_derivatives_agree_with_finite_differences() -> None:
     rng = np.random.default_rng(0)
     played = games(*((a, b, rng.integers(0, 9, (3, 3))) for a, b in ("ab", "bc", "ac", "cd")))
@@ -154,6 +179,17 @@ def test_pairs_that_repeat_each_other_do_not_shrink_the_bars() -> None:
     assert wide.elo == pytest.approx(narrow.elo, abs=0.1)
     assert wide.error_bars() / narrow.error_bars() == pytest.approx(math.sqrt(2), rel=0.04)
     assert wide.variance_ratio == pytest.approx(2.0, rel=0.06)
+
+
+def test_a_few_pairs_that_vary_little_by_chance_do_not_narrow_the_bars_much() -> None:
+    """16 even pairs among hundreds that vary as games do: more than half of their weight stays."""
+    played = games(("a", "b", pairs(0.5, 400)), ("b", "c", pairs(0.5, 400)))
+    model = _Model(("a", "b", "c", "d"), {}, played, 1000.0)
+    assert model._variance_ratios(model.start(None)) == pytest.approx([1.0, 1.0], rel=0.02)
+    played.add("a", "d", np.array([[0, 0, 8], [0, 0, 0], [8, 0, 0]]))
+    model = _Model(("a", "b", "c", "d"), {}, played, 1000.0)
+    of_d = model._variance_ratios(model.start(None))[1]
+    assert 0.6 < of_d < 0.8
 
 
 def test_decided_openings_narrow_the_bars() -> None:

@@ -15,6 +15,7 @@ from arena.recorded_ratings import (
 )
 from store import checkpoints
 from store.run import Run
+from store.summary import summarize_store
 from tests.arena.journals import make_run, record_match
 
 
@@ -109,4 +110,5 @@ def test_a_run_that_cannot_be_read_hides_no_other_best(tmp_path: Path) -> None:
     for name in ("a", "b"):
         save(make_run(str(tmp_path), name), 7)
     (tmp_path / "a/run.json").write_text("{")
-    assert best_checkpoints(tmp_path, ["a", "b"]) == {"a": None, "b": Best(7)}
+    found = best_checkpoints(tmp_path, summarize_store(tmp_path))
+    assert found == {"a": None, "b": Best(7)}

@@ -187,6 +187,42 @@ def test_prune_spares_what_a_reader_holds_unless_forced(runs, tmp_path):
         assert checkpoints.steps(run) == [3]
 
 
+def test_a_named_checkpoint_stays_until_its_name_is_taken_away(runs, tmp_path):
+    run = open_run(tmp_path / "store", "first")
+    status, out, _ = runs("keep", "first@1", "opening-study")
+    assert (status, out) == (0, "checkpoint 1 of run 'first' stays, as 'opening-study'\n")
+    assert runs("keep", "first@1", "opening-study")[0] == 0
+    assert "\nkept in first: opening-study (step 1)\n" in runs()[1]
+    assert json.loads(runs("--json")[1])["runs"][0]["kept"] == {"opening-study": 1}
+    runs("prune", "first", "--keep-last", "1")
+    assert checkpoints.steps(run) == [1, 3]
+    status, out, _ = runs("release", "first", "opening-study", "--json")
+    assert json.loads(out) == {"run": "first", "step": 1, "name": "opening-study"}
+    runs("prune", "first", "--keep-last", "1")
+    assert checkpoints.steps(run) == [3]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        ("keep first a", 2, "'first': expected RUN@STEP, as in RUN@12000"),
+        ("keep first@one a", 2, "'first@one': expected RUN@STEP"),
+        ("keep first@4 a", 1, "no checkpoint 4 of run 'first'; it has 1, 2, 3"),
+        ("keep first@1 a/b", 1, "cannot be named 'a/b'"),
+        ("keep first@1 taken", 1, "'taken' is that of checkpoint 2 of run 'first'; release it"),
+        ("keep frist@1 a", 1, "did you mean 'first'"),
+        ("release first a", 1, "keeps no checkpoint named 'a'; it has 'taken'"),
+    ],
+)
+def test_mistakes_in_naming_change_nothing(runs, tmp_path, words, status, told):
+    runs("keep", "first@2", "taken")
+    before = contents(tmp_path)
+    found = runs(*words.split())
+    assert (found[0], found[1]) == (status, "")
+    assert told in found[2]
+    assert contents(tmp_path) == before
+
+
 def test_export_and_import(runs, tmp_path):
     path = str(tmp_path / "first.tar")
     status, out, _ = runs("export", "first", path)

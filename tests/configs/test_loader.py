@@ -1,10 +1,12 @@
 import dataclasses
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 
 from configs.fields import ConfigError, meanings, train_fields
 from configs.loader import default_run_name, load_config, preset_names
+from configs.options import add_config_options, given_options
 from selfplay.config import TrainConfig
 
 
@@ -33,6 +35,17 @@ def test_options_win_over_the_preset_and_dashes_equal_underscores() -> None:
     assert (config.learner.batch_size, config.search.tree_reuse) == (512, False)
     assert config.minutes == 0.5
     assert config.network == load_config("tic_tac_toe").network
+
+
+def test_keeping_all_is_an_option_without_a_value() -> None:
+    parser = ArgumentParser()
+    parser.add_argument("preset")
+    add_config_options(parser, first=("keep_all",))
+    cases = {"": False, "--keep-all": True, "--keep_all": True, "--keep-all --no-keep-all": False}
+    for options, kept in cases.items():
+        words = [*options.split(), "othello"]
+        args = parser.parse_args(words)
+        assert load_config(args.preset, given_options(args)).keep_all is kept
 
 
 def test_a_game_without_a_preset_has_the_defaults(tmp_path: Path) -> None:

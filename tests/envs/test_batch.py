@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from envs.batch import play_random, statuses
+from envs.batch import play_random, statuses, successors
 from envs.registry import find_game
 
 GAMES = ["tic_tac_toe", "connect_four", "othello6"]
@@ -55,3 +55,19 @@ def test_random_moves_are_uniform_over_the_legal_ones():
     play_random(states, np.ones(7000, np.int64), draws, 7, moves)
     counts = np.bincount(moves[:, 0], minlength=7)
     assert ((counts - 1000) ** 2 / 1000).sum() < 22.5  # chi-square, 6 degrees, 0.1%
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_successors_are_every_legal_move_that_does_not_end_the_game(name):
+    game = find_game(name)
+    states = _random_positions(game, 60, 3)[0]
+    children = game.new_states(60 * game.max_legal)
+    count = successors(states, game.num_actions, children)
+    expected = []
+    for state in states:
+        for action in np.flatnonzero(game.legal_mask(state)):
+            child = state.copy()
+            game.rules.step(child, int(action))
+            if not game.rules.is_terminal(child):
+                expected.append(child.tobytes())
+    assert [child.tobytes() for child in children[:count]] == expected

@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ CONFIG = TrainConfig(
     games=90,
     publish_rows=32,
     checkpoint_rows=64,  # so that segments are acknowledged that no checkpoint knows yet
+    keep_all=True,  # so that what was acknowledged can be found at the end
     device="cpu",
     search=SearchConfig(simulations=8, lookahead=1, cache_size=256),
     network=NetworkConfig(1, 8, 4, 8, precision="float32"),
@@ -54,6 +55,17 @@ CONFIG = TrainConfig(
         games=8, shards=1, fast_simulations=4, opening_plies=3, resign_value=-0.9
     ),
 )
+
+TIDIED = replace(  # drops checkpoints and replay as it goes
+    CONFIG,
+    games=150,
+    publish_rows=16,
+    checkpoint_rows=16,
+    keep_all=False,
+    learner=LearnerConfig(batch_size=32, window_rows=60, window_start_rows=60),
+)
+
+TIDIED_KEEPS = 2
 
 
 def finish(store: Path, config: TrainConfig = CONFIG) -> None:
@@ -131,6 +143,15 @@ def acknowledging(note: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def dropping_more() -> Iterator[None]:
+    """Keep TIDIED_KEEPS checkpoints and few milestones, so that a short training drops some."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("store.upkeep.KEEP_LAST", TIDIED_KEEPS)
+        patch.setattr("store.upkeep.EACH", 1)
+        yield
+
+
 # --- the program that forks -----------------------------------------------------------------
 
 
@@ -159,7 +180,7 @@ class Outcome:
     calls: int
 
 
-def _child(store: Path, acks: int, kill: Kill) -> None:
+def _child(store: Path, acks: int, kill: Kill, config: TrainConfig) -> None:
     def act(number: int, name: str, path: str) -> None:
         if number == kill.call:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -167,27 +188,27 @@ def _child(store: Path, acks: int, kill: Kill) -> None:
     def note(what: str) -> None:
         os.write(acks, f"{what}\n".encode())
 
-    with acknowledging(note), SystemCalls(store, act).watched() as watched:
-        finish(store)
+    with acknowledging(note), dropping_more(), SystemCalls(store, act).watched() as watched:
+        finish(store, config)
     note(f"calls {len(watched.calls)}")
 
 
-def _fork(store: Path, kill: Kill) -> int:
+def _fork(store: Path, kill: Kill, config: TrainConfig) -> int:
     child = os.fork()
     if child:
         return child
     try:
         acks = os.open(f"{store}.acks", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
-        _child(store, acks, kill)
+        _child(store, acks, kill, config)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
 
 
-def _trial(store: Path, kill: Kill) -> Outcome:
+def _trial(store: Path, kill: Kill, config: TrainConfig) -> Outcome:
     begun = time.monotonic()
-    child = _fork(store, kill)
+    child = _fork(store, kill, config)
     ended = os.pidfd_open(child)
     if not select.select([ended], [], [], kill.seconds)[0]:
         os.kill(child, signal.SIGKILL)
@@ -213,7 +234,8 @@ def _serve() -> None:
         training.close()
     for line in sys.stdin:
         request = json.loads(line)
-        outcome = _trial(Path(request["store"]), Kill(**request["kill"]))
+        config = TIDIED if request["tidied"] else CONFIG
+        outcome = _trial(Path(request["store"]), Kill(**request["kill"]), config)
         sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
         sys.stdout.flush()
 
@@ -230,11 +252,11 @@ class Nursery:
             text=True,
         )
 
-    def train(self, store: Path, kill: Kill | None = None) -> Outcome:
+    def train(self, store: Path, kill: Kill | None = None, *, tidied: bool = False) -> Outcome:
         """Train in a child until the end or until it is killed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {"store": str(store), "kill": asdict(kill or Kill())}
+        request = {"store": str(store), "kill": asdict(kill or Kill()), "tidied": tidied}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         reply = self._process.stdout.readline()

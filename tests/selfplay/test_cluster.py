@@ -129,8 +129,33 @@ def test_killed_actors_are_replaced_and_nothing_reported_is_lost(cluster, tmp_pa
     last, notices = _train(tmp_path, replace(CONFIG, games=9000), kill)
     assert killed == ["Worker", "LearnerNode"]
     assert any(n.startswith("worker") and "died" in n and "replaced" in n for n in notices)
-    assert any(n.startswith("the learner died") for n in notices)
+    assert any(n.startswith("the learner on ") and " died" in n for n in notices)
     _check_store(tmp_path, last)
+
+
+def test_a_learner_without_a_core_is_given_that_of_a_worker(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr("selfplay.cluster.UNPLACED_S", 1.0)
+    everywhere = ray.remote(num_cpus=1)(_Idle)
+    blocker, steps, resumed = [], [], []
+
+    def block(progress):
+        if not blocker and progress.games > 1000:
+            steps.append(progress.learner_steps)
+            blocker.append(everywhere.remote())  # gets the first core that is free
+            os.kill(_processes("LearnerNode")[0], signal.SIGKILL)
+        if blocker and progress.event == "learned":
+            resumed.append(progress.workers)
+
+    last, notices = _train(tmp_path, replace(CONFIG, games=12_000, workers=3), block)
+    ray.kill(blocker[0])
+    assert any("gives its place to the learner" in notice for notice in notices)
+    assert last.learner_steps > steps[0]
+    assert max(resumed) == 2  # the third has no place any more
+    _check_store(tmp_path, last)
+
+
+class _Idle:
+    """An actor that only takes its core."""
 
 
 def test_an_inference_actor_serves_all_workers_and_may_die(cluster, tmp_path):

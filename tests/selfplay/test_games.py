@@ -7,6 +7,7 @@ from envs.registry import find_game
 from mcts.config import SearchConfig
 from selfplay.config import SelfPlayConfig
 from selfplay.games import Shard
+from store.errors import CheckpointError
 
 
 def _uniform(game):
@@ -170,3 +171,24 @@ def test_fast_searches_of_gumbel_roots_have_the_noise_of_their_temperature():
     noise = shard.search.forest.info["noise"][:64]
     np.testing.assert_array_equal(noise, np.where(shard.full, 1.0, 0.8))
     assert 0 < shard.full.sum() < 64
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        [3] * 7,  # a seventh stone in a column
+        [65535],  # far beyond the board: compiled rules check no index
+        [3, 0, 3, 0, 3, 0, 3],  # over
+        [3, 0, 3, 0, 3, 0, 3, 0],  # on after the end
+    ],
+    ids=str,
+)
+def test_running_games_that_the_rules_do_not_allow_are_refused(moves):
+    shard = _shard()
+    arrays = {name: array.copy() for name, array in shard.state_arrays().items()}
+    arrays["moves"][2, : len(moves)], arrays["ply"][2] = moves, len(moves)
+    with pytest.raises(CheckpointError, match=r"1 of .* games that were stored are none of"):
+        shard.load_state(arrays, shard.state_dict())
+    arrays["ply"][2] = 10**6
+    with pytest.raises(CheckpointError, match="1 of"):
+        shard.load_state(arrays, shard.state_dict())

@@ -14,17 +14,25 @@ from typing import Any
 
 import pytest
 
+from agents.alphazero.episodes import SCHEMA
 from selfplay.games import Shard
 from selfplay.loop import train
+from store import checkpoints
+from store.replay import ReplayLog
+from store.run import Run, open_run
+from store.walk import list_segments
 from tests.selfplay.killed_run import (
     CONFIG,
     RUN,
+    TIDIED,
+    TIDIED_KEEPS,
     Kill,
     Nursery,
     Outcome,
     assert_acknowledged,
     assert_sound,
     contents,
+    finish,
 )
 from tests.store.faulty_files import sample_of
 
@@ -99,6 +107,73 @@ def test_killed_again_and_again_it_loses_nothing(uncut: Uncut, tmp_path: Path) -
 @pytest.mark.slow
 def test_killed_at_a_hundred_moments_it_loses_nothing(uncut: Uncut, tmp_path: Path) -> None:
     assert_kills_lose_nothing(uncut, tmp_path, kills(uncut, by_call=60, by_time=40, seed=2))
+
+
+# --- while it drops what nobody needs -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tidied(uncut: Uncut, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int]:
+    """The stores of one training that kept all and one that did not, and the latter's calls."""
+    folder = tmp_path_factory.mktemp("tidied")
+    finish(folder / "whole", replace(TIDIED, keep_all=True))
+    outcome = uncut.nursery.train(folder / "tidied", tidied=True)
+    return folder / "whole", folder / "tidied", outcome.calls
+
+
+def assert_as_if_nothing_had_been_dropped(store: Path, whole: Path) -> None:
+    """What is there is the same, and the newest checkpoints resume with the same games."""
+    assert_sound(store)
+    kept, everything = contents(store), contents(whole)
+    assert kept.items() < everything.items()  # whose steps it does not have all
+    run, other = open_run(store, RUN), open_run(whole, RUN)
+    steps = checkpoints.steps(run)
+    assert steps[-TIDIED_KEEPS:] == checkpoints.steps(other)[-TIDIED_KEEPS:]
+    for step in steps[-TIDIED_KEEPS:]:
+        assert _window(run, step) == _window(other, step)
+
+
+def _window(run: Run, step: int) -> list[bytes]:
+    log = ReplayLog(run, SCHEMA)
+    cursor = checkpoints.read_metadata(run, step)["cursor"]
+    rows = TIDIED.learner.window_rows
+    return [batch.uuids.tobytes() for batch in log.load_newest(rows, "row_ply", cursor)]
+
+
+def test_a_training_that_drops_what_nobody_needs_ends_the_same(
+    tidied: tuple[Path, Path, int],
+) -> None:
+    whole, store, _ = tidied
+    assert_as_if_nothing_had_been_dropped(store, whole)
+    assert len(checkpoints.steps(open_run(store, RUN))) < len(
+        checkpoints.steps(open_run(whole, RUN))
+    )
+    replays = [len(list_segments(open_run(s, RUN).files)) for s in (store, whole)]
+    assert replays[0] < replays[1]
+
+
+def assert_killed_while_dropping_goes_on(
+    uncut: Uncut, tidied: tuple[Path, Path, int], folder: Path, count: int
+) -> None:
+    whole, _, calls = tidied
+    for call in sample_of(calls, count, seed=4):
+        store = folder / str(call)
+        assert uncut.nursery.train(store, Kill(call=call), tidied=True).killed
+        assert not uncut.nursery.train(store, tidied=True).killed
+        assert_as_if_nothing_had_been_dropped(store, whole)
+
+
+def test_killed_at_some_moments_while_dropping_it_goes_on(
+    uncut: Uncut, tidied: tuple[Path, Path, int], tmp_path: Path
+) -> None:
+    assert_killed_while_dropping_goes_on(uncut, tidied, tmp_path, 3)
+
+
+@pytest.mark.slow
+def test_killed_at_many_moments_while_dropping_it_goes_on(
+    uncut: Uncut, tidied: tuple[Path, Path, int], tmp_path: Path
+) -> None:
+    assert_killed_while_dropping_goes_on(uncut, tidied, tmp_path, 60)
 
 
 def test_which_shard_is_slower_changes_nothing(

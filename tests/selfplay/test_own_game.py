@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from selfplay import loop
 from selfplay.config import TrainConfig
 from selfplay.loop import train
 from selfplay.own_game import game_of, stored_settings
+from selfplay.resuming import continue_run, settings_of
 from store.errors import RunMismatchError
 from store.run import Run, create_run, open_run
 
 CODE = """
-from dataclasses import replace
+from dataclasses import asdict, replace
 from envs import tic_tac_toe
 GAME = replace(tic_tac_toe.GAME, name="{name}")
 """
@@ -113,3 +114,12 @@ def test_a_run_that_kept_a_path_goes_on_with_the_file_that_is_named(tmp_path: Pa
         start(tmp_path / "store", replace(config, seed=1))
     with pytest.raises(RunMismatchError, match="is of 'file_name', defined by a file, and not"):
         start(tmp_path / "store", load_config("tic_tac_toe"))
+
+
+def test_the_game_of_a_configuration_never_comes_from_a_store(tmp_path: Path) -> None:
+    """A run's settings are taken up again where a training goes on: all but that one."""
+    config = load_config("tic_tac_toe")
+    forged = {**asdict(config), "game": str(tmp_path / "forged.py")}
+    run = create_run(tmp_path, "r", game=config.game, config=forged, seed=0, versions={})
+    assert settings_of(run).game == TrainConfig().game
+    assert continue_run(str(tmp_path), "r", config, asked=["minutes"]).config.game == config.game

@@ -110,9 +110,9 @@ class Counted:
 
     def learn(self, *segments: str) -> tuple[Any, Counter[str]]:
         """The report of a stretch, and its requests."""
-        self.files.counts.clear()
+        self.files.reset()
         report = self.node.learn(0.0, {}, segments)
-        return report, Counter(self.files.counts)
+        return report, Counter(self.files.calls)
 
 
 @pytest.fixture

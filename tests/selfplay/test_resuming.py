@@ -231,3 +231,34 @@ def test_the_learning_rate_of_an_extended_run_is_as_it_says(store):
     )
     (told,) = started.notices
     assert f"goes from {learner.final_learning_rate:g} to {started.learning_rate:g}," in told
+
+
+# --- what is dropped ------------------------------------------------------------------------------
+
+
+def test_a_run_that_keeps_all_keeps_it_unless_asked(tmp_path):
+    config = load_config(NAME)
+    for name, kept in (("all", True), ("some", False)):
+        create_run(
+            tmp_path,
+            name,
+            game=NAME,
+            config=asdict(replace(config, keep_all=kept)),
+            seed=0,
+            versions={},
+        )
+    assert continue_run(str(tmp_path), "all", config, []).config.keep_all
+    assert not continue_run(str(tmp_path), "all", config, ["keep_all"]).config.keep_all
+    asking = replace(config, keep_all=True)
+    assert continue_run(str(tmp_path), "some", asking, ["keep_all"]).config.keep_all
+    check_resumable(open_run(tmp_path, "some"), asking)
+
+
+def test_a_run_of_before_is_told_to_drop_what_is_old(store, capsys):
+    words = ["train", NAME, "--run", NAME, "--store", str(store), "--games", "40"]
+    assert ludens.main(words) == 0
+    out = capsys.readouterr().out
+    assert "keep_all = False" in out
+    assert "drops old checkpoints and replay (--keep-all keeps all)" in out
+    assert ludens.main([*words, "--keep-all"]) == 0
+    assert "keeps all checkpoints and replay" in capsys.readouterr().out

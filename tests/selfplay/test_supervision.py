@@ -34,7 +34,7 @@ class Handle:
 
     def __init__(self, number):
         self.number = number
-        self.work = self
+        self.work = self.__ray_ready__ = self
 
     def remote(self, *_):
         return self.number
@@ -42,8 +42,11 @@ class Handle:
 
 @pytest.fixture
 def member(monkeypatch):
-    """A member whose actors are numbered; `answers` says what the next `ray.get` does."""
-    killed, answers, clock = [], [], Clock()
+    """A member whose actors are numbered; `answers` says what the next `ray.get` does.
+
+    Actors have a place from the beginning, but for those whose numbers are in `unplaced`.
+    """
+    killed, answers, unplaced, clock = [], [], set(), Clock()
 
     def get(_):
         answer = answers.pop(0)
@@ -51,8 +54,12 @@ def member(monkeypatch):
             raise answer
         return answer
 
+    def wait(calls, timeout):
+        return [call for call in calls if call not in unplaced], []
+
     monkeypatch.setattr(supervision.ray, "get", get)
     monkeypatch.setattr(supervision.ray, "kill", lambda handle: killed.append(handle.number))
+    monkeypatch.setattr(supervision.ray, "wait", wait)
     started = []
 
     def start():
@@ -60,7 +67,7 @@ def member(monkeypatch):
         return started[-1]
 
     made = Member("worker 7", start, timeout_s=50.0, clock=clock)
-    made.answers, made.killed, made.clock = answers, killed, clock
+    made.answers, made.killed, made.unplaced, made.clock = answers, killed, unplaced, clock
     return made
 
 
@@ -101,13 +108,13 @@ def test_an_actor_that_only_comes_up_does_not_end_the_delays(member):
     for delay in (1.0, 2.0, 4.0):
         assert _once(member, Ready("host")) == Ready("host")
         assert member.answered
-        assert not member.worked
+        assert not member.works
         _once(member, _raised(ValueError("x")))
         member.clock.now += delay - 0.1
         assert not member.is_free()
         member.clock.now += 0.1
     assert _once(member, "done") == "done"
-    assert member.worked
+    assert member.works
     assert member.backoff.failures == 0
 
 
@@ -132,8 +139,6 @@ def test_silence_counts_only_after_a_first_answer(member):
     member.ask("work")
     member.clock.now += 1000.0
     assert not member.is_silent()  # it is still being started
-    assert member.is_unplaced(60.0)
-    assert not member.is_unplaced(60.0)  # said once
     member.answers.append("done")
     member.receive()
     assert member.is_free()
@@ -142,6 +147,55 @@ def test_silence_counts_only_after_a_first_answer(member):
     assert not member.is_silent()
     member.clock.now += 2.0
     assert member.is_silent()
+
+
+def test_an_actor_without_a_place_is_told_from_one_that_takes_its_time(member):
+    member.unplaced.add(1)
+    assert not member.is_placed()
+    assert member.is_free()
+    member.ask("work")
+    member.clock.now += 61.0
+    assert member.is_placed()
+    assert not member.is_unplaced(60.0)  # it opens its run, or compiles
+    member.fail(Failure("died", "killed"))
+    member.clock.now += 1.0
+    assert member.is_free()
+    member.ask("work")
+    assert not member.is_unplaced(60.0)
+    member.clock.now += 61.0
+    assert not member.is_placed()
+    assert member.is_unplaced(60.0)
+    assert not member.is_unplaced(60.0)  # said once
+
+
+def test_one_that_answers_late_does_not_work_until_it_does(member):
+    assert not member.works
+    _once(member, "done")
+    assert member.works
+    assert member.is_free()
+    member.ask("work")
+    member.clock.now += 39.0
+    assert not member.is_late(40.0)
+    member.clock.now += 1.0
+    assert member.is_late(40.0)
+    assert not member.works
+    assert not member.is_late(40.0)  # said once
+    member.answers.append("done")
+    member.receive()
+    assert member.late  # it was
+    assert member.works
+    _once(member, "done")
+    assert not member.late
+
+
+def test_one_that_fails_does_not_work_until_it_answers(member):
+    _once(member, "done")
+    _once(member, ActorUnavailableError("wait", None))
+    assert member.handle is not None
+    assert not member.works
+    member.clock.now += 1.0
+    _once(member, "done")
+    assert member.works
 
 
 def test_a_crash_loop_is_stopped_with_its_reason():

@@ -43,8 +43,8 @@ def run() -> Run:
 def counts(run: Run) -> Counter[str]:
     """The requests since the last call."""
     assert isinstance(run.files, CountingFiles)
-    found = Counter(run.files.counts)
-    run.files.counts.clear()
+    found = Counter(run.files.calls)
+    run.files.reset()
     return found
 
 

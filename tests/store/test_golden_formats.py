@@ -31,7 +31,7 @@ from mcts.config import SearchConfig
 from selfplay.actor import Actor
 from selfplay.config import SelfPlayConfig, TrainConfig
 from store import archive as store_archive
-from store import holds, progress_log, upgrades
+from store import holds, keeps, progress_log, upgrades
 from store.archive import export_run, import_run
 from store.archive_files import ArchiveError
 from store.checkpoints import tensors_from_bytes
@@ -39,6 +39,7 @@ from store.episodes import Episode, EpisodeBatch
 from store.files import LocalFiles
 from store.frames import GOES_ON, TERMINATED, check_pieces, frames_schema
 from store.holds import read_holds
+from store.keeps import NotedBest, kept_names, read_best
 from store.progress_log import FileName, ProgressReader
 from store.run import Run, create_run
 from store.seals import seal_of
@@ -57,7 +58,8 @@ from tests.store.test_golden import (
 
 ROOT = Path(__file__).parents[2]
 KEY = MatchKey("tic_tac_toe", ("r@12:sims=64", "mcts:100"), 3, "random:1")
-BATCH = Batch(2, np.array([[2, 0], [1, 2]]), np.array([[5, 9], [9, 7]]))
+OPENINGS = ("0123456789abcdef", "fedcba9876543210")
+BATCH = Batch(2, np.array([[2, 0], [1, 2]]), np.array([[5, 9], [9, 7]]), OPENINGS)
 MATCH_NAME = f"{KEY.id}-0000002-2.jsonl"
 SESSION = "20260102T030405-01234567"
 ABOUT = {"machine": "two cores", "seed": 7}
@@ -103,6 +105,14 @@ def archive():
 
 def hold():
     return {f"{'b' * 32}-000000004.json": holds._encode(*HELD)}
+
+
+def kept():
+    best = {"step": 40, "games": 200, "elo": 55.5, "error": 12.25, "matches": 3}
+    return {
+        "000000012-a-name.json": keeps._encode({"step": 12, "name": "a-name"}),
+        "best-000000003-000000040.json": keeps._encode(best),
+    }
 
 
 def learner():
@@ -171,6 +181,7 @@ WRITERS = {
     "match": match,
     "progress": progress,
     "hold": hold,
+    "kept": kept,
     "archive": archive,
     "trainer": trainer,
     "actor": actor,
@@ -184,7 +195,7 @@ def newest(name):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("name", ["match", "progress", "archive", "hold"])
+@pytest.mark.parametrize("name", ["match", "progress", "archive", "hold", "kept"])
 def test_todays_writer_makes_the_newest_golden_files_byte_for_byte(name):
     assert WRITERS[name]() == newest(name), f"the writer of {name} has changed: raise the version"
 
@@ -236,6 +247,7 @@ def test_every_record_of_a_match_is_read(folder, tmp_path):
         BATCH.points.tolist(),
         BATCH.plies.tolist(),
     )
+    assert batch.opening_ids == (None if folder.name == "match-1" else OPENINGS)
 
 
 @versions("progress")
@@ -264,6 +276,14 @@ def test_every_hold_holds(folder, tmp_path):
     (found,) = read_holds(LocalFiles(tmp_path))
     assert (found.owner, found.segments, sorted(found.checkpoints)) == HELD
     assert (found.renewal, found.holds_all) == (4, False)
+
+
+@versions("kept")
+def test_every_name_and_note_of_the_best_is_read(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "kept")
+    found = kept_names(LocalFiles(tmp_path))
+    assert (found.named, found.best) == ({"a-name": 12}, [(3, 40)])
+    assert read_best(LocalFiles(tmp_path), found, 3) == NotedBest(40, 200, 55.5, 12.25, 3)
 
 
 @versions("trainer")
@@ -373,6 +393,15 @@ def test_a_newer_hold_holds_everything_and_says_why(tmp_path):
     (found,) = read_holds(files)
     assert found.holds_all
     assert re.match(r"a hold of format ludens-hold/\d+, this version", found.owner)
+
+
+def test_a_newer_note_of_the_best_is_passed_over_by_name(tmp_path, caplog):
+    files = LocalFiles(tmp_path)
+    files.create("kept/best-000000003-000000040.json", json.dumps(newer("kept")).encode())
+    with caplog.at_level(logging.WARNING):
+        assert read_best(files, kept_names(files), 3) is None
+    assert "passed over: format ludens-kept/" in caplog.text
+    assert kept_names(files).steps == {40}
 
 
 def test_a_newer_state_in_a_checkpoint_is_refused_by_name(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 
 from store.archive import export_run, import_run
 from store.errors import StoreWriteError
-from store.files import Files, open_files
+from store.files import FileEntry, Files, open_files
 from store.progress_log import (
     FAN_IN,
     MOST_WAITING,
@@ -25,7 +25,7 @@ from store.progress_log import (
 from store.retention import Retention, plan_pruning
 from store.summary import summarize_run
 from store.verify import verify
-from store.walk import size_of, walk
+from store.walk import walk
 from tests.store.s3_server import BUCKET, running_s3
 from tests.store.small_runs import SmallRun
 
@@ -96,7 +96,7 @@ def test_a_day_is_some_fifty_files_and_a_megabyte() -> None:
         writer.flush()
     keys = list(walk(files))
     assert len(keys) < 64
-    assert sum(size_of(files, key) for key in keys) < 2_000_000
+    assert sum(entry.size for entry in files.tree("")) < 2_000_000
 
 
 def test_closing_merges_what_is_small(files: Files) -> None:
@@ -125,9 +125,9 @@ def test_a_reader_sees_everything_while_files_are_merged(files: Files) -> None:
     """The listing is old: what it names has been merged into a file that it does not name."""
     writer = write(files, FAN_IN - 1)
     reader = ProgressReader(files)
-    listed = files.names
+    listed = files.tree
 
-    def merged_meanwhile(folder: str) -> list[str]:
+    def merged_meanwhile(folder: str) -> list[FileEntry]:
         names = listed(folder)
         if writer is not None and len(names) == FAN_IN:  # the first time, with the facts
             writer.append({"games": FAN_IN - 1, "notices": []})
@@ -135,7 +135,7 @@ def test_a_reader_sees_everything_while_files_are_merged(files: Files) -> None:
         return names
 
     reader._files = type("Wrapped", (), {"__getattr__": lambda _, name: getattr(files, name)})()
-    reader._files.names = merged_meanwhile  # type: ignore[method-assign]
+    reader._files.tree = merged_meanwhile  # type: ignore[method-assign]
     reader.poll()
     assert [record["games"] for record in reader.sessions[0].records] == list(range(FAN_IN))
 
@@ -143,7 +143,7 @@ def test_a_reader_sees_everything_while_files_are_merged(files: Files) -> None:
 def test_parts_left_by_a_killed_writer_count_once(files: Files) -> None:
     removed: list[str] = []
     keep = type("Keeps", (), {"__getattr__": lambda _, name: getattr(files, name)})()
-    keep.remove = removed.append  # as if it were killed before the parts go
+    keep.remove_many = removed.extend  # as if it were killed before the parts go
     write(keep, FAN_IN)
     assert len(removed) == FAN_IN
     assert games_read(files) == list(range(FAN_IN))

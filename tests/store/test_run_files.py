@@ -12,6 +12,7 @@ from selfplay.loop import ACTOR_FILE
 from selfplay.trainer import TRAINER_FILE
 from store.checkpoints import MANIFEST_FILE, MODEL_FILE
 from store.files import LocalFiles
+from store.keeps import NotedBest, keep, note_best
 from store.progress_log import ProgressWriter
 from store.run_files import is_run_file
 from store.walk import walk
@@ -27,9 +28,11 @@ def test_what_a_run_writes_is_admitted(tmp_path):
     progress = ProgressWriter(small.run.files, {"host": "x"})
     progress.append({"step": 1})
     progress.flush()
+    keep(small.run, 7, "a-name")
+    note_best(small.run.files, NotedBest(7, 4, 10.0, 5.0, 1))
     keys = list(walk(small.run.files))
     assert {key.partition("/")[0] for key in keys} == {
-        *("run.json", "replay", "checkpoints", "matches", "progress")
+        *("run.json", "replay", "checkpoints", "matches", "progress", "kept")
     }
     assert [key for key in keys if not is_run_file(key)] == []
     for name in (MODEL_FILE, TRAINER_FILE, ACTOR_FILE, MANIFEST_FILE):
@@ -55,6 +58,9 @@ def test_a_log_of_tensorboard_is_admitted_by_the_name_that_it_writes(tmp_path):
         "tensorboard/events.out.tfevents.1.host.2.0.py",
         "tensorboard/__init__.py",
         "tensorboard/x/events.out.tfevents.1.host.2.0",
+        "kept/x.json",
+        "kept/000000007-a.py",
+        "kept/000000007-.json",
         "matches/x.jsonl",
         "matches/0123456789abcdef-0000000-1.jsonl.py",
         "matches/0123456789abcdef-0000000-1.jsonl\n",

@@ -93,14 +93,14 @@ def test_a_damaged_run_is_shown_and_stops_nothing(tmp_path):
 def test_a_folder_that_cannot_be_listed_hides_no_other_run(tmp_path, monkeypatch):
     for name in ("a", "b"):
         SmallRun(tmp_path, name).checkpoint(5)
-    original = LocalFiles.folders
+    original = LocalFiles.tree
 
     def denied(self, folder):
         if self.root.name == "a":
             raise PermissionError(13, "Permission denied", f"{self.root}/{folder}")
         return original(self, folder)
 
-    monkeypatch.setattr(LocalFiles, "folders", denied)
+    monkeypatch.setattr(LocalFiles, "tree", denied)
     first, second = summarize_store(tmp_path)
     assert "run 'a' cannot be read: [Errno 13] Permission denied" in first.problem
     assert (second.step, second.problem) == (5, "")

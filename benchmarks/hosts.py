@@ -1,0 +1,233 @@
+"""A training on three hosts and a store on a fourth, while cables are pulled and hosts die.
+
+The hosts are namespaces of this machine, see `benchmarks.hosts_cluster`. One training goes through
+six stages: nothing happens; a host's cable is out for a minute; the host of the learner dies and
+comes back; the head, and with it the driver, dies and the same command is given again; the store
+is behind a slow and lossy link; the training is asked to end. Each stage holds what the driver said
+against what was done, and what the store has against what was acknowledged.
+
+    python -m benchmarks hosts
+
+needs root and ten minutes, and ends with an error where a check fails.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cluster import PACKAGES
+from benchmarks.hosts_checks import Stage
+from benchmarks.hosts_cluster import (
+    CORES,
+    HEAD,
+    PLAYING,
+    S3_PORT,
+    STORE_HOST,
+    Cluster,
+    cluster_of_hosts,
+)
+from benchmarks.machine import machine_facts, write_result
+from benchmarks.namespaces import missing, wait_until
+
+CUT_S = 60.0
+BEGIN_S = 240.0  # until the workers play, kernels compiled
+DEAD_S = 180.0  # until a new learner learns on the host that is left
+SETTLE_S = 5.0  # for what is said after an event
+REFUSALS = 12  # of the command after the head's death, at most
+DELAY_S, JITTER_S, LOSS = 0.1, 0.05, 0.01  # of the slow link, each way
+PROBE = """
+import socket, time
+for _ in range(20):
+    begun = time.monotonic()
+    socket.create_connection(("%s", %d), 30.0).close()
+    print(time.monotonic() - begun)
+"""
+
+
+def undisturbed(stage: Stage, seconds: float) -> None:
+    """Begin, and train for a while."""
+    cluster = stage.cluster
+    cluster.serve_store()
+    cluster.start_ray(HEAD)
+    cluster.start_ray(PLAYING[0])
+    cluster.start_driver()
+    # The learner and a worker fill the first host, so that the second worker finds the other one.
+    wait_until(lambda: stage.plays(1), BEGIN_S)
+    cluster.start_ray(PLAYING[1])
+    stage.equal("all workers play in time", wait_until(stage.all_play, BEGIN_S), True)
+    begun, steps, warned = time.monotonic(), stage.last.learner_steps, len(stage.notices())
+    time.sleep(seconds)
+    _check_all_is_well(stage, begun, steps)
+    stage.equal("notices", stage.notices()[warned:], [])
+    stage.check_store()
+
+
+def cut_off(stage: Stage, seconds: float) -> None:
+    """The cable of the host without the learner is out for CUT_S."""
+    cluster = stage.cluster
+    left = cluster.host_of_learner()
+    victim = _other(left)
+    before, steps = cluster.actors(), stage.last.learner_steps
+    stage.facts |= {"cut_off": victim, "actors_before": before}
+    cluster.net.cut_off(victim)
+    begun = time.monotonic()
+    time.sleep(CUT_S)
+    stage.equal("workers said to play", stage.last.workers, before[left]["workers"])
+    stage.check_naming(victim, begun)
+    stage.check_playing(left, begun)
+    stage.between("steps learned", stage.last.learner_steps - steps, 1)
+    cluster.net.put_back(victim)
+    stage.check_all_play_again(time.monotonic())
+    stage.equal("notices of the host nothing was done to", stage.notices_naming(left), [])
+    stage.check_store()
+
+
+def killed(stage: Stage, seconds: float) -> None:
+    """The host of the learner falls silent and is dead; it starts again when the rest goes on."""
+    cluster, saved = stage.cluster, stage.last_checkpoint()
+    victim = cluster.host_of_learner()
+    left = _other(victim)
+    stage.facts |= {"killed": victim, "actors_before": cluster.actors()}
+    begun = time.monotonic()
+    cluster.net.cut_off(
+        victim
+    )  # so that the kernel cannot tell the others, as a dead one could not
+    cluster.net.kill(victim)
+    stage.equal(
+        "another learner learns", wait_until(lambda: stage.learns_again(begun + 1.0), DEAD_S), True
+    )
+    stage.facts["learns_again_after_s"] = round(time.monotonic() - begun, 1)
+    stage.equal("host of the learner", cluster.host_of_learner(), left)
+    stage.between("its steps, from the checkpoint", stage.last.learner_steps, saved)
+    time.sleep(SETTLE_S)
+    stage.equal("workers said to play", stage.last.workers, CORES - 1)
+    stage.check_naming(victim, begun)
+    stage.check_playing(left, begun)
+    cluster.net.boot(victim)
+    cluster.start_ray(victim)
+    stage.check_all_play_again(time.monotonic())
+    stage.check_store()
+
+
+def head_restarted(stage: Stage, seconds: float) -> None:
+    """The head loses its power, and the driver with it; the same command, until it goes on."""
+    cluster, saved, former = stage.cluster, stage.last_checkpoint(), stage.driver
+    cluster.net.kill(HEAD)
+    begun = time.monotonic()
+    stage.equal("the driver is gone", former.ended() is not None, True)
+    acknowledged = cluster.acknowledged().total()
+    cluster.net.boot(HEAD)
+    cluster.start_ray(HEAD)
+    refusals: list[tuple[float, str]] = []
+    stage.facts["refusals_at_s"] = refusals
+    for _ in range(REFUSALS):
+        driver = cluster.start_driver()
+        wait_until(lambda: stage.all_play() or not stage.driver.runs, BEGIN_S)
+        if driver.runs:
+            break
+        driver.ended()
+        refusals.append((round(time.monotonic() - begun, 1), driver.error))
+        print(f"hosts {stage.name}: the command was refused: {driver.error}", flush=True)
+    stage.check_all_play_again(begun)
+    resumed = next(said for said in driver.said if said.event == "published")
+    stage.between("steps at first, from the checkpoint", resumed.learner_steps, saved)
+    stage.between("games at first, all acknowledged", resumed.games, acknowledged)
+    steps = stage.last.learner_steps
+    stage.equal("it learns", wait_until(lambda: stage.last.learner_steps > steps, 60.0), True)
+    stage.check_store()
+
+
+def slow_link(stage: Stage, seconds: float) -> None:
+    """The store is far away, and some of what is sent there is lost on the way."""
+    cluster, begun, steps = stage.cluster, time.monotonic(), stage.last.learner_steps
+    stage.facts["connects_in_s_before"] = _connects_in_s(cluster)
+    with cluster.net.slow_link(STORE_HOST, delay_s=DELAY_S, jitter_s=JITTER_S, loss=LOSS) as end:
+        found = _connects_in_s(cluster)
+        stage.between("seconds to connect to the store", found, 2 * (DELAY_S - JITTER_S))
+        time.sleep(max(2 * seconds, CUT_S))
+        _check_all_is_well(stage, begun, steps)
+        stage.facts["frames"] = end()
+    stage.equal("notices", stage.notices(), [])
+    stage.check_store()
+
+
+def ended(stage: Stage, seconds: float) -> None:
+    """The driver is asked to end."""
+    stage.equal("exit status", stage.driver.finish(), 0)
+    stage.equal("said last", stage.last.event, "finished")
+    stage.check_store()
+    found = stage.facts["store"]
+    stage.equal("newest checkpoint", found["newest_checkpoint"], stage.last.learner_steps)
+    stage.between("games said, at least", found["games_in_store"], stage.last.games)
+
+
+STAGES: tuple[Callable[[Stage, float], None], ...] = (
+    undisturbed,
+    cut_off,
+    killed,
+    head_restarted,
+    slow_link,
+    ended,
+)
+
+
+def _check_all_is_well(stage: Stage, since_s: float, steps: int) -> None:
+    """Every worker that is there is said to play, and all of them and the learner work."""
+    there = sum(actors["workers"] for actors in stage.cluster.actors().values())
+    stage.equal("workers said to play", stage.last.workers, there)
+    for host in PLAYING:
+        stage.check_playing(host, since_s)
+    stage.between("steps learned", stage.last.learner_steps - steps, 1)
+
+
+def _other(host: str) -> str:
+    return next(name for name in PLAYING if name != host)
+
+
+def _connects_in_s(cluster: Cluster) -> float:
+    """Median seconds for a TCP connection from a host that plays to the store."""
+    probe = PROBE % (cluster.net.address(STORE_HOST), S3_PORT)
+    printed = cluster.net.hosts[PLAYING[0]].run([sys.executable, "-c", probe], timeout_s=120.0)
+    return round(statistics.median(map(float, printed.split())), 4)
+
+
+def measure(seconds: float, stages: tuple[Callable[[Stage, float], None], ...] = STAGES) -> Any:
+    """One training through the stages, one after another; JSON-ready."""
+    facts, told = machine_facts(PACKAGES), {}
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "programs.log"
+        with cluster_of_hosts(log) as cluster:
+            for work in stages:
+                stage = Stage(work.__name__, cluster)
+                try:
+                    work(stage, seconds)
+                except Exception:
+                    print(f"hosts {stage.name}: {stage.described()}\n{_end_of(log)}")
+                    raise
+                stage.ended_s = time.monotonic()
+                told[stage.name] = stage.described()
+    checks = [check for stage in told.values() for check in stage["checks"]]
+    wrong = sum(not check["right"] for check in checks)
+    return {"checks": len(checks), "wrong": wrong, "stages": told, "machine": facts}
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-40:])
+
+
+def run(seconds: float, peer_python: str | None) -> None:
+    """Go through all stages and write results/cluster_hosts.json; SystemExit where one is wrong."""
+    if why := missing():
+        print(f"hosts was not measured: {why}")
+        return
+    result = measure(seconds)
+    path = write_result("cluster_hosts", result)
+    print(f"hosts {result['checks']} checks, {result['wrong']} of them wrong\n  -> {path}")
+    if result["wrong"]:
+        raise SystemExit("hosts: the training did not do, or say, what it should")

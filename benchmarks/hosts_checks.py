@@ -1,0 +1,170 @@
+"""A stage of the benchmark `hosts`: what was said and answered in it, and if that was right."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from benchmarks.hosts_cluster import Cluster, Driver, Said
+from benchmarks.namespaces import wait_until
+
+SAID_S = 50.0  # until the driver says that a worker is gone: two rounds and a little
+GAP_S = 45.0  # between two answers of workers that nothing was done to
+BACK_S = 240.0  # until all workers play again
+STEADY_S = 20.0  # in which they go on: Ray may count a host as dead after it is back
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison: what was expected, what was found."""
+
+    what: str
+    expected: Any
+    found: Any
+    right: bool
+
+
+@dataclass
+class Stage:
+    """A part of the training.
+
+    Attributes:
+        facts: what was done and measured, JSON values.
+    """
+
+    name: str
+    cluster: Cluster
+    begun_s: float = field(default_factory=time.monotonic)
+    ended_s: float = 0.0
+    checks: list[Check] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def driver(self) -> Driver:
+        """The driver of now."""
+        return self.cluster.drivers[-1]
+
+    @property
+    def last(self) -> Said:
+        """What it said last."""
+        assert self.driver.last is not None
+        return self.driver.last
+
+    def equal(self, what: str, found: Any, expected: Any) -> None:
+        """Check that it is so."""
+        self._note(Check(what, expected, found, found == expected))
+
+    def between(self, what: str, found: float | None, least: float, most: float = 1e12) -> None:
+        """Check that a number was found, and lies within the bounds."""
+        right = found is not None and least <= found <= most
+        bounds = f"{least:g} to {most:g}" if most < 1e12 else f"at least {least:g}"
+        self._note(Check(what, bounds, found, right))
+
+    def _note(self, check: Check) -> None:
+        self.checks.append(check)
+        mark = "" if check.right else "  <-- WRONG"
+        print(
+            f"hosts {self.name}: {check.what}: {check.found} ({check.expected}){mark}", flush=True
+        )
+
+    def all_play(self) -> bool:
+        """Whether the driver says that all workers play."""
+        said = self.driver.last
+        return said is not None and said.workers == said.workers_wanted
+
+    def plays(self, workers: int) -> bool:
+        """Whether the driver says that so many workers play."""
+        return self.driver.last is not None and self.driver.last.workers == workers
+
+    def learns_again(self, since_s: float) -> bool:
+        """Whether weights were published after some time, and learned on after that."""
+        events = [said.event for said in self.said() if said.at_s > since_s]
+        return "published" in events and "learned" in events[events.index("published") :]
+
+    def last_checkpoint(self) -> int:
+        """Steps of the newest checkpoint that a driver has spoken of; -1 if none."""
+        said = [said for driver in self.cluster.drivers for said in list(driver.said)]
+        return max((s.learner_steps for s in said if s.event == "checkpoint"), default=-1)
+
+    def said(self) -> list[Said]:
+        """What was said in this stage, by all drivers."""
+        return [
+            said
+            for driver in self.cluster.drivers
+            for said in list(driver.said)
+            if said.at_s >= self.begun_s
+        ]
+
+    def notices(self) -> list[tuple[float, str]]:
+        """The notices of this stage and the seconds from its beginning."""
+        return [
+            (round(said.at_s - self.begun_s, 1), notice)
+            for said in self.said()
+            for notice in said.notices
+        ]
+
+    def notices_naming(self, host: str) -> list[tuple[float, str]]:
+        """Those in which a host is named."""
+        return [(at_s, text) for at_s, text in self.notices() if f" on {host} " in text]
+
+    def answers(self, host: str, since_s: float) -> list[float]:
+        """When workers on a host answered."""
+        return [
+            answer.at_s
+            for driver in self.cluster.drivers
+            for answer in list(driver.rounds)
+            if answer.host == host and answer.at_s >= since_s
+        ]
+
+    def check_naming(self, host: str, since_s: float) -> None:
+        """The driver says soon that something is wrong with a host."""
+        named = [at_s for at_s, _ in self.notices_naming(host)]
+        found = round(self.begun_s + named[0] - since_s, 1) if named else None
+        self.between(f"seconds until it says that {host} fails", found, 0.0, SAID_S)
+
+    def check_playing(self, host: str, since_s: float) -> None:
+        """The workers of a host that nothing was done to play on without a long pause."""
+        moments = [since_s, *self.answers(host, since_s), time.monotonic()]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+        self.between(f"longest pause of {host} in seconds", round(max(gaps), 1), 0.0, GAP_S)
+
+    def check_all_play_again(self, since_s: float) -> None:
+        """The driver says that all workers play, and goes on to say so for STEADY_S."""
+        again = wait_until(self.all_have_played, BACK_S + STEADY_S)
+        found = round(time.monotonic() - since_s - STEADY_S, 1) if again else None
+        self.between("seconds until all workers play again", found, 0.0, BACK_S)
+
+    def all_have_played(self) -> bool:
+        """Whether the driver has said that all play, and nothing else, for STEADY_S."""
+        since = time.monotonic() - STEADY_S
+        said = list(self.driver.said)
+        earlier = [each for each in said if each.at_s < since][-1:]  # was true until the next
+        late = [each for each in said if each.at_s >= since]
+        return bool(earlier and late) and all(
+            each.workers == each.workers_wanted for each in earlier + late
+        )
+
+    def check_store(self) -> None:
+        """Every game that was acknowledged is in the store, once."""
+        steps = self.driver.last.learner_steps if self.driver.last else 0
+        found = self.facts["store"] = self.cluster.audit(steps)
+        self.between("games acknowledged until now", found["games_acknowledged"], 1)
+        for what in ("games_lost", "games_twice", "games_unreadable"):
+            self.equal(what.replace("_", " "), found[what], 0)
+
+    def described(self) -> dict[str, Any]:
+        """JSON-ready; of what was said only the changes in the number of workers."""
+        changes: list[tuple[float, str]] = []
+        for said in self.said():
+            count = f"{said.workers} of {said.workers_wanted}"
+            if not changes or changes[-1][1] != count:
+                changes.append((round(said.at_s - self.begun_s, 1), count))
+        return {
+            "seconds": round(self.ended_s - self.begun_s, 1),
+            **self.facts,
+            "workers_said_at_s": changes,
+            "notices_at_s": self.notices(),
+            "checks": [asdict(check) for check in self.checks],
+        }
