@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.reading import read_from_many
 
 
+@pytest.mark.slow
 def test_one_learner_reads_what_many_writers_commit_and_asks_for_nothing_else() -> None:
     result = read_from_many(2.0, writers=20, every_s=1.0, latency_s=0.002, games=60)
     requests = result["requests"]
