@@ -146,11 +146,13 @@ def test_a_learner_without_a_core_is_given_that_of_a_worker(cluster, tmp_path, m
         if blocker and progress.event == "learned":
             resumed.append(progress.workers)
 
-    last, notices = _train(tmp_path, replace(CONFIG, games=12_000, workers=3), block)
+    waiting = replace(CONFIG.cluster, backlog_rows=4096)  # without a learner the workers stop
+    config = replace(CONFIG, games=6000, workers=3, cluster=waiting)
+    last, notices = _train(tmp_path, config, block)
     ray.kill(blocker[0])
     assert any("gives its place to the learner" in notice for notice in notices)
     assert last.learner_steps > steps[0]
-    assert max(resumed) == 2  # the third has no place any more
+    assert resumed[-1] == 2  # the third has no place any more
     _check_store(tmp_path, last)
 
 
