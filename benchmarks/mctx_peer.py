@@ -18,9 +18,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import mctx
+import numpy as np
 import pgx
 
-NEVER = jnp.finfo(jnp.float32).min  # the logit of an illegal action
+NEVER = float(np.finfo(np.float32).min)  # the logit of an illegal action
 
 
 def positions_after(env: Any, games: list[list[int]]) -> Any:

@@ -2,8 +2,7 @@
 
 The writers are simulated: they commit recorded games under new UUIDs, a segment of a worker's size
 every seven seconds each, and announce it. The learner is that of a cluster, in this process, with a
-tiny network. Only the store is a stand-in: segments lie in memory, the rest on the disk, and each
-request of the learner sleeps first.
+tiny network. Only the store is a stand-in, in which each request of the learner sleeps first.
 
     python -m benchmarks reading --minutes 2
 """
@@ -16,7 +15,7 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -52,25 +51,49 @@ SWEEP_S = 60.0  # more often than a cluster does it, so that the measurement has
 RUN = "reading"
 
 
+class SegmentMould:
+    """Makes segments of the same games under new UUIDs, without encoding them again and again."""
+
+    def __init__(self, games: EpisodeBatch, rows: int) -> None:
+        ends = np.cumsum(games.lengths("row_ply"))
+        count = min(int(np.searchsorted(ends, rows)) + 1, len(games))
+        batch = games.take(np.arange(count))
+        self.games, self.rows = count, batch.rows("row_ply")
+        self._data = encode_segment(batch)
+        self._place = self._data.index(batch.uuids.tobytes())
+
+    @property
+    def size(self) -> int:
+        """Of a segment, in bytes."""
+        return len(self._data)
+
+    def cast(self, seed: int) -> bytes:
+        """The bytes of a segment, the same for the same seed."""
+        uuids = np.random.default_rng(seed).bytes(UUID_BYTES * self.games)
+        return self._data[: self._place] + uuids + self._data[self._place + len(uuids) :]
+
+
 class SlowStore:
     """`Files` of a run whose every request takes LATENCY_S, as an object store's may.
 
-    Segments lie in memory, and their bytes are dropped when they are read: a store's memory is not
-    the reader's. All else lies on the disk.
+    Segments are made again when they are read: a store's memory is not the reader's. All else lies
+    on the disk.
 
     Attributes:
         requests: how many there were, by the method's name.
     """
 
-    def __init__(self, files: LocalFiles, latency_s: float) -> None:
+    def __init__(self, files: LocalFiles, mould: SegmentMould, latency_s: float) -> None:
         self.requests: Counter[str] = Counter()
         self._files = files
+        self._mould = mould
         self._latency_s = latency_s
-        self._segments: dict[str, dict[str, bytes]] = {}
+        self._segments: dict[str, dict[str, int]] = {}
 
-    def commit(self, writer: str, name: str, data: bytes) -> str:
-        """What another machine does; its key."""
-        self._segments.setdefault(writer, {})[name] = data
+    def commit(self, writer: str, seq: int, seed: int) -> str:
+        """What a writer on another machine does; the key of its segment."""
+        name = str(SegmentName(seq, self._mould.games, zlib.crc32(self._mould.cast(seed))))
+        self._segments.setdefault(writer, {})[name] = seed
         return f"{REPLAY_FOLDER}/{writer}/{name}"
 
     def read(self, key: str, most: int | None = None) -> bytes:
@@ -80,9 +103,7 @@ class SlowStore:
         if folder != REPLAY_FOLDER:
             return self._files.read(key, most)
         writer, _, name = rest.partition("/")
-        data = self._segments[writer][name]
-        self._segments[writer][name] = b""
-        return data
+        return self._mould.cast(self._segments[writer][name])
 
     def folders(self, folder: str) -> list[str]:
         """See `store.files.Files`."""
@@ -96,6 +117,17 @@ class SlowStore:
         if first != REPLAY_FOLDER or not writer:
             return self._files.names(folder)
         return sorted(self._segments.get(writer, {}))
+
+    def remove_many(self, keys: Collection[str]) -> None:
+        """See `store.files.Files`."""
+        self._wait("remove_many")
+        for key in keys:
+            folder, _, rest = key.partition("/")
+            writer, _, name = rest.partition("/")
+            if folder == REPLAY_FOLDER:
+                self._segments[writer].pop(name, None)
+            else:
+                self._files.remove(key)
 
     def _wait(self, name: str) -> None:
         self.requests[name] += 1
@@ -111,30 +143,6 @@ class SlowStore:
             return found(*arguments, **options)
 
         return slow
-
-
-class SegmentMould:
-    """Makes segments of the same games under new UUIDs, without encoding them again and again."""
-
-    def __init__(self, games: EpisodeBatch, rows: int) -> None:
-        ends = np.cumsum(games.lengths("row_ply"))
-        count = min(int(np.searchsorted(ends, rows)) + 1, len(games))
-        batch = games.take(np.arange(count))
-        self.games, self.rows = count, batch.rows("row_ply")
-        self._data = bytearray(encode_segment(batch))
-        self._place = self._data.index(batch.uuids.tobytes())
-
-    @property
-    def size(self) -> int:
-        """Of a segment, in bytes."""
-        return len(self._data)
-
-    def cast(self, seq: int) -> tuple[str, bytes]:
-        """The name and the bytes of a new segment."""
-        uuids = os.urandom(UUID_BYTES * self.games)
-        self._data[self._place : self._place + len(uuids)] = uuids
-        data = bytes(self._data)
-        return str(SegmentName(seq, self.games, zlib.crc32(data))), data
 
 
 @dataclass
@@ -185,7 +193,7 @@ class Writers:
 
     def _commit(self, number: int) -> None:
         writer = f"{number % self.count:032x}"
-        key = self.store.commit(writer, *self.mould.cast(number // self.count))
+        key = self.store.commit(writer, number // self.count, number)
         with self.lock:
             self.announced.add([key], self.mould.rows)
             self.committed += self.mould.rows
@@ -194,14 +202,17 @@ class Writers:
 class SlowStoreLearner(LearnerNode):
     """The learner of a cluster, without Ray, on a slow store."""
 
-    def __init__(self, folder: Path, config: TrainConfig, latency_s: float) -> None:
+    def __init__(
+        self, folder: Path, config: TrainConfig, mould: SegmentMould, latency_s: float
+    ) -> None:
         super().__init__(str(folder), RUN, config)
+        self._mould = mould
         self._latency_s = latency_s
 
     def _open_run(self) -> Run:
         run = open_run(*self._where)
         assert isinstance(run.files, LocalFiles)
-        self.store = SlowStore(run.files, self._latency_s)
+        self.store = SlowStore(run.files, self._mould, self._latency_s)
         files: Any = self.store
         return replace(run, files=files)
 
@@ -230,21 +241,25 @@ def read_from_many(
     sweep_s, learner_node.SWEEP_S = learner_node.SWEEP_S, SWEEP_S
     with tempfile.TemporaryDirectory() as folder:
         new_run(Path(folder), RUN)
-        learner = SlowStoreLearner(Path(folder), config, latency_s)
+        learner = SlowStoreLearner(Path(folder), config, mould, latency_s)
         learner.report()
+        cores = time.process_time()
         with Writers(learner.store, mould, writers, every_s) as written:
             samples, share = _learn(learner, written, config, seconds)
+        cores = time.process_time() - cores
         requests = dict(learner.store.requests)
-        begun = time.monotonic()
+        learner.trainer.announce(written.announced.hand_over())
+        learner.trainer.read()
         learner.store.requests.clear()
         learner.trainer.announce([])
         learner.trainer.read_some()
-        empty = sum(learner.store.requests.values())
+        empty, begun = learner.store.requests.total(), time.monotonic()
+        learner.store.requests.clear()
         learner.trainer.log.sweep()
         swept, sweep_took = learner.store.requests.total(), time.monotonic() - begun
         learner.close()
+        reads = samples["read"]
     learner_node.SWEEP_S = sweep_s
-    reads = samples["read"]
     return {
         "writers": writers,
         "segment_every_s": every_s,
@@ -255,6 +270,8 @@ def read_from_many(
         "committed_rows_per_s": round(written.committed / samples["at_s"][-1]),
         "read_rows_per_s": round(reads[-1] / samples["at_s"][-1]),
         "trained_rows_per_s": round(samples["trained"][-1] * BATCH / samples["at_s"][-1]),
+        "core_ms_a_segment": round(1e3 * cores * mould.rows / max(reads[-1], 1), 2),
+        "cores_used": round(cores / samples["at_s"][-1], 2),
         "unread_rows": series([round(x) for x in samples["unread"]]),
         "unread_s_of_writing_at_the_end": round(samples["unread"][-1] / expected, 2),
         "writers_waited_s": round(written.held_s, 1),
@@ -297,8 +314,9 @@ def _learn(
             ahead = report.backlog_rows + report.unread_rows + written.announced.rows
             unread = written.committed - report.rows
         written.must_wait = must_wait(config, ahead)
-        figures = (time.monotonic() - begun, report.rows, unread, trained)
-        for name, figure in zip(samples, (*figures, resident_mib(os.getpid()) or 0.0)):
+        mib = resident_mib(os.getpid()) or 0.0
+        figures = (time.monotonic() - begun, report.rows, unread, trained, mib)
+        for name, figure in zip(samples, figures):
             samples[name].append(figure)
         if not (report.trained or segments):
             time.sleep(POLL_S)

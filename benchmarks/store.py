@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.alphazero.episodes import SCHEMA, ring_fields, to_rows
+from agents.alphazero.episodes import SCHEMA, outcome_shares, ring_fields, to_rows
 from agents.alphazero.learner import augment
 from agents.config import LearnerConfig
 from benchmarks.machine import RESULTS, machine_facts, write_result
@@ -163,9 +163,9 @@ def sampling_positions(game: Game) -> dict[str, Work]:
     moves = np.zeros((POSITIONS, 30), np.uint16)
     play_random(states, wanted, rng.random((POSITIONS, 30)), game.num_actions, moves)
     policy = rng.random((POSITIONS, game.num_actions), np.float32)
-    value = rng.random(POSITIONS, np.float32)
+    outcome = outcome_shares(rng.random(POSITIONS, np.float32))
     ring = Ring(POSITIONS, ring_fields(game))
-    ring.extend(state=states, policy=policy, value=value)
+    ring.extend(state=states, policy=policy, outcome=outcome)
     planes = np.empty((POSITIONS, *game.planes_shape), np.float32)
     encode_many(states, planes)
 
@@ -181,7 +181,7 @@ def sampling_positions(game: Game) -> dict[str, Work]:
 
     def loaded() -> int:  # what np.load gives, encoded beforehand: 14 times the memory
         rows = rng.integers(POSITIONS, size=BATCH)
-        for array in (planes, policy, value):
+        for array in (planes, policy, outcome):
             array[rows]
         return BATCH
 

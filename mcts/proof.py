@@ -4,7 +4,7 @@ MCTS-Solver (Winands, Bjornsson & Saito 2008), extended to draws: a node is prov
 edges is a proven win, or when all of its edges are proven.
 """
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,arg-type"
 # Numba infers the types of compiled functions; the records they take have no Python type.
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ from mcts import kernels
 from mcts.config import SearchConfig
 from mcts.forest import COUNTERS, Forest, allocate, params_of
 
+type_of: Any = typeof  # which has no types of its own
+
 # planes float32 [n, C, H, W] -> (policy logits float32 [n, A], value_to_play float32 [n])
 Evaluator = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
@@ -209,7 +211,7 @@ class Search:
         """
         entry = self._entries.get(kernel)
         if entry is None:
-            entry = self._entries[kernel] = kernel.compile(tuple(typeof(a) for a in arguments))
+            entry = self._entries[kernel] = kernel.compile(tuple(type_of(a) for a in arguments))
         return entry(*arguments)
 
     def clear_cache(self) -> None:

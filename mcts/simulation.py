@@ -5,7 +5,7 @@ at a result known without it (a proven node or edge, or the cache), which is bac
 in a collision with a leaf in flight (only with several leaves a tree), which is undone.
 """
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,assignment"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,assignment,arg-type"
 # Numba infers the types of compiled functions; the records they take have no Python type.
 
 from __future__ import annotations

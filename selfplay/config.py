@@ -117,7 +117,8 @@ class TrainConfig:
     checkpoint_minutes: float = 1.0
     """Wall-clock minutes between checkpoints."""
     checkpoint_rows: int = 0
-    """New training rows between checkpoints, for deterministic trainings; 0 is by the clock."""
+    """New training rows between checkpoints. 0 is by the clock or, where games alone end a training
+    in one process, every eight networks: such a training is deterministic."""
     keep_all: bool = False
     """Keep every checkpoint and all replay; else what nobody needs goes after each checkpoint."""
     search: SearchConfig = field(default_factory=SearchConfig)

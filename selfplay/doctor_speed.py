@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.alphazero.episodes import outcome_shares
 from agents.alphazero.learner import Learner
 from agents.inference import NetworkEvaluator
 from agents.network import build_network
@@ -185,8 +186,8 @@ def _learner_speeds(game: Game, config: TrainConfig, seconds: float) -> dict[int
             window_start_rows=LEARNER_ROWS,
         )
         learner = Learner(game, config.network, settings, seed=config.seed, device=config.device)
-        values = np.zeros(LEARNER_ROWS, np.float32)
-        learner.ring.extend(state=game.new_states(LEARNER_ROWS), policy=policy, value=values)
+        states, outcome = game.new_states(LEARNER_ROWS), outcome_shares(np.zeros(LEARNER_ROWS))
+        learner.ring.extend(state=states, policy=policy, outcome=outcome)
         with _torch_threads(threads):
             learner.train(2, 0.0)
             turn = seconds / len(LEARNER_SIZES) / TURNS

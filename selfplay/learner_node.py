@@ -146,6 +146,8 @@ class LearnerNode:
         due = finish or self.trainer.checkpoint_due()
         if due:
             self.trainer.read()
+        if finish:
+            trained += self.trainer.learn(progress_share, 1, is_last=True)
         if self.trainer.learner.steps - self.trainer.version >= self.steps_per_version:
             self._publish()
         if due and not self.trainer.is_saved():

@@ -130,7 +130,8 @@ class Training:
     def learn(self) -> None:
         """Take the new games from the store and train as much as the rate limit admits."""
         self.trainer.read()
-        self.trainer.learn(self.progress_share())
+        is_last = self.budget.is_used(self.totals()["games"])
+        self.trainer.learn(self.progress_share(), is_last=is_last)
 
     def publish(self) -> None:
         """Hand the learner's averaged weights to the actor."""

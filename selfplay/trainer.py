@@ -22,7 +22,18 @@ from store.run import Run
 from store.upkeep import Upkeep
 
 TRAINER_FILE = "trainer.pt"
+ROUNDS_BETWEEN = 8  # of the loop, between the checkpoints of a training without a clock
 SEGMENTS_AT_ONCE = 16  # decoded and taken into the window together
+
+
+def checkpoint_rows(config: TrainConfig) -> int:
+    """New training rows between checkpoints; 0 where they go by the clock.
+
+    A training by games in one process makes the same games always. A checkpoint begins running
+    searches again, so the clock must not decide when there is one.
+    """
+    by_games = config.games and not config.minutes and not config.workers
+    return config.checkpoint_rows or (ROUNDS_BETWEEN * config.publish_rows if by_games else 0)
 
 
 class Trainer:
@@ -102,9 +113,17 @@ class Trainer:
         self.rows_read += rows
         return rows
 
-    def learn(self, progress_share: float, most_steps: int | None = None) -> int:
-        """Train as much as the rate limit admits, or `most_steps`; the steps made."""
+    def learn(
+        self, progress_share: float, most_steps: int | None = None, *, is_last: bool = False
+    ) -> int:
+        """Train as much as the rate limit admits, or `most_steps`; the steps made.
+
+        The last call of a session makes a step where there is any row to train on yet. Without one
+        no checkpoint would tell of the games since the last, and so of the budget that they used.
+        """
         allowed = self.learner.steps_allowed()
+        if is_last and self.learner.rows_credit > 0.0:
+            allowed = max(allowed, 1)
         steps = allowed if most_steps is None else min(allowed, most_steps)
         if steps:
             self.losses = self.learner.train(steps, progress_share)
@@ -117,9 +136,8 @@ class Trainer:
 
     def checkpoint_due(self) -> bool:
         """Whether the configured rows or minutes since the last checkpoint are over."""
-        if self.config.checkpoint_rows:
-            added = self.learner.ring.total_added - self._rows_at_save
-            return added >= self.config.checkpoint_rows
+        if rows := checkpoint_rows(self.config):
+            return self.learner.ring.total_added - self._rows_at_save >= rows
         return time.monotonic() - self._saved_at >= 60.0 * self.config.checkpoint_minutes
 
     def is_saved(self) -> bool:

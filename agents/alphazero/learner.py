@@ -107,7 +107,7 @@ class Learner:
 
     def steps_allowed(self) -> int:
         """Training steps that the rate limit admits now."""
-        return int(self.rows_credit // self.config.batch_size)
+        return max(0, int(self.rows_credit // self.config.batch_size))
 
     def train(self, steps: int, progress: float) -> Losses:
         """Make that many steps; their mean losses. The window must not be empty."""

@@ -51,6 +51,14 @@ def _episodes(store, name="run"):
     return ReplayLog(open_run(store, name), SCHEMA).poll()
 
 
+def test_the_clock_decides_nothing_where_games_end_a_training(tmp_path):
+    """Whose checkpoints would come after every round by the clock, or never."""
+    for name, minutes in (("often", 1e-9), ("never", 1e9)):
+        config = replace(CONFIG, games=60, checkpoint_rows=0, checkpoint_minutes=minutes)
+        _finish(tmp_path, name, config)
+    assert _weights(tmp_path, "often") == _weights(tmp_path, "never")
+
+
 def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_not(tmp_path):
     final = _finish(tmp_path, "a")[-1]
     assert final.event == "finished"
