@@ -195,7 +195,7 @@ class Member:
             answer = ray.get(call)
         except RayError as error:
             return self.fail(diagnose(error))
-        self.answered = True
+        self.answered, self._ready = True, None
         if not isinstance(answer, Ready):
             self.works = True
             self.backoff.succeeded()
@@ -215,7 +215,8 @@ class Member:
         if self.handle is not None:
             with suppress(RayError):  # it may be gone, and Ray with it
                 ray.kill(self.handle)
-        self.handle = self.call = None
+        # No reference may outlive this Ray: the ids of the next one's actors are the same.
+        self.handle = self.call = self._ready = None
         self.works = False
 
 

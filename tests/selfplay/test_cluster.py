@@ -18,7 +18,7 @@ from agents.alphazero.episodes import SCHEMA
 from agents.config import LearnerConfig, NetworkConfig
 from mcts.config import SearchConfig
 from selfplay import placement
-from selfplay.cluster import LOOPBACK, worker_environment
+from selfplay.cluster import LOOPBACK, shut_down, worker_environment
 from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from selfplay.origin import ROOT
@@ -61,7 +61,7 @@ def cluster():
             logging_level="error",
         )
         yield
-        ray.shutdown()
+        shut_down()
 
 
 def _processes(name):
@@ -260,6 +260,7 @@ def test_a_killed_driver_is_resumed_by_the_same_command(tmp_path):
 def test_a_node_is_lost_with_all_that_ran_on_it(tmp_path):
     from ray.cluster_utils import Cluster
 
+    shut_down()  # the Ray of the tests before, if they ran
     os.environ["RAY_AUTH_MODE"] = "disabled"
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     lost = nodes.add_node(num_cpus=2)
@@ -283,7 +284,7 @@ def test_a_node_is_lost_with_all_that_ran_on_it(tmp_path):
         assert sum("replaced" in notice for notice in notices) >= 2
         _check_store(tmp_path, last)
     finally:
-        ray.shutdown()
+        shut_down()
         nodes.shutdown()
         with warnings.catch_warnings():  # Ray's test cluster leaves a socket to the collector
             warnings.simplefilter("ignore", ResourceWarning)
