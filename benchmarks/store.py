@@ -316,25 +316,20 @@ def rate(work: Work, seconds: float) -> tuple[float, float]:
 def actors_fed(wall: dict[str, float], core: dict[str, float]) -> dict[str, Any]:
     """How many cores of Connect Four self-play one learner's store keeps up with.
 
-    A game takes its searched moves times the simulations of a move, and a core makes so many
-    simulations a second. The learner reads the games and replays their positions on one core, and
-    samples each of their rows as often as the rate limit asks for on another; both by the core's
-    second. A writer waits for its disk: it counts by the clock.
+    A game takes the simulations that a trained network's games took, and a core makes as many a
+    second as it made while that network played. The learner reads the games and replays their
+    positions on one core, and samples each of their rows as often as the rate limit asks for on
+    another; both by the core's second. A writer waits for its disk: it counts by the clock.
     """
-    played = json.loads((RESULTS / "selfplay_connect_four.json").read_text())
     runs = json.loads((RESULTS / "train_connect_four.json").read_text())["runs"]
-    trained = next(run for run in runs if "moves" in run)
-    config = load_config("connect_four")
-    full, fast = config.search.simulations, config.selfplay.fast_simulations
-    share = config.selfplay.full_share
-    simulations = share * full + (1 - share) * fast
-    moves = trained["moves"] / trained["games"]
-    per_core = played["simulations_per_s"] / played["threads"]
-    games = per_core / (moves * simulations)
-    trained_rows = trained["training_rows"] / trained["games"] * config.learner.passes
+    trained = next(run for run in runs if "simulations" in run)
+    per_core = trained["simulations_per_s_while_playing"] / trained["machine"]["cores"]
+    games = per_core * trained["games"] / trained["simulations"]
+    passes = load_config("connect_four").learner.passes
+    trained_rows = trained["training_rows"] / trained["games"] * passes
     return {
-        "simulations_per_move": round(simulations, 1),
-        "searched_moves_per_game": round(moves, 1),
+        "simulations_per_move": round(trained["simulations"] / trained["moves"], 1),
+        "searched_moves_per_game": round(trained["moves"] / trained["games"], 1),
         "simulations_per_core_s": round(per_core),
         "games_per_core_s": round(games, 2),
         "cores_one_reader_keeps_up_with": round(core["episodes_read_and_replayed"] / games),
