@@ -37,7 +37,7 @@ from benchmarks.replaying import ReplayingWorker
 from benchmarks.store import actors_fed, new_run
 from configs.loader import load_config
 from envs.registry import find_game
-from selfplay.cluster import QUIET, ClusterTraining, shut_down, worker_environment
+from selfplay.cluster import QUIET, ClusterTraining, worker_environment
 from selfplay.config import ClusterConfig, TrainConfig
 from selfplay.games import Shard
 from selfplay.learner_node import LearnerNode, LearnReport
@@ -121,7 +121,7 @@ def simulated_nodes(nodes: int, cpus: int) -> Iterator[None]:
         ray.init(address=cluster.address, runtime_env=environment, **QUIET)
         yield
     finally:
-        shut_down()
+        ray.shutdown()
         cluster.shutdown()  # type: ignore[no-untyped-call]
 
 

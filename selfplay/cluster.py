@@ -9,7 +9,6 @@ that is not in the store: killed anywhere, the same command goes on.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -99,16 +98,7 @@ def connected(cpus: int) -> Iterator[bool]:
     try:
         yield here
     finally:
-        shut_down()
-
-
-def shut_down() -> None:
-    """End this process's Ray, after whatever still refers to its actors and is in a cycle.
-
-    The next Ray of the process gives its actors the same ids, and would end one for such a rest.
-    """
-    gc.collect()
-    ray.shutdown()
+        ray.shutdown()
 
 
 def _keep_terminal_clean() -> None:

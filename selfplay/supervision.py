@@ -215,7 +215,6 @@ class Member:
         if self.handle is not None:
             with suppress(RayError):  # it may be gone, and Ray with it
                 ray.kill(self.handle)
-        # No reference may outlive this Ray: the ids of the next one's actors are the same.
         self.handle = self.call = self._ready = None
         self.works = False
 

@@ -18,7 +18,7 @@ from agents.alphazero.episodes import SCHEMA
 from agents.config import LearnerConfig, NetworkConfig
 from mcts.config import SearchConfig
 from selfplay import placement
-from selfplay.cluster import LOOPBACK, shut_down, worker_environment
+from selfplay.cluster import LOOPBACK, worker_environment
 from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from selfplay.origin import ROOT
@@ -48,20 +48,18 @@ CONFIG = TrainConfig(
 @pytest.fixture(scope="module")
 def cluster():
     """One Ray for these tests; it has room for a learner and three workers."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "disabled")
-        ray.init(
-            "local",
-            num_cpus=4,
-            _node_ip_address=LOOPBACK,
-            include_dashboard=False,
-            object_store_memory=128 << 20,
-            runtime_env={"env_vars": worker_environment()},
-            log_to_driver=False,
-            logging_level="error",
-        )
-        yield
-        shut_down()
+    ray.init(
+        "local",
+        num_cpus=4,
+        _node_ip_address=LOOPBACK,
+        include_dashboard=False,
+        object_store_memory=128 << 20,
+        runtime_env={"env_vars": worker_environment()},
+        log_to_driver=False,
+        logging_level="error",
+    )
+    yield
+    ray.shutdown()
 
 
 def _processes(name):
@@ -260,8 +258,7 @@ def test_a_killed_driver_is_resumed_by_the_same_command(tmp_path):
 def test_a_node_is_lost_with_all_that_ran_on_it(tmp_path):
     from ray.cluster_utils import Cluster
 
-    shut_down()  # the Ray of the tests before, if they ran
-    os.environ["RAY_AUTH_MODE"] = "disabled"
+    ray.shutdown()  # the Ray of the tests before, if they ran
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     lost = nodes.add_node(num_cpus=2)
     ray.init(
@@ -284,7 +281,7 @@ def test_a_node_is_lost_with_all_that_ran_on_it(tmp_path):
         assert sum("replaced" in notice for notice in notices) >= 2
         _check_store(tmp_path, last)
     finally:
-        shut_down()
+        ray.shutdown()
         nodes.shutdown()
         with warnings.catch_warnings():  # Ray's test cluster leaves a socket to the collector
             warnings.simplefilter("ignore", ResourceWarning)

@@ -290,8 +290,5 @@ def test_measuring_fills_in_everything() -> None:
 
 
 @pytest.mark.slow
-def test_the_way_to_another_process_is_measured_for_workers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+def test_the_way_to_another_process_is_measured_for_workers() -> None:
     assert measure_speeds(replace(SMALL, workers=1), 0.2).transfer > 0

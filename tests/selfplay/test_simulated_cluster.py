@@ -5,11 +5,6 @@ import pytest
 from benchmarks.simulated_cluster import recorded_games, simulate
 
 
-@pytest.fixture(autouse=True)
-def _auth_mode_restored(monkeypatch):
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("games_per_s", [300.0, 0.0], ids=["steady", "full-speed"])
 def test_one_learner_reads_all_that_stubs_on_two_nodes_commit(games_per_s):
