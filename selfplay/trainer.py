@@ -23,7 +23,7 @@ from store.upkeep import Upkeep
 
 TRAINER_FILE = "trainer.pt"
 ROUNDS_BETWEEN = 8  # of the loop, between the checkpoints of a training without a clock
-SEGMENTS_AT_ONCE = 16  # decoded and taken into the window together
+SEGMENTS_AT_ONCE = 32  # decoded and taken into the window together
 
 
 def checkpoint_rows(config: TrainConfig) -> int:
