@@ -1,52 +1,71 @@
-"""Sets of UUIDs that take 16 bytes each and work on whole arrays: all seen, or the newest."""
+"""Sets of UUIDs that work on whole arrays: all seen, or the newest."""
 
 import numpy as np
 import numpy.typing as npt
 
-_Keys = npt.NDArray[np.bytes_]
+_Keys = npt.NDArray[np.uint64]  # [2, n]: n UUIDs as two numbers each
+
+_SPREAD = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
+"""Odd numbers that multiply the halves of a key into a slot; together they stand for the zero
+UUID, because zeros mark a free slot."""
 
 
 class UuidSet:
-    """The UUIDs seen so far, in sorted runs of falling size (the logarithmic method).
+    """The UUIDs seen so far, in a hash table with double hashing: 32 to 64 bytes each.
 
-    Adding n UUIDs one batch after another costs O(n log n) in all; a look-up is a binary search in
-    each of the O(log n) runs.
+    The keys of a batch probe side by side, so a batch costs a few passes over NumPy arrays.
     """
 
     def __init__(self) -> None:
-        self._runs: list[_Keys] = []
+        self._table: _Keys = np.zeros((2, 1 << 8), np.uint64)
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._runs))
+        return self._count
 
     def add_new(self, uuids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Add UUIDs (uint8 [n, 16]); True, in bool [n], at each one's first appearance ever."""
         keys = _keys_of(uuids)
-        unique, first = np.unique(keys, return_index=True)
-        fresh = ~self._contains(unique)
-        is_new = np.zeros(len(keys), np.bool_)
-        is_new[first[fresh]] = True
-        self._insert(unique[fresh])
+        self._make_room(keys.shape[1])
+        is_new = np.zeros(keys.shape[1], np.bool_)
+        first = _first_appearances(keys)
+        is_new[first] = self._probe(keys[:, first], insert=True)
+        self._count += int(is_new.sum())
         return is_new
 
     def contains(self, uuids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
         """Which of the UUIDs (uint8 [n, 16]) have been added, bool [n]."""
-        return self._contains(_keys_of(uuids))
+        return ~self._probe(_keys_of(uuids), insert=False)
 
-    def _contains(self, keys: _Keys) -> npt.NDArray[np.bool_]:
-        found = np.zeros(len(keys), np.bool_)
-        for run in self._runs:
-            place = np.minimum(np.searchsorted(run, keys), len(run) - 1)
-            found |= run[place] == keys
-        return found
-
-    def _insert(self, keys: _Keys) -> None:
-        if not len(keys):
+    def _make_room(self, count: int) -> None:
+        """Keep the table at most half full with that many more."""
+        slots = self._table.shape[1]
+        if 2 * (self._count + count) <= slots:
             return
-        while self._runs and len(self._runs[-1]) <= 2 * len(keys):
-            keys = np.concatenate([self._runs.pop(), keys])
-            keys.sort(kind="stable")
-        self._runs.append(keys)
+        while 2 * (self._count + count) > slots:
+            slots *= 2
+        kept = self._table[:, self._table.any(axis=0)]
+        self._table = np.zeros((2, slots), np.uint64)
+        self._probe(kept, insert=True)
+
+    def _probe(self, keys: _Keys, *, insert: bool) -> npt.NDArray[np.bool_]:
+        """Which keys are absent, bool [n]; `insert` adds those. Keys to insert are distinct."""
+        first_half, second_half = self._table
+        absent = np.zeros(keys.shape[1], np.bool_)
+        pending = np.arange(keys.shape[1])
+        slot, step = _slots_and_steps(keys, first_half.size)
+        while len(pending):
+            first, second = keys[0, pending], keys[1, pending]
+            free = (first_half[slot] | second_half[slot]) == 0
+            absent[pending[free]] = True
+            if insert:  # of two keys for one free slot the last has it, the other goes on
+                first_half[slot[free]], second_half[slot[free]] = first[free], second[free]
+            other = (first_half[slot] != first) | (second_half[slot] != second)
+            if not insert:
+                other &= ~free
+            pending = pending[other]
+            slot = (slot[other] + step[pending]) & (first_half.size - 1)
+        return absent
 
 
 class RecentUuids:
@@ -72,4 +91,26 @@ class RecentUuids:
 
 
 def _keys_of(uuids: npt.NDArray[np.uint8]) -> _Keys:
-    return np.ascontiguousarray(uuids).view("S16").reshape(-1)
+    keys = np.ascontiguousarray(uuids).view(np.uint64).reshape(-1, 2).T.copy()
+    keys[:, (keys[0] | keys[1]) == 0] = _SPREAD[:, None]
+    return keys
+
+
+def _slots_and_steps(
+    keys: _Keys, slots: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where each key is looked for first, and how far from there next: odd, to reach all slots."""
+    mixed = (keys[0] * _SPREAD[0]) ^ (keys[1] * _SPREAD[1])
+    high = mixed >> np.uint64(65 - int(slots).bit_length())
+    return high.astype(np.int64), (mixed & np.uint64(slots - 1)).astype(np.int64) | 1
+
+
+def _first_appearances(keys: _Keys) -> npt.NDArray[np.int64]:
+    """The indices of the distinct keys, each where it comes first."""
+    order = np.argsort(keys[0], kind="stable")
+    first = keys[0, order]
+    if (first[1:] == first[:-1]).any():
+        order = np.lexsort((keys[1], keys[0]))  # stable too
+    ordered = keys[:, order]
+    repeats = (ordered[0, 1:] == ordered[0, :-1]) & (ordered[1, 1:] == ordered[1, :-1])
+    return order[np.concatenate([[True], ~repeats])] if len(order) else order

@@ -25,8 +25,8 @@ Cursor = Mapping[str, int]
 Segment = tuple[str, SegmentName]
 """A writer and the name of one of its segments."""
 
-RECENT_EPISODES = 1 << 19
-"""Episodes whose UUIDs are remembered at least: 8 to 16 MiB, hours of what one process plays."""
+RECENT_EPISODES = 500_000
+"""Episodes whose UUIDs are remembered at least: 32 MiB at most, hours of what one process plays."""
 
 _logger = logging.getLogger("ludens.store")
 
