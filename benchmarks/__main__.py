@@ -18,6 +18,7 @@ from benchmarks import (
     simulated_cluster,
     soak,
     store,
+    versions,
 )
 
 BENCHMARKS = {
@@ -40,19 +41,25 @@ BENCHMARKS = {
 def main() -> None:
     """Run the benchmarks named on the command line, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}, versions")
     parser.add_argument("--seconds", type=float, default=30.0, help="a game's measurement takes")
     parser.add_argument("--minutes", type=float, help="instead of --seconds, for what takes long")
     parser.add_argument(
         "--peer-python", help="a Python that has the `peers` extra, if this one has not"
     )
+    parser.add_argument("--other", help="another checkout of the project, for `versions`")
     options = parser.parse_args()
     for name in options.names:
-        if name not in BENCHMARKS:
+        if name == "versions" and not options.other:
+            parser.error("versions compares with another checkout: name its folder with --other")
+        if name not in {*BENCHMARKS, "versions"}:
             parser.error(f"unknown benchmark {name!r}: expected one of {', '.join(BENCHMARKS)}")
     seconds = options.seconds if options.minutes is None else 60.0 * options.minutes
     for name in options.names or BENCHMARKS:
-        BENCHMARKS[name](seconds, options.peer_python)
+        if name == "versions":
+            versions.run(seconds, options.other)
+        else:
+            BENCHMARKS[name](seconds, options.peer_python)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def test_killed_at_some_moments_while_dropping_it_goes_on(
 def test_killed_at_many_moments_while_dropping_it_goes_on(
     uncut: Uncut, tidied: tuple[Path, Path, int], tmp_path: Path
 ) -> None:
-    assert_killed_while_dropping_goes_on(uncut, tidied, tmp_path, 60)
+    assert_killed_while_dropping_goes_on(uncut, tidied, tmp_path, 30)
 
 
 def test_which_shard_is_slower_changes_nothing(
