@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-from store.files import FileEntry, Files
+from store.files.protocol import FileEntry, Files
 
 PAGE = 1000
 """Files that an object store lists, or removes, in one request."""

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.ladder import PAIRS_AT_ONCE, Ladder, LadderSettings
-from arena.match_pool import PlannedBatch
-from arena.match_records import Batch
-from arena.match_workers import LocalPool
-from arena.openings import Opening, Openings
-from arena.ratings import ELO, Ratings, Results, fit_ratings
+from arena.match.openings import Opening, Openings
+from arena.match.pool import PlannedBatch
+from arena.match.records import Batch
+from arena.match.workers import LocalPool
+from arena.rating.elo import ELO, Ratings, Results, fit_ratings
+from arena.rating.ladder import PAIRS_AT_ONCE, Ladder, LadderSettings
 from benchmarks.machine import machine_facts, write_result
 from envs.registry import find_game
 from store import checkpoints

@@ -15,9 +15,9 @@ import torch
 from agents.inference import NetworkEvaluator
 from agents.network import build_network
 from agents.players import THREADS, Player, SearchPlayer
-from arena.match import Match, play_out
-from arena.match_records import MatchKey
-from arena.openings import Opening, random_openings
+from arena.match.match import Match, play_out
+from arena.match.openings import Opening, random_openings
+from arena.match.records import MatchKey
 from benchmarks.machine import machine_facts, write_result
 from configs.loader import load_config
 from envs.game import Game

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.alphazero.episodes import SCHEMA, to_rows
-from arena.truth import load_truth
+from arena.solvers.connect_four.test_set import load_truth
 from benchmarks.machine import machine_facts, write_result
 from configs.loader import load_config
 from envs.connect_four import COLUMNS, ROWS
 from envs.registry import find_game
 from selfplay.games import Shard
-from store.episodes import Episode, EpisodeBatch
+from store.replay.episodes import Episode, EpisodeBatch
 
 _BITS = np.uint64(ROWS + 1)  # of a column
 _COLUMN = np.uint64((1 << (ROWS + 1)) - 1)

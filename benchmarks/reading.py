@@ -40,10 +40,10 @@ from selfplay.announcements import Announcements, must_wait
 from selfplay.cluster import POLL_S
 from selfplay.config import TrainConfig
 from selfplay.learner_node import LearnerNode
-from store.episodes import UUID_BYTES, EpisodeBatch
-from store.files import LocalFiles
+from store.files.local import LocalFiles
+from store.replay.episodes import UUID_BYTES, EpisodeBatch
+from store.replay.segments import REPLAY_FOLDER, SegmentName, encode_segment
 from store.run import Run, open_run
-from store.segments import REPLAY_FOLDER, SegmentName, encode_segment
 
 WRITERS, EVERY_S, LATENCY_S = 1000, 7.0, 0.05
 GAMES, WINDOW = 600, 400_000
@@ -97,7 +97,7 @@ class SlowStore:
         return f"{REPLAY_FOLDER}/{writer}/{name}"
 
     def read(self, key: str, most: int | None = None) -> bytes:
-        """See `store.files.Files`."""
+        """See `store.files.protocol.Files`."""
         self._wait("read")
         folder, _, rest = key.partition("/")
         if folder != REPLAY_FOLDER:
@@ -106,12 +106,12 @@ class SlowStore:
         return self._mould.cast(self._segments[writer][name])
 
     def folders(self, folder: str) -> list[str]:
-        """See `store.files.Files`."""
+        """See `store.files.protocol.Files`."""
         self._wait("folders")
         return sorted(self._segments) if folder == REPLAY_FOLDER else self._files.folders(folder)
 
     def names(self, folder: str) -> list[str]:
-        """See `store.files.Files`."""
+        """See `store.files.protocol.Files`."""
         self._wait("names")
         first, _, writer = folder.partition("/")
         if first != REPLAY_FOLDER or not writer:
@@ -119,7 +119,7 @@ class SlowStore:
         return sorted(self._segments.get(writer, {}))
 
     def remove_many(self, keys: Collection[str]) -> None:
-        """See `store.files.Files`."""
+        """See `store.files.protocol.Files`."""
         self._wait("remove_many")
         for key in keys:
             folder, _, rest = key.partition("/")

@@ -17,9 +17,9 @@ from typing import Any
 import ray
 
 from selfplay.supervision import Ready
-from store.episodes import UUID_BYTES, Episode
+from store.replay.episodes import UUID_BYTES, Episode
+from store.replay.segments import SegmentName, SegmentWriter, decode_segment
 from store.run import open_run
-from store.segments import SegmentName, SegmentWriter, decode_segment
 
 LEAST_PRIORITY = 19
 

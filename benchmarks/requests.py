@@ -2,7 +2,7 @@
 
 The runs live in this process's memory behind `CountingFiles`: what is counted is what the store
 asks, not how long a server takes. That an operation there is that many requests of S3 is held by
-tests against a server of its protocol (`tests/store/test_object_files.py`).
+tests against a server of its protocol (`tests/store/files/test_object_store.py`).
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from typing import Any, cast
 
 import numpy as np
 
-from arena.match_records import Batch, MatchKey, MatchLog
-from arena.recorded_ratings import RatingsWatch
+from arena.match.records import Batch, MatchKey, MatchLog
+from arena.rating.recorded import RatingsWatch
 from benchmarks.counting_files import CountingFiles
 from benchmarks.machine import machine_facts, write_result
 from store import checkpoints
-from store.episodes import Episode, EpisodeSchema
-from store.files import Files, open_files
-from store.keeps import NotedBest, note_best
-from store.lock_watch import LockWatch
-from store.progress_log import ProgressReader
-from store.replay import ReplayLog
-from store.retention import Retention, Window, plan_pruning, prune
+from store.files.opening import open_files
+from store.files.protocol import Files
+from store.progress.lock_watch import LockWatch
+from store.progress.log import ProgressReader
+from store.progress.summary import summarize_files
+from store.replay.episodes import Episode, EpisodeSchema
+from store.replay.log import ReplayLog
+from store.replay.segments import SegmentName, SegmentWriter
 from store.run import Run, create_run
-from store.segments import SegmentName, SegmentWriter
-from store.summary import summarize_files
-from store.upkeep import Upkeep
+from store.upkeep.keeps import NotedBest, note_best
+from store.upkeep.retention import Retention, Window, plan_pruning, prune
+from store.upkeep.tidy import Upkeep
 
 SCHEMA = EpisodeSchema("requests/1", {"row": (np.dtype("<u2"), ())})
 CHECKPOINTS = (1, 100, 1000)

@@ -42,10 +42,10 @@ from selfplay.config import ClusterConfig, TrainConfig
 from selfplay.games import Shard
 from selfplay.learner_node import LearnerNode, LearnReport
 from store import checkpoints
-from store.episodes import Episode, EpisodeBatch
-from store.replay import ReplayLog
+from store.replay.episodes import Episode, EpisodeBatch
+from store.replay.log import ReplayLog
+from store.replay.segments import REPLAY_FOLDER, encode_segment
 from store.run import Run
-from store.segments import REPLAY_FOLDER, encode_segment
 
 RUN = "simulated"
 NODES, STUBS, GAMES = 8, 32, 600

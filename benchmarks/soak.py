@@ -32,9 +32,9 @@ from selfplay.cluster import ClusterTraining, connected
 from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
 from selfplay.supervision import CrashLoopError
 from store import checkpoints
-from store.replay import ReplayLog
+from store.replay.log import ReplayLog
+from store.replay.segments import REPLAY_FOLDER, SegmentName
 from store.run import Run
-from store.segments import REPLAY_FOLDER, SegmentName
 
 SECONDS_BETWEEN_KILLS = 20.0  # on average
 LEARNER_SHARE = 0.1  # of the kills

@@ -39,15 +39,15 @@ from configs.loader import load_config
 from envs.batch import encode_many, play_random
 from envs.game import Game
 from envs.registry import find_game
-from store.commit import commit_new
-from store.episodes import Episode, EpisodeBatch
-from store.frame_ring import FrameRing
-from store.priorities import Priorities, PrioritizedSampler
-from store.replay import ReplayLog
-from store.ring import Ring
+from store.files.commit import commit_new
+from store.memory.frame_ring import FrameRing
+from store.memory.priorities import Priorities, PrioritizedSampler
+from store.memory.ring import Ring
+from store.memory.trajectories import TrajectoryRing, trajectory_schema
+from store.replay.episodes import Episode, EpisodeBatch
+from store.replay.log import ReplayLog
+from store.replay.segments import SegmentName, SegmentWriter, encode_segment
 from store.run import Run, create_run
-from store.segments import SegmentName, SegmentWriter, encode_segment
-from store.trajectories import TrajectoryRing, trajectory_schema
 
 ROUNDS = 7
 SEGMENT_EPISODES = 1000

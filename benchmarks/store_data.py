@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from agents.alphazero.episodes import GameRecord, to_episode
 from envs.batch import play_random
 from envs.game import Game
-from store.episodes import Episode, EpisodeBatch
-from store.frames import GOES_ON, frames_schema
+from store.memory.frames import GOES_ON, frames_schema
+from store.replay.episodes import Episode, EpisodeBatch
 
 MOVES, ROWS = 40, 12  # of a game, and those learned from
 STREAMS, PIECE_FRAMES = 16, 128  # a segment of frames holds one piece of each stream

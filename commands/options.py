@@ -11,7 +11,7 @@ from configs.command_line import UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from arena.openings import Openings
+    from arena.match.openings import Openings
     from envs.game import Game
 
 INTERRUPTED = 130  # exit status
@@ -61,7 +61,7 @@ def openings_arguments(parser: ArgumentParser) -> None:
 
 def chosen_openings(game: Game, args: Namespace) -> Openings:
     """The openings that `openings_arguments` were given for."""
-    from arena.openings import balanced_openings, book_openings, random_openings
+    from arena.match.openings import balanced_openings, book_openings, random_openings
 
     if args.openings is None:
         return (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)

@@ -34,8 +34,8 @@ def play_arguments(parser: ArgumentParser) -> None:
 
 
 def play(args: Namespace) -> int:
-    from arena.agent_names import HUMAN, find_agent
-    from arena.play import HumanPlayer, Seat, Table, Terminal, shows_a_screen
+    from arena.names import HUMAN, find_agent
+    from arena.play.terminal import HumanPlayer, Seat, Table, Terminal, shows_a_screen
 
     game = named_game(args.game)
 
@@ -44,7 +44,7 @@ def play(args: Namespace) -> int:
 
     notice = ""
     if args.agent is None:
-        from arena.screen.opponent import default_agent
+        from arena.play.screen.opponent import default_agent
 
         args.agent, notice = default_agent(game, args.store)
     first, second = seat(args.agent), seat(args.agent2)
@@ -53,8 +53,8 @@ def play(args: Namespace) -> int:
     if args.agent2 == HUMAN and args.agent != HUMAN and not args.second:
         first, second = second, first
     if shows_a_screen() and not args.plain:
-        from arena.screen.app import show
-        from arena.screen.session import Session
+        from arena.play.screen.app import show
+        from arena.play.screen.session import Session
 
         session = Session(game, (first, second), seed=args.seed)
         return show(session, notice, plain="NO_COLOR" in os.environ)
@@ -66,7 +66,7 @@ def play(args: Namespace) -> int:
 
 def _play_in_browser(args: Namespace, title: str) -> int:
     """Serve this same command, which has the browser for its screen."""
-    from arena.screen.web import serve
+    from arena.play.screen.web import serve
     from selfplay.origin import ROOT
 
     words = [sys.executable, str(ROOT / "ludens.py"), "play", args.game]
@@ -100,9 +100,9 @@ def analyze_arguments(parser: ArgumentParser) -> None:
 
 
 def analyze(args: Namespace) -> int:
-    from arena.agent_names import find_agent
-    from arena.analysis_text import write_table, write_verdict
-    from arena.analyze import analyze_lines, analyze_positions
+    from arena.names import find_agent
+    from arena.play.analysis import analyze_lines, analyze_positions
+    from arena.play.analysis_text import write_table, write_verdict
 
     game = named_game(args.game)
     player = find_agent(args.agent, game, args.store, simulations=args.simulations)

@@ -23,8 +23,8 @@ from configs.command_line import UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from arena.ladder import Position
-    from arena.match_pool import MatchPool
+    from arena.match.pool import MatchPool
+    from arena.rating.ladder import Position
 
 
 def match_arguments(parser: ArgumentParser) -> None:
@@ -55,13 +55,13 @@ def match_arguments(parser: ArgumentParser) -> None:
 
 
 def match(args: Namespace) -> int:
-    from arena.agent_names import find_agent
-    from arena.contenders import exact_name, home_of
-    from arena.match import play_match
-    from arena.match_records import MatchKey, MatchLog
-    from arena.match_text import MatchProgress, summary
-    from arena.recorded_ratings import note_best_checkpoint
-    from arena.sprt import Sprt
+    from arena.match.contenders import exact_name, home_of
+    from arena.match.match import play_match
+    from arena.match.records import MatchKey, MatchLog
+    from arena.match.text import MatchProgress, summary
+    from arena.names import find_agent
+    from arena.rating.recorded import note_best_checkpoint
+    from arena.rating.sprt import Sprt
 
     game = named_game(args.game)
     sprt = Sprt(args.sprt[0], args.sprt[1], args.alpha, args.beta) if args.sprt else None
@@ -119,12 +119,12 @@ def rate_arguments(parser: ArgumentParser) -> None:
 
 
 def rate(args: Namespace) -> int:
-    from arena.contenders import parse_anchors
-    from arena.ladder import Ladder, LadderSettings, open_runs
-    from arena.ladder_plot import check_path, default_path, write_plot
-    from arena.ladder_text import LadderProgress, standing_text
-    from arena.rate import rate
-    from arena.standing import standing_of
+    from arena.match.contenders import parse_anchors
+    from arena.rating.ladder import Ladder, LadderSettings, open_runs
+    from arena.rating.ladder_text import LadderProgress, standing_text
+    from arena.rating.plot import check_path, default_path, write_plot
+    from arena.rating.rate import rate
+    from arena.rating.standing import standing_of
 
     settings = LadderSettings(args.width, args.simulations, args.checkpoints, args.games, args.seed)
     given = named_game(args.game) if args.game else None
@@ -163,7 +163,7 @@ def _match_pool(word: str, args: Namespace) -> Iterator[MatchPool | None]:
     if not args.workers:
         yield None
         return
-    from arena.match_workers import RayPool
+    from arena.match.workers import RayPool
     from envs.game_file import typed_game
     from selfplay.cluster import connected, settling, shared_store
 

@@ -12,8 +12,8 @@ from configs.command_line import FAILURE, UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from store.retention import Window
     from store.run import Run
+    from store.upkeep.retention import Window
 
 
 def runs_arguments(parser: ArgumentParser) -> None:
@@ -64,9 +64,9 @@ def runs(args: Namespace) -> int:
 
 
 def _list_runs(args: Namespace) -> int:
-    from arena.recorded_ratings import best_checkpoints
-    from arena.runs_text import runs_table
-    from store.summary import summarize_store
+    from arena.monitor.runs_text import runs_table
+    from arena.rating.recorded import best_checkpoints
+    from store.progress.summary import summarize_store
 
     runs = list(summarize_store(args.store))
     best = best_checkpoints(args.store, runs)
@@ -76,8 +76,8 @@ def _list_runs(args: Namespace) -> int:
 
 
 def _verify(args: Namespace) -> int:
-    from arena.runs_text import verification_text
-    from store.verify import verify
+    from arena.monitor.runs_text import verification_text
+    from store.upkeep.verify import verify
 
     found = verify(args.store, args.run)
     answer(args, {"ok": found.ok, **vars(found)}, lambda: verification_text(found))
@@ -85,11 +85,11 @@ def _verify(args: Namespace) -> int:
 
 
 def _prune(args: Namespace) -> int:
-    from arena.recorded_ratings import best_checkpoint
-    from arena.runs_text import pruning_text
-    from store.holds import HoldWatch
-    from store.retention import Retention, plan_pruning, prune
+    from arena.monitor.runs_text import pruning_text
+    from arena.rating.recorded import best_checkpoint
     from store.run import open_run
+    from store.upkeep.holds import HoldWatch
+    from store.upkeep.retention import Retention, plan_pruning, prune
 
     if args.keep_last is None and not args.keep_every and args.keep_rows is None:
         raise UsageError("ludens runs prune: say what to keep: --keep-last K or --keep-rows R")
@@ -113,15 +113,15 @@ def _prune(args: Namespace) -> int:
 
 def _window(run: Run) -> Window | None:
     """What a trainer of this run loads when it resumes, as its settings say."""
-    from store.retention import Window
+    from store.upkeep.retention import Window
 
     rows = run.info.config.get("learner", {}).get("window_rows")
     return Window(rows, of="row_ply") if isinstance(rows, int) else None
 
 
 def _keep(args: Namespace) -> int:
-    from store.keeps import keep
     from store.run import open_run
+    from store.upkeep.keeps import keep
 
     run_name, _, text = args.run_step.partition("@")
     if not (text.isascii() and text.isdigit()):
@@ -136,8 +136,8 @@ def _keep(args: Namespace) -> int:
 
 
 def _release(args: Namespace) -> int:
-    from store.keeps import release
     from store.run import open_run
+    from store.upkeep.keeps import release
 
     step = release(open_run(args.store, args.run), args.name)
     answer(
@@ -149,9 +149,9 @@ def _release(args: Namespace) -> int:
 
 
 def _export(args: Namespace) -> int:
-    from arena.runs_text import exported_text
-    from store.archive import export_run
+    from arena.monitor.runs_text import exported_text
     from store.run import open_run
+    from store.upkeep.archive import export_run
 
     done = export_run(open_run(args.store, args.run), Path(args.file))
     for key, why in done.left_out.items():
@@ -161,8 +161,8 @@ def _export(args: Namespace) -> int:
 
 
 def _import(args: Namespace) -> int:
-    from arena.runs_text import imported_text
-    from store.archive import import_run
+    from arena.monitor.runs_text import imported_text
+    from store.upkeep.archive import import_run
 
     done = import_run(args.store, Path(args.file), args.run)
     answer(args, vars(done), lambda: imported_text(done))

@@ -37,7 +37,7 @@ def doctor_arguments(parser: ArgumentParser) -> None:
 
 
 def doctor(args: Namespace) -> int:
-    from arena.doctor_text import show_finding, verdict
+    from arena.monitor.doctor_text import show_finding, verdict
     from configs.loader import load_config
     from configs.options import given_options
 

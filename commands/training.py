@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from agents.progress import Progress
-    from arena.ladder import LadderSettings, Position
-    from arena.training_watch import StopSignal
+    from arena.monitor.stages import StopSignal
+    from arena.rating.ladder import LadderSettings, Position
     from configs.ablation import Variant
     from selfplay.config import TrainConfig
 
@@ -52,7 +52,7 @@ def train(args: Namespace) -> int:
     _refuse_agent_name(name)
     config = _continued(config, name, args)
     # The terminal answers at once, before the seconds that the rest takes to import.
-    from arena.panel import open_display
+    from arena.monitor.panel import open_display
 
     where = f"run {name!r} in {args.store!r}, {_budget(config)}; {_kept(config)}"
     with open_display(config.game, where) as display, _stop_signal(display.notice) as stop:
@@ -81,8 +81,8 @@ def _continued(config: TrainConfig, name: str, args: Namespace) -> TrainConfig:
 def _train_and_watch(
     config: TrainConfig, args: Namespace, name: str, stop: StopSignal, display: Any
 ) -> Progress:
-    from arena.training_truth import TruthMeter
-    from arena.training_watch import watch
+    from arena.monitor.solver_errors import TruthMeter
+    from arena.monitor.stages import watch
     from benchmarks.machine import machine_facts
     from selfplay.board import TensorBoardLog
     from selfplay.journal import Journal
@@ -99,7 +99,7 @@ def _train_and_watch(
 
 
 def _stop_signal(say: Callable[[str], None]) -> StopSignal:
-    from arena.training_watch import StopSignal
+    from arena.monitor.stages import StopSignal
 
     return StopSignal(say)
 
@@ -177,7 +177,7 @@ def _techniques() -> str:
 
 
 def ablate(args: Namespace) -> int:
-    from arena.ladder import LadderSettings
+    from arena.rating.ladder import LadderSettings
     from configs.ablation import plan_ablation
     from configs.loader import default_run_name
     from configs.options import given_options
@@ -202,8 +202,8 @@ def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
     """Train all variants to their end; False if that was interrupted."""
     from contextlib import ExitStack
 
-    from arena.ablation_text import TurnsDisplay
-    from arena.training_truth import Truth
+    from arena.monitor.solver_errors import Truth
+    from arena.rating.ablation_text import TurnsDisplay
     from benchmarks.machine import machine_facts
     from selfplay.journal import Journal
     from selfplay.turns import train_in_turns
@@ -227,10 +227,10 @@ def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
 
 
 def _compare(runs: Mapping[str, Variant], settings: LadderSettings, args: Namespace) -> int:
-    from arena.ablation import ablation_ladder, ablation_of, measure_errors
-    from arena.ablation_text import ablation_text
-    from arena.ladder_text import LadderProgress
-    from arena.rate import rate
+    from arena.rating.ablation import ablation_ladder, ablation_of, measure_errors
+    from arena.rating.ablation_text import ablation_text
+    from arena.rating.ladder_text import LadderProgress
+    from arena.rating.rate import rate
     from selfplay.own_game import game_of
 
     game = game_of(next(iter(runs.values())).config)

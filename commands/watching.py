@@ -31,8 +31,8 @@ def watch(args: Namespace) -> int:
     import time
     from contextlib import suppress
 
-    from arena.history import History
-    from arena.watch import as_json, each_moment, follow, open_watch, show_once
+    from arena.monitor.history import History
+    from arena.monitor.watch import as_json, each_moment, follow, open_watch, show_once
     from store.run import open_run
 
     run = open_run(args.store, args.run)
@@ -64,7 +64,7 @@ def report_arguments(parser: ArgumentParser) -> None:
 
 def report(args: Namespace) -> int:
     from agents.run_game import how_to_name_it, is_game_of, registered_game
-    from arena.report import write_report
+    from arena.monitor.report.page import write_report
     from store.run import open_run
 
     run = open_run(args.store, args.run)

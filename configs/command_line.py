@@ -16,7 +16,7 @@ FAILURE, USAGE = 1, 2  # exit statuses
 USAGE_ERRORS = (
     ("configs.fields", "ConfigError"),
     ("envs.game", "GameError"),
-    ("arena.agent_names", "AgentNameError"),
+    ("arena.names", "AgentNameError"),
 )
 FAILURES = (
     ("store.errors", "StoreError"),

@@ -19,9 +19,9 @@ from selfplay.config import TrainConfig
 from selfplay.games import ResignStatistics, Shard
 from selfplay.own_game import game_of
 from store.checkpoints import tensors_from_bytes, tensors_to_bytes
-from store.episodes import Episode
+from store.replay.episodes import Episode
+from store.replay.segments import SegmentWriter
 from store.run import Run
-from store.segments import SegmentWriter
 from store.upgrades import ACTOR
 
 

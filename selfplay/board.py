@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agents.progress import Progress
-from store.files import LocalFiles, open_files
+from store.files.local import LocalFiles
+from store.files.opening import open_files
 
 FOLDER = "tensorboard"
 WRITTEN_EVENTS = frozenset({"learned", "finished"})
@@ -28,7 +29,7 @@ class TensorBoardLog:
         self._measured_at: dict[str, float] = {}
 
     def show(self, progress: Progress, truth: Any) -> None:
-        """Write a stage, and the error rates of `arena.training_truth.Truth` when they are new."""
+        """Write a stage, and new error rates (`arena.monitor.solver_errors.Truth`)."""
         if self._folder is None:
             return
         if progress.event in WRITTEN_EVENTS:

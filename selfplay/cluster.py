@@ -53,7 +53,7 @@ from selfplay.supervision import (
 from selfplay.warm_up import one_at_a_time
 from selfplay.worker import ROUND_S, RoundReport, Worker, worker_config
 from store.errors import StoreUrlError
-from store.files import open_files
+from store.files.opening import open_files
 from store.run import Run
 
 POLL_S = 0.5

@@ -22,7 +22,9 @@ from envs.kernel_cache import cache_root, source_hash
 from selfplay.config import TrainConfig
 from selfplay.origin import ROOT
 from store.errors import AlreadyStoredError, StoreError
-from store.files import Files, LocalFiles, open_files
+from store.files.local import LocalFiles
+from store.files.opening import open_files
+from store.files.protocol import Files
 
 GIB = 1 << 30
 NEEDED_MEMORY, COMFORTABLE_MEMORY = 1.0, 3.0  # GiB that are free

@@ -21,8 +21,8 @@ from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.search import Evaluator, RootResults, Search
 from selfplay.config import SelfPlayConfig
-from store.episodes import Episode
 from store.errors import CheckpointError
+from store.replay.episodes import Episode
 
 
 @dataclass

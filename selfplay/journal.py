@@ -10,8 +10,8 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from agents.progress import Progress
-from store.files import open_files
-from store.progress_log import ProgressWriter, Record
+from store.files.opening import open_files
+from store.progress.log import ProgressWriter, Record
 
 INTERVAL_S = 10.0  # between two records, while nothing was learned
 LEAST_INTERVAL_S = 2.0  # between two files; more records than that go into one
@@ -25,7 +25,7 @@ class Journal:
 
     It is one more of the watchers that are told of every stage. Whatever goes wrong with writing is
     logged, once, and tried again later: a training never ends because of its journal. Its files are
-    those of `store.progress_log`; the first is made when the first stage came, when the run exists
+    those of `store.progress.log`; the first is made when the first stage came, when the run exists
     and is ours.
 
     Args:
@@ -53,7 +53,7 @@ class Journal:
         self._warned = False
 
     def show(self, progress: Progress, truth: Any) -> None:
-        """Record a stage, if it is time, with the measurements of `arena.training_truth.Truth`."""
+        """Record a stage, if it is time, with what `arena.monitor.solver_errors` measured."""
         self._notices += progress.notices
         self._last = progress, truth
         now = self._clock()

@@ -16,10 +16,10 @@ from agents.inference import dump_state, dump_trainer, load_trainer
 from selfplay.config import TrainConfig
 from selfplay.own_game import game_of
 from store import checkpoints
-from store.replay import Cursor, ReplayLog
-from store.retention import Window
+from store.replay.log import Cursor, ReplayLog
 from store.run import Run
-from store.upkeep import Upkeep
+from store.upkeep.retention import Window
+from store.upkeep.tidy import Upkeep
 
 TRAINER_FILE = "trainer.pt"
 ROUNDS_BETWEEN = 8  # of the loop, between the checkpoints of a training without a clock
@@ -147,7 +147,7 @@ class Trainer:
     def save(self, files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> None:
         """Commit a checkpoint of this trainer and of what else the caller needs to continue.
 
-        Then what nobody needs any more goes, unless all is to be kept (see `store.upkeep`).
+        Then what nobody needs any more goes, unless all is to be kept (see `store.upkeep.tidy`).
         """
         cursor = self.log.cursor
         checkpoints.save(

@@ -23,7 +23,7 @@ from envs.game import Game
 from mcts.config import SearchConfig
 from selfplay.config import SelfPlayConfig
 from selfplay.games import Shard
-from store.episodes import EpisodeBatch
+from store.replay.episodes import EpisodeBatch
 
 SMALL_NETWORK = NetworkConfig(blocks=0, filters=1, head_filters=1, value_hidden=1)
 SMALL_LEARNER = LearnerConfig(batch_size=2, window_rows=2, window_start_rows=2)

@@ -22,7 +22,7 @@ from store.errors import (
     StoreError,
     StoreWriteError,
 )
-from store.files import MOST_JSON_BYTES, FileEntry
+from store.files.protocol import MOST_JSON_BYTES, FileEntry
 from store.run import CHECKPOINT_FOLDER, Run
 from store.seals import seal_of
 from store.upgrades import MANIFEST, VersionError

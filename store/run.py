@@ -18,8 +18,9 @@ from store.errors import (
     StoreError,
     StoreWriteError,
 )
-from store.files import MOST_JSON_BYTES, Files, open_files
-from store.lock import TrainerLock
+from store.files.lock import TrainerLock
+from store.files.opening import open_files
+from store.files.protocol import MOST_JSON_BYTES, Files
 from store.seals import seal_of
 from store.upgrades import RUN, UNKNOWN_SOURCE, VersionError
 
@@ -70,7 +71,7 @@ class Run:
         """Become the run's only trainer until released, or until the process ends in any way.
 
         Use it in a `with`. Reading a run needs no lock. On an object store the lock is a lease: it
-        outlives a killed process for a while (`store.lease`), and can be lost, upon which every
+        outlives a killed process for a while (`store.files.lease`), and can be lost: then every
         change through this run's files raises RunLostError.
 
         Raises:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from store.errors import SchemaError, StoreError
 
 if TYPE_CHECKING:
-    from store.episodes import EpisodeBatch
+    from store.replay.episodes import EpisodeBatch
 
 T = TypeVar("T")
 Step = Callable[[T], T]
@@ -164,19 +164,19 @@ SEGMENT = Ladder[Any]("segment version")
 """Steps take and return a segment's `pyarrow.RecordBatch`, its metadata in its schema."""
 
 MATCH = Documents("ludens-match")
-"""Steps take the one line of a file of `arena.match_records`."""
+"""Steps take the one line of a file of `arena.match.records`."""
 
 PROGRESS = Documents("ludens-progress")
-"""Steps take a file of `store.progress_log`: the facts of a session, or a table of records."""
+"""Steps take a file of `store.progress.log`: the facts of a session, or a table of records."""
 
 ARCHIVE = Documents("ludens-run")
 """Steps take the index of an archive, without its seal."""
 
 HOLD = Documents("ludens-hold", unnamed=1)
-"""Steps take a file of `store.holds`."""
+"""Steps take a file of `store.upkeep.holds`."""
 
 KEPT = Documents("ludens-kept")
-"""Steps take a file of `store.keeps`: a name, or what is noted of the best checkpoint."""
+"""Steps take a file of `store.upkeep.keeps`: a name, or what is noted of the best checkpoint."""
 
 TRAINER = Documents("ludens-trainer", unnamed=1)
 """Steps take the learner's state in a checkpoint, tensors and plain values."""

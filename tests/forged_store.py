@@ -18,16 +18,17 @@ from typing import Any
 
 from agents.inference import dump_state
 from agents.network import build_network
-from arena.match_records import MatchKey
+from arena.match.records import MatchKey
 from configs.loader import load_config
 from envs.registry import find_game
 from selfplay.loop import ACTOR_FILE
 from selfplay.trainer import TRAINER_FILE
-from store import archive_files, checkpoints
-from store.files import LocalFiles
+from store import checkpoints
+from store.files.local import LocalFiles
 from store.run import RUN_FILE, Run, RunInfo
 from store.seals import seal_of
 from store.upgrades import MATCH
+from store.upkeep import archive_files
 from tests.arena.journals import stage, write_session
 
 GAME = "tic_tac_toe"

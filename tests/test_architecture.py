@@ -271,11 +271,23 @@ def test_every_dependency_has_one_exact_version() -> None:
         ("agents/dqn.py", "from ray.rllib import x", "agents may not use ray.rllib.x"),
         ("agents/ppo/loop.py", "from ray import serve", "agents/ppo may not use ray.serve"),
         ("agents/ppo/loop.py", "import selfplay.loop", "agents/ppo may not import selfplay"),
-        ("selfplay/loop.py", "from arena.panel import Panel", "selfplay may not import arena"),
-        ("arena/panel.py", "from selfplay import loop", "arena may not import selfplay"),
-        ("arena/panel.py", "import_module('selfplay.loop')", "arena may not import selfplay"),
-        ("arena/panel.py", "importlib.import_module('ludens')", "arena may not import ludens"),
-        ("arena/panel.py", "import tests.golden", "arena may not import tests"),
+        (
+            "selfplay/loop.py",
+            "from arena.monitor.panel import Panel",
+            "selfplay may not import arena",
+        ),
+        ("arena/monitor/panel.py", "from selfplay import loop", "arena may not import selfplay"),
+        (
+            "arena/monitor/panel.py",
+            "import_module('selfplay.loop')",
+            "arena may not import selfplay",
+        ),
+        (
+            "arena/monitor/panel.py",
+            "importlib.import_module('ludens')",
+            "arena may not import ludens",
+        ),
+        ("arena/monitor/panel.py", "import tests.golden", "arena may not import tests"),
         ("configs/load.py", "import yaml", "configs may not use yaml"),
         ("benchmarks/store.py", "import commands.runs", "benchmarks may not import commands"),
         ("commands/rating.py", "import ludens", "commands may not import ludens"),
@@ -294,8 +306,8 @@ def test_an_import_through_a_wall_is_found(path: str, source: str, expected: str
     [
         ("envs/chess.py", "from . import api\nfrom .api import step\nimport envs.go, numba"),
         ("agents/ppo/loop.py", "from .. import net\nfrom ..net import N\nfrom ray import rllib"),
-        ("arena/panel.py", "import asyncio\nimport rich.live\nfrom agents.net import load"),
-        ("ludens.py", "import argparse\nimport selfplay.loop, arena.panel, benchmarks"),
+        ("arena/monitor/panel.py", "import asyncio\nimport rich.live\nfrom agents.net import load"),
+        ("ludens.py", "import argparse\nimport selfplay.loop, arena.monitor.panel, benchmarks"),
     ],
 )
 def test_an_import_through_a_door_is_not(path: str, source: str) -> None:
@@ -310,12 +322,12 @@ def test_a_homeless_module_is_found() -> None:
 
 def test_a_heavy_import_behind_light_ones_is_found(tmp_path: Path) -> None:
     sources = {
-        "ludens.py": "import configs.load\ndef play():\n    import arena.match\n",
+        "ludens.py": "import configs.load\ndef play():\n    import arena.match.match\n",
         "configs/__init__.py": "",
         "configs/load.py": "try:\n    from agents import settings\nfinally:\n    pass\n",
         "agents/__init__.py": "if TYPE_CHECKING:\n    import torch\nelse:\n    import json\n",
         "agents/settings.py": "import dataclasses\nimport numba\n",
-        "arena/match.py": "import torch\n",
+        "arena/match/match.py": "import torch\n",
     }
     for path, source in sources.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import ludens
-from arena import agent_names
+from arena import names as agent_names
 from commands import training
 
 Run = Any

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import ludens
-from arena import agent_names
+from arena import names as agent_names
 from configs.command_line import make_parser
 from store.run import RUN_FILE
 from tests.forged_store import EVIL, GAME, OLD_RUNS, STEP, forge_archive, forge_store, run_file
@@ -173,7 +173,7 @@ MAY_LOAD = {
     "commands/options.py",  # a word of the command line
     "commands/rating.py",  # a word of the command line
     "selfplay/own_game.py",  # a TrainConfig, which comes from there
-    "arena/match_workers.py",  # a `Path` from `commands.rating`
+    "arena/match/workers.py",  # a `Path` from `commands.rating`
     "benchmarks/search.py",  # a word of the command line
 }
 LOADERS = {"load_game_file", "find_or_load", "typed_game"}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from agents.config import LearnerConfig
 from envs.batch import replay_rows
 from envs.game import Game
-from store.episodes import Episode, EpisodeBatch, EpisodeSchema
+from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
 
 _logger = logging.getLogger("ludens.agents")
 
@@ -77,7 +77,7 @@ def to_episode(record: GameRecord, uuid: bytes) -> Episode:
 
 
 def ring_fields(game: Game) -> dict[str, tuple[Any, tuple[int, ...]]]:
-    """The arrays of one training row in RAM, as `store.ring.Ring` takes them."""
+    """The arrays of one training row in RAM, as `store.memory.ring.Ring` takes them."""
     return {
         "state": (game.dtype, ()),
         "policy": (np.float32, (game.num_actions,)),

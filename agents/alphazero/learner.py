@@ -18,8 +18,8 @@ from agents.inference import choose_device
 from agents.network import build_network
 from envs.batch import encode_many
 from envs.game import Game
-from store.episodes import EpisodeBatch
-from store.ring import Ring
+from store.memory.ring import Ring
+from store.replay.episodes import EpisodeBatch
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode, to_rows
 from agents.alphazero.learner import Learner
 from agents.config import LearnerConfig, NetworkConfig
 from envs.registry import find_game
-from store.episodes import EpisodeBatch
+from store.replay.episodes import EpisodeBatch
 
 SMALL = NetworkConfig(blocks=1, filters=16, head_filters=4, value_hidden=16, precision="float32")
 

@@ -10,10 +10,10 @@ from typing import Any, cast
 import numpy as np
 
 from agents.progress import Progress
-from arena.match_records import Batch, MatchKey, MatchLog
-from arena.training_truth import Truth
+from arena.match.records import Batch, MatchKey, MatchLog
+from arena.monitor.solver_errors import Truth
 from selfplay.journal import stand_in, to_record
-from store.progress_log import ProgressWriter
+from store.progress.log import ProgressWriter
 from store.run import Run, create_run
 
 BEGUN = 1.7e9  # seconds since 1970

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from agents.players import RandomPlayer
-from arena.agent_names import parse_agent_name
-from arena.ladder import Ladder, LadderSettings
-from arena.match_pool import MatchPool
-from arena.openings import Openings, random_openings
-from arena.solver_players import SolverPlayer
+from arena.match.openings import Openings, random_openings
+from arena.match.pool import MatchPool
+from arena.names import parse_agent_name
+from arena.rating.ladder import Ladder, LadderSettings
+from arena.solvers.players import SolverPlayer
 from envs.game import Game
 from envs.registry import find_game
 from store import checkpoints
@@ -76,13 +76,13 @@ def make_ladder(
 def use_skilled_players(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chance decides their games, though they have the names of checkpoints."""
     take_as_repeating(monkeypatch, False)
-    for module in ("ladder", "match_workers"):
+    for module in ("rating.ladder", "match.workers"):
         monkeypatch.setattr(f"arena.{module}.find_agent", skilled)
 
 
 def take_as_repeating(monkeypatch: pytest.MonkeyPatch, repeats: bool) -> None:
     """Have all agents counted as if they played the same game again, or never."""
-    for module in ("evidence", "match", "ladder"):
+    for module in ("match.evidence", "match.match", "rating.ladder"):
         monkeypatch.setattr(f"arena.{module}.repeat_themselves", lambda agents: repeats)
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from arena.match_pool import PlannedBatch
-from arena.match_records import Batch
-from arena.match_workers import LocalPool
+from arena.match.pool import PlannedBatch
+from arena.match.records import Batch
+from arena.match.workers import LocalPool
 from envs.game import Game
 
 

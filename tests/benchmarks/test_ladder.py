@@ -4,7 +4,7 @@ import tempfile
 
 import pytest
 
-from arena.ratings import NORMAL_95
+from arena.rating.elo import NORMAL_95
 from benchmarks.ladder import SCENES, TRAINING, Scene, adaptive, coverage, round_robin
 
 
@@ -21,7 +21,7 @@ def test_bars_cover_the_truth_in_95_percent_of_simulated_ladders(scene: str, lad
 
 def test_bars_that_are_too_narrow_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """By two fifths: they cover 76%."""
-    monkeypatch.setattr("arena.ratings.NORMAL_95", 0.6 * NORMAL_95)
+    monkeypatch.setattr("arena.rating.elo.NORMAL_95", 0.6 * NORMAL_95)
     share, error = coverage(Scene(agents=4, width=60.0, gain=200.0), range(25))
     assert share + 2 * error < 0.93
 

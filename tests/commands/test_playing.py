@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import ludens
-from arena.screen import web
+from arena.play.screen import web
 from configs.command_line import read_words
 
 

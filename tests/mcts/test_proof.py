@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena.connect_four_positions import plies_left
-from arena.connect_four_solver import ConnectFourSolver
+from arena.solvers.connect_four.positions import plies_left
+from arena.solvers.connect_four.solver import ConnectFourSolver
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from mcts.search import UNIFORM, RootResults, Search

@@ -32,10 +32,10 @@ from mcts.config import SearchConfig
 from selfplay.config import SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from store import checkpoints
-from store.commit import TEMPORARY_PREFIX
-from store.replay import ReplayLog
+from store.files.commit import TEMPORARY_PREFIX
+from store.replay.log import ReplayLog
+from store.replay.segments import SegmentWriter
 from store.run import open_run
-from store.segments import SegmentWriter
 from tests.store.faulty_files import SystemCalls
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,8 +147,8 @@ def acknowledging(note: Callable[[str], None]) -> Iterator[None]:
 def dropping_more() -> Iterator[None]:
     """Keep TIDIED_KEEPS checkpoints and few milestones, so that a short training drops some."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("store.upkeep.KEEP_LAST", TIDIED_KEEPS)
-        patch.setattr("store.upkeep.EACH", 1)
+        patch.setattr("store.upkeep.tidy.KEEP_LAST", TIDIED_KEEPS)
+        patch.setattr("store.upkeep.tidy.EACH", 1)
         yield
 
 

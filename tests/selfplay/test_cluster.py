@@ -26,7 +26,7 @@ from selfplay.placement import PlacementError
 from selfplay.supervision import CrashLoopError
 from store import checkpoints
 from store.errors import RunLockedError
-from store.replay import ReplayLog
+from store.replay.log import ReplayLog
 from store.run import open_run
 
 CONFIG = TrainConfig(

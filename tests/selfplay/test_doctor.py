@@ -24,7 +24,7 @@ from selfplay.doctor_speed import (
     play_sizes,
     smallest_near_best,
 )
-from store.files import LocalFiles
+from store.files.local import LocalFiles
 
 SMALL = TrainConfig(
     game="tic_tac_toe",

@@ -13,8 +13,9 @@ from agents.progress import Event, Progress
 from selfplay.config import TrainConfig
 from selfplay.journal import INTERVAL_S, MOST_NOTICES, RETRY_S, Journal, stand_in, to_record
 from selfplay.loop import train
-from store.files import LocalFiles, open_files
-from store.progress_log import ProgressReader, Record
+from store.files.local import LocalFiles
+from store.files.opening import open_files
+from store.progress.log import ProgressReader, Record
 
 
 @dataclasses.dataclass

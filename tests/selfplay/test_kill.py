@@ -18,9 +18,9 @@ from agents.alphazero.episodes import SCHEMA
 from selfplay.games import Shard
 from selfplay.loop import train
 from store import checkpoints
-from store.replay import ReplayLog
+from store.replay.log import ReplayLog
+from store.replay.walk import list_segments
 from store.run import Run, open_run
-from store.walk import list_segments
 from tests.selfplay.killed_run import (
     CONFIG,
     RUN,

@@ -22,7 +22,7 @@ from selfplay.config import SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from store import checkpoints
 from store.errors import RunLockedError, RunMismatchError
-from store.replay import ReplayLog
+from store.replay.log import ReplayLog
 from store.run import open_run
 
 CONFIG = TrainConfig(

@@ -24,8 +24,8 @@ from selfplay.trainer import SEGMENTS_AT_ONCE, Trainer
 from selfplay.worker import Worker
 from store import checkpoints
 from store.errors import StoreWriteError
+from store.replay.segments import SegmentWriter
 from store.run import Run, create_run, open_run
-from store.segments import SegmentWriter
 from tests.store.counting_files import CountingFiles
 
 CONFIG = TrainConfig(

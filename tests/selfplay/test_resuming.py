@@ -15,8 +15,8 @@ import pytest
 import ludens
 from agents.config import LearnerConfig
 from agents.players import network_player, playing_config
-from arena.history import History
-from arena.match_records import read_matches
+from arena.match.records import read_matches
+from arena.monitor.history import History
 from configs.loader import asked_settings, load_config
 from envs.registry import find_game
 from selfplay.config import SelfPlayConfig, TrainConfig
@@ -24,10 +24,10 @@ from selfplay.loop import train
 from selfplay.resuming import check_resumable, continue_run, extension_notice, settings_of
 from store import checkpoints
 from store.errors import RunMismatchError
+from store.progress.summary import summarize_store
 from store.run import RUN_FILE, create_run, open_run
 from store.seals import seal_of
-from store.summary import summarize_store
-from store.verify import verify
+from store.upkeep.verify import verify
 
 BEFORE = Path(__file__).parent / "data" / "store-before"
 NAME = "tic_tac_toe"

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from store.errors import AlreadyStoredError, too_large
-from store.files import FileEntry
+from store.files.protocol import FileEntry
 
 
 class MemoryFiles:

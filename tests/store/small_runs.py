@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from store import checkpoints
-from store.episodes import Episode, EpisodeSchema
 from store.errors import StoreWriteError
-from store.files import LocalFiles
-from store.replay import ReplayLog
+from store.files.local import LocalFiles
+from store.replay.episodes import Episode, EpisodeSchema
+from store.replay.log import ReplayLog
+from store.replay.segments import SegmentWriter
 from store.run import Run, create_run
-from store.segments import SegmentWriter
 
 SCHEMA = EpisodeSchema("test/1", {"number": ("<i8", ()), "row_ply": ("<u2", ())})
 CONFIG = {"minutes": 0.5, "games": 0, "learner": {"window_rows": 4}}

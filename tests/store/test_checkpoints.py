@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store import checkpoints, commit
+from store import checkpoints
 from store.errors import (
     AlreadyStoredError,
     CheckpointError,
@@ -18,6 +18,7 @@ from store.errors import (
     StoreError,
     StoreWriteError,
 )
+from store.files import commit
 from store.run import create_run
 from store.seals import seal_of
 

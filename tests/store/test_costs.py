@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from store import checkpoints
-from store.keeps import KEPT_FOLDER, NotedBest, kept_names, note_best
-from store.lock_watch import LockWatch
-from store.progress_log import ProgressReader, ProgressWriter
-from store.retention import RESUMABLE, Retention, Window, plan_pruning, prune
+from store.progress.lock_watch import LockWatch
+from store.progress.log import ProgressReader, ProgressWriter
+from store.progress.summary import summarize_run
+from store.replay.segments import SegmentName
 from store.run import RUN_FILE, Run, RunInfo, _encode_info, read_info
-from store.segments import SegmentName
-from store.summary import summarize_run
 from store.upgrades import KEPT
-from store.verify import MATCH_FOLDER, verify_files
+from store.upkeep.keeps import KEPT_FOLDER, NotedBest, kept_names, note_best
+from store.upkeep.retention import RESUMABLE, Retention, Window, plan_pruning, prune
+from store.upkeep.verify import MATCH_FOLDER, verify_files
 from tests.store.counting_files import CountingFiles
 from tests.store.memory_files import MemoryFiles
 

@@ -18,10 +18,10 @@ import pytest
 
 from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode
 from store import checkpoints, run, upgrades
-from store.episodes import Episode, EpisodeBatch, EpisodeSchema
-from store.files import LocalFiles
+from store.files.local import LocalFiles
+from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
+from store.replay.segments import SegmentName, decode_segment, encode_segment
 from store.run import Run, RunInfo
-from store.segments import SegmentName, decode_segment, encode_segment
 
 DATA = Path(__file__).parent / "data"
 INFO = RunInfo("tic_tac_toe", {"search": {"simulations": 32}, "widths": [1, 2]}, 7, {"numpy": "2"})

@@ -24,28 +24,30 @@ from agents.alphazero.episodes import SCHEMA
 from agents.alphazero.learner import Learner
 from agents.config import LearnerConfig, NetworkConfig
 from agents.inference import dump_trainer, load_trainer
-from arena import match_records
-from arena.match_records import Batch, MatchKey, read_matches
+from arena.match import records as match_records
+from arena.match.records import Batch, MatchKey, read_matches
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from selfplay.actor import Actor
 from selfplay.config import SelfPlayConfig, TrainConfig
-from store import archive as store_archive
-from store import holds, keeps, progress_log, upgrades
-from store.archive import export_run, import_run
-from store.archive_files import ArchiveError
+from store import upgrades
 from store.checkpoints import tensors_from_bytes
-from store.episodes import Episode, EpisodeBatch
-from store.files import LocalFiles
-from store.frames import GOES_ON, TERMINATED, check_pieces, frames_schema
-from store.holds import read_holds
-from store.keeps import NotedBest, kept_names, read_best
-from store.progress_log import FileName, ProgressReader
+from store.files.local import LocalFiles
+from store.memory.frames import GOES_ON, TERMINATED, check_pieces, frames_schema
+from store.memory.trajectories import TrajectoryRing, trajectory_schema
+from store.progress import log as progress_log
+from store.progress.log import FileName, ProgressReader
+from store.replay.episodes import Episode, EpisodeBatch
 from store.run import Run, create_run
 from store.seals import seal_of
-from store.trajectories import TrajectoryRing, trajectory_schema
 from store.upgrades import FORMATS, Documents, Ladder, VersionError, upgrade_episodes
-from store.verify import verify_files
+from store.upkeep import archive as store_archive
+from store.upkeep import holds, keeps
+from store.upkeep.archive import export_run, import_run
+from store.upkeep.archive_files import ArchiveError
+from store.upkeep.holds import read_holds
+from store.upkeep.keeps import NotedBest, kept_names, read_best
+from store.upkeep.verify import verify_files
 from tests.store.test_golden import (
     DATA,
     INFO,

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arena.match_records import Batch, MatchKey, MatchLog
+from arena.match.records import Batch, MatchKey, MatchLog
 from selfplay.board import FOLDER
 from selfplay.loop import ACTOR_FILE
 from selfplay.trainer import TRAINER_FILE
 from store.checkpoints import MANIFEST_FILE, MODEL_FILE
-from store.files import LocalFiles
-from store.keeps import NotedBest, keep, note_best
-from store.progress_log import ProgressWriter
+from store.files.local import LocalFiles
+from store.progress.log import ProgressWriter
+from store.replay.walk import walk
 from store.run_files import is_run_file
-from store.walk import walk
+from store.upkeep.keeps import NotedBest, keep, note_best
 from tests.store.small_runs import SmallRun
 
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 import pytest
 
 from store import checkpoints, upgrades
-from store.episodes import Episode, EpisodeBatch, EpisodeSchema
 from store.errors import CheckpointError, ForeignSegmentError, RunMismatchError, SchemaError
-from store.replay import ReplayLog
+from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
+from store.replay.log import ReplayLog
+from store.replay.segments import SegmentName, SegmentWriter, decode_segment, encode_segment
 from store.run import create_run, open_run
 from store.seals import seal_of
-from store.segments import SegmentName, SegmentWriter, decode_segment, encode_segment
 from store.upgrades import Ladder, VersionError, upgrade_episodes
 
 OLD_RUN, OLD_MANIFEST, OLD_SEGMENT = (

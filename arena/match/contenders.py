@@ -1,0 +1,108 @@
+"""Agents that are rated: under one name each, however they were called, and with a home in a store.
+
+A result is worth something only if it is known who played. So RUN becomes RUN@STEP with the newest
+step, and options are written in one way.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import fields
+
+from arena.names import (
+    RESERVED,
+    ROLLOUT_SIMULATIONS,
+    AgentNameError,
+    find_run,
+    parse_agent_name,
+)
+from envs.game import Game
+from mcts.config import SearchConfig
+from store import checkpoints
+from store.errors import StoreError
+from store.run import Run
+
+
+def exact_name(text: str, game: Game, store_url: str) -> str:
+    """The agent's name with its checkpoint's step and its options in order.
+
+    Raises AgentNameError for a name that nobody has, StoreError for a run without checkpoints.
+    """
+    name, step, options = parse_agent_name(text)
+    if name == "mcts":
+        options = {"simulations": str(ROLLOUT_SIMULATIONS), **options}
+    if name not in RESERVED and step is None:
+        step = newest_step(find_run(name, game, store_url))
+    return written(name, step, options)
+
+
+def written(name: str, step: int | None, options: dict[str, str]) -> str:
+    """An agent's parts as its name: mcts:1000, RUN@12000:root=gumbel,sims=64."""
+    if name == "mcts" and list(options) == ["simulations"]:
+        return f"mcts:{options['simulations']}"
+    words = [f"{'sims' if key == 'simulations' else key}={options[key]}" for key in sorted(options)]
+    place = "" if step is None else f"@{step}"
+    return f"{name}{place}{':' if words else ''}{','.join(words)}"
+
+
+def newest_step(run: Run) -> int:
+    """The step of the newest intact checkpoint; raises StoreError where there is none."""
+    newest = checkpoints.latest_valid(run, names=[checkpoints.MODEL_FILE])
+    if newest is None:
+        raise StoreError(f"run {run.name!r} has no checkpoint yet")
+    return newest.step
+
+
+def home_of(agents: list[str], game: Game, store_url: str) -> Run | None:
+    """The run that keeps the record of their match: the first that is a run's, if one is."""
+    for agent in agents:
+        name = parse_agent_name(agent).name
+        if name not in RESERVED:
+            return find_run(name, game, store_url)
+    return None
+
+
+def parse_anchors(text: str, game: Game, store_url: str) -> dict[str, float | None]:
+    """Exact names of `AGENT[=ELO],...`, each with the Elo it is fixed at, or None.
+
+    A comma before an option of a search belongs to the agent: mcts:sims=50,c_init=2,random.
+    Raises AgentNameError for a name that nobody has, or that comes twice.
+    """
+    anchors: dict[str, float | None] = {}
+    for words in _agent_words(text):
+        agent, elo = _split_elo(words)
+        name = exact_name(agent, game, store_url)
+        if name in anchors:
+            raise AgentNameError(f"anchor {name!r} is named twice")
+        anchors[name] = elo
+    return anchors
+
+
+def _agent_words(text: str) -> list[str]:
+    found: list[str] = []
+    for word in filter(None, (word.strip() for word in text.split(","))):
+        key = word.partition("=")[0]
+        if found and "=" in word and _is_option(key):
+            found[-1] += f",{word}"
+        else:
+            found.append(word)
+    return found
+
+
+def _split_elo(words: str) -> tuple[str, float | None]:
+    agent, equals, elo = words.rpartition("=")
+    if not equals or _is_option(re.split("[:,]", agent)[-1]):
+        return words, None
+    try:
+        fixed = float(elo)
+    except ValueError:
+        fixed = math.nan
+    if not math.isfinite(fixed):
+        raise AgentNameError(f"anchor {words!r}: expected a rating in Elo after =, got {elo!r}")
+    return agent, fixed
+
+
+def _is_option(key: str) -> bool:
+    known = {"sims", *(found.name for found in fields(SearchConfig))}
+    return key.strip().replace("-", "_") in known

@@ -1,0 +1,376 @@
+"""Matches: pairs of games from shared openings, colours swapped, many at once.
+
+A match goes on in batches of pairs. With a log each finished batch is in the store, and the same
+match continues after those that are there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import islice, takewhile
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.players import Player, side_by_side
+from arena.match.evidence import Evidence, distinct, repeat_themselves
+from arena.match.openings import Opening, Openings, random_openings
+from arena.match.pool import MatchPool, PlannedBatch, UnplayableError, play_all
+from arena.match.records import Batch, MatchKey, MatchLog
+from arena.rating.elo import score_interval
+from arena.rating.sprt import Sprt, SprtState
+from envs.batch import statuses
+from envs.game import Game
+
+PAIRS_AT_ONCE = 128
+SPRT_PAIRS_AT_ONCE = 32  # how often a sequential test looks
+SPRT_GAMES = 20_000  # after so many it gives up, unless told otherwise
+
+Report = Callable[[int, int], None]  # games finished, of how many
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Results of the first agent."""
+
+    wins: int
+    draws: int
+    losses: int
+
+    @property
+    def games(self) -> int:
+        """How many games."""
+        return self.wins + self.draws + self.losses
+
+    @property
+    def score(self) -> float:
+        """Share of the points, 0 to 1; a draw is half a point."""
+        return (self.wins + self.draws / 2) / self.games if self.games else math.nan
+
+
+@dataclass(frozen=True)
+class MatchResult:
+    """What a match came to, seen by its first agent."""
+
+    game: str
+    agents: tuple[str, str]
+    seed: int
+    openings: str
+    total: Tally
+    as_first_player: Tally
+    as_second_player: Tally
+    pairs: tuple[int, int, int, int, int]  # pairs of 0, 1/2, 1, 3/2 and 2 points
+    interval: tuple[float, float]  # 95% confidence of the score
+    mean_plies: float  # openings included
+    resumed_games: int = 0  # that were recorded before
+    repeated_games: int = 0  # recorded ones that repeat others, and do not count
+    is_used_up: bool = False  # from these openings the agents would only repeat their games
+    sprt: SprtState | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Values for JSON; the score is said too."""
+        sprt = {"sprt": self.sprt._asdict()} if self.sprt else {}
+        return {**asdict(self), **sprt, "score": self.total.score}
+
+
+class Match:
+    """A match and its openings; plans any batch of its pairs."""
+
+    def __init__(self, key: MatchKey, openings: Openings) -> None:
+        self.key = key
+        self.openings = openings
+        self._stream = openings.stream(key.seed)
+        self._drawn: list[Opening] = []
+
+    def plan(self, first_pair: int, pairs: int) -> PlannedBatch:
+        """So many pairs from that one on. The same key and numbers are the same games.
+
+        Once the openings are used up, agents that play by chance begin again with the first; for
+        others the batch is shorter, or empty: they would play the same games again.
+        """
+        end = first_pair + pairs
+        self._drawn += islice(self._stream, max(0, end - len(self._drawn)))
+        chosen = self._drawn[first_pair:end]
+        if len(chosen) < pairs and not repeat_themselves(self.key.agents):
+            chosen = [self._drawn[i % len(self._drawn)] for i in range(first_pair, end)]
+        return PlannedBatch(self.key, first_pair, tuple(chosen))
+
+
+def play_batch(
+    game: Game,
+    players: tuple[Player, Player],
+    planned: PlannedBatch,
+    report: Callable[[int], None] = lambda finished: None,
+) -> Batch:
+    """Play these pairs, all at once, reporting the number of finished games now and then."""
+    first, seed = planned.first_pair, planned.key.seed
+    states = np.repeat(np.concatenate([o.state for o in planned.openings]), 2)
+    rngs = [np.random.default_rng([seed, 1, 2 * first, agent]) for agent in range(2)]
+    for latest in play_out(game, players, states, rngs):
+        scores, plies = latest
+        report(int(np.isfinite(scores).sum()))
+    points = np.rint(2 * scores).astype(np.int64).reshape(-1, 2)
+    lengths = plies.reshape(-1, 2) + np.array([[o.plies] for o in planned.openings])
+    return Batch(first, points, lengths, tuple(opening.id for opening in planned.openings))
+
+
+def play_match(
+    game: Game,
+    first: Player,
+    second: Player,
+    games: int | None = None,
+    *,
+    seed: int = 0,
+    openings: Openings | None = None,
+    sprt: Sprt | None = None,
+    log: MatchLog | None = None,
+    pool: MatchPool | None = None,
+    report: Report = lambda finished, games: None,
+) -> MatchResult:
+    """Play `games` games, each opening twice with the colours swapped; the same seed repeats it.
+
+    Args:
+        game: the game.
+        first: the agent whose results are told.
+        second: its opponent.
+        games: how many, recorded ones included (default: 100; with a test, `SPRT_GAMES` at most).
+        seed: of openings and chances.
+        openings: default `random_openings`.
+        sprt: a test that ends the match as soon as it is decided, after a whole batch.
+        log: where results are recorded, and whence the match goes on.
+        pool: who plays it, by the agents' names (default: the players themselves, here).
+        report: is told how far it is.
+
+    Raises:
+        ValueError: the number of games is not even and positive, or there are not as many openings.
+    """
+    openings = openings or random_openings(game)
+    match = Match(MatchKey(game.name, (first.name, second.name), seed, openings.label), openings)
+    wanted = _wanted_pairs(games, openings, sprt)
+    recorded = [] if log is None else [b.up_to(wanted) for b in log.read()]
+    todo = _cut(
+        [(0, wanted)] if log is None else log.gaps(wanted),
+        PAIRS_AT_ONCE if sprt is None else SPRT_PAIRS_AT_ONCE,
+    )
+    course = _Course(match, [b for b in recorded if len(b.points)], todo, sprt)
+
+    def tell(finished: int = 0) -> None:
+        pairs = wanted - course.impossible
+        report(2 * (pairs - sum(course.unplayed.values())) + finished, 2 * pairs)
+
+    if not course.is_decided():
+        if pool is None:
+            played = ((p, play_batch(game, (first, second), p, tell)) for p in course.plans())
+        else:
+            played = play_all(pool, course.plans())
+        with closing(played):
+            _follow(course, played, log, tell)
+    return _result(course, sprt)
+
+
+def _follow(
+    course: _Course,
+    played: Iterable[tuple[PlannedBatch, Batch]],
+    log: MatchLog | None,
+    tell: Callable[[], None],
+) -> None:
+    """Record the batches of a match as they are over, until its test is decided."""
+    try:
+        for planned, batch in played:
+            course.add(planned, batch if log is None else log.write(batch))
+            tell()
+            if course.is_decided():
+                return
+    except UnplayableError as gone:
+        raise gone.cause from None
+
+
+def _cut(gaps: Iterable[tuple[int, int]], at_once: int) -> list[tuple[int, int]]:
+    """(first pair, pairs) of batches that fill the gaps [first, end) and end at multiples."""
+    return [
+        (first, min(end, stop + at_once) - first)
+        for begin, end in gaps
+        for stop in range(begin - begin % at_once, end, at_once)
+        for first in (max(begin, stop),)
+    ]
+
+
+class _Course:
+    """What is there of a match, and how its test stands.
+
+    Attributes:
+        match: whose batches these are.
+        unplayed: {first pair: pairs} of the batches that are not there.
+        impossible: pairs that were wanted and for which no opening is left.
+    """
+
+    def __init__(
+        self, match: Match, recorded: list[Batch], todo: list[tuple[int, int]], sprt: Sprt | None
+    ) -> None:
+        self.match = match
+        self.unplayed = dict(todo)
+        self.impossible = 0
+        self._batches = recorded
+        self._recorded = {batch.first_pair for batch in recorded}
+        self._sprt = sprt
+        self._evidence = Evidence()
+        self._counts = np.zeros(5, np.int64)  # pairs that the test has looked at
+        self._looked = 0  # at so many batches of the prefix
+        self._decided = False
+
+    def plans(self) -> Iterator[PlannedBatch]:
+        """The batches to play, in order, as far as there are openings for them."""
+        for first, pairs in list(self.unplayed.items()):
+            planned = self.match.plan(first, pairs)
+            self.impossible += pairs - len(planned.openings)
+            self.unplayed[first] = len(planned.openings)
+            if planned.openings:
+                yield planned
+            else:
+                del self.unplayed[first]
+
+    def add(self, planned: PlannedBatch, batch: Batch) -> None:
+        """One more batch is there."""
+        del self.unplayed[planned.first_pair]
+        self._batches = sorted([*self._batches, batch], key=lambda b: b.first_pair)
+
+    def is_decided(self) -> bool:
+        """Whether the test is, after one batch or another of the prefix.
+
+        Batches may be over in any order. Only those before the first that is missing decide, so
+        that the test ends where it would if they were played one by one.
+        """
+        prefix = self._prefix()
+        while self._sprt and not self._decided and self._looked < len(prefix):
+            self._counts += pair_counts([self._evidence.take(self.match.key, prefix[self._looked])])
+            self._looked += 1
+            self._decided = self._sprt.state(self._counts).decision != "undecided"
+        return self._decided
+
+    def played(self) -> list[Batch]:
+        """The result's batches: those after the one that decided the test were not part of it."""
+        return self._prefix()[: self._looked] if self.is_decided() else self._batches
+
+    def counted(self) -> list[Batch]:
+        """Those of `played` with the pairs that count."""
+        return [b for _, b in distinct((self.match.key, batch) for batch in self.played())]
+
+    def resumed(self) -> int:
+        """Games of the result that were recorded before."""
+        return sum(b.points.size for b in self.counted() if b.first_pair in self._recorded)
+
+    def is_used_up(self, counted: int) -> bool:
+        """Whether these pairs have played all openings, and further games would repeat theirs."""
+        if self.is_decided() or not repeat_themselves(self.match.key.agents):
+            return False
+        is_short = counted < sum(len(batch.points) for batch in self.played())
+        return bool(self.impossible) or is_short or counted == self.match.openings.count
+
+    def _prefix(self) -> list[Batch]:
+        missing = min(self.unplayed, default=math.inf)
+        return list(takewhile(lambda b: b.first_pair < missing, self._batches))
+
+
+def _wanted_pairs(games: int | None, openings: Openings, sprt: Sprt | None) -> int:
+    available = openings.count
+    if games is None:
+        games = 100 if sprt is None else SPRT_GAMES
+        games = min(games, 2 * available) if available else games
+    if games < 2 or games % 2:
+        raise ValueError(f"{games} games: expected an even number, for pairs with colours swapped")
+    if available is not None and games > 2 * available:
+        raise ValueError(
+            f"{games} games: there are {available} {openings.label} openings, enough for "
+            f"{2 * available} games"
+        )
+    return games // 2
+
+
+def pair_counts(batches: list[Batch]) -> NDArray[np.int64]:
+    """Pairs [5] with 0, 1/2, 1, 3/2 and 2 points of the first agent."""
+    points = [b.points.sum(axis=1) for b in batches]
+    return np.bincount(np.concatenate([[], *points]).astype(np.int64), minlength=5)
+
+
+def play_out(
+    game: Game,
+    agents: tuple[Player, Player],
+    states: NDArray[Any],
+    rngs: list[np.random.Generator],
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
+    """Play positions [n] out; in even ones the first agent has the first player's side.
+
+    Both agents think at the same time, about the positions where each is to move. Yields after
+    every ply the first agent's scores, NaN while a game goes on, and the plies played.
+    """
+    sides = np.arange(len(states)) % 2  # of the first agent
+    scores, plies = np.full(len(states), np.nan), np.zeros(len(states), np.int64)
+    to_play, values = np.zeros(len(states), np.int64), np.zeros(len(states), np.float64)
+    over = np.zeros(len(states), np.bool_)
+    statuses(states, to_play, over, values)
+    # One player cannot think in two threads.
+    with ThreadPoolExecutor(1 if agents[0] is agents[1] else 2) as threads:
+        while not over.all():
+            moves = []
+            for agent, (player, rng) in enumerate(zip(agents, rngs, strict=True)):
+                chosen = np.flatnonzero(~over & ((to_play ^ sides) == agent))
+                if len(chosen):
+                    thinks = side_by_side(player, len(chosen))
+                    moves.append(
+                        (player, chosen, threads.submit(thinks.choose, states[chosen], rng))
+                    )
+            for player, chosen, actions in moves:
+                _move(game, player.name, states, chosen, actions.result())
+            plies[~over] += 1
+            statuses(states, to_play, over, values)
+            mine = np.where(to_play == sides, values, -values)
+            scores[over] = (1 + mine[over]) / 2
+            yield scores, plies
+
+
+def _move(
+    game: Game,
+    agent: str,
+    states: NDArray[Any],
+    chosen: NDArray[np.int64],
+    actions: NDArray[np.int64],
+) -> None:
+    for i, action in zip(chosen, actions, strict=True):
+        if not game.legal_mask(states[i])[action]:
+            raise RuntimeError(f"{agent} chose action {action}, which is not legal")
+        game.rules.step(states[i], int(action))
+
+
+def _result(course: _Course, sprt: Sprt | None) -> MatchResult:
+    key, batches = course.match.key, course.counted()
+    if not batches:
+        raise ValueError("no pair of this match could be read: its records are damaged")
+    points = np.concatenate([b.points for b in batches])
+    counts = pair_counts(batches)
+    repeated = sum(b.points.size for b in course.played()) - points.size
+    return MatchResult(
+        game=key.game,
+        agents=key.agents,
+        seed=key.seed,
+        openings=key.openings,
+        total=_tally(points.ravel()),
+        as_first_player=_tally(points[:, 0]),
+        as_second_player=_tally(points[:, 1]),
+        pairs=(int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]), int(counts[4])),
+        interval=score_interval(points.sum(axis=1) / 4),
+        mean_plies=float(np.concatenate([b.plies for b in batches]).mean()),
+        resumed_games=course.resumed(),
+        repeated_games=repeated,
+        is_used_up=course.is_used_up(len(points)),
+        sprt=sprt.state(counts) if sprt else None,
+    )
+
+
+def _tally(points: NDArray[np.int64]) -> Tally:
+    losses, draws, wins = np.bincount(points, minlength=3).tolist()
+    return Tally(wins, draws, losses)

@@ -1,0 +1,185 @@
+"""Openings of matches: positions that each pair of games begins from, random, even or of a book.
+
+A stream of openings depends on its seed alone, and a longer match begins with those of a shorter.
+Each opening comes once, and the stream ends when all were drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.players import ROLLOUT_CONFIG, Player, rollout_player
+from arena.match.distinct_openings import distinct_openings, enough_plies
+from arena.solvers.players import SolverPlayer
+from envs.game import Game, NotationError
+
+ATTEMPTS = 100  # at an opening that differs from the earlier ones
+CANDIDATES, KEPT = 64, 16  # of so many random openings, the most even ones are played
+EVEN_SIMULATIONS = 400
+SOLVED_STAGES = ("begin", "middle")  # of Connect Four: later positions leave little to play
+
+
+class Opening(NamedTuple):
+    """A position, a record array [1], and the plies that lead there."""
+
+    state: NDArray[Any]
+    plies: int
+
+    @property
+    def id(self) -> str:
+        """16 hexadecimal digits that name the position."""
+        return hashlib.blake2b(self.state.tobytes(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True)
+class Openings:
+    """A way to begin games.
+
+    Attributes:
+        label: names it in records: the same label and seed are the same openings.
+        stream: the openings of a seed, in order, each once; it ends after the last.
+        count: how many there are, or None where that shows at the end of the stream alone.
+    """
+
+    label: str
+    stream: Callable[[int], Iterator[Opening]]
+    count: int | None = None
+
+
+def random_openings(game: Game, plies: int | None = None) -> Openings:
+    """So many random moves (default: `enough_plies`).
+
+    The stream raises ValueError when random games end before they are that long.
+    """
+    length = enough_plies(game) if plies is None else plies
+    if length < 0:
+        raise ValueError(f"openings of {length} plies: expected 0 or more")
+    return Openings(f"random:{length}", lambda seed: _random_stream(game, length, seed))
+
+
+def balanced_openings(game: Game, plies: int | None = None) -> Openings:
+    """Openings that favour neither side, so that the better agent decides more of the games.
+
+    In Connect Four the drawn positions of `arena.solvers.connect_four.test_set`; elsewhere random
+    ones, the most even quarter by the solver or, where there is none, by a search with rollouts.
+
+    Raises ValueError for a number of plies in Connect Four, whose positions have their own.
+    """
+    if game.name != "connect_four":
+        length = enough_plies(game) if plies is None else plies
+        return Openings(f"balanced:{length}", lambda seed: _even_stream(game, length, seed))
+    if plies is not None:
+        raise ValueError(
+            f"balanced openings of connect_four are solved positions, not of {plies} plies"
+        )
+    drawn = _solved_draws(game)
+    return Openings("balanced", lambda seed: _shuffled(drawn, seed), len(drawn))
+
+
+def book_openings(game: Game, path: Path) -> Openings:
+    """The openings of a file, one a line as the moves that lead there; # begins a comment.
+
+    Their order is the seed's. Lines that lead to the same position count once.
+
+    Raises NotationError naming file and line for what is no position to play from, and for a file
+    without openings; OSError for one that cannot be read.
+    """
+    found: dict[bytes, Opening] = {}
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        try:
+            moves = game.parse_moves(text)
+        except NotationError as error:
+            raise NotationError(f"{path}:{number}: {error}") from None
+        state = np.atleast_1d(game.position(moves))
+        if game.rules.is_terminal(state[0]):
+            raise NotationError(f"{path}:{number}: after {text} the game is over")
+        found.setdefault(state.tobytes(), Opening(state, len(moves)))
+    if not found:
+        raise NotationError(f"{path}: no openings; expected the moves of one in each line")
+    book = list(found.values())
+    label = f"book:{path.name}:{zlib.crc32(b''.join(found)):08x}"
+    return Openings(label, lambda seed: _shuffled(book, seed), len(book))
+
+
+def _random_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
+    """Random walks while they find what is new; then, in random order, what they have missed."""
+    rng = np.random.default_rng([seed, 0])
+    seen: set[bytes] = set()
+    while (state := _new_position(game, plies, rng, seen)) is not None:
+        seen.add(state.tobytes())
+        yield Opening(state, plies)
+    if not seen:
+        raise ValueError(f"openings of {plies} plies: games of {game.name} end before that")
+    states = distinct_openings(game, plies)
+    missed = [] if states is None else [s for s in states if s.tobytes() not in seen]
+    for i in rng.permutation(len(missed)):
+        yield Opening(np.atleast_1d(missed[i]), plies)
+
+
+def _new_position(
+    game: Game, plies: int, rng: np.random.Generator, seen: Container[bytes]
+) -> NDArray[Any] | None:
+    """A position [1] after random moves that was not seen; None after ATTEMPTS at one in vain."""
+    for _ in range(ATTEMPTS):
+        state = random_position(game, plies, rng)
+        if state is not None and state.tobytes() not in seen:
+            return state
+    return None
+
+
+def random_position(game: Game, plies: int, rng: np.random.Generator) -> NDArray[Any] | None:
+    """A record array [1] after random moves, or None if the game ends on the way."""
+    states = game.new_states(1)
+    for _ in range(plies):
+        legal = np.flatnonzero(game.legal_mask(states[0]))
+        game.rules.step(states[0], int(legal[rng.integers(len(legal))]))
+        if game.rules.is_terminal(states[0]):
+            return None
+    return states
+
+
+def _even_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
+    judge = _judge(game)
+    stream = random_openings(game, plies).stream(seed)
+    while candidates := list(islice(stream, CANDIDATES)):
+        values = judge.analyze(np.concatenate([o.state for o in candidates])).value_to_play
+        kept = max(1, len(candidates) * KEPT // CANDIDATES)
+        most_even = np.argsort(np.abs(values), kind="stable")[:kept]
+        yield from (candidates[i] for i in sorted(most_even))
+
+
+def _judge(game: Game) -> Player:
+    try:
+        return SolverPlayer(game)
+    except ValueError:
+        return rollout_player(game, replace(ROLLOUT_CONFIG, simulations=EVEN_SIMULATIONS))
+
+
+def _solved_draws(game: Game) -> list[Opening]:
+    from arena.solvers.connect_four.test_set import load_truth
+
+    return [
+        Opening(np.atleast_1d(game.position(moves)), len(moves))
+        for name, truth in load_truth().items()
+        if name.startswith(SOLVED_STAGES)
+        for moves, scores in zip(truth.moves, truth.scores)
+        if scores.max() == 0
+    ]
+
+
+def _shuffled(openings: list[Opening], seed: int) -> Iterator[Opening]:
+    for i in np.random.default_rng([seed, 0]).permutation(len(openings)):
+        yield openings[i]

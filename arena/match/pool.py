@@ -1,0 +1,96 @@
+"""A pool that plays batches of matches, several at once; they may be over in any order.
+
+What decides a batch's games is in `PlannedBatch` and in its two agents. So it does not matter who
+plays it, when, or after which attempts: the pools in `arena.match.workers` all play the same games.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Generator, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from arena.match.openings import Opening
+from arena.match.records import Batch, MatchKey
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedBatch:
+    """Pairs of a match that are to be played together.
+
+    Attributes:
+        key: the match.
+        first_pair: number of pairs of the match before these.
+        openings: one a pair. They come along because a stream of openings is made from its
+            beginning, and balanced ones cost searches.
+    """
+
+    key: MatchKey
+    first_pair: int
+    openings: tuple[Opening, ...]
+
+    @property
+    def end(self) -> int:
+        """Number of pairs of the match up to the last of these."""
+        return self.first_pair + len(self.openings)
+
+
+class UnplayableError(Exception):
+    """An agent cannot be loaded; `cause` says why."""
+
+    def __init__(self, agent: str, cause: Exception) -> None:
+        super().__init__(agent, cause)  # as they are: it may come from another process
+        self.agent = agent
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"{self.agent}: {self.cause}"
+
+
+class MatchPool(Protocol):
+    """Plays batches of one game."""
+
+    @property
+    def in_flight(self) -> Collection[PlannedBatch]:
+        """What was submitted and neither taken nor cancelled."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more would be begun at once."""
+
+    def submit(self, batch: PlannedBatch) -> None:
+        """Have it played."""
+
+    def take(self) -> tuple[PlannedBatch, Batch]:
+        """Wait for one that is over; at least one must be in flight.
+
+        Raises UnplayableError, ChildProcessError when workers die of this batch again and again,
+        and what an agent raises.
+        """
+
+    def cancel(self) -> None:
+        """Forget all that is in flight, and stop playing it."""
+
+
+def play_all(
+    pool: MatchPool, batches: Iterable[PlannedBatch]
+) -> Generator[tuple[PlannedBatch, Batch], None, None]:
+    """Each batch as it is over; begun in order, and only when there is room for it.
+
+    When the caller stops early, or fails, what is in flight is cancelled. Raises like `take`.
+    """
+    coming = iter(batches)
+    try:
+        while True:
+            fill(pool, lambda: next(coming, None))
+            if not pool.in_flight:
+                return
+            yield pool.take()
+    finally:
+        pool.cancel()
+
+
+def fill(pool: MatchPool, plan: Callable[[], PlannedBatch | None]) -> None:
+    """Submit what is planned next while there is room, until nothing is."""
+    while pool.has_room and (batch := plan()) is not None:
+        pool.submit(batch)

@@ -1,0 +1,217 @@
+"""Records of matches in the store: one immutable file a batch of pairs, written when it is over.
+
+    <store>/<run>/matches/<id>-<first pair>-<pairs>.jsonl
+
+Nothing in a store is appended to or replaced (an object store could not), so a match grows by
+files. Its id comes from what decides its games: game, agents, seed and openings; so the same match
+finds its own files and goes on after them. A file has one line: agents, total, score, the result of
+each game, and the opening of each pair.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.errors import AlreadyStoredError
+from store.files.protocol import MOST_JSON_BYTES, Files
+from store.upgrades import MATCH, VersionError
+from store.upkeep.verify import MATCH_FOLDER
+
+MOST_PAIRS = 10**7  # of one match, by the names of its files
+
+_NAME = re.compile(r"(?P<id>[0-9a-f]{16})-(?P<first>\d{7})-(?P<pairs>\d{1,7})\.jsonl")
+_logger = logging.getLogger("ludens.arena")
+
+
+@dataclass(frozen=True)
+class MatchKey:
+    """What decides the games of a match, so that the same key is the same match."""
+
+    game: str
+    agents: tuple[str, str]
+    seed: int
+    openings: str  # their label
+
+    @cached_property
+    def id(self) -> str:
+        """16 hexadecimal digits."""
+        # Not today's format: a match must find the records of before a change of it.
+        text = json.dumps(["ludens-match/1", self.game, *self.agents, self.seed, self.openings])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """n pairs of a match that were played together.
+
+    Attributes:
+        first_pair: number of pairs of the match before these.
+        points: [n, 2] half points (0, 1, 2) of the first agent, moving first and moving second.
+        plies: [n, 2] lengths of those games, openings included.
+        opening_ids: n names of the positions that the pairs began from (`Opening.id`); None in
+            records that do not have them.
+    """
+
+    first_pair: int
+    points: NDArray[np.int64]
+    plies: NDArray[np.int64]
+    opening_ids: tuple[str, ...] | None = None
+
+    @property
+    def end(self) -> int:
+        """Number of pairs of the match up to the last of these."""
+        return self.first_pair + len(self.points)
+
+    def outcomes(self) -> NDArray[np.int64]:
+        """Pairs counted as `arena.rating.elo.Results` takes them, [3, 3]."""
+        counts = np.zeros((3, 3), np.int64)
+        np.add.at(counts, (self.points[:, 0], self.points[:, 1]), 1)
+        return counts
+
+    def up_to(self, pairs: int) -> Batch:
+        """Without the pairs of the match from that number on."""
+        return self.only(range(min(len(self.points), max(0, pairs - self.first_pair))))
+
+    def only(self, kept: Sequence[int]) -> Batch:
+        """These of its pairs alone, by their places in the batch."""
+        chosen = np.array(kept, np.int64)
+        ids = None if self.opening_ids is None else tuple(self.opening_ids[i] for i in kept)
+        return Batch(self.first_pair, self.points[chosen], self.plies[chosen], ids)
+
+
+class MatchLog:
+    """The record of one match in a run's files."""
+
+    def __init__(self, files: Files, key: MatchKey) -> None:
+        self._files = files
+        self.key = key
+
+    def read(self) -> list[Batch]:
+        """The batches that are there, in the order of their pairs; none holds a pair again."""
+        return [batch for key, batch in read_matches(self._files, self.key.id) if key == self.key]
+
+    def gaps(self, pairs: int, taken: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+        """Runs [first, end) of the first `pairs` pairs that were not played and are not `taken`.
+
+        Batches that were played at the same time may be recorded in any order, so a match that was
+        cut has gaps. A damaged file's pairs are lost, not played again.
+        """
+        names = filter(None, map(_NAME.fullmatch, self._files.names(MATCH_FOLDER)))
+        played = [
+            (int(name["first"]), int(name["first"]) + int(name["pairs"]))
+            for name in names
+            if name["id"] == self.key.id
+        ]
+        found, reached = [], 0
+        for first, end in sorted([*played, *taken, (pairs, pairs)]):
+            if reached < min(first, pairs):
+                found.append((reached, min(first, pairs)))
+            reached = max(reached, end)
+        return found
+
+    def write(self, batch: Batch) -> Batch:
+        """Commit a batch. What another process committed of it meanwhile counts instead.
+
+        Raises StoreWriteError when the store refuses, AlreadyStoredError for a damaged twin.
+        """
+        name = f"{self.key.id}-{batch.first_pair:07d}-{len(batch.points)}.jsonl"
+        try:
+            self._files.create(f"{MATCH_FOLDER}/{name}", _encode(self.key, batch))
+        except AlreadyStoredError:
+            stored = [b for b in self.read() if b.first_pair == batch.first_pair]
+            if not stored:
+                raise
+            return stored[0]
+        return batch
+
+
+class ReadableFiles(Protocol):
+    """What reading records needs of a run's `Files`."""
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names of the files right in a folder."""
+
+    def read(self, key: str, most: int | None = None) -> bytes:
+        """The whole file, of so many bytes at most; raises OSError."""
+
+
+def read_matches(
+    files: ReadableFiles, match_id: str | None = None
+) -> Iterator[tuple[MatchKey, Batch]]:
+    """Every recorded batch of a run, or those of one match; no pair of a match comes twice.
+
+    What cannot be read is told in a warning and passed over; other forms of record are ignored.
+    """
+    ends: dict[str, int] = {}
+    for name in files.names(MATCH_FOLDER):  # sorted: by match, then by pair
+        named = _NAME.fullmatch(name)
+        if named is None or match_id not in (None, named["id"]):
+            continue
+        found = _read(files, f"{MATCH_FOLDER}/{name}")
+        if found is None:
+            continue
+        key, batch = found
+        if key.id == named["id"] and batch.first_pair >= ends.get(key.id, 0):
+            ends[key.id] = batch.end
+            yield found
+
+
+def _read(files: ReadableFiles, key: str) -> tuple[MatchKey, Batch] | None:
+    try:
+        return _decode(files.read(key, MOST_JSON_BYTES))
+    except (VersionError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        _logger.warning("record %r of a match is passed over: %s", key, error)
+        return None
+
+
+def _encode(key: MatchKey, batch: Batch) -> bytes:
+    counts = np.bincount(batch.points.ravel(), minlength=3)
+    document = {
+        "format": MATCH.name,
+        "game": key.game,
+        "agents": key.agents,
+        "seed": key.seed,
+        "openings": key.openings,
+        "first_pair": batch.first_pair,
+        "total": {"wins": int(counts[2]), "draws": int(counts[1]), "losses": int(counts[0])},
+        "score": float(batch.points.mean() / 2),
+        "points": batch.points.tolist(),
+        "plies": batch.plies.tolist(),
+        "opening_ids": batch.opening_ids,
+    }
+    return (json.dumps(document) + "\n").encode()
+
+
+def _decode(data: bytes) -> tuple[MatchKey, Batch]:
+    document = MATCH.read(json.loads(data))
+    one, other = document["agents"]
+    openings = document["openings"]
+    if not isinstance(openings, str):
+        raise ValueError(f"its openings are {openings!r:.80}, expected their label")
+    key = MatchKey(str(document["game"]), (str(one), str(other)), int(document["seed"]), openings)
+    points, plies = (_whole_numbers(document[name]) for name in ("points", "plies"))
+    if points.shape != plies.shape or points.min() < 0 or points.max() > 2:
+        raise ValueError("its points are not pairs of 0, 1 or 2")
+    ids = document["opening_ids"]
+    if ids is not None:
+        if len(ids) != len(points) or not all(isinstance(name, str) for name in ids):
+            raise ValueError(f"its {len(points)} pairs do not have as many openings")
+        ids = tuple(ids)
+    return key, Batch(int(document["first_pair"]), points, plies, ids)
+
+
+def _whole_numbers(rows: Iterable[Any]) -> NDArray[np.int64]:
+    found = np.array(rows)
+    if found.ndim != 2 or found.shape[1] != 2 or not len(found) or found.dtype.kind != "i":
+        raise ValueError(f"expected pairs of whole numbers, got an array of shape {found.shape}")
+    return found.astype(np.int64)

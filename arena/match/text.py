@@ -1,0 +1,98 @@
+"""Matches as people read them: a count while they last, a table when they are over."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from arena.match.match import MatchResult, Tally
+from arena.rating.sprt import Sprt
+
+UPDATE_INTERVAL_S = 0.2
+
+
+class MatchProgress:
+    """Counts finished games in the last line of a terminal; silent elsewhere."""
+
+    def __init__(self) -> None:
+        self._shows = sys.stderr.isatty()
+        self._due = 0.0
+
+    def __call__(self, finished: int, games: int) -> None:
+        """See `arena.match.match.Report`."""
+        if self._shows and time.monotonic() >= self._due:
+            self._due = time.monotonic() + UPDATE_INTERVAL_S
+            print(f"\r{finished} of {games} games", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> MatchProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shows:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def summary(result: MatchResult, sprt: Sprt | None = None) -> str:
+    """The result in a few lines; `sprt` is the test that the match was played for."""
+    low, high = result.interval
+    total = result.total
+    lost, half, even, most, won = result.pairs
+    before = f" ({result.resumed_games} recorded before)" if result.resumed_games else ""
+    tested = [_verdict(sprt, result)] if sprt and result.sprt else []
+    return "\n".join(
+        [
+            f"{result.agents[0]} against {result.agents[1]}, {result.game}, "
+            f"{total.games} games{before}:",
+            f"  score          {100 * total.score:5.1f}%  (95%: {100 * low:.1f} to "
+            f"{100 * high:.1f})",
+            f"  all games      {_tally(total)}",
+            f"  as first       {_tally(result.as_first_player)}",
+            f"  as second      {_tally(result.as_second_player)}",
+            f"  pairs          {lost} of 0 points, {half} of 1/2, {even} of 1, {most} of 3/2, "
+            f"{won} of 2",
+            f"  openings       {_openings(result.openings)}, seed {result.seed}; "
+            f"{result.mean_plies:.1f} plies a game",
+            *_repetition(result),
+            *tested,
+        ]
+    )
+
+
+def _tally(tally: Tally) -> str:
+    return f"{tally.wins} won, {tally.draws} drawn, {tally.losses} lost"
+
+
+def _openings(label: str) -> str:
+    kind, _, plies = label.partition(":")
+    return f"{kind}, {plies} plies" if plies else kind
+
+
+def _repetition(result: MatchResult) -> list[str]:
+    """What is said where games were, or would be, played again."""
+    lines = []
+    if result.is_used_up:
+        pairs = result.total.games // 2
+        lines.append(
+            f"  used up        {pairs} distinct pair{'' if pairs == 1 else 's'}: all openings were "
+            "played, and from them the agents only repeat their games"
+        )
+    if result.repeated_games:
+        lines.append(f"  not counted    {result.repeated_games} recorded games that repeat others")
+    return lines
+
+
+def _verdict(sprt: Sprt, result: MatchResult) -> str:
+    assert result.sprt is not None
+    state = result.sprt
+    undecided = f"undecided between {sprt.elo0:g} and {sprt.elo1:g} Elo"
+    if result.is_used_up:
+        undecided += ", and no opening is left that could decide it"
+    says = {
+        "elo0": f"elo0 accepted: stronger by no more than {sprt.elo0:g} Elo",
+        "elo1": f"elo1 accepted: stronger by {sprt.elo1:g} Elo or more",
+        "undecided": undecided,
+    }
+    return (
+        f"  sprt           LLR {state.llr:+.2f} of {state.lower:.2f} to {state.upper:.2f}: "
+        f"{says[state.decision]}"
+    )

@@ -1,0 +1,1 @@
+"""Watching runs: panel, plain lines, reports."""

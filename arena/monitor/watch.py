@@ -1,0 +1,199 @@
+"""Following a training from any terminal, by its journal: `ludens watch`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from agents.progress import Progress
+from arena.monitor.history import Course, History, Moment
+from arena.monitor.panel import LivePanel, PlainLines, duration, line, sparkline
+from arena.monitor.solver_errors import Truth
+from arena.rating.recorded import Rated, RatingsWatch, elo_by_step, recorded_ratings
+
+POLL_S = 2.0
+STALE_S = 60.0  # a training records something every ten seconds
+RATINGS_S = 60.0  # between two looks at the recorded matches
+HOW_TO_LEAVE = "Ctrl-C leaves; the training goes on without you"
+
+State = Literal["training", "finished", "stopped", "lost"]
+
+
+def state_of(newest: Moment, now: float) -> State:
+    """What becomes of a training whose newest record is this; `now` is in seconds since 1970.
+
+    "lost": it said no goodbye and is silent. It was killed, or its clock and ours disagree, or one
+    stage takes it longer than STALE_S.
+    """
+    progress = newest.progress
+    if progress.event != "finished":
+        return "training" if now - newest.time < STALE_S else "lost"
+    used = 0 < progress.budget_s <= progress.elapsed_s
+    return "finished" if used or 0 < progress.games_goal <= progress.games else "stopped"
+
+
+def state_text(state: State, newest: Moment, now: float) -> str:
+    """The state in a sentence."""
+    if state == "training":
+        return HOW_TO_LEAVE
+    why = {"finished": "its budget is used", "stopped": "stopped", "lost": "without a goodbye"}
+    ago = duration(now - newest.time)
+    return f"not being trained now ({why[state]}), last seen {ago} ago"
+
+
+class Display(Protocol):
+    """What `LivePanel` and `PlainLines` have in common."""
+
+    def show(self, progress: Progress, truth: Truth) -> None:
+        """Show a stage."""
+
+    def notice(self, text: str) -> None:
+        """Say something out of turn."""
+
+
+@dataclass(frozen=True)
+class EloLine:
+    """The checkpoints' ratings as far as matches were recorded: one line, empty without any."""
+
+    text: str = ""
+
+    @classmethod
+    def of(cls, ratings: Sequence[Rated], run_name: str) -> EloLine:
+        """The line of these ratings of a run's recorded matches."""
+        rated = elo_by_step(ratings, run_name)
+        if not rated:
+            return cls()
+        series = [r.elo for _, r in rated]
+        step, newest = rated[-1]
+        return cls(
+            f"Elo {newest.elo:+.0f} ± {newest.error:.0f} at step {step:,}"
+            f"  {sparkline(series, min(series))}"
+        )
+
+
+class WatchPanel(LivePanel):
+    """The training's panel, with the checkpoints' ratings under it."""
+
+    elo = EloLine()
+
+    def render(self) -> RenderableType:
+        """The panel as it stands at this moment."""
+        drawn = super().render()
+        return Group(drawn, Text(f"  {self.elo.text}", style="cyan")) if self.elo.text else drawn
+
+
+def feed(display: Display, course: Course, shown: Moment | None) -> None:
+    """Show what came after the moment shown last; of the past, as if it had been seen.
+
+    Plain lines are only told of the newest: nobody wants to read a day again.
+    """
+    new = course.moments
+    if shown is not None:
+        new = [moment for moment in new if moment.time > shown.time]
+    if isinstance(display, PlainLines):
+        new = new[-1:]
+    steps = shown.progress.learner_steps if shown else 0
+    for moment in new:
+        progress = moment.progress
+        if progress.learner_steps != steps and progress.event != "finished":
+            progress = replace(progress, event="learned")  # its own record may be thinned out
+        steps = progress.learner_steps
+        display.show(progress, moment.truth)
+
+
+def follow(
+    history: History,
+    display: Display,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+) -> None:
+    """Show a training as it goes on, until interrupted; raises NoHistoryError where none is."""
+    shown, state, rated_at = None, "", 0.0
+    ratings = RatingsWatch(history.run.files)
+    while True:
+        course = history.course()
+        newest = course.moments[-1]
+        if isinstance(display, WatchPanel) and now() - rated_at >= RATINGS_S:
+            display.elo, rated_at = EloLine.of(ratings.look(), history.run.name), now()
+        if newest != shown:
+            feed(display, course, shown)
+            shown = newest
+        before, state = state, state_of(newest, now())
+        if state == "lost" and before != state:  # its clock stands still
+            display.show(replace(newest.progress, event="finished", notices=()), newest.truth)
+        if isinstance(display, LivePanel) or before != state:
+            display.notice(state_text(state, newest, now()))
+        pause(POLL_S)
+
+
+def as_json(history: History, now: float, ratings: RatingsWatch | None = None) -> dict[str, Any]:
+    """Where the training stands, as values for JSON."""
+    rated = (ratings or RatingsWatch(history.run.files)).look()
+    newest = history.course().moments[-1]
+    progress = {
+        name: None if figure != figure else figure  # NaN
+        for name, figure in vars(newest.progress).items()
+        if name != "evaluator"
+    }
+    return {
+        "run": history.run.name,
+        "game": history.run.info.game,
+        "state": state_of(newest, now),
+        "last_seen_s": round(max(0.0, now - newest.time), 1),
+        "progress": progress,
+        "truth": asdict(newest.truth),
+        "ratings": [found._asdict() for found in rated],
+    }
+
+
+def each_moment(
+    history: History,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+) -> Any:
+    """Yields `as_json` now and whenever there is something new, until interrupted."""
+    last: Mapping[str, Any] = {}
+    ratings = RatingsWatch(history.run.files)
+    while True:
+        found = as_json(history, now(), ratings)
+        if any(found[name] != last.get(name) for name in ("state", "progress", "truth")):
+            yield found
+        last = found
+        pause(POLL_S)
+
+
+def show_once(history: History, title: str, where: str, console: Console | None = None) -> None:
+    """Print where the training stands: the panel on a terminal, lines elsewhere."""
+    console = console or Console()
+    course, now = history.course(), time.time()
+    newest = course.moments[-1]
+    state = state_of(newest, now)
+    said = "being trained" if state == "training" else state_text(state, newest, now)
+    elo = EloLine.of(recorded_ratings(history.run.files), history.run.name)
+    if console.is_terminal and not console.is_dumb_terminal:
+        panel = WatchPanel(title, where, console)
+        panel.elo = elo
+        feed(panel, course, None)
+        panel.show(replace(newest.progress, event="finished", notices=()), newest.truth)
+        panel.notice(said)
+        console.print(panel.render())
+        return
+    for text in (f"{title}, {where}", line(newest.progress, newest.truth), elo.text, said):
+        if text:
+            print(text, flush=True)
+
+
+def open_watch(title: str, where: str, console: Console | None = None) -> WatchPanel | PlainLines:
+    """The panel on a terminal, plain lines elsewhere."""
+    console = console or Console()
+    if console.is_terminal and not console.is_dumb_terminal:
+        return WatchPanel(title, where, console)
+    print(f"{title}, {where}", flush=True)
+    return PlainLines(lambda text: print(text, flush=True))

@@ -1,0 +1,183 @@
+"""Agents by name, the same wherever one is named.
+
+random            any legal move
+mcts:1000         rollout MCTS with 1000 simulations a move (also mcts:sims=1000,c_init=2)
+solver            perfect play
+RUN               the newest checkpoint of a run, with the run's search
+RUN@12000         the checkpoint of that step
+RUN:sims=400      another number of simulations; 0 is the network alone
+RUN@12000:sims=64,root=gumbel    any option of the search (`mcts.config.SearchConfig`)
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any, NamedTuple
+
+from agents.players import (
+    ROLLOUT_CONFIG,
+    Player,
+    RandomPlayer,
+    network_player,
+    playing_config,
+    rollout_player,
+)
+from agents.run_game import how_to_name_it, is_game_of, registered_game, source_change
+from envs.game import Game
+from mcts.config import SearchConfig
+from store import checkpoints
+from store.errors import CheckpointNotFoundError, RunNameError, RunNotFoundError
+from store.run import Run, list_runs, nearest_names, open_run
+
+HUMAN = "human"
+WITHOUT_OPTIONS = ("random", "solver", HUMAN)
+RESERVED = (*WITHOUT_OPTIONS, "mcts")  # no run is named so
+ROLLOUT_SIMULATIONS = 1000
+
+_AGENT = re.compile(r"(?P<name>[^@:]+)(@(?P<step>[^:]*))?(:(?P<options>.*))?")
+_SHORT = {"sims": "simulations"}
+_logger = logging.getLogger("ludens.arena")
+_BOOLEANS = {"true": True, "false": False}
+
+
+class AgentNameError(ValueError):
+    """Text that names no agent, or one that cannot play this game."""
+
+
+class AgentName(NamedTuple):
+    """An agent's name in its parts."""
+
+    name: str  # random, mcts, solver, human, or a run
+    step: int | None
+    options: dict[str, str]  # by SearchConfig field, unread
+
+
+def parse_agent_name(text: str) -> AgentName:
+    """Read `NAME[@STEP][:KEY=VALUE,...]`; a lone number stands for `sims=`.
+
+    Raises AgentNameError for anything else.
+    """
+    parts = _AGENT.fullmatch(text.strip())
+    if parts is None:
+        raise AgentNameError(f"agent {text!r}: expected NAME, NAME@STEP or NAME:sims=400")
+    step = parts["step"]
+    if step is not None and not step.isdecimal():
+        raise AgentNameError(f"agent {text!r}: step {step!r} is not a whole number")
+    words = [word.strip() for word in (parts["options"] or "").split(",") if word.strip()]
+    options = dict(_parse_option(text, word) for word in words)
+    name = parts["name"]
+    if options and name in WITHOUT_OPTIONS:
+        raise AgentNameError(f"agent {text!r}: {name} takes no options")
+    if step is not None and name in RESERVED:
+        raise AgentNameError(f"agent {text!r}: {name} has no checkpoints")
+    return AgentName(name, None if step is None else int(step), options)
+
+
+def _parse_option(text: str, word: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not equals:
+        key, value = "sims", word
+    key = _SHORT.get(key, key).replace("-", "_")
+    known = [found.name for found in fields(SearchConfig)]
+    if key not in known:
+        near = _did_you_mean(key, [*known, *_SHORT])
+        raise AgentNameError(f"agent {text!r}: the search has no option {key!r}{near}")
+    return key, value
+
+
+def apply_options(config: SearchConfig, options: dict[str, str]) -> SearchConfig:
+    """The search with these options, read by the type that each has. Raises AgentNameError."""
+    changes: dict[str, Any] = {}
+    for key, word in options.items():
+        kind = type(getattr(config, key))
+        try:
+            changes[key] = _BOOLEANS[word.lower()] if kind is bool else kind(word)
+        except (ValueError, KeyError):
+            expected = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
+            raise AgentNameError(f"{key} = {word!r}: expected {expected}") from None
+    try:
+        return replace(config, **changes)
+    except ValueError as error:
+        raise AgentNameError(str(error)) from None
+
+
+def find_agent(
+    text: str, game: Game, store_url: str, *, simulations: int | None = None, device: str = "auto"
+) -> Player:
+    """The player of that name; `simulations`, when given, replace those of a player that searches.
+
+    Raises AgentNameError for a name that nobody has, suggesting the nearest, and the store's errors
+    for a run that cannot be read.
+    """
+    name, step, options = parse_agent_name(text)
+    if simulations is not None:
+        options = {**options, "simulations": str(simulations)}
+    if name == "random":
+        return RandomPlayer(game)
+    if name == HUMAN:
+        raise AgentNameError("a human plays with `ludens play` alone")
+    if name == "solver":
+        from arena.solvers.players import SolverPlayer
+
+        try:
+            return SolverPlayer(game)
+        except ValueError as error:
+            raise AgentNameError(str(error)) from None
+    if name == "mcts":
+        config = replace(ROLLOUT_CONFIG, simulations=ROLLOUT_SIMULATIONS)
+        return rollout_player(game, apply_options(config, options), name=text)
+    run = find_run(name, game, store_url)
+    return _network_agent(text, game, run, step, options, device)
+
+
+def _network_agent(
+    text: str, game: Game, run: Run, step: int | None, options: dict[str, str], device: str
+) -> Player:
+    raw = options.get("simulations") == "0"
+    config = None if raw else apply_options(playing_config(run), options)
+    try:
+        return network_player(game, run, step, config, name=text, device=device)
+    except CheckpointNotFoundError:
+        known = checkpoints.steps(run)
+        listed = ", ".join(map(str, known[-8:])) or "none yet"
+        more = f"the newest of {len(known)}: " if known[8:] else ""
+        raise AgentNameError(
+            f"agent {text!r}: run {run.name!r} has no checkpoint {step}; it has {more}{listed}"
+        ) from None
+
+
+def find_run(name: str, game: Game, store_url: str) -> Run:
+    """The run of that name, which has to be of this game. Raises AgentNameError."""
+    try:
+        run = open_run(store_url, name)
+    except (RunNotFoundError, RunNameError):
+        known = [*("random", "mcts:1000", "solver"), *list_runs(store_url)]
+        listed = ", ".join(known[:12]) + (", ..." if known[12:] else "")
+        near = _did_you_mean(name, known)
+        raise AgentNameError(f"no agent {name!r}{near} (there are {listed})") from None
+    if not is_game_of(run.info, game):
+        raise AgentNameError(_not_its_game(run, game))
+    if changed := source_change(run, game):
+        _warn_once(changed)
+    return run
+
+
+def _not_its_game(run: Run, game: Game) -> str:
+    if registered_game(run.info) is not None:
+        return f"run {run.name!r} learned {run.info.game!r}, it cannot play {game.name!r}"
+    told = how_to_name_it(run, f"ludens play FILE --agent {run.name}")
+    return f"{told} (it cannot play {game.name!r})"
+
+
+@cache
+def _warn_once(what: str) -> None:
+    _logger.warning("%s; with other rules it plays badly", what)
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    near = nearest_names(word, list(known))
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

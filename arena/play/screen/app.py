@@ -1,0 +1,409 @@
+"""The screen: a session drawn with Textual, and its keys."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import Key
+from textual.widgets import Input, Static
+
+from arena.play.screen import panels
+from arena.play.screen.board import (
+    Cell,
+    Grid,
+    Marks,
+    actions_by_cell,
+    changed_cells,
+    digit_actions,
+    read_grid,
+    winning_cells,
+)
+from arena.play.screen.help_screen import HelpScreen
+from arena.play.screen.record import GameFileError, Record, read_game, write_game
+from arena.play.screen.review import Review
+from arena.play.screen.session import Found, Session
+from arena.play.screen.thinking import Snapshot, all_threads_end
+from arena.play.screen.tree_screen import TreeScreen
+from arena.play.screen.widgets import BoardView, Panel
+from envs.game import NotationError
+
+TICK_S = 0.05
+THOUGHT_S = 0.2  # between two drawings of a thought under way: each takes time from the keys
+SWITCH_S = 0.0005  # at most, until a thread at thought lets the screen's have the interpreter
+LAST_WAIT_S = 1.0  # for thoughts to end after their slice, when the screen is left
+PROMPTS = {"move": "move: ", "save": "save as: ", "open": "open: "}
+SHORT_HELP = "u undo h hint +- strength a analysis t tree ? keys q leave"
+
+
+class PlayApp(App[None]):
+    """A game to play, watch and analyse.
+
+    Args:
+        notice: told at first, such as who was chosen as the opponent.
+        plain: tell the players apart without colours.
+    """
+
+    TITLE = "Ludens"
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    AUTO_FOCUS = ""  # the prompt would take the keys
+    CSS = """
+    #sides { height: 2; padding: 0 1; }
+    #middle { height: 1fr; }
+    #board { width: 3fr; height: 100%; }
+    #side { width: 2fr; height: 100%; padding: 0 0 0 1; }
+    #status { height: 2; }
+    #thought { height: 3fr; }
+    #moves { height: 2fr; }
+    #message { height: 1; color: $warning; padding: 0 1; }
+    #prompt { display: none; height: 1; border: none; padding: 0 1; }
+    #keys { height: 1; color: $text-muted; padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "leave", priority=True),
+        Binding("q", "leave"),
+        Binding("u", "ask('undo')"),
+        Binding("r", "ask('redo')"),
+        Binding("h", "ask('ask_hint')"),
+        Binding("x", "ask('swap_sides')"),
+        Binding("n", "ask('new_game')"),
+        Binding("p", "ask('pause')"),
+        Binding("full_stop", "ask('step')"),
+        Binding("space", "ask('stop_thinking')"),
+        Binding("plus,equals_sign", "strength(True)"),
+        Binding("minus", "strength(False)"),
+        Binding("m", "prompt('move')"),
+        Binding("s", "prompt('save')"),
+        Binding("o", "prompt('open')"),
+        Binding("a", "analyse"),
+        Binding("t", "tree"),
+        Binding("question_mark,f1", "help"),
+        Binding("left", "walk(0, -1)"),
+        Binding("right", "walk(0, 1)"),
+        Binding("up", "walk(-1, 0)"),
+        Binding("down", "walk(1, 0)"),
+        Binding("home", "jump(0)"),
+        Binding("end", "jump(-1)"),
+        Binding("enter", "accept"),
+        Binding("escape", "escape"),
+    ]
+
+    def __init__(self, session: Session, notice: str = "", plain: bool = False) -> None:
+        super().__init__()
+        self.session = session
+        self.game = session.game
+        self.review: Review | None = None
+        self.review_ply = 0
+        self.cursor: Cell | None = None
+        self._was_paused = False
+        self._asked = "move"  # what the prompt is for
+        self._plain = plain
+        session.message = notice
+        grid = read_grid(self.game, self.game.new_state())
+        self._cells = actions_by_cell(self.game, grid) if grid else {}
+        self._digits = digit_actions(self.game, grid, self._cells)
+
+    def compose(self) -> ComposeResult:
+        """The sides on top, the board beside the words, the message and the keys below."""
+        yield Panel(lambda w, h: panels.sides_text(self.session, w), id="sides")
+        with Horizontal(id="middle"):
+            yield BoardView(self.game, self._plain, id="board")
+            with Vertical(id="side"):
+                yield Panel(self._status, THOUGHT_S, id="status")
+                yield Panel(self._thought, THOUGHT_S, id="thought")
+                yield Panel(self._moves, id="moves")
+        yield Panel(lambda w, h: Text(self._message(), no_wrap=True), id="message")
+        yield Input(id="prompt", compact=True)
+        yield Static(SHORT_HELP, id="keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin: the session's clock runs, and what changes is drawn."""
+        self.set_interval(TICK_S, lambda: self._tick(asked=False))
+        self._tick()
+
+    def _tick(self, asked: bool = True) -> None:
+        """Let time pass; `asked` by a key, or by the clock."""
+        self.session.tick()
+        opened, self.session.opened = self.session.opened, None
+        if opened is not None:
+            self._open_tree(opened)
+        self._show(asked)
+
+    def _show(self, asked: bool = True) -> None:
+        """Draw what is another than before."""
+        for base in self.screen_stack[:1]:  # none is left when the last tick comes late
+            for board in base.query(BoardView):
+                board.show(self._board())
+            for panel in base.query(Panel):
+                panel.show(asked)
+
+    # --- what is shown ---
+
+    @property
+    def _shown_record(self) -> tuple[Record, int]:
+        """The game shown and the ply at which it is shown."""
+        if self.review is not None:
+            return self.review.record, self.review_ply
+        return self.session.record, len(self.session.record.moves)
+
+    def _board(self) -> tuple[Grid, Marks] | Text:
+        record, ply = self._shown_record
+        grid = read_grid(self.game, record.states[ply])
+        if grid is None:
+            return Text.from_ansi(self.game.render(record.states[ply]))
+        before = read_grid(self.game, record.states[ply - 1]) if ply else None
+        mask = self.game.legal_mask(record.states[ply])
+        over = bool(self.game.rules.is_terminal(record.states[ply]))
+        hint = self._suggestion()
+        hinted = [cell for cell, action in self._cells.items() if action == hint]
+        return grid, Marks(
+            legal=tuple(c for c, a in self._cells.items() if mask[a] and grid.is_blank(c)),
+            last=tuple(changed_cells(before, grid)) if before else (),
+            won=tuple(sorted(winning_cells(self.game, grid))) if over else (),
+            hint=hinted[0] if hinted else None,
+            cursor=None if self.review else self.cursor,
+        )
+
+    def _suggestion(self) -> int | None:
+        """The move to mark as the best: a hint, or the analyst's choice."""
+        if self.review is None:
+            return self.session.hint
+        snapshot = self.review.snapshots[self.review_ply]
+        return snapshot.candidates[0].action if snapshot else None
+
+    def _current_thought(self) -> tuple[str, Snapshot | None, int]:
+        """Whose thought is shown, what it is, and the side that it is about."""
+        if self.review is not None:
+            state = self.review.record.states[self.review_ply]
+            snapshot = self.review.snapshots[self.review_ply]
+            return self.review.analyst.name, snapshot, int(self.game.rules.to_play(state))
+        thought, found = self.session.thought, self.session.found
+        if thought is not None and thought.snapshot is not None:
+            side = int(self.game.rules.to_play(thought.states[0]))
+            return thought.player.name, thought.snapshot, side
+        if found is None:
+            return self.session.analyst().name, None, self.session.side
+        return found.name, found.snapshot, found.side
+
+    def _status(self, width: int, height: int) -> Text:
+        _, snapshot, side = self._current_thought()
+        value = snapshot.value_to_play if snapshot else None
+        if self.review is not None:
+            value = self.review.value(self.review_ply)
+        status = panels.status_text(self.session, self.review, self.review_ply)
+        status.truncate(width, overflow="ellipsis")
+        return status.append("\n").append_text(panels.bar_text(self.game, value, side, width))
+
+    def _thought(self, width: int, height: int) -> Text:
+        name, snapshot, _ = self._current_thought()
+        return panels.thought_text(self.game, name, snapshot, width, height)
+
+    def _moves(self, width: int, height: int) -> Text:
+        record, ply = self._shown_record
+        review, moves = self.review, [*record.moves]
+        judged = [review.judge(i) for i in range(len(moves))] if review else []
+        if review is None:
+            moves += reversed(record.undone)
+        return panels.moves_text(self.game, moves, ply, judged, width, height)
+
+    def _message(self) -> str:
+        if self.review is not None:
+            return panels.judgement_text(self.review, self.review_ply) or self.session.message
+        return self.session.message
+
+    # --- keys and mouse ---
+
+    def on_key(self, event: Key) -> None:
+        """A digit is a move."""
+        if len(self.screen_stack) == 1 and event.key in self._digits:
+            event.stop()
+            self._play(self._digits[event.key])
+
+    def on_board_view_clicked(self, event: BoardView.Clicked) -> None:
+        """A click is a move."""
+        self.cursor = None
+        if event.cell in self._cells:
+            self._play(self._cells[event.cell])
+
+    def _play(self, action: int) -> None:
+        if self.review is not None:
+            self.session.message = "esc leaves the analysis"
+        else:
+            self.session.play(action)
+        self._tick()
+
+    def action_ask(self, what: str) -> None:
+        """Undo, redo and the other requests that the session answers by itself."""
+        if self.review is not None:
+            if what != "new_game":
+                self.session.message = "esc leaves the analysis"
+                return
+            self.action_escape()
+        getattr(self.session, what)()
+        self._tick()
+
+    def action_strength(self, up: bool) -> None:
+        """More or fewer simulations."""
+        self.session.change_strength(up)
+        self._tick()
+
+    def action_walk(self, down: int, right: int) -> None:
+        """Move the cursor, or walk through the game under analysis."""
+        if self.review is not None:
+            self.action_jump(max(0, self.review_ply + down + right))
+            return
+        grid = read_grid(self.game, self.session.record.state)
+        if grid is not None:
+            row, column = self.cursor or (grid.height // 2, grid.width // 2)
+            if self.cursor is not None:
+                row, column = (row + down) % grid.height, (column + right) % grid.width
+            self.cursor = (row, column)
+        self._show()
+
+    def action_jump(self, ply: int) -> None:
+        """Go to a ply of the game under analysis; -1 is its end."""
+        if self.review is not None:
+            last = len(self.review.record.moves)
+            self.review_ply = last if ply < 0 else min(ply, last)
+            self._show()
+
+    def action_accept(self) -> None:
+        """Play at the cursor, or the only legal move where that is no cell."""
+        legal = self.session.legal()
+        if len(legal) == 1 and legal[0] not in self._cells.values():
+            self._play(legal[0])
+        elif self.cursor in self._cells and self.cursor is not None:
+            self._play(self._cells[self.cursor])
+
+    def action_help(self) -> None:
+        """Tell the keys."""
+        self.push_screen(HelpScreen())
+
+    def action_leave(self) -> None:
+        """End; threads at thought end after their slice, and nobody waits for them."""
+        self.session.cancel()
+        if self.review is not None:
+            self.review.cancel()
+        self.exit()
+
+    # --- analysis and the tree ---
+
+    def action_analyse(self) -> None:
+        """Walk through the game and see what its moves gave away; again leaves."""
+        if self.review is not None:
+            self.action_escape()
+            return
+        if not self.session.record.moves:
+            self.session.message = "there is no game to analyse yet"
+            return
+        self._was_paused, self.session.paused = self.session.paused, True
+        self.review = self.session.review()
+        self.review_ply = len(self.review.record.moves)
+        self.review.start()
+        self._show()
+
+    def action_escape(self) -> None:
+        """Close the prompt, or leave the analysis."""
+        prompt = self.query_one("#prompt", Input)
+        if prompt.display:
+            self._close_prompt()
+        elif self.review is not None:
+            self.review.cancel()
+            self.review = None
+            self.session.paused = self._was_paused
+            self.session.message = ""
+        self.cursor = None
+        self._show()
+
+    def action_tree(self) -> None:
+        """Open the tree of the last search, or search the position shown and open that."""
+        record, ply = self._shown_record
+        found = self.session.found
+        if self.review is None and found is not None and found.forest is not None:
+            self._open_tree(found)
+        elif self.session.thought is not None:
+            self.session.message = "wait until the thought is finished (space ends it)"
+        elif self.game.rules.is_terminal(record.states[ply]):
+            self.session.message = "the game is over here: there is nothing to search"
+        else:
+            self.session.ask_tree(record.moves[:ply])
+        self._show()
+
+    def _open_tree(self, found: Found) -> None:
+        if found.forest is None:
+            return
+        where = self.game.format_moves(found.moves) or "the first position"
+        self.push_screen(TreeScreen(self.game, found.forest, f"{found.name}, after {where}"))
+
+    # --- the prompt ---
+
+    def action_prompt(self, kind: str) -> None:
+        """Ask for a move, or for a file's name."""
+        prompt = self.query_one("#prompt", Input)
+        prompt.display = True
+        prompt.value = "" if kind == "move" else f"{self.game.name}.txt"
+        prompt.placeholder = PROMPTS[kind]
+        self._asked = kind
+        prompt.focus()
+        self.session.message = PROMPTS[kind] + ("" if kind == "move" else "(esc gives up)")
+        self._show()
+
+    def _close_prompt(self) -> None:
+        prompt = self.query_one("#prompt", Input)
+        prompt.display = False
+        self.set_focus(None)
+        self.session.message = ""
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Do what was asked for."""
+        kind, word = self._asked, event.value.strip()
+        self._close_prompt()
+        try:
+            if word:
+                {"move": self._type_move, "save": self._save, "open": self._open}[kind](word)
+        except (NotationError, GameFileError) as error:
+            self.session.message = str(error)
+        self._tick()
+
+    def _type_move(self, word: str) -> None:
+        record: Any = self.session.record
+        self._play(self.game.parse_legal(record.state, word, len(record.moves) + 1))
+
+    def _save(self, word: str) -> None:
+        path = Path(word.removesuffix("!")).expanduser()
+        write_game(path, self._shown_record[0], self.session.describe(), word.endswith("!"))
+        self.session.message = f"saved to {path}"
+
+    def _open(self, word: str) -> None:
+        moves = read_game(Path(word).expanduser(), self.game)
+        if self.review is not None:
+            self.action_escape()
+        self.session.new_game(moves)
+        if self.session.is_over:
+            self.action_analyse()
+
+
+def show(session: Session, notice: str = "", plain: bool = False) -> int:
+    """Show the session until it is left; returns the exit status."""
+    app = PlayApp(session, notice, plain)
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        app.run()
+    finally:
+        sys.setswitchinterval(usual)
+    session.cancel()
+    status = app.return_code or 0
+    if not all_threads_end(LAST_WAIT_S):
+        # Python cannot end a thread in compiled code in an orderly way: it would abort the program.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status

@@ -1,0 +1,169 @@
+"""A game at the terminal, line by line: a person and an agent, or two of either."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agents.players import Player
+from arena.play.analysis import Verdict, analyze_positions
+from envs.game import Game, NotationError
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+HELP = "a move, or: undo, hint, moves (what is legal), board, help, quit"
+
+
+def shows_a_screen() -> bool:
+    """Whether a screen can be drawn here: a terminal, or a browser that Textual serves."""
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return True
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return terminal and os.environ.get("TERM", "dumb") != "dumb"
+
+
+class QuitError(Exception):
+    """The person at the terminal has had enough."""
+
+
+@dataclass
+class Terminal:
+    """Where a game is shown and moves are asked for; `read` returns "" at the end of input."""
+
+    read: Callable[[str], str]  # shows a prompt, returns a line with its newline
+    say: Callable[[str], None]
+    colours: bool = False
+
+
+@dataclass
+class HumanPlayer:
+    """A seat whose moves come from the terminal."""
+
+    name: str = "you"
+
+
+Seat = Player | HumanPlayer
+
+
+@dataclass
+class Table:
+    """One game: who sits where, and what has been played."""
+
+    game: Game
+    seats: tuple[Seat, Seat]
+    terminal: Terminal
+    seed: int = 0
+    moves: list[int] = field(default_factory=list)
+
+    def play(self) -> None:
+        """Play until the game is over or somebody quits; the record is in `moves`."""
+        say = self.terminal.say
+        say(f"{self.game.title}: {self._seat_name(0)} against {self._seat_name(1)}")
+        if any(isinstance(seat, HumanPlayer) for seat in self.seats):
+            say(HELP)
+        self.show_board()
+        try:
+            while not self.game.rules.is_terminal(self.state):
+                self._turn()
+        except (QuitError, KeyboardInterrupt):
+            say("\nleft unfinished")
+        else:
+            say(self.result())
+        say(f"game: {self.game.format_moves(self.moves) or '(no moves)'}")
+
+    @property
+    def state(self) -> np.void:
+        """The position as a fresh record."""
+        state: np.void = self.game.position(self.moves)
+        return state
+
+    def _seat_name(self, side: int) -> str:
+        return f"{self.seats[side].name} as {self.game.player_names[side]}"
+
+    def show_board(self) -> None:
+        """Draw the position, in colours where the terminal has them."""
+        drawing = self.game.render(self.state)
+        self.terminal.say(drawing if self.terminal.colours else COLOUR.sub("", drawing))
+
+    def _turn(self) -> None:
+        seat = self.seats[int(self.game.rules.to_play(self.state))]
+        if isinstance(seat, HumanPlayer):
+            action = self._ask()
+            if action is None:
+                return
+        else:
+            rng = np.random.default_rng([self.seed, len(self.moves)])
+            action = int(seat.choose(np.atleast_1d(self.state), rng)[0])
+            self.terminal.say(f"\n{seat.name} plays {self.game.format_action(action)}")
+        self.moves.append(action)
+        self.show_board()
+
+    def _ask(self) -> int | None:
+        """A person's move, or None after another request was met. Raises QuitError."""
+        side = int(self.game.rules.to_play(self.state))
+        line = self.terminal.read(f"\n{self.game.player_names[side]} to move: ")
+        word = line.strip().lower()
+        if not line or word in ("quit", "exit", "q"):
+            raise QuitError
+        requests: dict[str, Callable[[], None]] = {
+            "": lambda: None,
+            "undo": self._undo,
+            "hint": self._hint,
+            "moves": lambda: self.terminal.say(" ".join(self._legal())),
+            "board": self.show_board,
+            "help": lambda: self.terminal.say(HELP),
+        }
+        if word in requests:
+            requests[word]()
+            return None
+        try:
+            return self.game.parse_legal(self.state, line.strip(), len(self.moves) + 1)
+        except NotationError as error:
+            self.terminal.say(str(error))
+            return None
+
+    def _legal(self) -> list[str]:
+        legal = np.flatnonzero(self.game.legal_mask(self.state))
+        return [self.game.format_action(int(action)) for action in legal]
+
+    def _undo(self) -> None:
+        """Take back to the person's own last move."""
+        side = self.game.rules.to_play(self.state)
+        for ply in reversed(range(len(self.moves))):
+            if self.game.rules.to_play(self.game.position(self.moves[:ply])) == side:
+                del self.moves[ply:]
+                self.show_board()
+                return
+        self.terminal.say("there is no move of yours to take back")
+
+    def _hint(self) -> None:
+        """Ask an agent at the table, if there is one, what it would do here."""
+        agents = [seat for seat in self.seats if not isinstance(seat, HumanPlayer)]
+        if not agents:
+            self.terminal.say("nobody at this table can be asked")
+            return
+        (verdict,) = analyze_positions(self.game, agents[0], [self.moves])
+        self.terminal.say(f"{agents[0].name} would play {describe(verdict)}")
+
+    def result(self) -> str:
+        """How the finished game ended, and for whom."""
+        value = float(self.game.rules.value_to_play(self.state))
+        side = int(self.game.rules.to_play(self.state))
+        if value == 0:
+            return "a draw"
+        return f"{self._seat_name(side if value > 0 else 1 - side)} wins"
+
+
+def describe(verdict: Verdict) -> str:
+    """A verdict in half a line."""
+    if verdict.exact is not None:
+        outcome = {1.0: "a proven win", 0.0: "a proven draw", -1.0: "a proven loss"}
+        known = outcome.get(verdict.exact, f"proven {verdict.exact:+.2f}")
+        return f"{verdict.move} ({known}{f' in {verdict.plies} plies' if verdict.plies else ''})"
+    if verdict.value is None:
+        return str(verdict.move)
+    return f"{verdict.move} (value {verdict.value:+.2f})"

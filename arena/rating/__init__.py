@@ -1,0 +1,1 @@
+"""Elo from matches: ladders, sequential tests, ablations."""

@@ -1,0 +1,131 @@
+"""What an ablation shows: each variant's strength over the first one, and its errors where known.
+
+The newest checkpoints of all variants play a ladder in which the first variant stands fixed at zero
+Elo, so that every error bar is that of a difference from it. Each plays with its own run's search:
+a variant that searches otherwise is rated with that difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from arena.match.contenders import newest_step, written
+from arena.match.openings import Openings
+from arena.monitor.solver_errors import Errors, error_rates, solved_sets
+from arena.names import find_agent, parse_agent_name
+from arena.rating.ladder import Ladder, LadderSettings, Position, open_runs
+from arena.rating.standing import Standing, Trained, how_trained, standing_of
+from envs.game import Game
+from store.run import open_run
+
+
+@dataclass(frozen=True)
+class ErrorRates:
+    """Share of the positions of each solved set where an agent's move worsens the result."""
+
+    without_search: Errors
+    searched: Errors  # with the ladder's simulations
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One variant.
+
+    Attributes:
+        variant: its label.
+        agent: the exact name of its checkpoint.
+        elo: over the first variant.
+        error: half of its 95% interval.
+        superiority: likelihood that it is stronger than the first variant.
+        games: rated games.
+        trained: what its training came to.
+        errors: None for a game without a solver.
+    """
+
+    variant: str
+    agent: str
+    elo: float
+    error: float
+    superiority: float
+    games: int
+    trained: Trained
+    errors: ErrorRates | None
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """The outcomes in the order of the variants, and the ladder they come from."""
+
+    outcomes: list[Outcome]
+    standing: Standing
+
+    def to_json(self) -> dict[str, Any]:
+        """Values for JSON."""
+        outcomes = [asdict(outcome) for outcome in self.outcomes]
+        return {"outcomes": outcomes, "standing": self.standing.to_json()}
+
+
+def ablation_ladder(
+    game: Game,
+    store_url: str,
+    runs: Sequence[str],
+    openings: Openings,
+    settings: LadderSettings,
+) -> Ladder:
+    """A ladder of the runs' newest checkpoints, with the first run's fixed at zero.
+
+    Raises StoreError for a run without a checkpoint.
+    """
+    _, (first, *others) = open_runs(store_url, runs, game)
+    options = {"simulations": str(settings.simulations)}
+    zero = written(first.name, newest_step(first), options)
+    return Ladder(game, store_url, others, {zero: 0.0}, openings, settings)
+
+
+def measure_errors(ladder: Ladder) -> dict[str, ErrorRates]:
+    """The errors of all who play, by name; empty for a game without a solver."""
+    sets = solved_sets(ladder.game.name)
+    if not sets:
+        return {}
+
+    def rates(agent: str, simulations: int) -> Errors:
+        player = find_agent(agent, ladder.game, ladder.store_url, simulations=simulations)
+        return error_rates(player, sets)
+
+    agents, searched = [*ladder.anchors, *ladder.contenders], ladder.settings.simulations
+    return {agent: ErrorRates(rates(agent, 0), rates(agent, searched)) for agent in agents}
+
+
+def ablation_of(
+    ladder: Ladder,
+    position: Position,
+    labels: Mapping[str, str],
+    errors: Mapping[str, ErrorRates],
+) -> Ablation:
+    """What this position of the ladder says of the variants, `labels` by run."""
+    ratings = position.ratings
+    bars = dict(zip(ratings.agents, ratings.error_bars().tolist(), strict=True))
+    elo = dict(zip(ratings.agents, ratings.elo.tolist(), strict=True))
+    (zero,) = ladder.anchors
+    agents = {run: agent for agent, (run, _) in ladder.contenders.items()}
+    outcomes = []
+    for run, label in labels.items():
+        agent = agents.get(run, zero)
+        _, step, _ = parse_agent_name(agent)
+        assert step is not None  # exact names have one
+        if agent in elo:  # else its checkpoint could not be loaded
+            outcomes.append(
+                Outcome(
+                    label,
+                    agent,
+                    elo[agent],
+                    bars[agent],
+                    ratings.superiority(agent, zero),
+                    ladder.results.games_and_score(agent)[0],
+                    how_trained(open_run(ladder.store_url, run), step),
+                    errors.get(agent),
+                )
+            )
+    return Ablation(outcomes, standing_of(ladder, position))

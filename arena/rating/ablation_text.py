@@ -1,0 +1,161 @@
+"""An ablation as people read it: its trainings while they take turns, and the table at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from agents.progress import Progress
+from arena.monitor.panel import (
+    HOW_TO_STOP,
+    LINE_INTERVAL_S,
+    REFRESHES_PER_S,
+    budget,
+    line,
+    loss,
+    percent,
+)
+from arena.monitor.solver_errors import Errors, Truth
+from arena.rating.ablation import Ablation, ErrorRates, Outcome
+from arena.rating.ladder_text import aligned, width_notes
+
+HEADER = ("variant", "Elo", "+-", "LOS", "games", "trained on", "simulations")
+
+
+class TurnsDisplay:
+    """A row a variant, redrawn in place on a terminal; elsewhere a line now and then.
+
+    Args:
+        title: in the first line.
+        labels: {run: label of its variant}.
+        console: where to (default: standard output, or standard error with `on_stderr`).
+    """
+
+    def __init__(
+        self,
+        title: str,
+        labels: Mapping[str, str],
+        console: Console | None = None,
+        *,
+        on_stderr: bool = False,
+    ) -> None:
+        self.title = title
+        self.labels = labels
+        self._console = console or Console(stderr=on_stderr)
+        self._latest: dict[str, Progress] = {}
+        self._now = ""  # the run that is being trained
+        self._notice = HOW_TO_STOP
+        self._due = 0.0
+        self._live: Live | None = None
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._live = Live(
+                get_renderable=self.render,
+                console=self._console,
+                refresh_per_second=REFRESHES_PER_S,
+            )
+
+    def __enter__(self) -> TurnsDisplay:
+        if self._live:
+            self._live.start()
+        else:
+            self._console.print(self.title, highlight=False, soft_wrap=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def notice(self, text: str) -> None:
+        """Say something out of turn."""
+        self._notice = text
+        if not self._live:
+            self._console.print(text, highlight=False, soft_wrap=True)
+
+    def show(self, run: str, progress: Progress) -> None:
+        """Take note of a stage of one of the trainings."""
+        self._now, self._latest[run] = run, progress
+        if self._live:
+            return
+        if progress.event == "finished" or time.monotonic() >= self._due:
+            self._due = time.monotonic() + LINE_INTERVAL_S
+            words = f"{self.labels[run]}: {line(progress, Truth())}"
+            self._console.print(words, highlight=False, soft_wrap=True)
+
+    def render(self) -> Table:
+        """All variants as they stand."""
+        table = Table(title=self.title, title_justify="left", caption=self._notice, box=None)
+        table.caption_justify = "left"
+        for name in ("variant", "trained", "games", "positions", "step", "policy", "value"):
+            table.add_column(name, justify="left" if name == "variant" else "right", no_wrap=True)
+        for run, label in self.labels.items():
+            table.add_row(*self._cells(run, label), style="bold" if run == self._now else "")
+        return table
+
+    def _cells(self, run: str, label: str) -> tuple[str, ...]:
+        found = self._latest.get(run)
+        if found is None:
+            return (f"  {label}", "waits")
+        return (
+            f"{'▶' if run == self._now else ' '} {label}",
+            budget(found),
+            f"{found.games:,}",
+            f"{found.positions:,}",
+            f"{found.learner_steps:,}",
+            loss(found.policy_loss),
+            loss(found.value_loss),
+        )
+
+
+def ablation_text(found: Ablation) -> str:
+    """The table, and how to read it."""
+    standing = found.standing
+    where = f"{standing.simulations} simulations a move" if standing.simulations else "no search"
+    first = found.outcomes[0].variant
+    lines = [
+        f"{standing.game}, {where}, openings {standing.openings}",
+        *_table(found.outcomes, standing.simulations),
+        f"Elo: over {first!r}, with 95% error bars. LOS: likelihood of being stronger than it.",
+        "trained on: games of self-play, and their simulations.",
+    ]
+    if any(outcome.errors for outcome in found.outcomes):
+        lines.append(
+            "errors: moves that worsen the result, mean over the solved sets, without search and "
+            f"with {standing.simulations} simulations."
+        )
+    lines.append(
+        "Chance in training is not in the bars: how far two seeds of one setting differ shows it."
+    )
+    lines += width_notes(standing)
+    return "\n".join(lines)
+
+
+def _table(outcomes: Sequence[Outcome], simulations: int) -> list[str]:
+    has_errors = any(outcome.errors for outcome in outcomes)
+    header = (*HEADER, "errors", f"at {simulations}") if has_errors else HEADER
+    return aligned([header, *(_row(outcome, has_errors) for outcome in outcomes)], left=(0,))
+
+
+def _row(outcome: Outcome, has_errors: bool) -> tuple[str, ...]:
+    is_first = outcome.error == 0.0
+    trained = outcome.trained
+    cells = (
+        outcome.variant,
+        f"{outcome.elo:+.0f}",
+        "" if is_first else f"{outcome.error:.0f}",
+        "" if is_first else f"{100 * outcome.superiority:.0f}%",
+        f"{outcome.games:,}",
+        "-" if trained.games is None else f"{trained.games:,}",
+        "-" if trained.simulations is None else f"{trained.simulations:,}",
+    )
+    if not has_errors:
+        return cells
+    errors = outcome.errors or ErrorRates({}, {})
+    return (*cells, _mean(errors.without_search), _mean(errors.searched))
+
+
+def _mean(errors: Errors) -> str:
+    return percent(sum(errors.values()) / len(errors)) if errors else "-"

@@ -1,0 +1,110 @@
+"""Ladders as people read them: how far it is, the table, and what it says of the training."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Collection, Sequence
+
+from arena.rating.ladder import Position
+from arena.rating.standing import Row, Standing, Trend
+
+TERMINAL_INTERVAL_S, PLAIN_INTERVAL_S = 0.2, 30.0
+HEADER = ("rank", "agent", "Elo", "+-", "games", "score", "LOS")
+LEFT = (1,)  # the agents
+
+
+class LadderProgress:
+    """One line that changes on a terminal, a line now and then elsewhere; on standard error."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._due = 0.0
+
+    def __call__(self, position: Position) -> None:
+        """Tell where the ladder is, if it is time to."""
+        if time.monotonic() < self._due:
+            return
+        interval = TERMINAL_INTERVAL_S if self._is_terminal else PLAIN_INTERVAL_S
+        self._due = time.monotonic() + interval
+        waiting = f", {len(position.waited_for)} agents to go" if position.waited_for else ""
+        text = f"{position.new_games:,} games, widest bar +-{position.widest:.0f} Elo{waiting}"
+        line = f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n"
+        print(line, end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line away, for what is printed next."""
+        if self._is_terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        self._due = 0.0
+
+
+def standing_text(standing: Standing) -> str:
+    """The table and what follows from it."""
+    where = f"{standing.simulations} simulations a move" if standing.simulations else "no search"
+    lines = [
+        f"{standing.game}, {where}, openings {standing.openings}, "
+        f"{standing.new_games:,} new games; moving first is worth "
+        f"{standing.first_player_elo:.0f} Elo",
+        *aligned([HEADER, *(_cells(i, row) for i, row in enumerate(standing.rows, start=1))], LEFT),
+        "Elo: with 95% error bars. LOS: likelihood of superiority over the next.",
+    ]
+    for run, best in standing.best.items():
+        lines.append(f"{run}: best is step {best.step}, {best.elo:+.0f} +- {best.error:.0f} Elo")
+        if run in standing.trends:
+            lines[-1] += f"; {_trend(standing.trends[run])}"
+    lines += width_notes(standing)
+    for a, b, c in standing.intransitive:
+        lines.append(
+            f"warning: no order fits {a}, {b}, {c}: each beats the next, the last beats the first"
+        )
+    return "\n".join(lines)
+
+
+def width_notes(standing: Standing) -> list[str]:
+    """Why a bar is wider than it should be; nothing when none is."""
+    if standing.is_reached:
+        return []
+    if not standing.has_openings:
+        return [
+            f"note: a bar is wider than +-{standing.width:g} Elo, and agents have played all "
+            "openings: they would only repeat their games, and other openings would tell more"
+        ]
+    if standing.out_of_reach:
+        names = ", ".join(standing.out_of_reach)
+        return [
+            f"note: {names}: too many games won, lost or drawn alike for +-{standing.width:g} Elo; "
+            "opponents of like strength or other openings would tell more"
+        ]
+    return [f"note: a bar is wider than +-{standing.width:g} Elo; the same command goes on"]
+
+
+def _cells(rank: int, row: Row) -> tuple[str, ...]:
+    return (
+        str(rank),
+        row.agent,
+        f"{row.elo:+.0f}",
+        f"{row.error:.0f}",
+        f"{row.games:,}",
+        "-" if row.score is None else f"{100 * row.score:.1f}%",
+        "" if row.superiority is None else f"{100 * row.superiority:.0f}%",
+    )
+
+
+def _trend(found: Trend) -> str:
+    return (
+        f"training {found.verdict} ({found.per_1000_steps:+.0f} +- {found.error:.0f} Elo in "
+        f"1,000 steps, over the last {found.checkpoints} checkpoints)"
+    )
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Collection[int]) -> list[str]:
+    """Rows as lines, columns apart by two blanks; those of `left` begin at their left edge."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

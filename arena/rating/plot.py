@@ -1,0 +1,124 @@
+"""The ladder as a picture: Elo over a training's time, games and simulations, with error bands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from arena.rating.standing import Row, Standing
+from store.files.local import LocalFiles
+from store.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+KINDS = (".png", ".svg")
+FAR_ANCHOR = 0.5  # of the checkpoints' range, beyond it
+
+
+class _Axis(NamedTuple):
+    label: str
+    place: Callable[[Row], float | None]
+
+
+_TIME = _Axis("minutes of training", lambda row: row.minutes)
+_STEPS = _Axis("learner steps", lambda row: row.step)
+_GAMES = _Axis("games of self-play", lambda row: row.trained_games)
+_SIMULATIONS = _Axis("simulations of self-play", lambda row: row.trained_simulations)
+
+
+def default_path(runs: list[Run]) -> Path | None:
+    """Where the picture goes unless told: into the first run's folder, if that is a local one."""
+    files = runs[0].files
+    if not isinstance(files, LocalFiles):
+        return None
+    others = "".join(f"-{run.name}" for run in runs[1:])
+    return files.root / f"ratings{others}.png"
+
+
+def check_path(path: Path) -> Path:
+    """The path, if a picture can be written there; raises ValueError."""
+    if path.suffix not in KINDS:
+        raise ValueError(f"plot {str(path)!r}: expected a name that ends in {' or '.join(KINDS)}")
+    if not path.parent.is_dir():
+        raise ValueError(f"plot {str(path)!r}: there is no folder {str(path.parent)!r}")
+    return path
+
+
+def write_plot(standing: Standing, path: Path) -> list[Path]:
+    """Write the picture as PNG and SVG, named as `path` is; the files that were written."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    axes_kinds = [axis for axis in (_TIME, _GAMES, _SIMULATIONS) if _is_known(standing, axis)]
+    if len(standing.best) == 1:
+        axes_kinds = axes_kinds[:1]
+    axes_kinds = axes_kinds or [_STEPS]
+    figure = Figure(figsize=(6.4 * len(axes_kinds) + 1.2, 4.6), layout="constrained")
+    panels = figure.subplots(1, len(axes_kinds), sharey=True, squeeze=False)[0]
+    for i, (axes, kind) in enumerate(zip(panels, axes_kinds)):
+        _draw(axes, standing, kind)
+        axes.set_ylabel("Elo" if i == 0 else "")
+    how = f"{standing.simulations} simulations a move" if standing.simulations else "no search"
+    figure.suptitle(f"{standing.game}: {', '.join(standing.best)}, {how}, 95% error bands")
+    found = [path.with_suffix(kind) for kind in KINDS]
+    with rc_context({"svg.hashsalt": "ludens"}):  # equal standings make equal files
+        figure.savefig(found[0], dpi=150)
+        figure.savefig(found[1], metadata={"Date": None})
+    return found
+
+
+def _is_known(standing: Standing, axis: _Axis) -> bool:
+    return all(axis.place(row) is not None for row in standing.rows if row.run)
+
+
+def _draw(axes: Axes, standing: Standing, kind: _Axis) -> None:
+    for number, run in enumerate(standing.best):
+        rows = [row for row in standing.rows if row.run == run]
+        places = np.array([kind.place(row) for row in rows], np.float64)
+        order = np.argsort(places)
+        elo = np.array([row.elo for row in rows])[order]
+        error = np.array([row.error for row in rows])[order]
+        colour = f"C{number}"
+        axes.fill_between(places[order], elo - error, elo + error, color=colour, alpha=0.2, lw=0)
+        axes.plot(places[order], elo, "o-", color=colour, markersize=4, label=run)
+    _draw_anchors(axes, standing)
+    axes.set_xlabel(kind.label)
+    axes.set_xlim(left=0)
+    axes.grid(alpha=0.3)
+    if len(standing.best) > 1:
+        axes.legend(loc="lower right")
+
+
+def _draw_anchors(axes: Axes, standing: Standing) -> None:
+    """Lines for the anchors; those far from the checkpoints, which would flatten them, as text."""
+    low, high = axes.get_ylim()
+    reach = FAR_ANCHOR * (high - low)
+    far = []
+    for row in standing.rows:
+        if row.run or not row.games:
+            continue
+        if low - reach < row.elo < high + reach:
+            _draw_anchor(axes, row)
+        else:
+            far.append(f"{row.agent}: {row.elo:+.0f} \u00b1 {row.error:.0f}")
+    if far:
+        told = "beyond: " + ", ".join(far)
+        axes.text(0.01, 0.01, told, transform=axes.transAxes, fontsize=8, color="0.35")
+
+
+def _draw_anchor(axes: Axes, row: Row) -> None:
+    axes.axhline(row.elo, color="0.5", linestyle="--", linewidth=1)
+    axes.annotate(
+        f"{row.agent} \u00b1 {row.error:.0f}",
+        (1.0, row.elo),
+        xycoords=("axes fraction", "data"),
+        xytext=(-4, 3),
+        textcoords="offset points",
+        ha="right",
+        fontsize=8,
+        color="0.35",
+    )

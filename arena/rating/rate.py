@@ -1,0 +1,126 @@
+"""Rating as it happens: play until it is known, tell it, go on while training goes on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from arena.rating.ladder import Ladder, Position
+from arena.rating.recorded import note_best_checkpoint
+from store.errors import StoreError
+from store.progress.lock_watch import LockWatch
+from store.upkeep.holds import Hold
+
+POLL_S = 10.0  # between looks for a new checkpoint
+
+_logger = logging.getLogger("ludens.arena")
+
+Tell = Callable[[Position], None]
+
+
+def rate(
+    ladder: Ladder,
+    *,
+    follow: bool = False,
+    progress: Tell = lambda position: None,
+    settled: Tell,
+    pause: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Play the ladder; False if it was interrupted (Ctrl-C), with what was known told all the same.
+
+    Checkpoints are safe from pruning while they play, and the best of each run is noted, so that it
+    stays safe.
+
+    Args:
+        ladder: what is played.
+        follow: let new checkpoints join, and go on until no run is being trained any more.
+        progress: is told every position.
+        settled: is told the position when nothing is left to play for now, or at the interruption.
+        pause: sleeps so many seconds.
+    """
+    position = ladder.position()
+    watches = [LockWatch(run.files) for run in ladder.runs]
+    with _HeldCheckpoints(ladder) as held:
+        try:
+            while True:
+                for position in ladder.climb():
+                    progress(position)
+                    if follow and ladder.refresh():
+                        held.renew()
+                for run in ladder.runs:
+                    note_best_checkpoint(run)
+                settled(position)
+                if not (follow and _more_comes(ladder, watches, pause)):
+                    return True
+                held.renew()
+        except KeyboardInterrupt:
+            settled(position)
+            return False
+
+
+def _more_comes(
+    ladder: Ladder, watches: Sequence[LockWatch], pause: Callable[[float], None]
+) -> bool:
+    """Wait for a checkpoint; False when there is none and nobody trains, or games are used up.
+
+    A look is two requests a run, one at its lock and one at its checkpoints.
+    """
+    while ladder.new_games + 2 <= ladder.settings.games:  # another pair of games
+        is_training = _is_training(watches)  # asked first: its last checkpoint may come in between
+        if ladder.refresh():
+            return True
+        if not is_training:
+            return False
+        pause(POLL_S)
+    return False
+
+
+def _is_training(watches: Sequence[LockWatch]) -> bool:
+    looks = [_may_be_held(watch) for watch in watches]  # all of them: a lease is watched
+    return any(looks)
+
+
+def _may_be_held(watch: LockWatch) -> bool:
+    """Whether a lock is held, as far as is known yet; not where it cannot be examined."""
+    try:
+        return watch.look() is not False
+    except (OSError, StoreError):
+        return False
+
+
+class _HeldCheckpoints:
+    """Holds on the checkpoints that play in a ladder, renewed when others join it."""
+
+    def __init__(self, ladder: Ladder) -> None:
+        self._ladder = ladder
+        self._holds: dict[str, tuple[list[int], Hold]] = {}
+
+    def renew(self) -> None:
+        """Hold the checkpoints that play now, and let go of the others after that."""
+        for run in self._ladder.runs:
+            steps = sorted(s for name, s in self._ladder.contenders.values() if name == run.name)
+            before, hold = self._holds.get(run.name, (None, None))
+            if steps == before:
+                continue
+            try:
+                self._holds[run.name] = steps, Hold(run, checkpoints=steps)
+            except (OSError, StoreError) as error:  # those that are pruned play no more
+                _logger.warning("the checkpoints of run %r are not held: %s", run.name, error)
+                continue
+            if hold is not None:
+                hold.release()
+
+    def __enter__(self) -> _HeldCheckpoints:
+        self.renew()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for _, hold in self._holds.values():
+            hold.release()

@@ -1,0 +1,1 @@
+"""Exact solvers, and the positions with known best moves."""

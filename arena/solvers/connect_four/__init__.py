@@ -1,0 +1,1 @@
+"""The Connect Four solver, its opening book and its labelled positions."""

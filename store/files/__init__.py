@@ -1,0 +1,1 @@
+"""Files under keys: local, object stores, atomic commits, locks."""

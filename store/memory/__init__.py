@@ -1,0 +1,1 @@
+"""Replay in RAM: rings, priorities, trajectories."""

@@ -1,0 +1,74 @@
+"""Frame streams as they are stored: each frame once, whole episodes or consecutive pieces of them.
+
+A stream is one environment that plays one episode after another; `store.memory.frame_ring` samples
+it.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from store.errors import SchemaError
+from store.replay.episodes import EpisodeBatch, EpisodeSchema
+
+FRAMES_KIND = "frames/1"
+GOES_ON, TERMINATED, TRUNCATED = 0, 1, 2
+"""How a step ends: not at all; by the rules, so that nothing follows; by a limit from outside."""
+
+
+def frames_schema(
+    frame_shape: tuple[int, ...],
+    frame_dtype: npt.DTypeLike = np.uint8,
+    action_dtype: npt.DTypeLike = np.int32,
+) -> EpisodeSchema:
+    """What is stored of a stream: whole episodes, or an episode in consecutive pieces.
+
+    A piece of T steps that is not its episode's last has T frames; the last has T + 1, since the
+    observation after the last step is seen too. Write it with `compression="zstd"`.
+    """
+    integer = np.dtype(np.int64)
+    return EpisodeSchema(
+        FRAMES_KIND,
+        {
+            "frame": (np.dtype(frame_dtype), frame_shape),  # [T], or [T + 1] in the last piece
+            "action": (np.dtype(action_dtype), ()),  # [T] taken at the frame
+            "reward": (np.dtype(np.float32), ()),  # [T] that followed
+            "stream": (integer, ()),  # [1] which environment, among those of all writers
+            "episode": (integer, ()),  # [1] number of the episode in its stream
+            "first_step": (integer, ()),  # [1] number of the first frame in its episode
+            "ending": (np.dtype(np.uint8), ()),  # [1] of the piece's last step
+        },
+    )
+
+
+def check_pieces(batch: EpisodeBatch) -> None:
+    """Raise SchemaError unless each episode of a batch is a piece as `frames_schema` says."""
+    for name in ("stream", "episode", "first_step", "ending"):
+        if (batch.lengths(name) != 1).any():
+            raise SchemaError(f"a piece has one {name!r}; got {batch.lengths(name)}")
+    check_endings(batch.values["ending"])
+    steps = batch.lengths("action")
+    expected = {
+        "action": np.maximum(steps, 1),
+        "reward": steps,
+        "frame": steps + (batch.values["ending"] != GOES_ON),
+    }
+    for name, lengths in expected.items():
+        wrong = np.flatnonzero(batch.lengths(name) != lengths)
+        if len(wrong):
+            i = wrong[0]
+            raise SchemaError(
+                f"piece {i} of {steps[i]} steps with the ending {batch.values['ending'][i]}: "
+                f"expected {lengths[i]} items of {name!r}, got {batch.lengths(name)[i]}"
+            )
+
+
+def check_endings(endings: npt.NDArray[Any]) -> None:
+    """Raise SchemaError unless each is GOES_ON, TERMINATED or TRUNCATED."""
+    wrong = endings[endings > TRUNCATED]
+    if len(wrong):
+        raise SchemaError(
+            f"ending {wrong[0]}: expected {GOES_ON} (goes on), {TERMINATED} (terminated) or "
+            f"{TRUNCATED} (truncated)"
+        )

@@ -1,0 +1,305 @@
+"""Prioritised sampling: rows drawn in proportion to how much was learned from them last.
+
+Schaul et al. (2016), Prioritized Experience Replay, proportional variant (section 3.3 and
+appendix B.2.1): P(i) = p_i^alpha / sum_k p_k^alpha, stratified within a batch, its bias
+corrected by importance weights.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from store.memory.ring import Ring
+
+_NO_ROW = -1
+
+
+class SumTree:
+    """Sums over `size` places of numbers that are not negative, whole arrays at a time.
+
+    A complete binary tree in one array: node k has the children 2k and 2k + 1, place p is the leaf
+    leaves + p, and a node is exactly the floating-point sum of its two children. So the sums depend
+    on the leaves alone, not on the order in which they were set.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._depth = max(size - 1, 1).bit_length()
+        self._leaves = 1 << self._depth
+        self._sums = np.zeros(2 * self._leaves)  # [2 * leaves]; node 0 is not used
+
+    @property
+    def total(self) -> float:
+        """Sum of all places."""
+        return float(self._sums[1])
+
+    def get(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The numbers at some places."""
+        return self._sums[self._leaves + places]
+
+    def set(self, places: npt.NDArray[np.int64], numbers: npt.ArrayLike) -> None:
+        """Write numbers at some places; of a place named repeatedly, the last number stays."""
+        nodes = places + self._leaves
+        self._sums[nodes] = numbers
+        for _ in range(self._depth):
+            nodes = nodes >> 1
+            if len(nodes) > 1:  # neighbours share a parent: a contiguous run halves at each level
+                nodes = nodes[np.diff(nodes, prepend=0) != 0]
+            self._sums[nodes] = self._sums[2 * nodes] + self._sums[2 * nodes + 1]
+
+    def find(self, prefixes: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """For each number in [0, total) the place in which the running sum passes it.
+
+        A place that holds zero is never found, whatever rounding does; the total must be positive.
+        """
+        rest = prefixes.astype(np.float64)
+        nodes = np.ones(len(rest), np.int64)
+        for _ in range(self._depth):
+            nodes *= 2
+            left = self._sums[nodes]
+            goes_right = (rest >= left) & (self._sums[nodes + 1] > 0.0)
+            rest -= left * goes_right
+            nodes += goes_right
+        return nodes - self._leaves
+
+    def check_valid(self) -> tuple[bool, str]:
+        """Whether every node is the sum of its children, and why not if it is not."""
+        if not (np.isfinite(self._sums).all() and self._sums.min() >= 0.0):
+            return False, "the sum tree holds numbers that are negative or not finite"
+        nodes = np.arange(1, self._leaves)
+        wrong = self._sums[nodes] != self._sums[2 * nodes] + self._sums[2 * nodes + 1]
+        if wrong.any():
+            return False, f"node {nodes[wrong][0]} of the sum tree is not its children's sum"
+        if self._sums[self._leaves + self.size :].any():
+            return False, f"the sum tree has numbers beyond its {self.size} places"
+        return True, ""
+
+
+class Priorities:
+    """Priorities of rows known by number, as a ring of `capacity` places holds them.
+
+    Whoever owns the rows admits those that may be sampled and retires those that may not; row r
+    takes the place r % capacity, from which it drives out any row before it.
+
+    Args:
+        capacity: that of the ring.
+        exponent: alpha, how much priorities count: 0 is uniform (the paper: 0.6).
+        epsilon: added to every error, so that a row of error 0 is drawn again some day.
+
+    Raises:
+        ValueError: a setting out of range.
+    """
+
+    def __init__(self, capacity: int, exponent: float = 0.6, epsilon: float = 1e-6) -> None:
+        if capacity < 1 or exponent < 0.0 or epsilon <= 0.0:
+            raise ValueError(
+                "expected capacity >= 1, exponent >= 0 and epsilon > 0; "
+                f"got {capacity}, {exponent} and {epsilon}"
+            )
+        self.capacity = capacity
+        self.exponent = exponent
+        self.epsilon = epsilon
+        self._row = np.full(capacity, _NO_ROW, np.int64)  # the row admitted at each place
+        self._scaled = np.zeros(capacity)  # its (|error| + epsilon) ** exponent
+        self._tree = SumTree(capacity)  # the same, 0 where the row lies before the window
+        self._maximum = 1.0  # of all scaled priorities ever
+        self._begin = 0
+
+    @property
+    def total(self) -> float:
+        """Sum of the scaled priorities that are drawn from; 0 when nothing can be drawn."""
+        return self._tree.total
+
+    def admit(self, rows: npt.NDArray[np.int64]) -> None:
+        """Let rows be drawn, at the greatest priority there ever was (the paper, algorithm 1)."""
+        places = rows % self.capacity
+        self._row[places] = rows
+        self._scaled[places] = self._maximum
+        self._show(places)
+
+    def retire(self, rows: npt.NDArray[np.int64]) -> None:
+        """Never draw these rows again; those not admitted are passed over."""
+        places = rows % self.capacity
+        places = places[self._row[places] == rows]
+        if not len(places):
+            return
+        self._row[places] = _NO_ROW
+        self._scaled[places] = 0.0
+        self._show(places)
+
+    def begin_window(self, row: int) -> None:
+        """Draw from `row` on; the rows before it keep their priorities and may come back."""
+        changed = np.arange(*sorted((self._begin, row)))[-self.capacity :]
+        self._begin = row
+        if len(changed):
+            self._show(changed % self.capacity)
+
+    def sample_rows(
+        self, rng: np.random.Generator, n: int, beta: float
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Draw n rows, one from each n-th part of the total, and their importance weights.
+
+        Args:
+            rng: what is drawn with.
+            n: how many.
+            beta: how much of the bias the weights take back, 0 to 1 (the paper: from 0.4 to 1 in
+                the course of training).
+
+        Returns:
+            Row numbers int64 [n], and weights float32 [n]: (N P(i)) ** -beta, divided by the
+            greatest of the batch, so that they only ever scale an update down.
+
+        Raises:
+            ValueError: there is nothing to draw, or beta is out of range.
+        """
+        if not 0.0 <= beta <= 1.0:
+            raise ValueError(f"beta {beta} must be between 0 and 1")
+        if self.total <= 0.0:
+            raise ValueError("no row can be sampled yet; add rows first")
+        prefixes = (np.arange(n) + rng.random(n)) * (self.total / max(n, 1))
+        places = self._tree.find(prefixes)
+        drawn = self._tree.get(places)
+        least = drawn.min(initial=np.inf)  # N and the total cancel in the division by the greatest
+        return self._row[places], ((least / drawn) ** beta).astype(np.float32)
+
+    def update(self, rows: npt.NDArray[np.int64], errors: npt.NDArray[Any]) -> None:
+        """Give rows their new priorities, by the size of their TD errors [n], of either sign.
+
+        Rows that left since they were drawn are passed over; of a row named repeatedly the last
+        error counts.
+
+        Raises:
+            ValueError: an error is not finite, or the lengths differ.
+        """
+        rows, errors = np.asarray(rows), np.asarray(errors, np.float64)
+        if rows.shape != errors.shape:
+            raise ValueError(f"expected an error for each of {rows.shape} rows, got {errors.shape}")
+        if not np.isfinite(errors).all():
+            raise ValueError(f"errors must be finite; got {errors[~np.isfinite(errors)][0]}")
+        scaled = (np.abs(errors) + self.epsilon) ** self.exponent
+        held = self._row[rows % self.capacity] == rows
+        places, scaled = rows[held] % self.capacity, scaled[held]
+        self._maximum = float(max(self._maximum, scaled.max(initial=0.0)))
+        self._scaled[places] = scaled
+        self._show(places)
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything as arrays, for a checkpoint; what is drawn next is the same after `load`."""
+        rows = np.sort(self._row[self._row != _NO_ROW])
+        return {
+            "row": rows,
+            "scaled": self._scaled[rows % self.capacity],
+            "maximum": np.array([self._maximum]),
+            "begin": np.array([self._begin]),
+        }
+
+    def load(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Restore `state`, bit for bit; the capacity must be the same.
+
+        Raises:
+            ValueError: the rows do not fit in the capacity.
+        """
+        rows = state["row"]
+        if len(rows) and rows[-1] - rows[0] >= self.capacity:
+            raise ValueError(
+                f"priorities of rows {rows[0]} to {rows[-1]} do not fit a capacity of "
+                f"{self.capacity}; restore them with the capacity they were saved with"
+            )
+        self._row[:] = _NO_ROW
+        self._scaled[:] = 0.0
+        self._row[rows % self.capacity] = rows
+        self._scaled[rows % self.capacity] = state["scaled"]
+        self._maximum = float(state["maximum"][0])
+        self._begin = int(state["begin"][0])
+        self._show(np.arange(self.capacity))
+
+    def check_valid(self) -> tuple[bool, str]:
+        """Whether the tree, the rows and the window agree, and why not if they do not."""
+        places = np.arange(self.capacity)
+        admitted = self._row != _NO_ROW
+        if (self._row[admitted] % self.capacity != places[admitted]).any():
+            return False, "a row lies at another's place"
+        if ((self._scaled > 0.0) != admitted).any():
+            return False, "an admitted row has no priority, or one that is not admitted has"
+        if (self._scaled > self._maximum).any():
+            return False, f"a priority is above the maximum of {self._maximum}"
+        if (self._tree.get(places) != self._shown(places)).any():
+            return False, "the sum tree does not hold the rows' priorities"
+        return self._tree.check_valid()
+
+    def _show(self, places: npt.NDArray[np.int64]) -> None:
+        self._tree.set(places, self._shown(places))
+
+    def _shown(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return np.where(self._row[places] >= self._begin, self._scaled[places], 0.0)
+
+
+@dataclass(frozen=True)
+class PrioritizedSample:
+    """Rows drawn by priority: their numbers [n], importance weights [n], and fields [n, ...]."""
+
+    rows: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+    fields: dict[str, npt.NDArray[Any]]
+
+
+class PrioritizedSampler:
+    """Draws the rows of a ring by priority, following what is added to it and its window.
+
+    `exponent` and `epsilon` as in `Priorities`.
+    """
+
+    def __init__(self, ring: Ring, exponent: float = 0.6, epsilon: float = 1e-6) -> None:
+        self.ring = ring
+        self.priorities = Priorities(ring.capacity, exponent, epsilon)
+        self._followed = ring.oldest  # rows before it were seen
+
+    def sample(self, rng: np.random.Generator, n: int, beta: float) -> PrioritizedSample:
+        """n rows of the window, copied; raises as `Priorities.sample_rows` does."""
+        self._follow()
+        rows, weights = self.priorities.sample_rows(rng, n, beta)
+        return PrioritizedSample(rows, weights, self.ring.gather(rows))
+
+    def update(self, rows: npt.NDArray[np.int64], errors: npt.NDArray[Any]) -> None:
+        """Give rows their new priorities; as `Priorities.update`."""
+        self._follow()
+        self.priorities.update(rows, errors)
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything but the ring as arrays, for a checkpoint."""
+        self._follow()
+        return {**self.priorities.state(), "followed": np.array([self._followed])}
+
+    def load(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Restore `state`, after the ring was filled again up to the same row number.
+
+        Raises:
+            ValueError: the ring stands elsewhere, or has another capacity.
+        """
+        followed = int(state["followed"][0])
+        if followed != self.ring.total_added:
+            raise ValueError(
+                f"the priorities belong to a ring of {followed} rows added, this one has had "
+                f"{self.ring.total_added}; fill it again first"
+            )
+        self.priorities.load(state)
+        self._followed = followed
+
+    def check_valid(self) -> tuple[bool, str]:
+        """Whether the priorities are those of the ring's rows, and why not if they are not."""
+        self._follow()
+        rows = self.priorities.state()["row"]
+        held = np.arange(self.ring.oldest, self.ring.total_added)
+        if not np.array_equal(rows, held):
+            return False, f"{len(rows)} rows have priorities, the ring holds {len(held)}"
+        return self.priorities.check_valid()
+
+    def _follow(self) -> None:
+        ring = self.ring
+        if ring.total_added > self._followed:
+            self.priorities.admit(np.arange(max(self._followed, ring.oldest), ring.total_added))
+            self._followed = ring.total_added
+        self.priorities.begin_window(ring.total_added - ring.sampled_rows)

@@ -1,0 +1,1 @@
+"""The progress record of a run, and its summary."""

@@ -1,0 +1,1 @@
+"""The replay log: episodes in immutable segments, one writer each."""

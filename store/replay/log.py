@@ -1,0 +1,365 @@
+"""The replay log of a run: every episode of every writer, read as segments appear."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+
+import numpy as np
+
+from store.errors import ForeignSegmentError, SegmentError, StoreError
+from store.files.protocol import Files
+from store.replay.dedupe import RecentUuids
+from store.replay.episodes import EpisodeBatch, EpisodeSchema
+from store.replay.fetch import Fetcher
+from store.replay.marks import Marks
+from store.replay.segments import QUARANTINE_FOLDER as QUARANTINE_FOLDER
+from store.replay.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
+from store.replay.walk import merged_newest_first
+from store.run import Run
+from store.upgrades import VersionError, upgrade_episodes
+
+Cursor = Mapping[str, int]
+"""A place in a log: for each writer the seq of the first segment not yet read. JSON-able."""
+
+Segment = tuple[str, SegmentName]
+"""A writer and the name of one of its segments."""
+
+RECENT_EPISODES = 500_000
+"""Episodes whose UUIDs are remembered at least: 32 MiB at most, hours of what one process plays."""
+
+_logger = logging.getLogger("ludens.store")
+
+
+class ReplayLog:
+    """Reads a run's episodes of one schema, each once, never failing on a bad file.
+
+    Segments are noted first, then taken. Writers name what they have committed (`announce`, which
+    asks nothing of the store); listing is for resuming (`find`) and, now and then (`sweep`), for
+    what was committed and not named. What is noted is kept as names; `take` reads it in that order,
+    several files at a time. A listing notes segments in the order (writer, seq).
+
+    A damaged segment is moved to `<run>/quarantine/` with its reason beside it; an intact one that
+    is not for this reader (newer version, other schema) stays where it is. Either way one warning
+    is logged and reading goes on. A segment that cannot be read now is tried again later.
+
+    A segment is read once by its name. An episode whose UUID is among the newest RECENT_EPISODES
+    read (up to twice as many) is dropped. That is enough, because only an actor that resumes from a
+    checkpoint makes an episode again, and only one that it had made since that checkpoint.
+
+    Args:
+        run: the run.
+        schema: of the episodes that are read.
+        start: where to begin; at the beginning if None.
+        on_segment: called with each segment's writer, name and episodes, duplicates included, as
+            it is read.
+
+    Attributes:
+        episodes_read: episodes returned so far.
+        duplicates_dropped: episodes dropped so far.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        schema: EpisodeSchema,
+        start: Cursor | None = None,
+        on_segment: Callable[[str, SegmentName, EpisodeBatch], None] | None = None,
+    ) -> None:
+        self.schema = schema
+        self._on_segment = on_segment
+        self.episodes_read = 0
+        self.duplicates_dropped = 0
+        self._files = run.files
+        self._marks = {writer: Marks(seq) for writer, seq in (start or {}).items()}
+        self._noted: deque[Segment] = deque()
+        self._failed: list[Segment] = []
+        self._fetcher = Fetcher(self._files)
+        self._warned: set[str] = set()
+        self._uuids = RecentUuids(RECENT_EPISODES)
+
+    @property
+    def cursor(self) -> dict[str, int]:
+        """Where this reader stands, to be kept in a checkpoint: before all that is not read."""
+        ends = {writer: marks.end for writer, marks in self._marks.items()}
+        for writer, name in (*self._noted, *self._failed):
+            ends[writer] = min(ends[writer], name.seq)
+        return {writer: end for writer, end in ends.items() if end}
+
+    @property
+    def segments_to_take(self) -> int:
+        """Number of segments noted and not taken."""
+        return len(self._noted)
+
+    @property
+    def unread_episodes(self) -> int:
+        """Number of episodes in the segments noted and not read."""
+        return sum(name.episodes for _, name in (*self._noted, *self._failed))
+
+    def announce(self, keys: Iterable[str]) -> None:
+        """Note segments by the keys that `SegmentWriter.commit` gave; those known are passed over.
+
+        Raises StoreError for a key that is no segment's.
+        """
+        self._retry()
+        for key in keys:
+            self._note(*parse_segment_key(key))
+
+    def find(self, until: Cursor | None = None) -> None:
+        """List the store and note every segment not known yet.
+
+        Args:
+            until: only what lies before this cursor (writers it lacks are left out).
+        """
+        self._retry()
+        for writer, names in self._listed_writers(until):
+            for name in names:
+                self._note(writer, name)
+
+    def sweep(self) -> None:
+        """`find`, without the writers that have fallen silent.
+
+        Those are the ones that named nothing between two sweeps, and of which the second found
+        nothing new. They are listed again after they have named a segment, so that a sweep costs
+        what the living writers cost, however many there have been.
+        """
+        self._retry()
+        for writer, names in self._listed_writers(None, silent=False):
+            marks = self._marks[writer]
+            fresh = [name for name in names if not marks.is_known(name)]
+            for name in fresh:
+                self._note(writer, name)
+            marks.listed(found=bool(fresh))
+
+    def take(self, max_segments: int | None = None, *, wait: bool = True) -> list[EpisodeBatch]:
+        """Read what was noted, the oldest notes first, one batch a segment; [] when all is read.
+
+        Args:
+            max_segments: read at most so many, to bound the memory.
+            wait: False takes only what has arrived, and lets the rest come.
+        """
+        batches: list[EpisodeBatch] = []
+        count = len(self._noted)
+        for _ in range(count if max_segments is None else min(max_segments, count)):
+            if not wait or len(self._noted) > 1:
+                nearest = islice(self._noted, self._fetcher.at_once)
+                self._fetcher.ahead(segment_key(*segment) for segment in nearest)
+            if not wait and not self._fetcher.has(segment_key(*self._noted[0])):
+                break
+            batch = self._read(*self._noted.popleft())
+            if batch is not None:
+                batches.append(batch)
+        return [kept for batch in batches if len(kept := self._without_duplicates(batch))]
+
+    def poll(
+        self, until: Cursor | None = None, max_segments: int | None = None
+    ) -> list[EpisodeBatch]:
+        """`find`, then `take`: the segments not read before, one batch each."""
+        self.find(until)
+        return self.take(max_segments)
+
+    def load_newest(
+        self, rows: int, of: str | None = None, until: Cursor | None = None
+    ) -> list[EpisodeBatch]:
+        """The newest segments that together hold at least `rows` rows, oldest first.
+
+        What lies before them counts as read, so that `find` goes on after them. Newest is by each
+        writer's own order and, between writers, by the time of the commit.
+
+        Args:
+            rows: wanted number of rows.
+            of: name of the array whose items are counted as rows; episodes are if None.
+            until: consider only what lies before this cursor.
+
+        Raises:
+            StoreError: the schema has no array `of`.
+        """
+        if of is not None and of not in self.schema.fields:
+            raise StoreError(f"no array {of!r} in the schema; it has {list(self.schema.fields)}")
+        segments = [
+            (writer, name)
+            for writer, names in self._listed_writers(until)
+            for name in names
+            if not self._marks[writer].is_known(name)
+        ]
+        batches = self._read_newest(newest_first(self._files, segments), rows, of)
+        for writer, name in segments:
+            self._marks[writer].mark(name)
+        for marks in self._marks.values():
+            marks.listed(found=True)
+        self._failed.clear()  # what could not be read is not in the window, and lies before it
+        batches.reverse()
+        return [kept for batch in batches if len(kept := self._without_duplicates(batch))]
+
+    def _read_newest(
+        self, newest: Iterator[Segment], rows: int, of: str | None
+    ) -> list[EpisodeBatch]:
+        """The first of some segments that hold `rows` rows together, fetched as far as foreseen."""
+        batches: list[EpisodeBatch] = []
+        coming: deque[Segment] = deque()
+        gathered = 0
+        while gathered < rows:
+            wanted = -(-(rows - gathered) * len(batches) // gathered) if gathered else 1
+            coming.extend(islice(newest, max(0, min(wanted, self._fetcher.at_once) - len(coming))))
+            if not coming:
+                break
+            if len(coming) > 1:
+                self._fetcher.ahead(segment_key(*segment) for segment in coming)
+            batch = self._read(*coming.popleft())
+            if batch is not None:
+                batches.append(batch)
+                gathered += batch.rows(of)
+        self._fetcher.drop()
+        return batches
+
+    def _note(self, writer: str, name: SegmentName) -> None:
+        marks = self._marks_of(writer)
+        if not marks.is_known(name):
+            marks.mark(name)
+            self._noted.append((writer, name))
+
+    def _retry(self) -> None:
+        """Have what could not be read tried again, after all that is noted."""
+        self._noted.extend(self._failed)
+        self._failed.clear()
+
+    def _marks_of(self, writer: str) -> Marks:
+        return self._marks.setdefault(writer, Marks(0))
+
+    def _listed_writers(
+        self, until: Cursor | None, silent: bool = True
+    ) -> Iterator[tuple[str, list[SegmentName]]]:
+        """The segments of each writer that may be unknown, in order; those before `until`.
+
+        Without the `silent` writers, if they are not wanted.
+        """
+        writers = [
+            writer
+            for writer in self._writers()
+            if (silent or not self._marks_of(writer).settled)
+            and (until is None or until.get(writer))
+        ]
+        for writer, names in zip(writers, self._fetcher.each(self._segment_names, writers)):
+            if names is not None:
+                end = None if until is None else until[writer]
+                yield writer, [name for name in names if end is None or name.seq < end]
+
+    def _writers(self) -> Iterator[str]:
+        for writer in self._listed(self._files.folders, REPLAY_FOLDER) or []:
+            if is_writer_name(writer):
+                yield writer
+            else:
+                self._warn_once(writer, f"{REPLAY_FOLDER}/{writer}: not a writer's folder, skipped")
+
+    def _listed(self, listing: Callable[[str], list[str]], folder: str) -> list[str] | None:
+        try:
+            return listing(folder)
+        except OSError as error:  # may heal: tried again at the next call
+            self._warn_once(folder, f"{self._files.url}/{folder} cannot be listed: {error}")
+            return None
+
+    def _segment_names(self, writer: str) -> list[SegmentName] | None:
+        """The writer's segments that may be unknown (and some that are not), in order."""
+        listed = self._listed(self._files.names, f"{REPLAY_FOLDER}/{writer}")
+        if listed is None:
+            return None
+        names: list[SegmentName] = []
+        before = f"{self._marks_of(writer).first_open():09d}-"
+        for text in listed:
+            if text[9:10] == "-" and text < before:  # most are, and reading them takes its time
+                continue
+            name = SegmentName.parse(text)
+            if name is None:
+                key = f"{REPLAY_FOLDER}/{writer}/{text}"
+                self._warn_once(key, f"{key}: not a segment's name, skipped")
+            else:
+                names.append(name)
+        return sorted(names)
+
+    def _read(self, writer: str, name: SegmentName) -> EpisodeBatch | None:
+        key = segment_key(writer, name)
+        try:
+            batch = self._in_our_schema(decode_segment(name, self._fetcher.get(key)))
+        except SegmentError as error:
+            self._quarantine(writer, name, error)
+            batch = None
+        except ForeignSegmentError as error:
+            self._warn_once(key, f"segment {key} skipped: {error}")
+            batch = None
+        except FileNotFoundError:  # pruned since it was listed
+            batch = None
+        except OSError as error:  # may heal
+            self._warn_once(key, f"segment {key} skipped for now: {error}")
+            self._failed.append((writer, name))
+            batch = None
+        if batch is not None and self._on_segment is not None:
+            self._on_segment(writer, name, batch)
+        return batch
+
+    def _in_our_schema(self, batch: EpisodeBatch) -> EpisodeBatch:
+        try:
+            batch = upgrade_episodes(batch, self.schema.kind)
+        except VersionError as error:
+            raise ForeignSegmentError(str(error)) from error
+        if batch.schema != self.schema:
+            raise ForeignSegmentError(
+                f"it holds {batch.schema.to_json()}, this reader expects {self.schema.to_json()}"
+            )
+        return batch
+
+    def _without_duplicates(self, batch: EpisodeBatch) -> EpisodeBatch:
+        is_new = self._uuids.add_new(batch.uuids)
+        kept = batch if is_new.all() else batch.take(np.flatnonzero(is_new))
+        self.episodes_read += len(kept)
+        self.duplicates_dropped += len(batch) - len(kept)
+        return kept
+
+    def _quarantine(self, writer: str, name: SegmentName, reason: SegmentError) -> None:
+        key = segment_key(writer, name)
+        target = f"{QUARANTINE_FOLDER}/{writer}-{name}"
+        try:
+            self._files.move(key, target)
+            self._files.create(f"{target}.reason.txt", f"{key}\n{reason}\n".encode())
+            outcome = f"moved to {target}"
+        except FileNotFoundError:
+            outcome = "another reader has moved it already"
+        except (OSError, StoreError) as error:
+            outcome = f"left in place, it could not be moved ({error})"
+        self._warn_once(key, f"segment {self._files.url}/{key} is damaged: {reason}; {outcome}")
+
+    def _warn_once(self, key: str, message: str) -> None:
+        if key not in self._warned:
+            self._warned.add(key)
+            _logger.warning("%s", message)
+
+
+def newest_first(
+    files: Files, segments: Iterable[tuple[str, SegmentName]]
+) -> Iterator[tuple[str, SegmentName]]:
+    """A merge of the writers by commit time, newest first, that keeps each writer's own order.
+
+    Args:
+        files: the run's.
+        segments: (writer, name), each writer's in rising order.
+    """
+    # One listing has all dates. What is gone since counts as old, which reading it will tell.
+    committed = {entry.key: entry.modified_ns for entry in files.tree(REPLAY_FOLDER)}
+    return merged_newest_first(segments, lambda *part: committed.get(segment_key(*part), 0))
+
+
+def segment_key(writer: str, name: SegmentName) -> str:
+    """A segment's key in its run."""
+    return f"{REPLAY_FOLDER}/{writer}/{name}"
+
+
+def parse_segment_key(key: str) -> Segment:
+    """The writer and the name in a segment's key; raises StoreError for another key."""
+    folder, _, rest = key.partition("/")
+    writer, _, text = rest.partition("/")
+    name = SegmentName.parse(text)
+    if folder != REPLAY_FOLDER or not is_writer_name(writer) or name is None:
+        raise StoreError(
+            f"{key!r} is no segment's key; expected "
+            f"'{REPLAY_FOLDER}/<32 hexadecimal digits>/<seq>-<episodes>-<crc>.arrow'"
+        )
+    return writer, name

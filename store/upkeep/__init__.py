@@ -1,0 +1,1 @@
+"""What keeps a run's store in order: holds, retention, verification, archives."""

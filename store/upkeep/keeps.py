@@ -1,0 +1,161 @@
+"""Checkpoints that pruning spares: those that somebody named, and the best one that was noted.
+
+    <run>/kept/<step>-<name>.json              named, so that it stays
+    <run>/kept/best-<files>-<step>.json        the best of so many files of recorded matches
+
+The names of the files say all that pruning needs: a trainer learns it from one short listing,
+however many matches were played. Nothing in a store is replaced, so a new best is a new file; the
+one before is removed after that.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from store import checkpoints
+from store.errors import (
+    AlreadyStoredError,
+    CheckpointError,
+    CheckpointNotFoundError,
+    StoreError,
+)
+from store.files.protocol import MOST_JSON_BYTES, FileEntry, Files
+from store.run import Run
+from store.upgrades import KEPT
+
+KEPT_FOLDER = "kept"
+
+_NAMED = re.compile(r"(\d{9,18})-([A-Za-z0-9][A-Za-z0-9._-]{0,49})\.json")
+_BEST = re.compile(r"best-(\d{9})-(\d{9,18})\.json")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
+_logger = logging.getLogger("ludens.store")
+
+
+@dataclass(frozen=True)
+class NotedBest:
+    """The checkpoint that played best in so many files of recorded matches.
+
+    `elo` is about the mean of all who played, `error` half its 95% interval, `games` its own.
+    """
+
+    step: int
+    games: int
+    elo: float
+    error: float
+    matches: int
+
+
+@dataclass(frozen=True)
+class KeptNames:
+    """What the files in a run's folder of kept checkpoints say by their names.
+
+    Attributes:
+        named: {name: step}.
+        best: (files of matches counted, step) of each noted best, rising; the last one counts.
+    """
+
+    named: dict[str, int] = field(default_factory=dict)
+    best: list[tuple[int, int]] = field(default_factory=list)
+
+    @classmethod
+    def among(cls, entries: Iterable[FileEntry]) -> "KeptNames":
+        """Those among the files of a run; other names are ignored."""
+        start = f"{KEPT_FOLDER}/"
+        names = [e.key.removeprefix(start) for e in entries if e.key.startswith(start)]
+        named = {m[2]: int(m[1]) for m in map(_NAMED.fullmatch, names) if m}
+        best = [(int(m[1]), int(m[2])) for m in map(_BEST.fullmatch, names) if m]
+        return cls(named, sorted(best))
+
+    @property
+    def steps(self) -> set[int]:
+        """Steps that pruning spares."""
+        return {*self.named.values(), *(step for _, step in self.best)}
+
+
+def kept_names(files: Files) -> KeptNames:
+    """Those of a run, from one listing."""
+    return KeptNames.among(files.tree(KEPT_FOLDER))
+
+
+def keep(run: Run, step: int, name: str) -> None:
+    """Name a checkpoint, so that no pruning that begins after this drops it.
+
+    Raises:
+        StoreError: the name is not allowed, or is another checkpoint's.
+        CheckpointNotFoundError: there is no complete checkpoint of that step, or it is pruned now.
+        CheckpointError: its manifest is damaged.
+        StoreWriteError: the store cannot be written.
+    """
+    if not _NAME.fullmatch(name):
+        raise StoreError(
+            f"a checkpoint cannot be named {name!r}: expected 1 to 50 letters, digits, '.', '_' or "
+            "'-', the first a letter or digit"
+        )
+    if (other := kept_names(run.files).named.get(name, step)) != step:
+        raise StoreError(
+            f"the name {name!r} is that of checkpoint {other} of run {run.name!r}; release it "
+            "first, or choose another"
+        )
+    key = f"{KEPT_FOLDER}/{step:09d}-{name}.json"
+    is_new = run.files.create_same(key, _encode({"step": step, "name": name}))
+    try:
+        checkpoints.read_metadata(run, step)  # after that: it may be pruned at this moment
+    except (CheckpointError, CheckpointNotFoundError):
+        if is_new:
+            run.files.remove_many([key])
+        raise
+
+
+def release(run: Run, name: str) -> int:
+    """Take a checkpoint's name away, so that it may be pruned; its step.
+
+    Raises StoreError for a name that nothing has; the error says which there are.
+    """
+    named = kept_names(run.files).named
+    if name not in named:
+        known = f"it has {', '.join(map(repr, sorted(named)))}" if named else "it has no names"
+        raise StoreError(f"run {run.name!r} keeps no checkpoint named {name!r}; {known}")
+    run.files.remove_many([f"{KEPT_FOLDER}/{named[name]:09d}-{name}.json"])
+    return named[name]
+
+
+def note_best(files: Files, best: NotedBest) -> None:
+    """Note the best checkpoint, so that pruning spares it; what was noted before is removed.
+
+    Raises StoreWriteError or OSError.
+    """
+    before = kept_names(files).best
+    noted = (best.matches, best.step)
+    try:
+        files.create_same(_best_key(*noted), _encode(asdict(best)))
+    except AlreadyStoredError:  # of the same matches, by another program's reckoning
+        _logger.info("the best checkpoint of %d files of matches is noted already", best.matches)
+    if older := [_best_key(*other) for other in before if other < noted]:
+        files.remove_many(older)
+
+
+def read_best(files: Files, kept: KeptNames, matches: int) -> NotedBest | None:
+    """What was noted of just so many files of matches; None if nothing was, or it is damaged."""
+    if not kept.best or kept.best[-1][0] != matches:
+        return None
+    try:
+        document = KEPT.read(json.loads(files.read(_best_key(*kept.best[-1]), MOST_JSON_BYTES)))
+        step, games, matches = (int(document[name]) for name in ("step", "games", "matches"))
+        elo, error_bar = (float(document[name]) for name in ("elo", "error"))
+    except (StoreError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        _logger.warning("what was noted of the best checkpoint is passed over: %s", error)
+        return None
+    found = NotedBest(step, games, elo, error_bar, matches)
+    return found if (matches, step) == kept.best[-1] else None
+
+
+def _best_key(matches: int, step: int) -> str:
+    return f"{KEPT_FOLDER}/best-{matches:09d}-{step:09d}.json"
+
+
+def _encode(document: dict[str, Any]) -> bytes:
+    text = json.dumps({"format": KEPT.name, **document}, sort_keys=True, allow_nan=False)
+    return (text + "\n").encode()

@@ -1,0 +1,100 @@
+"""A trainer's part in keeping its run small: after each checkpoint, what nobody needs goes.
+
+What stays of the checkpoints:
+
+- the newest KEEP_LAST, from which training can go on with all of its window,
+- milestones, at distances that double with age (`store.upkeep.milestones`),
+- those that are named, and the best as it was noted (`store.upkeep.keeps`),
+- those that a reader holds (`store.upkeep.holds`).
+
+What stays of the replay is what resuming from the newest few reads, and what a reader holds. So
+the size of a run depends on its window and the size of its network, and hardly on its age.
+
+A round costs a few listings and bulk deletions, whatever was saved before; no file of the replay is
+read, because the trainer knows the rows of each segment since it read them itself.
+"""
+
+import logging
+
+from store.errors import RunLostError, StoreError
+from store.replay.episodes import EpisodeBatch
+from store.replay.log import Cursor, segment_key
+from store.replay.segments import SegmentName
+from store.run import Run
+from store.upkeep.holds import HoldWatch
+from store.upkeep.milestones import EACH
+from store.upkeep.retention import (
+    RESUMABLE,
+    Known,
+    PrunePlan,
+    Retention,
+    Window,
+    plan_pruning,
+    prune,
+)
+
+KEEP_LAST = RESUMABLE
+
+_logger = logging.getLogger("ludens.store")
+
+
+class Upkeep:
+    """Prunes a run beside its training, by the trainer itself.
+
+    Args:
+        run: the run, locked by the caller.
+        window: what the trainer loads when it resumes.
+    """
+
+    def __init__(self, run: Run, window: Window) -> None:
+        self._run = run
+        self._window = window
+        self._holds = HoldWatch(run.files)
+        self._intact: list[int] = []
+        self._cursors: dict[int, Cursor | None] = {}
+        self._rows: dict[str, int] = {}
+        self._warned = False
+
+    def note_segment(self, writer: str, name: SegmentName, batch: EpisodeBatch) -> None:
+        """Remember the rows of a segment that was read, duplicates included."""
+        self._rows[segment_key(writer, name)] = batch.rows(self._window.of)
+
+    def note_checkpoint(self, step: int, cursor: Cursor | None) -> None:
+        """Remember that a checkpoint is intact: it was saved or loaded just now."""
+        self._intact = sorted({*self._intact, step})[-KEEP_LAST:]
+        self._cursors[step] = cursor
+
+    def tidy(self) -> PrunePlan | None:
+        """Drop what nobody needs any more; what was dropped, None where that failed.
+
+        A failure is logged, once, and tried again at the next checkpoint: training goes on.
+
+        Raises:
+            RunLostError: another process trains the run now.
+        """
+        try:
+            plan = self._plan()
+            prune(self._run, plan)
+        except RunLostError:
+            raise
+        except (OSError, StoreError) as error:
+            if not self._warned:
+                _logger.warning("old checkpoints and replay could not be dropped: %s", error)
+            self._warned = True
+            return None
+        self._forget(plan)
+        return plan
+
+    def _plan(self) -> PrunePlan:
+        retention = Retention(
+            keep_last=KEEP_LAST, keep_rows=0, window=self._window, milestones=EACH
+        )
+        known = Known(self._intact, self._cursors, self._rows)
+        return plan_pruning(self._run, retention, self._holds.sweep(), known)
+
+    def _forget(self, plan: PrunePlan) -> None:
+        for key in plan.drop_segments:
+            self._rows.pop(key, None)
+        self._cursors = {
+            s: c for s, c in self._cursors.items() if s in plan.kept_steps[-RESUMABLE:]
+        }

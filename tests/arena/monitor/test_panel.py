@@ -1,0 +1,202 @@
+import dataclasses
+import math
+import os
+import signal
+from collections.abc import Callable
+from io import StringIO
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+
+from agents.progress import Progress
+from arena.monitor.panel import LivePanel, PlainLines, duration, line, seconds_left, sparkline
+from arena.monitor.solver_errors import Truth
+from arena.monitor.stages import StopSignal, watch
+
+TRUTH = Truth(
+    raw={"begin_easy": 0.123}, raw_at=30.0, searched={"begin_easy": 0.017}, searched_at=30
+)
+
+
+def progress(**changes: Any) -> Progress:
+    """A training after a minute of ten."""
+    stage = Progress(
+        event="learned",
+        evaluator=cast(Any, None),
+        elapsed_s=60.0,
+        budget_s=600.0,
+        games=1234,
+        games_goal=0,
+        positions=56789,
+        moves=40000,
+        simulations=4_000_000,
+        evaluations=1_000_000,
+        cache_hits=600_000,
+        proven_leaves=400_000,
+        proven_roots=100,
+        simulations_per_s=81_000.4,
+        evaluations_per_s=19_000.0,
+        learner_steps=700,
+        policy_loss=1.25,
+        value_loss=0.5,
+        learning_rate=2e-3,
+        network_version=700,
+        games_in_flight=256,
+        mean_plies=28.4,
+        resign_false_positive=None,
+        first_game_s=5.0,
+    )
+    return dataclasses.replace(stage, **changes)
+
+
+def drawn(*stages: tuple[Any, Truth], width: int = 100) -> str:
+    console = Console(width=width, height=40, record=True, force_terminal=True, file=StringIO())
+    panel = LivePanel("connect_four", "run 'a' in 'runs'", console, clock=lambda: 0.0)
+    for stage, truth in stages:
+        panel.show(stage, truth)
+    console.print(panel.render())
+    return console.export_text()
+
+
+def test_while_kernels_compile_it_is_said_and_no_figure_is_shown() -> None:
+    text = drawn((progress(event="compiling"), TRUTH))
+    assert "compiling the rules and the search" in text
+    assert "the clock does not run yet" in text
+    assert "1,234" not in text
+    assert "compiling the rules and the search" in line(progress(event="compiling"), TRUTH)
+
+
+def test_the_panel_shows_every_figure() -> None:
+    text = drawn((progress(), TRUTH))
+    for figure in (
+        "run 'a' in 'runs'", "1:00 of 10:00", "9:00 left", "1,234", "56,789", "81,000", "19,000",
+        "30.0%", "20.0%", "700", "1.250", "0.500", "2.0e-03", "28.4", "begin easy", "12.3%", "1.7%",
+        "64 simulations", "Ctrl-C saves and stops",
+    ):  # fmt: skip
+        assert figure in text, figure
+
+
+def test_the_panel_stays_within_a_narrow_terminal() -> None:
+    text = drawn((progress(), TRUTH), width=80)
+    assert max(len(row) for row in text.splitlines()) <= 76
+    assert "1.7%" in text
+
+
+def test_the_panel_has_something_to_say_before_the_first_stage() -> None:
+    assert "loading" in drawn()
+
+
+def test_losses_and_errors_leave_a_trace() -> None:
+    stages = [
+        (
+            progress(policy_loss=2.0 - 0.1 * i),
+            dataclasses.replace(TRUTH, raw={"begin_easy": e}, raw_at=i),
+        )
+        for i, e in enumerate((0.4, 0.2, 0.1))
+    ]
+    text = drawn(*stages)
+    assert "█▅▁" in text or "█▄▁" in text  # the loss, from its smallest number
+    assert "█▄▃" in text or "█▅▃" in text  # the errors, from zero
+
+
+def test_a_measurement_counts_once_however_often_it_is_shown() -> None:
+    text = drawn(*[(progress(), TRUTH)] * 5)
+    (row,) = [row for row in text.splitlines() if "begin easy" in row]
+    assert row.count("█") == 2  # one without search, one with
+
+
+@pytest.mark.parametrize(
+    ("history", "bottom", "sparks"),
+    [
+        ([], 0.0, ""),
+        ([0.0, 0.0], 0.0, "▁▁"),
+        ([4.0, 2.0, 0.0], 0.0, "█▅▁"),
+        ([5.0, 4.0, 3.0], 3.0, "█▅▁"),
+    ],
+)
+def test_sparklines_scale_to_their_largest(
+    history: list[float], bottom: float, sparks: str
+) -> None:
+    assert sparkline(history, bottom) == sparks
+
+
+def test_long_sparklines_are_averaged_to_their_width() -> None:
+    assert sparkline([1.0] * 500 + [0.0] * 500, width=4) == "██▁▁"
+
+
+def test_durations_read_like_a_clock() -> None:
+    assert [duration(s) for s in (0, 59.6, 61, 3661)] == ["0:00", "1:00", "1:01", "1:01:01"]
+
+
+def test_what_is_left_comes_from_the_budget_or_the_pace() -> None:
+    assert seconds_left(progress()) == 540
+    assert seconds_left(progress(elapsed_s=700.0)) == 0
+    by_games = progress(budget_s=0.0, games_goal=2000, games=500)
+    assert seconds_left(by_games) == pytest.approx(180)
+    assert seconds_left(progress(budget_s=0.0)) is None
+
+
+def test_plain_lines_come_now_and_then_and_last() -> None:
+    now, said = [0.0], list[str]()
+    lines = PlainLines(said.append, clock=lambda: now[0])
+    for seconds, event in ((0, "started"), (4, "games"), (11, "games"), (12, "finished")):
+        now[0] = float(seconds)
+        lines.show(progress(event=event, elapsed_s=float(seconds)), Truth())
+    assert [text.split("/")[0] for text in said] == ["0:00", "0:11", "0:12"]
+
+
+def test_a_line_has_no_losses_before_there_are_any() -> None:
+    text = line(progress(policy_loss=math.nan, value_loss=math.nan), Truth())
+    assert "policy - value -" in text
+    assert "nan" not in text
+    assert "errors" not in text
+    assert "errors 12.3%  at 64 1.7%" in line(progress(), TRUTH)
+
+
+def test_watching_tells_everybody_and_returns_the_last_stage() -> None:
+    stages = [progress(event="games"), progress(event="finished")]
+    seen: list[tuple[str, Truth]] = []
+    watcher: Any = SimpleNamespace(show=lambda stage, truth: seen.append((stage.event, truth)))
+    measure: Callable[[Any], Truth] = lambda stage: TRUTH  # noqa: E731
+    assert watch(stages, measure, [watcher, watcher]) is stages[-1]
+    assert seen == [("games", TRUTH)] * 2 + [("finished", TRUTH)] * 2
+
+
+def test_the_first_interrupt_asks_and_the_handlers_return() -> None:
+    before, said = signal.getsignal(signal.SIGINT), list[str]()
+    with StopSignal(said.append) as stop:
+        assert not stop()
+        signal.raise_signal(signal.SIGTERM)
+        assert stop()
+    assert "checkpoint" in said[0]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_second_interrupt_ends_the_process_at_once() -> None:
+    child = os.fork()
+    if not child:
+        with StopSignal(lambda text: None):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 128 + signal.SIGINT
+
+
+def test_a_cluster_shows_its_workers_and_what_happened_to_them() -> None:
+    died = progress(workers=3, workers_wanted=4, staleness=128.0, notices=("worker 2 died",))
+    later = progress(elapsed_s=90.0, workers=4, workers_wanted=4)
+    text = drawn((died, TRUTH), (later, TRUTH))
+    assert "4 of 4" in text
+    assert "1:00  worker 2 died" in text
+    many = [(progress(notices=(f"notice {i}",)), TRUTH) for i in range(9)]
+    assert "notice 4" not in drawn(*many)
+    assert "notice 8" in drawn(*many)
+    said: list[str] = []
+    plain = PlainLines(said.append, clock=lambda: 0.0)
+    plain.show(died, TRUTH)
+    plain.show(died, TRUTH)
+    assert said[0] == said[2] == "1:00  worker 2 died"  # at once, and the line not every time
+    assert "3/4 workers" in said[1]
+    assert len(said) == 3

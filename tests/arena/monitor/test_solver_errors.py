@@ -1,0 +1,115 @@
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from arena.monitor.solver_errors import SolvedSet, TruthMeter, error_rates, solved_sets
+from arena.solvers.connect_four.solver import ConnectFourSolver
+from arena.solvers.players import SolverPlayer
+from envs.registry import find_game
+from mcts.config import SearchConfig
+
+TIC_TAC_TOE = find_game("tic_tac_toe")
+
+
+class Evaluator:
+    """A network without preferences, that counts the positions it is asked about."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, planes: np.ndarray[Any, Any]) -> tuple[Any, Any]:
+        self.asked += len(planes)
+        return np.zeros((len(planes), 9), np.float32), np.zeros(len(planes), np.float32)
+
+
+def stage(elapsed_s: float, version: int, event: str = "published", **rest: Any) -> Any:
+    return SimpleNamespace(
+        **{"evaluator": Evaluator(), "budget_s": 600.0, **rest},
+        elapsed_s=elapsed_s, network_version=version, event=event,
+    )  # fmt: skip
+
+
+def meter(**changes: Any) -> TruthMeter:
+    config = SearchConfig(cache_size=0, lookahead=0)
+    sets = [part.first(40) for part in solved_sets("tic_tac_toe")]
+    return TruthMeter(TIC_TAC_TOE, config, sets=sets, searched_positions=10, **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "solved_soon"),
+    [
+        ("tic_tac_toe", {"all positions"}),
+        ("connect_four", {"begin_easy", "middle_easy", "end_easy", "middle_medium"}),
+    ],
+)
+def test_a_perfect_player_makes_no_errors(name: str, solved_soon: set[str]) -> None:
+    sets = [part.first(30) for part in solved_sets(name) if part.name in solved_soon]
+    rates = error_rates(SolverPlayer(find_game(name)), sets)
+    assert rates == dict.fromkeys(solved_soon, 0.0)
+
+
+def test_good_moves_are_those_that_keep_the_result() -> None:
+    game = find_game("connect_four")
+    part = next(s for s in solved_sets("connect_four") if s.name == "end_easy").first(20)
+    scores_NA = ConnectFourSolver().solve_many(part.states["own"], part.states["mask"])
+    for row, scores in enumerate(scores_NA.tolist()):
+        legal = game.legal_mask(part.states[row])
+        best = max(np.sign(s) for s, is_legal in zip(scores, legal) if is_legal)
+        wanted = [bool(is_legal) and np.sign(s) == best for s, is_legal in zip(scores, legal)]
+        assert part.good[row].tolist() == wanted
+
+
+def test_errors_are_counted_set_by_set() -> None:
+    game = TIC_TAC_TOE
+    won, lost = (np.atleast_1d(game.position(game.parse_moves(m))) for m in ("a1 b1 a2 b2", ""))
+    only_a3 = np.arange(9)[None] == game.parse_action("a3")
+    sets = [
+        SolvedSet("hit", won, only_a3),
+        SolvedSet("miss", np.concatenate([won, lost]), np.repeat(~only_a3, 2, axis=0)),
+    ]
+    rates = error_rates(SolverPlayer(game), sets)
+    assert rates == {"hit": 0.0, "miss": 0.5}
+
+
+def test_an_untrained_network_and_a_game_without_solver_are_not_measured() -> None:
+    start = stage(100.0, 0)
+    assert meter()(start).raw == {}
+    assert start.evaluator.asked == 0
+    other = TruthMeter(find_game("othello6"), SearchConfig())
+    assert other(stage(100.0, 5)).raw == {}
+
+
+def test_measurements_wait_for_their_interval_and_for_a_new_network() -> None:
+    measure = meter(clock=lambda: 0.0)
+    seen = [
+        measure(stage(seconds, version))
+        for seconds, version in ((1, 1), (20, 2), (32, 2), (50, 3), (62, 3), (200, 3))
+    ]
+    assert [truth.raw_at for truth in seen] == [1, 1, 32, 32, 62, 62]
+    assert [truth.searched_at for truth in seen] == [1, 1, 1, 1, 62, 62]
+
+
+def test_a_slow_measurement_is_made_rarely() -> None:
+    ticks = iter(range(0, 1000, 3))  # every measurement takes 3 seconds
+    measure = meter(clock=lambda: float(next(ticks)))
+    raw_at = [measure(stage(float(at), at)).raw_at for at in range(1, 1000, 10)]
+    assert sorted(set(raw_at)) == [1.0, 31.0, 631.0]  # the first, which compiles, is not counted
+
+
+def test_the_end_of_the_budget_is_measured_and_an_early_stop_is_not() -> None:
+    for elapsed, measured in ((601.0, True), (300.0, False)):
+        measure = meter(clock=lambda: 0.0)
+        measure(stage(295.0, 1))
+        truth = measure(stage(elapsed, 2, event="finished"))
+        assert (truth.raw_at == elapsed) is measured
+        assert (truth.searched_at == elapsed) is measured
+
+
+def test_a_run_that_was_finished_before_is_not_measured_again() -> None:
+    measure = meter()
+    measure(stage(601.0, 9, event="started"))
+    again = stage(601.0, 9, event="finished")
+    assert measure(again).raw == {}
+    assert again.evaluator.asked == 0

@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+
+from arena.play.screen.record import MOST_BYTES, GameFileError, Record, read_game, write_game
+from envs.registry import find_game
+
+CONNECT_FOUR, OTHELLO = find_game("connect_four"), find_game("othello")
+
+
+def test_positions_are_those_that_the_moves_lead_to() -> None:
+    moves = OTHELLO.parse_moves("d3 c5 e6 f5")
+    record = Record(OTHELLO, moves)
+    assert record.undo()
+    assert record.undo()
+    assert record.redo()
+    for ply in range(4):
+        assert record.states[ply] == OTHELLO.position(moves[:ply])
+    assert record.state == OTHELLO.position(moves[:3])
+
+
+def test_another_move_forgets_what_was_taken_back() -> None:
+    record = Record(CONNECT_FOUR, [3, 3, 2])
+    record.undo()
+    record.undo()
+    record.play(3)
+    assert record.undone == [2]  # the same move again
+    record.play(6)
+    assert record.undone == []
+    assert not record.redo()
+    assert record.moves == [3, 3, 6]
+
+
+def test_there_is_an_end_to_taking_back() -> None:
+    record = Record(CONNECT_FOUR, [3])
+    assert [record.undo(), record.undo()] == [True, False]
+
+
+@pytest.mark.parametrize(("game", "text"), [(CONNECT_FOUR, "4435"), (OTHELLO, "d3 c5 e6")])
+def test_a_saved_game_is_read_back(game: object, text: str, tmp_path: Path) -> None:
+    record = Record(game, game.parse_moves(text))
+    write_game(tmp_path / "game.txt", record, "X: you; O: mcts:1000")
+    assert (tmp_path / "game.txt").read_text().splitlines()[-1] == text
+    assert read_game(tmp_path / "game.txt", game) == record.moves
+
+
+def test_a_file_may_have_comments_and_many_lines(tmp_path: Path) -> None:
+    (tmp_path / "game.txt").write_text("# mine\n44 \n\n3 # a comment\n5\n")
+    assert read_game(tmp_path / "game.txt", CONNECT_FOUR) == [3, 3, 2, 4]
+
+
+def test_a_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    path = tmp_path / "game.txt"
+    write_game(path, Record(CONNECT_FOUR, [3]), "")
+    with pytest.raises(GameFileError, match=r"there already; save as game.txt! replaces"):
+        write_game(path, Record(CONNECT_FOUR, [2]), "")
+    assert read_game(path, CONNECT_FOUR) == [3]
+    write_game(path, Record(CONNECT_FOUR, [2]), "", replace=True)
+    assert read_game(path, CONNECT_FOUR) == [2]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"4484", r"move 3, '8', is not legal in connect_four: the legal moves are 1 2 3"),
+        (b"\xff\xfe\x00", "is no text file"),
+        (b"4" * (MOST_BYTES + 1), "too long for one game"),
+    ],
+)
+def test_a_bad_file_is_explained(data: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "game.txt").write_bytes(data)
+    with pytest.raises(GameFileError, match=told):
+        read_game(tmp_path / "game.txt", CONNECT_FOUR)
+
+
+def test_a_file_that_is_not_there_or_a_folder_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(GameFileError, match="No such file"):
+        read_game(tmp_path / "none.txt", CONNECT_FOUR)
+    with pytest.raises(GameFileError, match="Is a directory"):
+        read_game(tmp_path, CONNECT_FOUR)
+    with pytest.raises(GameFileError, match="No such file"):
+        write_game(tmp_path / "no" / "game.txt", Record(CONNECT_FOUR), "")
+    with pytest.raises(GameFileError, match="null"):
+        read_game(Path("game\0.txt"), CONNECT_FOUR)
