@@ -41,7 +41,9 @@ BENCHMARKS = {
 def main() -> None:
     """Run the benchmarks named on the command line, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}, versions")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}, versions"
+    )
     parser.add_argument("--seconds", type=float, default=30.0, help="a game's measurement takes")
     parser.add_argument("--minutes", type=float, help="instead of --seconds, for what takes long")
     parser.add_argument(

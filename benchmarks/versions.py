@@ -34,7 +34,7 @@ def _bench(checkout: Path, what: str, of: str, seconds: float) -> dict[str, Any]
 
 def figures(checkout: Path, seconds: float) -> dict[str, float]:
     """Simulations: of the search by core second, of self-play by second."""
-    found = {}
+    found: dict[str, float] = {}
     for game in SEARCHED:
         measured = _bench(checkout, "search", game, seconds)["simulations_per_core_s"]
         found |= {f"{game} {name}": measured[name] for name in SEARCH_FIGURES}
@@ -54,7 +54,9 @@ def measure(other: Path, seconds: float) -> dict[str, Any]:
     for number in range(ROUNDS + 1):
         sides = [HERE, other] if number % 2 else [other, HERE]
         measured = {side: figures(side, seconds) for side in sides}
-        rounds.append({name: measured[HERE][name] / measured[other][name] for name in measured[HERE]})
+        rounds.append(
+            {name: measured[HERE][name] / measured[other][name] for name in measured[HERE]}
+        )
     rounds = rounds[1:]  # the first one may have compiled
     return {
         "this": _commit(HERE),
