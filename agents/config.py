@@ -59,8 +59,9 @@ class LearnerConfig:
     value_mixing: Literal["outcomes", "scalar"] = "outcomes"
     """What is mixed: `outcomes` mixes two distributions over win, draw and loss, `scalar` the two
     values, so that a win that the search had as a loss becomes a certain draw."""
-    lost_policy: bool = False
-    """Learn a policy from proven losses too (the longest defence), not their value alone."""
+    lost_policy: bool = True
+    """Learn a policy from proven losses too (the longest defence), not their value alone; without
+    it Connect Four measured worse (docs/benchmarks.md)."""
     gradient_clip: float = 2.0
     """Largest norm of the gradient."""
     window_rows: int = 400_000

@@ -20,9 +20,10 @@ class SelfPlayConfig:
     """Share of the moves searched in full and learned from (KataGo's playout cap: 0.25)."""
     fast_simulations: int = 32
     """Simulations of the other moves, without the noise that is for learning."""
-    fresh_full_searches: bool = True
+    fresh_full_searches: bool = False
     """Full searches begin on a fresh tree, so that all of their simulations are new and made under
-    noise; fast ones reuse what the last search left (KataGo's self-play). false reuses in both."""
+    noise (KataGo's self-play); fast ones reuse what the last search left. false reuses in both, and
+    measured better on Connect Four (docs/benchmarks.md)."""
     proven_row_share: float = 0.0
     """Share of the proven positions of fast searches that are learned from as well. At 0 proven
     positions come at the rate of all others (KataGo 2019, 3.1: full searches alone); 1 takes all,

@@ -63,7 +63,7 @@ def test_rows_hold_the_positions_the_policies_and_the_movers_value():
     assert value[4] == -1.0  # proven: the outcome and the search's value do not count
     np.testing.assert_allclose(rows["outcome"].sum(1), 1.0, rtol=1e-6)
     np.testing.assert_allclose(rows["policy"][:4, [2, 4]], [[0.25, 0.75]] * 4)
-    assert rows["policy"].sum() == pytest.approx(4.0)
+    assert rows["policy"].sum() == pytest.approx(5.0)
 
 
 def test_a_win_that_the_search_had_as_a_loss_is_no_draw():
@@ -90,12 +90,12 @@ def test_a_mixed_outcome_has_the_mixed_value_as_its_mean(value_mixing, searched,
     assert shares[0] - shares[2] == pytest.approx(0.7 * outcome + 0.3 * searched, abs=1e-6)
 
 
-def test_a_proven_loss_teaches_its_value_alone_unless_told():
+def test_a_proven_loss_can_teach_its_value_alone():
     game = find_game("connect_four")
     batch = _batch(_record(game, "4455667", [0, 1, 2, 3], exact=[np.nan, -1.0, 0.0, 1.0]))
-    taught = to_rows(game, [batch], LearnerConfig())["policy"].sum(1)
+    taught = to_rows(game, [batch], LearnerConfig(lost_policy=False))["policy"].sum(1)
     np.testing.assert_allclose(taught, [1.0, 0.0, 1.0, 1.0])
-    every = to_rows(game, [batch], LearnerConfig(lost_policy=True))["policy"].sum(1)
+    every = to_rows(game, [batch], LearnerConfig())["policy"].sum(1)
     np.testing.assert_allclose(every, 1.0)
 
 
