@@ -330,7 +330,7 @@ def test_a_heavy_import_behind_light_ones_is_found(tmp_path: Path) -> None:
         "arena/match/match.py": "import torch\n",
     }
     for path, source in sources.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(source, encoding="utf-8")
     (problem,) = heavy_imports_at_start("ludens.py", tmp_path)
     assert problem.startswith("agents/settings.py:2: numba is imported as `ludens --help` starts")

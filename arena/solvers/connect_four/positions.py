@@ -31,7 +31,8 @@ TABLE_BITS = 25
 
 HEADER = f"""\
 # Connect Four positions with the exact score of every move, seed {SEED}, made by
-# arena.solvers.connect_four.positions. A line: set, columns played (1 to 7), the seven moves' scores for the mover.
+# arena.solvers.connect_four.positions. A line: set, columns played (1 to 7), the scores of the
+# seven moves for the mover.
 # Scores: 0 draws, s > 0 wins with the mover's (22 - s)-th stone, s < 0 loses likewise, x is a full
 # column. Random play, no finished games, no position twice. The begin sets hold positions of ply
 # {FIRST_PLY} to 14 (begin_hard: to 13, nothing later has more than 28 plies left).

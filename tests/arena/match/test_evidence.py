@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.arena.match.test_match import FirstLegalPlayer
 
 import ludens
 from agents.players import RandomPlayer
@@ -29,6 +28,7 @@ from envs.game import Game
 from envs.registry import find_game
 from store.files.local import LocalFiles
 from tests.arena.ladders import TIC_TAC_TOE, make_ladder, make_run
+from tests.arena.match.test_match import FirstLegalPlayer
 from tests.arena.pools import ShuffledPool
 
 CONNECT_FOUR = find_game("connect_four")

@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
-from tests.arena.monitor.test_panel import progress as some_progress
 
 from agents.progress import Progress
 from arena.match.openings import random_openings
@@ -13,6 +12,7 @@ from arena.rating.ablation_text import TurnsDisplay, ablation_text
 from arena.rating.ladder import Ladder, LadderSettings
 from store.errors import StoreError
 from tests.arena.ladders import TIC_TAC_TOE, make_run, skilled, use_skilled_players
+from tests.arena.monitor.test_panel import progress as some_progress
 
 LABELS = {"x-full": "full", "x-control": "control", "x-without-cache": "without cache"}
 

@@ -186,7 +186,7 @@ def kill_at_every_point(root):
 
 def test_kill_at_every_system_call_loses_nothing_acknowledged(tmp_path):
     program = (
-        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parents[1])!r}]\n"
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]\n"
         f"import test_commit; test_commit.kill_at_every_point({str(tmp_path)!r})"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

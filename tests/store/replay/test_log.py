@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from store.errors import SchemaError, StoreError
 from store.files.local import LocalFiles
+from store.replay import segments
 from store.replay.dedupe import UuidSet
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
-from store.replay.log import ReplayLog, segments
+from store.replay.log import ReplayLog
 from store.replay.marks import REMEMBERED
 from store.replay.segments import SegmentName, SegmentWriter
 from store.run import create_run

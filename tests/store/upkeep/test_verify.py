@@ -7,8 +7,9 @@ import pytest
 
 from store.errors import RunNameError, RunNotFoundError
 from store.files.local import LocalFiles
+from store.replay import segments
 from store.replay.episodes import Episode, EpisodeSchema
-from store.replay.log import ReplayLog, segments
+from store.replay.log import ReplayLog
 from store.replay.segments import SegmentWriter
 from store.upkeep.verify import verify, verify_files
 from tests.store.small_runs import SCHEMA, A, B, ReadOnlyFiles, SmallRun, contents

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.arena.play.screen.players import FirstMovePlayer, HeldPlayer
 from textual.pilot import Pilot
 from textual.widgets import Input, Tree
 
@@ -24,6 +23,7 @@ from arena.play.screen.widgets import BoardView
 from arena.play.terminal import HumanPlayer
 from envs.registry import find_game
 from mcts.config import SearchConfig
+from tests.arena.play.screen.players import FirstMovePlayer, HeldPlayer
 
 GAMES = {
     "connect_four": "443552",

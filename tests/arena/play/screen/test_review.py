@@ -1,11 +1,11 @@
 from threading import Lock
 
 import pytest
-from tests.arena.play.screen.players import FailingPlayer, HeldPlayer
 
 from agents.players import ROLLOUT_CONFIG, RandomPlayer, rollout_player
 from arena.play.screen.review import Review, mark_of
 from envs.registry import find_game
+from tests.arena.play.screen.players import FailingPlayer, HeldPlayer
 
 GAME = find_game("tic_tac_toe")
 

@@ -2,13 +2,13 @@ import time
 from collections.abc import Callable
 
 import pytest
-from tests.arena.play.screen.players import FailingPlayer, FirstMovePlayer, HeldPlayer
 
 from agents.players import ROLLOUT_CONFIG, RandomPlayer, SearchPlayer, rollout_player
 from arena.play.screen.session import Session
 from arena.play.terminal import HumanPlayer
 from arena.solvers.players import SolverPlayer
 from envs.registry import find_game
+from tests.arena.play.screen.players import FailingPlayer, FirstMovePlayer, HeldPlayer
 
 GAME = find_game("tic_tac_toe")
 YOU = HumanPlayer()

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.arena.play.screen.players import HeldPlayer
 
 from agents.players import (
     ROLLOUT_CONFIG,
@@ -27,6 +26,7 @@ from arena.play.screen.thinking import (
 from arena.solvers.players import SolverPlayer
 from envs.registry import find_game
 from mcts.config import SearchConfig
+from tests.arena.play.screen.players import HeldPlayer
 
 GAME = find_game("tic_tac_toe")
 STATE = GAME.position(GAME.parse_moves("b2"))
