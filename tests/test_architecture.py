@@ -37,7 +37,8 @@ WALLS = {
     "agents/ppo": _wall("envs store mcts", "numpy numba torch safetensors gymnasium ray.rllib"),
     "selfplay": _wall("envs store mcts agents", "numpy torch tensorboard ray"),
     "arena": _wall(
-        "envs store mcts agents", "numpy numba scipy rich textual textual_serve matplotlib ray"
+        "envs store mcts agents",
+        "numpy numba scipy rich textual textual_serve matplotlib jinja2 ray",
     ),
     "configs": _wall("envs store mcts agents selfplay arena", ""),
     "benchmarks": _wall(
@@ -55,7 +56,7 @@ HOMELESS = re.compile(r"_?(utils?|commons?|core|misc)")
 # What `ludens --help` cannot afford: each costs 0.1 s to several seconds to import.
 HEAVY = frozenset(
     {"torch", "numba", "ray", "jax", "scipy", "pyarrow", "tensorboard", "gymnasium"}
-    | {"pettingzoo", "safetensors", "fsspec", "matplotlib", "textual"}
+    | {"pettingzoo", "safetensors", "fsspec", "matplotlib", "textual", "jinja2"}
 )
 
 

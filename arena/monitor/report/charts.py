@@ -1,7 +1,7 @@
-"""Small line charts as inline SVG: no script, no outside resource, colours from the page's style.
+"""Compute the geometry of small line charts, which `templates/chart.html` draws as inline SVG.
 
-A chart is `WIDTH` x `HEIGHT` user units and scales with the page. Series are told apart by colour
-and by dashes, and named in a legend beside their last number.
+A chart is `WIDTH` x `HEIGHT` user units and scales with the page. Series differ by colour and by
+dashes, and a legend names them beside their last number. Texts are plain: the template escapes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from html import escape
+from typing import ClassVar
 
 WIDTH, HEIGHT = 480, 220
 LEFT, RIGHT, TOP, BOTTOM = 62, 26, 12, 36  # margins around the plot
@@ -93,6 +93,62 @@ def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [*((x, y) for x, y in means), known[-1]]
 
 
+@dataclass(frozen=True)
+class Tick:
+    """A number on an axis: where it is along that axis, in user units, and how it is written."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The error bar of a point, in user units, and the text shown under the pointer."""
+
+    x: float
+    low: float
+    middle: float
+    high: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A drawn series.
+
+    Attributes:
+        name: what the legend calls it.
+        newest: its last number, as text.
+        colour: a class of the style sheet, s0 to s5.
+        dashed: whether it is a later curve of the same colour.
+        points: (x, y) in user units.
+        bars: of its points; empty without errors.
+    """
+
+    name: str
+    newest: str
+    colour: str
+    dashed: bool
+    points: Sequence[tuple[float, float]]
+    bars: Sequence[Bar] = ()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A line chart, whose plot has the same edges in all; without curves nothing was recorded."""
+
+    width: ClassVar[int] = WIDTH
+    height: ClassVar[int] = HEIGHT
+    left: ClassVar[int] = LEFT
+    right: ClassVar[int] = WIDTH - RIGHT
+    bottom: ClassVar[int] = HEIGHT - BOTTOM
+
+    title: str
+    x_ticks: Sequence[Tick] = ()
+    y_ticks: Sequence[Tick] = ()
+    curves: Sequence[Curve] = ()
+
+
 def line_chart(
     title: str,
     series: Sequence[Series],
@@ -100,8 +156,8 @@ def line_chart(
     x_text: Callable[[float], str],
     y_text: Callable[[float], str],
     from_zero: bool = False,
-) -> str:
-    """A figure with its legend as HTML; a sentence where no series has a point.
+) -> Chart:
+    """Lay out a chart; it has no curves where no series has a point.
 
     Args:
         title: what the curves are of.
@@ -111,23 +167,17 @@ def line_chart(
     """
     drawn = [(s, thinned(s.points) if not s.errors else list(s.points)) for s in series]
     drawn = [(s, points) for s, points in drawn if points]
-    caption = f"<figcaption>{escape(title)}</figcaption>"
     if not drawn:
-        return f"<figure>{caption}<p class='none'>nothing was recorded</p></figure>"
+        return Chart(title)
     xs = [x for _, points in drawn for x, _ in points]
     ys = [y + d for s, points in drawn for d in _reach(s) for _, y in points]
     x_axis = Axis.over(xs, x_text, from_zero=True, whole=False)
     y_axis = Axis.over(ys, y_text, from_zero=from_zero)
-    curves = [_curve(i, s, points, x_axis, y_axis) for i, (s, points) in enumerate(drawn)]
-    legend = [
-        f"<li class='s{i % COLOURS}'>{escape(s.name)} <b>{escape(y_text(points[-1][1]))}</b></li>"
-        for i, (s, points) in enumerate(drawn)
-    ]
-    return (
-        f"<figure>{caption}"
-        f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{escape(title, quote=True)}'>"
-        f"{_grid(x_axis, y_axis)}{''.join(curves)}</svg>"
-        f"<ul class='legend'>{''.join(legend)}</ul></figure>"
+    return Chart(
+        title,
+        [Tick(_x(x_axis, number), x_axis.text(number)) for number in x_axis.ticks],
+        [Tick(_y(y_axis, number), y_axis.text(number)) for number in y_axis.ticks],
+        [_curve(i, s, points, x_axis, y_axis) for i, (s, points) in enumerate(drawn)],
     )
 
 
@@ -145,36 +195,24 @@ def _y(axis: Axis, number: float) -> float:
     return round(HEIGHT - BOTTOM - axis.share(number) * (HEIGHT - TOP - BOTTOM), 1)
 
 
-def _grid(x_axis: Axis, y_axis: Axis) -> str:
-    parts = []
-    bottom = HEIGHT - BOTTOM
-    for tick in y_axis.ticks:
-        y = _y(y_axis, tick)
-        parts.append(f"<line class='grid' x1='{LEFT}' x2='{WIDTH - RIGHT}' y1='{y}' y2='{y}'/>")
-        label = escape(y_axis.text(tick))
-        parts.append(f"<text x='{LEFT - 8}' y='{y + 4:.1f}' text-anchor='end'>{label}</text>")
-    for tick in x_axis.ticks:
-        x = _x(x_axis, tick)
-        parts.append(f"<line class='tick' x1='{x}' x2='{x}' y1='{bottom}' y2='{bottom + 5}'/>")
-        label = escape(x_axis.text(tick))
-        parts.append(f"<text x='{x}' y='{bottom + 22}' text-anchor='middle'>{label}</text>")
-    return "".join(parts)
-
-
 def _curve(
     number: int, series: Series, points: Sequence[tuple[float, float]], x_axis: Axis, y_axis: Axis
-) -> str:
-    style = f"s{number % COLOURS}" + (" dashed" if number >= COLOURS else "")
-    places = [(_x(x_axis, x), _y(y_axis, y)) for x, y in points]
-    parts = []
-    for (x, y), (at, middle), error in zip(places, points, series.errors, strict=False):
-        low, high = _y(y_axis, middle - error), _y(y_axis, middle + error)
-        said = escape(f"{at:,.10g}: {y_axis.text(middle)} ± {error:.3g}")  # under the pointer
-        parts.append(f"<line class='{style}' x1='{x}' x2='{x}' y1='{low}' y2='{high}'/>")
-        parts.append(
-            f"<circle class='{style}' cx='{x}' cy='{y}' r='4'><title>{said}</title></circle>"
-        )
-    if len(places) == 1 and not parts:
-        parts.append(f"<circle class='{style}' cx='{places[0][0]}' cy='{places[0][1]}' r='3'/>")
-    path = " ".join(f"{x},{y}" for x, y in places)
-    return f"<polyline class='{style}' points='{path}'/>{''.join(parts)}"
+) -> Curve:
+    """The curve of a series, the `number`-th of its chart."""
+    return Curve(
+        name=series.name,
+        newest=y_axis.text(points[-1][1]),
+        colour=f"s{number % COLOURS}",
+        dashed=number >= COLOURS,
+        points=[(_x(x_axis, x), _y(y_axis, y)) for x, y in points],
+        bars=[
+            Bar(
+                x=_x(x_axis, x),
+                low=_y(y_axis, y - error),
+                middle=_y(y_axis, y),
+                high=_y(y_axis, y + error),
+                text=f"{x:,.10g}: {y_axis.text(y)} ± {error:.3g}",
+            )
+            for (x, y), error in zip(points, series.errors, strict=False)
+        ],
+    )

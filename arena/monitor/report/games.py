@@ -1,11 +1,10 @@
-"""Sample games of a training from its replay log, drawn for the report."""
+"""Take sample games of a run from its replay log, as `templates/game.html` draws them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
@@ -96,28 +95,65 @@ def _game(when: str, episode: Episode) -> SampleGame:
     )
 
 
-def game_html(game: Game, sample: SampleGame) -> str:
-    """A game's result, moves and boards; what is wrong with it, where its moves are not legal."""
+@dataclass(frozen=True)
+class Piece:
+    """A part of a board's text and its class in the style sheet; "" where it has no colour."""
+
+    text: str
+    colour: str = ""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A position: its text with colours, and after how many plies it stood there."""
+
+    pieces: Sequence[Piece]
+    caption: str
+
+
+@dataclass(frozen=True)
+class DrawnGame:
+    """A game for the page, as plain text.
+
+    Attributes:
+        when: as in `SampleGame`.
+        problem: why it cannot be replayed; "" where it can, and then the rest is filled in.
+        result: who won, and whether by the rules.
+        origin: the network that played it, its length and opening.
+        moves: in the game's notation.
+        boards: some of its positions.
+    """
+
+    when: str
+    problem: str = ""
+    result: str = ""
+    origin: str = ""
+    moves: str = ""
+    boards: Sequence[Board] = ()
+
+
+def draw_game(game: Game, sample: SampleGame) -> DrawnGame:
+    """Replay a game as far as its moves are legal, and describe it."""
     states = [game.new_state()]
     for number, action in enumerate(sample.moves, start=1):
         if not 0 <= action < game.num_actions or not game.legal_mask(states[-1])[action]:
             why = f"move {number} is action {action}, which is not legal there"
-            return f"<p>The {sample.when} game cannot be replayed: {why}.</p>"
+            return DrawnGame(sample.when, problem=why)
         states.append(states[-1].copy())
         game.rules.step(states[-1], action)
-    boards = [(plies, states[plies]) for plies in _plies_drawn(sample)]
-    last = states[-1]
-    ended = "" if game.rules.is_terminal(last) else ", decided before its end"
-    drawn = "".join(
-        f"<figure class='board'><pre>{ansi_html(game.render(state))}</pre>"
-        f"<figcaption>{_plies(plies)}</figcaption></figure>"
-        for plies, state in boards
-    )
-    return (
-        f"<article><h3>The {sample.when} game: {escape(_result(game, sample.outcome))}{ended}</h3>"
-        f"<p>By the network of step {sample.network_step:,}; {_plies(len(sample.moves))}, "
-        f"{sample.opening_plies or 'none'} of them a random opening.</p><p class='moves'>"
-        f"{escape(game.format_moves(sample.moves))}</p><div class='boards'>{drawn}</div></article>"
+    ended = "" if game.rules.is_terminal(states[-1]) else ", decided before its end"
+    return DrawnGame(
+        sample.when,
+        result=_result(game, sample.outcome) + ended,
+        origin=(
+            f"By the network of step {sample.network_step:,}; {_plies(len(sample.moves))}, "
+            f"{sample.opening_plies or 'none'} of them a random opening."
+        ),
+        moves=game.format_moves(sample.moves),
+        boards=[
+            Board(coloured_pieces(game.render(states[plies])), _plies(plies))
+            for plies in _plies_drawn(sample)
+        ],
     )
 
 
@@ -137,16 +173,11 @@ def _result(game: Game, outcome: float) -> str:
     return f"{game.player_names[0 if outcome > 0 else 1]} wins"
 
 
-def ansi_html(text: str) -> str:
-    """A board with the colours of a terminal as HTML; other codes are left out."""
-    parts, is_open, end = [], False, 0
+def coloured_pieces(text: str) -> list[Piece]:
+    """Cut a board's text where its terminal colours change; other codes are left out."""
+    pieces, colour, end = [], "", 0
     for code in _ANSI.finditer(text):
-        parts.append(escape(text[end : code.start()]))
-        end = code.end()
-        if is_open:
-            parts.append("</span>")
-        colour = _COLOURS.get(code[1])
-        is_open = colour is not None
-        if is_open:
-            parts.append(f"<span class='{colour}'>")
-    return "".join([*parts, escape(text[end:]), "</span>" if is_open else ""])
+        pieces.append(Piece(text[end : code.start()], colour))
+        colour, end = _COLOURS.get(code[1], ""), code.end()
+    pieces.append(Piece(text[end:], colour))
+    return [piece for piece in pieces if piece.text]

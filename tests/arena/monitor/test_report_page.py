@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 import ludens
 from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode
 from arena.monitor.history import Course, History
-from arena.monitor.report.games import ansi_html, game_html, sample_games
-from arena.monitor.report.page import MOST_CHECKPOINTS, report_html, write_report
+from arena.monitor.report.games import Piece, coloured_pieces, draw_game, sample_games
+from arena.monitor.report.page import report_html, write_report
+from arena.monitor.report.sections import MOST_CHECKPOINTS
 from envs.connect_four import GAME as CONNECT_FOUR
 from envs.tic_tac_toe import GAME
 from store import checkpoints
@@ -152,18 +154,26 @@ def test_damaged_and_foreign_segments_are_passed_over(full: Run) -> None:
 def test_an_illegal_move_is_told_and_not_played(full: Run) -> None:
     run = make_run(full.files.url + "-worse", "b")
     add_games(run, ([4, 4], 1.0), ([99], 1.0))
-    pages = [game_html(GAME, sample) for sample in sample_games(run.files)]
-    assert "move 2 is action 4, which is not legal there" in pages[0]
-    assert "move 1 is action 99" in pages[-1]
+    problems = [draw_game(GAME, sample).problem for sample in sample_games(run.files)]
+    assert "move 2 is action 4, which is not legal there" in problems[0]
+    assert "move 1 is action 99" in problems[-1]
+    page = report_html(run, Course(), GAME, BEGUN)
+    assert "cannot be replayed: move 2 is action 4" in " ".join(parsed(page).text)
 
 
 def test_boards_have_their_colours_without_their_codes() -> None:
-    state = CONNECT_FOUR.position([3, 3])
-    html = ansi_html(CONNECT_FOUR.render(state))
-    assert html.count("<span class='first'>X</span>") == 1
-    assert html.count("<span class='second'>O</span>") == 1
-    assert "\x1b" not in html
-    assert ansi_html("\x1b[91ma<\x1b[1mb") == "<span class='first'>a&lt;</span>b"
+    pieces = coloured_pieces(CONNECT_FOUR.render(CONNECT_FOUR.position([3, 3])))
+    assert Piece("X", "first") in pieces
+    assert Piece("O", "second") in pieces
+    assert "\x1b" not in "".join(piece.text for piece in pieces)
+    assert coloured_pieces("\x1b[91ma<\x1b[1mb") == [Piece("a<", "first"), Piece("b")]
+
+
+def test_a_board_keeps_its_lines(full: Run) -> None:
+    """A template's own blanks would shift the board."""
+    page = report_html(full, Course(), GAME, BEGUN)
+    boards = [re.sub("<[^>]*>", "", b) for b in re.findall("<pre>(.*?)</pre>", page, re.DOTALL)]
+    assert re.sub(r"\x1b\[[0-9;]*m", "", GAME.render(GAME.position([4]))) in boards
 
 
 def test_a_report_replaces_an_earlier_one(full: Run, tmp_path: Path) -> None:

@@ -1,0 +1,180 @@
+"""Gather the sections below the header as plain text, which `templates/page.html` lays out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arena.monitor.history import Course
+from arena.monitor.panel import duration, percent
+from arena.monitor.report.charts import Chart
+from arena.monitor.report.curves import course_charts, elo_charts
+from arena.monitor.report.games import DrawnGame, draw_game, sample_games
+from arena.monitor.runs_text import size_text
+from arena.rating.recorded import elo_by_step, recorded_ratings
+from envs.game import Game
+from store import checkpoints
+from store.errors import CheckpointError, CheckpointNotFoundError
+from store.files.protocol import Files
+from store.run import CHECKPOINT_FOLDER, Run
+
+MOST_CHECKPOINTS = 40  # listed; a long run keeps many more
+MOST_NOTICES = 200  # the newest
+MOST_RATED = 60
+
+SESSION_FACTS = {
+    "date": "begun",
+    "cpu": "processor",
+    "cores": "cores",
+    "memory_gib": "memory, GiB",
+    "python": "Python",
+    "system": "system",
+    "packages": "packages",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a head; columns set to the right, and columns broken into lines."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Collection[int] = ()
+    wrapped: Collection[int] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what is below it, in the order of these fields.
+
+    Attributes:
+        title: the heading.
+        note: a sentence about what follows.
+        missing: a sentence in place of what follows.
+        charts, tables, games: drawn one below the other.
+        grouped: whether the tables stand side by side.
+    """
+
+    title: str
+    note: str = ""
+    missing: str = ""
+    charts: Sequence[Chart] = ()
+    tables: Sequence[Table] = ()
+    games: Sequence[DrawnGame] = ()
+    grouped: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing below the heading."""
+        return not (self.note or self.missing or self.charts or self.tables or self.games)
+
+
+def sections_of(run: Run, course: Course, game: Game | None) -> list[Section]:
+    """Gather the sections that are not empty, from the top of the page to its end."""
+    sections = [
+        Section("Course", charts=course_charts(course.moments)),
+        _elo(run),
+        _checkpoints(run),
+        _games(run.files, game),
+        _notices(course),
+        _settings(run),
+        _machine(run, course),
+    ]
+    return [section for section in sections if not section.is_empty]
+
+
+def _elo(run: Run) -> Section:
+    ratings = recorded_ratings(run.files)
+    if not ratings:
+        return Section("Elo")
+    rows = [
+        (r.agent, f"{r.elo:+.0f} ± {r.error:.0f}", f"{r.games:,}", percent(r.score))
+        for r in ratings[:MOST_RATED]
+    ]
+    table = Table(("agent", "Elo", "games", "score"), rows, right=(1, 2, 3))
+    return Section("Elo", charts=elo_charts(elo_by_step(ratings, run.name)), tables=[table])
+
+
+def _checkpoints(run: Run) -> Section:
+    title = "Checkpoints"
+    steps = checkpoints.steps(run)
+    if not steps:
+        return Section(title, missing="none yet")
+    count = min(len(steps), MOST_CHECKPOINTS)
+    last = len(steps) - 1
+    shown = [steps[i * last // max(count - 1, 1)] for i in range(count)]
+    note = f"{count} of {len(steps):,}, evenly chosen." if count < len(steps) else ""
+    head = ("step", "trained", "games", "rows", "size")
+    table = Table(head, [_checkpoint(run, step) for step in shown], right=range(5))
+    return Section(title, note, tables=[table])
+
+
+def _checkpoint(run: Run, step: int) -> tuple[str, ...]:
+    try:
+        saved = checkpoints.read_metadata(run, step)
+    except (CheckpointError, CheckpointNotFoundError):
+        return (f"{step:,}", "damaged or gone", "", "", "")
+    counters = saved.get("counters", {})
+    elapsed = saved.get("elapsed_s")
+    size = sum(file.size for file in run.files.tree(f"{CHECKPOINT_FOLDER}/{step:09d}"))
+    return (
+        f"{step:,}",
+        duration(elapsed) if isinstance(elapsed, (int, float)) else "",
+        *(f"{counters[n]:,}" if n in counters else "" for n in ("games", "rows")),
+        size_text(size),
+    )
+
+
+def _games(files: Files, game: Game | None) -> Section:
+    title = "Games of self-play"
+    samples = sample_games(files)
+    if game is not None:
+        return Section(title, games=[draw_game(game, sample) for sample in samples])
+    missing = "not drawn: the game is a file of its own; name it with --game" if samples else ""
+    return Section(title, missing=missing)
+
+
+def _notices(course: Course) -> Section:
+    title = "What happened"
+    told = [(m, notice) for m in course.moments for notice in m.progress.notices]
+    rows = [(duration(m.progress.elapsed_s), notice) for m, notice in told[-MOST_NOTICES:]]
+    if not rows:
+        return Section(title)
+    left_out = len(told) - len(rows)
+    note = f"The newest; {left_out:,} before them are left out." if left_out else ""
+    return Section(title, note, tables=[Table(("trained", "notice"), rows, (0,), (1,))])
+
+
+def _settings(run: Run) -> Section:
+    """A table for the settings of each section, those of none first."""
+    tables = {"": [("seed", str(run.info.seed))]}
+    for name, value in _flat(run.info.config):
+        tables.setdefault(name.rpartition(".")[0], []).append((name, str(value)))
+    shown = [Table(("setting", "value"), rows, wrapped=(1,)) for rows in tables.values()]
+    return Section("Settings", tables=shown, grouped=True)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif prefix or name != "seed":
+            yield prefix + name, value
+
+
+def _machine(run: Run, course: Course) -> Section:
+    made_by = ", ".join(f"{name} {version}" for name, version in run.info.versions.items())
+    sessions = [
+        (str(number), *(_said(facts.get(name)) for name in SESSION_FACTS))
+        for number, facts in enumerate(course.sessions, start=1)
+    ]
+    table = Table(("session", *SESSION_FACTS.values()), sessions, wrapped=(7,))
+    tables = [table] if sessions else []
+    return Section("Machine and versions", f"Begun with {made_by}.", tables=tables)
+
+
+def _said(fact: Any) -> str:
+    if isinstance(fact, dict):
+        return ", ".join(f"{name} {value}" for name, value in fact.items() if value is not None)
+    return "" if fact is None else str(fact)
