@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.alphazero.episodes import SCHEMA, to_rows
-from arena.solvers.connect_four.test_set import load_truth
+from arena.solvers.connect_four.test_set import load_test_sets
 from benchmarks.machine import machine_facts, write_result
 from configs.loader import load_config
 from envs.connect_four import COLUMNS, ROWS
@@ -43,7 +43,7 @@ def meetings(states: NDArray[Any]) -> tuple[int, int]:
     """Of records [N]: how many are in a test set, and how many positions of the sets they are."""
     known = {
         position
-        for tested in load_truth().values()
+        for tested in load_test_sets().values()
         for position in positions(tested.own, tested.mask)
     }
     met = [p for p in positions(states["own"], states["mask"]) if p in known]

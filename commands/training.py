@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from agents.progress import Progress
-    from arena.monitor.stages import StopSignal
+    from arena.monitor.stop_signal import StopSignal
     from arena.rating.ladder import LadderSettings, Position
     from configs.ablation import Variant
     from selfplay.config import TrainConfig
@@ -81,25 +81,25 @@ def _continued(config: TrainConfig, name: str, args: Namespace) -> TrainConfig:
 def _train_and_watch(
     config: TrainConfig, args: Namespace, name: str, stop: StopSignal, display: Any
 ) -> Progress:
-    from arena.monitor.solver_errors import TruthMeter
-    from arena.monitor.stages import watch
+    from arena.monitor.listeners import tell_listeners
+    from arena.monitor.solver_errors import SolverErrorMeter
     from benchmarks.machine import machine_facts
     from selfplay.board import TensorBoardLog
     from selfplay.journal import Journal
     from selfplay.loop import train
     from selfplay.own_game import game_of
 
-    truth = TruthMeter(game_of(config), config.search)
+    errors = SolverErrorMeter(game_of(config), config.search)
     stages = train(
         config, store_url=args.store, run_name=name, stop=stop, changed_game=args.changed_game
     )
     store, facts = args.store, machine_facts()
     with TensorBoardLog(store, name) as board, Journal(store, name, facts) as journal:
-        return watch(stages, truth, [display, board, journal])
+        return tell_listeners(stages, errors, [display, board, journal])
 
 
 def _stop_signal(say: Callable[[str], None]) -> StopSignal:
-    from arena.monitor.stages import StopSignal
+    from arena.monitor.stop_signal import StopSignal
 
     return StopSignal(say)
 
@@ -202,7 +202,7 @@ def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
     """Train all variants to their end; False if that was interrupted."""
     from contextlib import ExitStack
 
-    from arena.monitor.solver_errors import Truth
+    from arena.monitor.solver_errors import SolverErrors
     from arena.rating.ablation_text import TurnsDisplay
     from benchmarks.machine import machine_facts
     from selfplay.journal import Journal
@@ -222,7 +222,7 @@ def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
             configs, store_url=args.store, turn_s=turn_s, stop=stop
         ):
             display.show(run, progress)
-            journals[run].show(progress, Truth())
+            journals[run].show(progress, SolverErrors())
         return not stop()
 
 

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from agents.players import ROLLOUT_CONFIG, Player, rollout_player
 from arena.match.distinct_openings import distinct_openings, enough_plies
 from arena.solvers.players import SolverPlayer
+from arena.solvers.registry import find_solver
 from envs.game import Game, NotationError
 
 ATTEMPTS = 100  # at an opening that differs from the earlier ones
 CANDIDATES, KEPT = 64, 16  # of so many random openings, the most even ones are played
 EVEN_SIMULATIONS = 400
-SOLVED_STAGES = ("begin", "middle")  # of Connect Four: later positions leave little to play
 
 
 class Opening(NamedTuple):
@@ -69,19 +69,19 @@ def random_openings(game: Game, plies: int | None = None) -> Openings:
 def balanced_openings(game: Game, plies: int | None = None) -> Openings:
     """Openings that favour neither side, so that the better agent decides more of the games.
 
-    In Connect Four the drawn positions of `arena.solvers.connect_four.test_set`; elsewhere random
-    ones, the most even quarter by the solver or, where there is none, by a search with rollouts.
+    They are the drawn positions that the game's solver has; without any, random ones, the most even
+    quarter by the solver or, where there is none, by a search with rollouts.
 
-    Raises ValueError for a number of plies in Connect Four, whose positions have their own.
+    Raises ValueError for a number of plies where the solver's positions have their own.
     """
-    if game.name != "connect_four":
+    drawn = _drawn_openings(game)
+    if not drawn:
         length = enough_plies(game) if plies is None else plies
         return Openings(f"balanced:{length}", lambda seed: _even_stream(game, length, seed))
     if plies is not None:
         raise ValueError(
-            f"balanced openings of connect_four are solved positions, not of {plies} plies"
+            f"balanced openings of {game.name} are solved positions, not of {plies} plies"
         )
-    drawn = _solved_draws(game)
     return Openings("balanced", lambda seed: _shuffled(drawn, seed), len(drawn))
 
 
@@ -168,16 +168,10 @@ def _judge(game: Game) -> Player:
         return rollout_player(game, replace(ROLLOUT_CONFIG, simulations=EVEN_SIMULATIONS))
 
 
-def _solved_draws(game: Game) -> list[Opening]:
-    from arena.solvers.connect_four.test_set import load_truth
-
-    return [
-        Opening(np.atleast_1d(game.position(moves)), len(moves))
-        for name, truth in load_truth().items()
-        if name.startswith(SOLVED_STAGES)
-        for moves, scores in zip(truth.moves, truth.scores)
-        if scores.max() == 0
-    ]
+def _drawn_openings(game: Game) -> list[Opening]:
+    solver = find_solver(game.name)
+    drawn = [] if solver is None else solver.drawn_openings()
+    return [Opening(np.atleast_1d(game.position(moves)), len(moves)) for moves in drawn]
 
 
 def _shuffled(openings: list[Opening], seed: int) -> Iterator[Opening]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 from agents.progress import Progress
-from arena.monitor.solver_errors import Truth
+from arena.monitor.solver_errors import SolverErrors as Truth
 from store import checkpoints
 from store.errors import StoreError
 from store.progress.log import ProgressReader, Record, Session

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.progress import Progress
-from arena.monitor.solver_errors import Truth
+from arena.monitor.solver_errors import SolverErrors as Truth
 
 LINE_INTERVAL_S = 10.0
 REFRESHES_PER_S = 2.0

@@ -1,4 +1,4 @@
-"""Truth during a training: how often the network that plays errs where the best move is known.
+"""The error rates of the network that plays, measured during training where a solver knows.
 
 Measured without search on all positions and with a small search on a fixed part of them, as often
 as costs two hundredths of the time together. No position of these sets is ever trained on.
@@ -9,13 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from agents.players import Player, RawNetworkPlayer, SearchPlayer
+from agents.players import RawNetworkPlayer, SearchPlayer
 from agents.progress import Progress
+from arena.solvers.error_rates import Errors, error_rates
+from arena.solvers.registry import solved_sets
+from arena.solvers.solver import SolvedSet
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.search import Evaluator
@@ -25,25 +24,9 @@ SEARCHED_POSITIONS = 50  # of each set
 RAW_INTERVAL_S, SEARCH_INTERVAL_S = 30.0, 60.0
 MOST_RAW_COST, MOST_SEARCH_COST = 0.005, 0.015  # share of the time that each may take
 
-Errors = dict[str, float]  # error rate 0 to 1 by set
-
 
 @dataclass(frozen=True)
-class SolvedSet:
-    """N positions and the moves that keep their game-theoretic result."""
-
-    name: str
-    states: NDArray[Any]  # records [N]
-    good: NDArray[np.bool_]  # [N, A]
-
-    def first(self, count: int) -> SolvedSet:
-        """`count` of its positions, spread evenly over the set."""
-        chosen = np.unique(np.linspace(0, len(self.states) - 1, count).astype(np.int64))
-        return SolvedSet(self.name, self.states[chosen], self.good[chosen])
-
-
-@dataclass(frozen=True)
-class Truth:
+class SolverErrors:
     """The latest measurements, each with the seconds of training at which it was made."""
 
     raw: Errors = field(default_factory=dict)  # without search
@@ -53,49 +36,7 @@ class Truth:
     simulations: int = SIMULATIONS
 
 
-def solved_sets(game_name: str) -> list[SolvedSet]:
-    """The positions with known best moves; none for a game without a solver."""
-    makers = {"connect_four": _connect_four_sets, "tic_tac_toe": _tic_tac_toe_set}
-    return makers[game_name]() if game_name in makers else []
-
-
-def _connect_four_sets() -> list[SolvedSet]:
-    from arena.solvers.connect_four.test_set import load_truth, move_errors
-    from envs.connect_four import COLUMNS, GAME
-
-    sets = []
-    for name, truth in load_truth().items():
-        states = np.concatenate([np.atleast_1d(GAME.position(m)) for m in truth.moves])
-        wrong = [move_errors(np.full(len(truth), c), truth.scores) for c in range(COLUMNS)]
-        sets.append(SolvedSet(name, states, ~np.stack(wrong, axis=1)))
-    return sets
-
-
-def _tic_tac_toe_set() -> list[SolvedSet]:
-    from arena.solvers.tic_tac_toe import solve_tic_tac_toe
-    from envs.tic_tac_toe import GAME
-
-    solved = [p for p in solve_tic_tac_toe().values() if not p.is_terminal]
-    good = np.zeros((len(solved), GAME.num_actions), np.bool_)
-    for row, position in enumerate(solved):
-        good[row, list(position.optimal_moves)] = True
-    states = np.concatenate([np.atleast_1d(GAME.position(p.moves)) for p in solved])
-    return [SolvedSet("all positions", states, good)]
-
-
-def error_rates(player: Player, sets: list[SolvedSet]) -> Errors:
-    """Share of the positions of each set where the player's move worsens the result."""
-    chosen = player.analyze(np.concatenate([s.states for s in sets])).best_action
-    rates, first = {}, 0
-    for part in sets:
-        count = len(part.states)
-        kept = part.good[np.arange(count), chosen[first : first + count]]
-        rates[part.name] = 1.0 - float(kept.mean())
-        first += count
-    return rates
-
-
-class TruthMeter:
+class SolverErrorMeter:
     """Measures whenever it is due, and remembers the latest result."""
 
     def __init__(
@@ -115,7 +56,7 @@ class TruthMeter:
         self._raw_due = self._searched_due = 0.0
         self._compiled: set[Callable[[Evaluator], Errors]] = set()
         self._measured_version = 0  # of the network that both measurements have seen
-        self.latest = Truth()
+        self.latest = SolverErrors()
 
     @property
     def sets(self) -> list[SolvedSet]:
@@ -124,7 +65,7 @@ class TruthMeter:
             self._sets = solved_sets(self.game.name)
         return self._sets
 
-    def __call__(self, progress: Progress) -> Truth:
+    def __call__(self, progress: Progress) -> SolverErrors:
         """Measure what is due of the network that plays, and return the latest results."""
         now, version = progress.elapsed_s, progress.network_version
         if progress.event in ("compiling", "started") or not self.sets:

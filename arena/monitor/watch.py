@@ -13,7 +13,7 @@ from rich.text import Text
 from agents.progress import Progress
 from arena.monitor.history import Course, History, Moment
 from arena.monitor.panel import LivePanel, PlainLines, duration, line, sparkline
-from arena.monitor.solver_errors import Truth
+from arena.monitor.solver_errors import SolverErrors as Truth
 from arena.rating.recorded import Rated, RatingsWatch, elo_by_step, recorded_ratings
 
 POLL_S = 2.0

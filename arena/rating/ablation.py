@@ -13,10 +13,11 @@ from typing import Any
 
 from arena.match.contenders import newest_step, written
 from arena.match.openings import Openings
-from arena.monitor.solver_errors import Errors, error_rates, solved_sets
 from arena.names import find_agent, parse_agent_name
 from arena.rating.ladder import Ladder, LadderSettings, Position, open_runs
 from arena.rating.standing import Standing, Trained, how_trained, standing_of
+from arena.solvers.error_rates import Errors, error_rates
+from arena.solvers.registry import solved_sets
 from envs.game import Game
 from store.run import open_run
 

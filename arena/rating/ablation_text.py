@@ -19,9 +19,10 @@ from arena.monitor.panel import (
     loss,
     percent,
 )
-from arena.monitor.solver_errors import Errors, Truth
+from arena.monitor.solver_errors import SolverErrors
 from arena.rating.ablation import Ablation, ErrorRates, Outcome
 from arena.rating.ladder_text import aligned, width_notes
+from arena.solvers.error_rates import Errors
 
 HEADER = ("variant", "Elo", "+-", "LOS", "games", "trained on", "simulations")
 
@@ -82,7 +83,7 @@ class TurnsDisplay:
             return
         if progress.event == "finished" or time.monotonic() >= self._due:
             self._due = time.monotonic() + LINE_INTERVAL_S
-            words = f"{self.labels[run]}: {line(progress, Truth())}"
+            words = f"{self.labels[run]}: {line(progress, SolverErrors())}"
             self._console.print(words, highlight=False, soft_wrap=True)
 
     def render(self) -> Table:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from envs.tic_tac_toe import CELLS, FULL, LINES
+import numpy as np
+from numpy.typing import NDArray
+
+from arena.solvers.solver import NOT_LEGAL, Solved, SolvedSet
+from envs.tic_tac_toe import CELLS, FULL, GAME, LINES
 
 
 @dataclass(frozen=True)
@@ -48,3 +53,34 @@ def _solve(
     optimal = frozenset(cell for cell, worth in values.items() if worth == value)
     solved[own, opponent] = SolvedPosition(own, opponent, moves, value, optimal)
     return value
+
+
+class TicTacToe:
+    """See `arena.solvers.solver.Solver`."""
+
+    prompt_from = 0
+
+    def solve(self, states: NDArray[Any]) -> Solved:
+        """Scores 1, 0 and -1, whenever the end comes."""
+        solved = solve_tic_tac_toe()
+        scores_NA = np.full((len(states), CELLS), NOT_LEGAL, np.int64)
+        for row, state in enumerate(states):
+            own, opponent = int(state["own"]), int(state["opponent"])
+            for cell in range(CELLS):
+                if not (own | opponent) >> cell & 1:
+                    after = solved[opponent, own | 1 << cell]
+                    scores_NA[row, cell] = -after.value_to_play
+        return Solved(scores_NA, np.zeros(len(states), np.int16))
+
+    def solved_sets(self) -> list[SolvedSet]:
+        """One set: every position that is not over."""
+        solved = [p for p in solve_tic_tac_toe().values() if not p.is_terminal]
+        good = np.zeros((len(solved), CELLS), np.bool_)
+        for row, position in enumerate(solved):
+            good[row, list(position.optimal_moves)] = True
+        states = np.concatenate([np.atleast_1d(GAME.position(p.moves)) for p in solved])
+        return [SolvedSet("all positions", states, good)]
+
+    def drawn_openings(self) -> list[tuple[int, ...]]:
+        """None: random openings, judged by `solve`, are as good."""
+        return []

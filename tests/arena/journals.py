@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.progress import Progress
 from arena.match.records import Batch, MatchKey, MatchLog
-from arena.monitor.solver_errors import Truth
+from arena.monitor.solver_errors import SolverErrors
 from selfplay.journal import stand_in, to_record
 from store.progress.log import ProgressWriter
 from store.run import Run, create_run
@@ -56,12 +56,12 @@ def stage(elapsed_s: float, **changes: Any) -> Progress:
     return dataclasses.replace(made, **changes)
 
 
-def truth(elapsed_s: float) -> Truth:
+def truth(elapsed_s: float) -> SolverErrors:
     """What was measured of it, in the last minute."""
     at = elapsed_s - elapsed_s % 60
     rate = 0.6 * math.exp(-at / 20_000)
     names = ("begin_easy", "middle_easy", "end_easy")
-    return Truth(dict.fromkeys(names, rate), at, dict.fromkeys(names, rate / 3), at)
+    return SolverErrors(dict.fromkeys(names, rate), at, dict.fromkeys(names, rate / 3), at)
 
 
 def record_match(run: Run, agents: tuple[str, str], points: list[list[int]]) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena.solvers.connect_four.positions import plies_left
-from arena.solvers.connect_four.solver import ConnectFourSolver
+from arena.solvers.connect_four.solver import ConnectFourSolver, plies_left
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from mcts.search import UNIFORM, RootResults, Search

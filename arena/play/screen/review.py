@@ -13,12 +13,11 @@ from agents.players import Player
 from arena.play.screen.record import Record
 from arena.play.screen.thinking import Snapshot, Thought, start_thread
 from arena.solvers.players import SolverPlayer
+from arena.solvers.registry import SOLVERS
 from envs.game import Game
 
 # Drops of value in [-1, 1] from which a move is marked, for its mover: 2 is from won to lost.
 MARKS = ((0.8, "??"), (0.5, "?"), (0.25, "?!"))
-# Plies from which a solver answers within moments; before, it would hold up the others for minutes.
-SOLVED_FROM = {"connect_four": 16, "tic_tac_toe": 0}
 
 
 @dataclass(frozen=True)
@@ -101,14 +100,14 @@ class Review:
 
     def _solve(self) -> None:
         """Exact values from the end backwards, where a solver answers soon."""
-        first = SOLVED_FROM.get(self.game.name)
-        if first is None:
+        if self.game.name not in SOLVERS:
             return
-        solver = SolverPlayer(self.game)
-        for ply in range(len(self.record.moves), first - 1, -1):
+        player = SolverPlayer(self.game)
+        # Earlier positions would hold up the others for minutes.
+        for ply in range(len(self.record.moves), player.solver.prompt_from - 1, -1):
             state = self.record.states[ply]
             if not self._cancelled.is_set() and self.exact[ply] is None:
-                self.exact[ply] = float(solver.analyze(np.atleast_1d(state)).exact[0])
+                self.exact[ply] = float(player.analyze(np.atleast_1d(state)).exact[0])
 
     def value(self, ply: int) -> float | None:
         """What the position is worth to its side to move, exact where that is known."""

@@ -14,17 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from arena.solvers.connect_four.solver import ConnectFourSolver, bitboards
+from arena.solvers.connect_four.solver import ConnectFourSolver, bitboards, plies_left
 from arena.solvers.connect_four.test_set import (
     DIFFICULTY_PLIES_LEFT,
     SET_SIZES,
     STAGE_PLIES,
-    TRUTH_PATH,
+    TEST_SET_PATH,
 )
 from envs.connect_four import COLUMNS, ROWS, has_four
 
 SEED = 20240607
-CELLS = COLUMNS * ROWS
 # Earlier positions take this solver minutes each when they are hard.
 FIRST_PLY = 8
 TABLE_BITS = 25
@@ -37,14 +36,6 @@ HEADER = f"""\
 # column. Random play, no finished games, no position twice. The begin sets hold positions of ply
 # {FIRST_PLY} to 14 (begin_hard: to 13, nothing later has more than 28 plies left).
 """
-
-
-def plies_left(ply: int, score: int) -> int:
-    """Plies until the game ends under perfect play from a position of `ply` worth `score`."""
-    if score == 0:
-        return CELLS - ply
-    winner_moves_first = (ply % 2 == 0) == (score > 0)
-    return 2 * (CELLS // 2 + 1 - abs(score)) - winner_moves_first - ply
 
 
 def set_name(ply: int, score: int) -> str:
@@ -96,7 +87,7 @@ def fill_sets(stage: str, solver: ConnectFourSolver) -> dict[str, list[str]]:
     return sets
 
 
-def write_positions(path: Path = TRUTH_PATH) -> None:
+def write_positions(path: Path = TEST_SET_PATH) -> None:
     """Generate all sets and write them in their fixed order."""
     solver = ConnectFourSolver(TABLE_BITS, book=False)
     sets: dict[str, list[str]] = {}

@@ -49,6 +49,14 @@ def bitboards(moves: Sequence[int]) -> tuple[int, int]:
     return own, mask
 
 
+def plies_left(ply: int, score: int) -> int:
+    """Plies until the game ends under perfect play from a position of `ply` worth `score`."""
+    if score == 0:
+        return negamax.CELLS - ply
+    winner_moves_first = (ply % 2 == 0) == (score > 0)
+    return 2 * (negamax.CELLS // 2 + 1 - abs(score)) - winner_moves_first - ply
+
+
 def read_book(path: Path = BOOK_PATH) -> Iterator[tuple[tuple[int, ...], int]]:
     """The `(moves, score)` of a book: a line each, columns 1 to 7 (`-` for none) and the score."""
     for line in path.read_text(encoding="ascii").splitlines():
@@ -101,10 +109,6 @@ class ConnectFourSolver:
         """Exact score for the mover of each column, None where it is full."""
         return self.move_scores_bitboards(*bitboards(moves))
 
-    def best_moves(self, moves: Sequence[int]) -> list[int]:
-        """The columns with the highest exact score."""
-        return self.best_moves_bitboards(*bitboards(moves))
-
     def score_bitboards(self, own: int, mask: int) -> int:
         """Exact score for the side to move.
 
@@ -123,11 +127,6 @@ class ConnectFourSolver:
         own, mask = _unfinished(own, mask)
         scores_NA = self.solve_many(np.array([own], np.uint64), np.array([mask], np.uint64))
         return [None if score == ILLEGAL else int(score) for score in scores_NA[0]]
-
-    def best_moves_bitboards(self, own: int, mask: int) -> list[int]:
-        """The columns with the highest exact score."""
-        scores = [ILLEGAL if s is None else s for s in self.move_scores_bitboards(own, mask)]
-        return [column for column, score in enumerate(scores) if score == max(scores)]
 
     def solve_many(self, own_N: NDArray[np.uint64], mask_N: NDArray[np.uint64]) -> NDArray[np.int8]:
         """Exact score of every move of N unfinished positions.

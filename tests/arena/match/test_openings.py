@@ -6,7 +6,7 @@ import pytest
 
 from arena.match.distinct_openings import distinct_openings
 from arena.match.openings import Opening, balanced_openings, book_openings, random_openings
-from arena.solvers.connect_four.test_set import load_truth
+from arena.solvers.connect_four.test_set import load_test_sets
 from arena.solvers.players import SolverPlayer
 from envs.game import NotationError
 from envs.registry import find_game
@@ -92,8 +92,8 @@ def test_balanced_connect_four_begins_from_solved_draws() -> None:
     assert len(found) == openings.count == len(set(keys(found))) > 80
     best = {
         CONNECT_FOUR.position(moves).tobytes(): scores.max()
-        for truth in load_truth().values()
-        for moves, scores in zip(truth.moves, truth.scores)
+        for scored in load_test_sets().values()
+        for moves, scores in zip(scored.moves, scored.scores)
     }
     assert all(best[o.state[0].tobytes()] == 0 for o in found)
     assert max(o.plies for o in found) <= 28

@@ -11,11 +11,12 @@ import pytest
 from rich.console import Console
 
 from agents.progress import Progress
+from arena.monitor.listeners import tell_listeners
 from arena.monitor.panel import LivePanel, PlainLines, duration, line, seconds_left, sparkline
-from arena.monitor.solver_errors import Truth
-from arena.monitor.stages import StopSignal, watch
+from arena.monitor.solver_errors import SolverErrors
+from arena.monitor.stop_signal import StopSignal
 
-TRUTH = Truth(
+TRUTH = SolverErrors(
     raw={"begin_easy": 0.123}, raw_at=30.0, searched={"begin_easy": 0.017}, searched_at=30
 )
 
@@ -51,7 +52,7 @@ def progress(**changes: Any) -> Progress:
     return dataclasses.replace(stage, **changes)
 
 
-def drawn(*stages: tuple[Any, Truth], width: int = 100) -> str:
+def drawn(*stages: tuple[Any, SolverErrors], width: int = 100) -> str:
     console = Console(width=width, height=40, record=True, force_terminal=True, file=StringIO())
     panel = LivePanel("connect_four", "run 'a' in 'runs'", console, clock=lambda: 0.0)
     for stage, truth in stages:
@@ -143,24 +144,24 @@ def test_plain_lines_come_now_and_then_and_last() -> None:
     lines = PlainLines(said.append, clock=lambda: now[0])
     for seconds, event in ((0, "started"), (4, "games"), (11, "games"), (12, "finished")):
         now[0] = float(seconds)
-        lines.show(progress(event=event, elapsed_s=float(seconds)), Truth())
+        lines.show(progress(event=event, elapsed_s=float(seconds)), SolverErrors())
     assert [text.split("/")[0] for text in said] == ["0:00", "0:11", "0:12"]
 
 
 def test_a_line_has_no_losses_before_there_are_any() -> None:
-    text = line(progress(policy_loss=math.nan, value_loss=math.nan), Truth())
+    text = line(progress(policy_loss=math.nan, value_loss=math.nan), SolverErrors())
     assert "policy - value -" in text
     assert "nan" not in text
     assert "errors" not in text
     assert "errors 12.3%  at 64 1.7%" in line(progress(), TRUTH)
 
 
-def test_watching_tells_everybody_and_returns_the_last_stage() -> None:
+def test_every_listener_hears_every_stage_and_the_last_one_is_returned() -> None:
     stages = [progress(event="games"), progress(event="finished")]
-    seen: list[tuple[str, Truth]] = []
-    watcher: Any = SimpleNamespace(show=lambda stage, truth: seen.append((stage.event, truth)))
-    measure: Callable[[Any], Truth] = lambda stage: TRUTH  # noqa: E731
-    assert watch(stages, measure, [watcher, watcher]) is stages[-1]
+    seen: list[tuple[str, SolverErrors]] = []
+    listener: Any = SimpleNamespace(show=lambda stage, errors: seen.append((stage.event, errors)))
+    measure: Callable[[Any], SolverErrors] = lambda stage: TRUTH  # noqa: E731
+    assert tell_listeners(stages, measure, [listener, listener]) is stages[-1]
     assert seen == [("games", TRUTH)] * 2 + [("finished", TRUTH)] * 2
 
 

@@ -4,9 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena.monitor.solver_errors import SolvedSet, TruthMeter, error_rates, solved_sets
+from arena.monitor.solver_errors import SolverErrorMeter
 from arena.solvers.connect_four.solver import ConnectFourSolver
+from arena.solvers.error_rates import error_rates
 from arena.solvers.players import SolverPlayer
+from arena.solvers.registry import solved_sets
+from arena.solvers.solver import SolvedSet
 from envs.registry import find_game
 from mcts.config import SearchConfig
 
@@ -31,10 +34,10 @@ def stage(elapsed_s: float, version: int, event: str = "published", **rest: Any)
     )  # fmt: skip
 
 
-def meter(**changes: Any) -> TruthMeter:
+def meter(**changes: Any) -> SolverErrorMeter:
     config = SearchConfig(cache_size=0, lookahead=0)
     sets = [part.first(40) for part in solved_sets("tic_tac_toe")]
-    return TruthMeter(TIC_TAC_TOE, config, sets=sets, searched_positions=10, **changes)
+    return SolverErrorMeter(TIC_TAC_TOE, config, sets=sets, searched_positions=10, **changes)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_an_untrained_network_and_a_game_without_solver_are_not_measured() -> No
     start = stage(100.0, 0)
     assert meter()(start).raw == {}
     assert start.evaluator.asked == 0
-    other = TruthMeter(find_game("othello6"), SearchConfig())
+    other = SolverErrorMeter(find_game("othello6"), SearchConfig())
     assert other(stage(100.0, 5)).raw == {}
 
 
@@ -87,8 +90,8 @@ def test_measurements_wait_for_their_interval_and_for_a_new_network() -> None:
         measure(stage(seconds, version))
         for seconds, version in ((1, 1), (20, 2), (32, 2), (50, 3), (62, 3), (200, 3))
     ]
-    assert [truth.raw_at for truth in seen] == [1, 1, 32, 32, 62, 62]
-    assert [truth.searched_at for truth in seen] == [1, 1, 1, 1, 62, 62]
+    assert [errors.raw_at for errors in seen] == [1, 1, 32, 32, 62, 62]
+    assert [errors.searched_at for errors in seen] == [1, 1, 1, 1, 62, 62]
 
 
 def test_a_slow_measurement_is_made_rarely() -> None:
@@ -102,9 +105,9 @@ def test_the_end_of_the_budget_is_measured_and_an_early_stop_is_not() -> None:
     for elapsed, measured in ((601.0, True), (300.0, False)):
         measure = meter(clock=lambda: 0.0)
         measure(stage(295.0, 1))
-        truth = measure(stage(elapsed, 2, event="finished"))
-        assert (truth.raw_at == elapsed) is measured
-        assert (truth.searched_at == elapsed) is measured
+        errors = measure(stage(elapsed, 2, event="finished"))
+        assert (errors.raw_at == elapsed) is measured
+        assert (errors.searched_at == elapsed) is measured
 
 
 def test_a_run_that_was_finished_before_is_not_measured_again() -> None:

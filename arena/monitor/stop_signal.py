@@ -1,39 +1,13 @@
-"""Watching a training: its stages go by, to whoever shows, measures or writes them down."""
+"""Stopping a training run by Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from types import FrameType
-from typing import Any, Protocol
-
-from agents.progress import Progress
-from arena.monitor.solver_errors import Truth
-
-
-class Watcher(Protocol):
-    """Something that is told of every stage."""
-
-    def show(self, progress: Progress, truth: Truth) -> None:
-        """Take note of a stage and of the latest measurements."""
-
-
-# A measurement, if one is due, of the network that plays.
-Measure = Callable[[Progress], Truth]
-
-
-def watch(stages: Iterable[Progress], measure: Measure, watchers: Sequence[Watcher]) -> Progress:
-    """Let a training go on to its end, telling the watchers; returns its last stage."""
-    last = None
-    for last in stages:
-        truth = measure(last)
-        for watcher in watchers:
-            watcher.show(last, truth)
-    if last is None:
-        raise RuntimeError("the training ended before it began")
-    return last
+from typing import Any
 
 
 class StopSignal:

@@ -1,0 +1,37 @@
+"""The stages of a training run, passed on to whatever shows them or writes them down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from agents.progress import Progress
+from arena.monitor.solver_errors import SolverErrors
+
+
+class Listener(Protocol):
+    """Something that shows every stage, or writes it down."""
+
+    def show(self, progress: Progress, errors: SolverErrors, /) -> None:
+        """Take note of a stage and of the latest measurements."""
+
+
+# Measures the network that plays, if that is due; the latest measurements.
+Measure = Callable[[Progress], SolverErrors]
+
+
+def tell_listeners(
+    stages: Iterable[Progress], measure: Measure, listeners: Sequence[Listener]
+) -> Progress:
+    """Run a training to its end, telling the listeners each stage; the last stage.
+
+    Raises RuntimeError where there is no stage at all.
+    """
+    last = None
+    for last in stages:
+        errors = measure(last)
+        for listener in listeners:
+            listener.show(last, errors)
+    if last is None:
+        raise RuntimeError("the training ended before its first stage")
+    return last
