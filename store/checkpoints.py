@@ -23,6 +23,7 @@ from store.errors import (
     StoreWriteError,
 )
 from store.files.protocol import MOST_JSON_BYTES, FileEntry
+from store.quarantine import quarantine_folder
 from store.run import CHECKPOINT_FOLDER, Run
 from store.seals import seal_of
 from store.upgrades import MANIFEST, VersionError
@@ -372,29 +373,13 @@ def _is_saved_already(run: Run, step: int, manifest: bytes) -> bool:
     except CheckpointNotFoundError:
         return False
     except CheckpointError as error:
-        _logger.warning("%s; it is moved to quarantine and saved anew", error)
-        _quarantine(run, step)
+        _logger.warning("%s; it is moved to quarantine and saved again", error)
+        place, what = f"checkpoint-{step:09d}", _label(run, step)
+        quarantine_folder(run.files, _folder(step), place, what, first=MANIFEST_FILE)
         return False
     if run.files.read(_manifest_key(step)) == manifest:
         return True
     raise AlreadyStoredError(f"{_label(run, step)} exists already with other content")
-
-
-def _quarantine(run: Run, step: int) -> None:
-    taken = run.files.folders("quarantine")
-    target = next(
-        name for n in range(len(taken) + 1) if (name := f"checkpoint-{step:09d}-{n}") not in taken
-    )
-    names = run.files.names(_folder(step))
-    try:
-        for name in sorted(names, key=lambda name: name != MANIFEST_FILE):  # the manifest first
-            run.files.move(f"{_folder(step)}/{name}", f"quarantine/{target}/{name}")
-    except OSError as error:
-        raise StoreWriteError(
-            f"cannot move the damaged {_label(run, step)} to {run.files.url}/quarantine/{target}: "
-            f"{error}",
-            error.errno,
-        ) from error
 
 
 def _remove_entries(run: Run, folder: str, entries: Iterable[FileEntry]) -> None:

@@ -27,7 +27,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from store.errors import (
     AlreadyStoredError,
@@ -36,9 +36,7 @@ from store.errors import (
     StoreError,
     StoreWriteError,
 )
-
-if TYPE_CHECKING:
-    from store.files.protocol import Files
+from store.files.protocol import Files
 
 LEASE_SECONDS = 30.0
 """How long a holder must be silent before its lease may be taken."""
@@ -136,7 +134,7 @@ class Lease:
         StoreWriteError: the store cannot be written, or does not create exclusively.
     """
 
-    def __init__(self, files: "Files", folder: str, timing: Timing | None = None) -> None:
+    def __init__(self, files: Files, folder: str, timing: Timing | None = None) -> None:
         self._run = files
         self._files = files.within(folder)
         self._timing = timing or Timing()
@@ -377,5 +375,5 @@ def _claim() -> bytes:
     return json.dumps(claim).encode()
 
 
-def _label(run: "Files") -> str:
+def _label(run: Files) -> str:
     return f"run {run.url.rstrip('/').rpartition('/')[2]!r}"

@@ -9,11 +9,11 @@ import numpy as np
 
 from store.errors import ForeignSegmentError, SegmentError, StoreError
 from store.files.protocol import Files
+from store.quarantine import quarantine_file
 from store.replay.dedupe import RecentUuids
 from store.replay.episodes import EpisodeBatch, EpisodeSchema
 from store.replay.fetch import Fetcher
 from store.replay.marks import Marks
-from store.replay.segments import QUARANTINE_FOLDER as QUARANTINE_FOLDER
 from store.replay.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
 from store.replay.walk import merged_newest_first
 from store.run import Run
@@ -316,11 +316,8 @@ class ReplayLog:
 
     def _quarantine(self, writer: str, name: SegmentName, reason: SegmentError) -> None:
         key = segment_key(writer, name)
-        target = f"{QUARANTINE_FOLDER}/{writer}-{name}"
         try:
-            self._files.move(key, target)
-            self._files.create(f"{target}.reason.txt", f"{key}\n{reason}\n".encode())
-            outcome = f"moved to {target}"
+            outcome = f"moved to {quarantine_file(self._files, key, f'{writer}-{name}', reason)}"
         except FileNotFoundError:
             outcome = "another reader has moved it already"
         except (OSError, StoreError) as error:

@@ -4,7 +4,6 @@ The name of the file, `<seq>-<episodes>-<crc>.arrow`, holds its place in the wri
 number of its episodes, and the CRC-32 of its bytes.
 """
 
-import itertools
 import logging
 import math
 import re
@@ -24,6 +23,7 @@ from store.errors import (
     SegmentError,
     StoreWriteError,
 )
+from store.quarantine import quarantine_replaced_file
 from store.replay.arrow_sizes import decoded_size
 from store.replay.episodes import UUID_BYTES, Episode, EpisodeBatch, EpisodeSchema, check_episode
 from store.run import Run
@@ -31,7 +31,6 @@ from store.upgrades import SEGMENT, VersionError
 
 SEGMENT_VERSION = SEGMENT.current
 REPLAY_FOLDER = "replay"
-QUARANTINE_FOLDER = "quarantine"
 MOST_DECODED_BYTES = 2**30  # of one segment
 MOST_COMPRESSION = 256  # decoded bytes for each stored one, where there are more than
 FREE_DECODED_BYTES = 2**25  # so many: blank frames compress a thousandfold, and are few
@@ -257,20 +256,9 @@ class SegmentWriter:
             found = self._files.read(key)
             if zlib.crc32(found) == zlib.crc32(data):
                 raise SegmentError(f"{key}: other bytes with the same checksum") from error
-        taken = self._files.names(QUARANTINE_FOLDER)
+        _logger.warning("segment %s is damaged; moved to quarantine and written again", key)
         name = f"{self.writer}-{key.rpartition('/')[2]}"
-        target = next(
-            t for n in itertools.count() if (t := f"{name}.{n}" if n else name) not in taken
-        )
-        _logger.warning("segment %s is damaged; moved to quarantine and written anew", key)
-        try:
-            self._files.move(key, f"{QUARANTINE_FOLDER}/{target}")
-        except OSError as error:
-            raise StoreWriteError(
-                f"cannot move the damaged segment {self._files.url}/{key} to "
-                f"{QUARANTINE_FOLDER}/{target}: {error}.",
-                error.errno,
-            ) from error
+        quarantine_replaced_file(self._files, key, name, f"segment {key}")
         self._files.create_same(key, data)
 
     def _gather(self) -> None:

@@ -20,15 +20,15 @@ from store.errors import (
 )
 from store.files.opening import open_files
 from store.files.protocol import MOST_JSON_BYTES, Files
+from store.quarantine import quarantined
 from store.replay.dedupe import UuidSet
 from store.replay.episodes import EpisodeBatch, EpisodeSchema
-from store.replay.log import QUARANTINE_FOLDER, segment_key
+from store.replay.log import segment_key
 from store.replay.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
 from store.replay.walk import list_segments, walk
 from store.run import CHECKPOINT_FOLDER, RUN_FILE, Run, RunInfo, open_run, read_info
 
 MATCH_FOLDER = "matches"
-REASON_SUFFIX = ".reason.txt"
 
 
 @dataclass
@@ -80,7 +80,7 @@ def verify_files(files: Files, name: str) -> Verification:
     _verify_segments(files, found)
     _verify_strangers(files, found)
     _verify_matches(files, found)
-    _list_quarantine(files, found)
+    found.quarantine = quarantined(files)
     return found
 
 
@@ -189,18 +189,3 @@ def match_problem(data: bytes) -> str | None:
         except (ValueError, RecursionError) as error:
             return f"line {number} is not JSON ({error})"
     return None
-
-
-def _list_quarantine(files: Files, found: Verification) -> None:
-    for key in walk(files, QUARANTINE_FOLDER):
-        if not key.endswith(REASON_SUFFIX):
-            found.quarantine[key] = _reason(files, key)
-
-
-def _reason(files: Files, key: str) -> str:
-    try:
-        text = files.read(f"{key}{REASON_SUFFIX}", MOST_JSON_BYTES).decode(errors="replace")
-        lines = text.splitlines()
-    except (OSError, FileTooLargeError):
-        return "no reason is noted"
-    return " ".join(lines[1:]) or "no reason is noted"
