@@ -119,8 +119,7 @@ def adaptive(scene: Scene, seed: int, store: str) -> Found:
     pool = DrawnGames(store, elo, np.random.default_rng([seed, 1]), scene.openings)
     settings = LadderSettings(scene.width, most=2 * scene.agents, games=MOST_GAMES)
     ladder = Ladder(GAME, store, [run], {}, Openings("drawn", _boards), settings, pool)
-    for position in ladder.climb():
-        last = position
+    *_, last = ladder.play()
     return Found(last.new_games, last.widest, _covered(elo, last.ratings))
 
 

@@ -54,9 +54,9 @@ def play(args: Namespace) -> int:
         first, second = second, first
     if shows_a_screen() and not args.plain:
         from arena.play.screen.app import show
-        from arena.play.screen.session import Session
+        from arena.play.screen.session import GameSession
 
-        session = Session(game, (first, second), seed=args.seed)
+        session = GameSession(game, (first, second), seed=args.seed)
         return show(session, notice, plain="NO_COLOR" in os.environ)
     print(notice, end="\n" if notice else "")
     colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from arena.match.pool import MatchPool
-    from arena.rating.ladder import Position
+    from arena.rating.ladder import LadderState
 
 
 def match_arguments(parser: ArgumentParser) -> None:
@@ -121,10 +121,10 @@ def rate_arguments(parser: ArgumentParser) -> None:
 def rate(args: Namespace) -> int:
     from arena.match.contenders import parse_anchors
     from arena.rating.ladder import Ladder, LadderSettings, open_runs
-    from arena.rating.ladder_text import LadderProgress, standing_text
+    from arena.rating.ladder_text import LadderProgress, table_text
     from arena.rating.plot import check_path, default_path, write_plot
     from arena.rating.rate import rate
-    from arena.rating.standing import standing_of
+    from arena.rating.table import table_of
 
     settings = LadderSettings(args.width, args.simulations, args.checkpoints, args.games, args.seed)
     given = named_game(args.game) if args.game else None
@@ -134,14 +134,14 @@ def rate(args: Namespace) -> int:
     anchors = parse_anchors(args.anchors, game, args.store)
     progress = LadderProgress()
 
-    def settled(position: Position) -> None:
-        standing = standing_of(ladder, position)
-        drawn = [str(path) for path in write_plot(standing, plot)] if plot else []
+    def settled(state: LadderState) -> None:
+        table = table_of(ladder, state)
+        drawn = [str(path) for path in write_plot(table, plot)] if plot else []
         progress.clear()
         if args.json:
-            print_json({**standing.to_json(), "plots": drawn})
+            print_json({**table.to_json(), "plots": drawn})
         else:
-            print(standing_text(standing), *(f"plot: {path}" for path in drawn), sep="\n")
+            print(table_text(table), *(f"plot: {path}" for path in drawn), sep="\n")
 
     with _match_pool(args.game or game.name, args) as pool:
         ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from agents.progress import Progress
     from arena.monitor.stop_signal import StopSignal
-    from arena.rating.ladder import LadderSettings, Position
+    from arena.rating.ladder import LadderSettings, LadderState
     from configs.ablation import Variant
     from selfplay.config import TrainConfig
 
@@ -240,9 +240,9 @@ def _compare(runs: Mapping[str, Variant], settings: LadderSettings, args: Namesp
     errors = measure_errors(ladder)
     progress = LadderProgress()
 
-    def settled(position: Position) -> None:
+    def settled(state: LadderState) -> None:
         progress.clear()
-        found = ablation_of(ladder, position, labels, errors)
+        found = ablation_of(ladder, state, labels, errors)
         print_json(found.to_json()) if args.json else print(ablation_text(found))
 
     return 0 if rate(ladder, progress=progress, settled=settled) else INTERRUPTED

@@ -311,7 +311,7 @@ def _read_manifest(run: Run, step: int) -> dict[str, Any]:
             f"{document.get('step')!r}"
         )
     try:
-        document = MANIFEST.climb(document, version)
+        document = MANIFEST.upgrade(document, version)
     except VersionError as error:
         raise CheckpointError(f"{_label(run, step)} has {error}") from error
     if not _lists_files(document):

@@ -268,7 +268,7 @@ def read_info(files: Files, name: str) -> RunInfo:
             f"run {name!r}: cannot read {where!r} ({type(error).__name__}: {error})"
         ) from error
     try:
-        upgraded = RUN.climb(document, version)
+        upgraded = RUN.upgrade(document, version)
         info = RunInfo(**{**upgraded, "schema_version": RUN_SCHEMA_VERSION})
     except VersionError as error:
         raise RunMismatchError(

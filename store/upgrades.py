@@ -43,7 +43,7 @@ class VersionError(StoreError):
         self.is_newer = is_newer
 
 
-class Ladder(Generic[T]):
+class VersionChain(Generic[T]):
     """The versions of one kind of thing, and the step from each to the next.
 
     Attributes:
@@ -75,7 +75,7 @@ class Ladder(Generic[T]):
 
         return register
 
-    def climb(self, thing: T, version: Any, to: int | None = None) -> T:
+    def upgrade(self, thing: T, version: Any, to: int | None = None) -> T:
         """The thing brought from its version to `to` (the current one if None).
 
         Raises:
@@ -112,7 +112,7 @@ class Ladder(Generic[T]):
         return f"{self.what}{'' if self.what.endswith('/') else ' '}{version!r}"
 
 
-class Documents(Ladder[dict[str, Any]]):
+class Documents(VersionChain[dict[str, Any]]):
     """The versions of a kind of document that says its own: {"format": "ludens-match/1", ...}.
 
     Args:
@@ -139,7 +139,7 @@ class Documents(Ladder[dict[str, Any]]):
         """
         if not isinstance(document, dict):
             raise TypeError(f"a document of {self.name!r} is an object, got {document!r:.80}")
-        return {**self.climb(document, self._version_of(document)), "format": self.name}
+        return {**self.upgrade(document, self._version_of(document)), "format": self.name}
 
     def _version_of(self, document: Mapping[str, Any]) -> int:
         if "format" not in document and self._unnamed is not None:
@@ -154,13 +154,13 @@ class Documents(Ladder[dict[str, Any]]):
 UNKNOWN_SOURCE = "unknown"
 """Source of a user's own game in a run from before its hash was kept."""
 
-RUN = Ladder[dict[str, Any]]("schema version")
+RUN = VersionChain[dict[str, Any]]("schema version")
 """Steps take the document of a `run.json`."""
 
-MANIFEST = Ladder[dict[str, Any]]("schema version")
+MANIFEST = VersionChain[dict[str, Any]]("schema version")
 """Steps take the document of a checkpoint's manifest, without its seal."""
 
-SEGMENT = Ladder[Any]("segment version")
+SEGMENT = VersionChain[Any]("segment version")
 """Steps take and return a segment's `pyarrow.RecordBatch`, its metadata in its schema."""
 
 MATCH = Documents("ludens-match")
@@ -184,7 +184,7 @@ TRAINER = Documents("ludens-trainer", unnamed=1)
 ACTOR = Documents("ludens-actor", unnamed=1)
 """Steps take an actor's state in a checkpoint, its arrays by name under "arrays"."""
 
-FORMATS: dict[str, Ladder[Any]] = {
+FORMATS: dict[str, VersionChain[Any]] = {
     "run": RUN,
     "checkpoint": MANIFEST,
     "segment": SEGMENT,
@@ -198,15 +198,15 @@ FORMATS: dict[str, Ladder[Any]] = {
 }
 """Every format but the kinds of episodes, by the name of its folders of golden files."""
 
-_EPISODES: dict[str, Ladder[EpisodeBatch]] = {}
+_EPISODES: dict[str, VersionChain[EpisodeBatch]] = {}
 
 
-def episodes(family: str) -> Ladder[EpisodeBatch]:
-    """The ladder of a kind of episode: "alphazero" for "alphazero/1" and its successors.
+def episodes(family: str) -> VersionChain[EpisodeBatch]:
+    """The chain of a kind of episode: "alphazero" for "alphazero/1" and its successors.
 
     Who defines the kind registers its steps; they take and return an `EpisodeBatch`.
     """
-    return _EPISODES.setdefault(family, Ladder(f"episode kind {family}/"))
+    return _EPISODES.setdefault(family, VersionChain(f"episode kind {family}/"))
 
 
 def upgrade_episodes(batch: EpisodeBatch, kind: str) -> EpisodeBatch:
@@ -222,7 +222,7 @@ def upgrade_episodes(batch: EpisodeBatch, kind: str) -> EpisodeBatch:
     found, goal = int(theirs["version"]), int(ours["version"])
     if found == goal:
         return batch
-    upgraded = episodes(ours["family"]).climb(batch, found, goal)
+    upgraded = episodes(ours["family"]).upgrade(batch, found, goal)
     if upgraded.schema.kind != kind:
         raise SchemaError(
             f"the upgrade of {batch.schema.kind!r} made {upgraded.schema.kind!r}, expected {kind!r}"

@@ -157,24 +157,24 @@ def play_match(
         [(0, wanted)] if log is None else log.gaps(wanted),
         PAIRS_AT_ONCE if sprt is None else SPRT_PAIRS_AT_ONCE,
     )
-    course = _Course(match, [b for b in recorded if len(b.points)], todo, sprt)
+    progress = _MatchProgress(match, [b for b in recorded if len(b.points)], todo, sprt)
 
     def tell(finished: int = 0) -> None:
-        pairs = wanted - course.impossible
-        report(2 * (pairs - sum(course.unplayed.values())) + finished, 2 * pairs)
+        pairs = wanted - progress.impossible
+        report(2 * (pairs - sum(progress.unplayed.values())) + finished, 2 * pairs)
 
-    if not course.is_decided():
+    if not progress.is_decided():
         if pool is None:
-            played = ((p, play_batch(game, (first, second), p, tell)) for p in course.plans())
+            played = ((p, play_batch(game, (first, second), p, tell)) for p in progress.plans())
         else:
-            played = play_all(pool, course.plans())
+            played = play_all(pool, progress.plans())
         with closing(played):
-            _follow(course, played, log, tell)
-    return _result(course, sprt)
+            _follow(progress, played, log, tell)
+    return _result(progress, sprt)
 
 
 def _follow(
-    course: _Course,
+    progress: _MatchProgress,
     played: Iterable[tuple[PlannedBatch, Batch]],
     log: MatchLog | None,
     tell: Callable[[], None],
@@ -182,9 +182,9 @@ def _follow(
     """Record the batches of a match as they are over, until its test is decided."""
     try:
         for planned, batch in played:
-            course.add(planned, batch if log is None else log.write(batch))
+            progress.add(planned, batch if log is None else log.write(batch))
             tell()
-            if course.is_decided():
+            if progress.is_decided():
                 return
     except UnplayableError as gone:
         raise gone.cause from None
@@ -200,7 +200,7 @@ def _cut(gaps: Iterable[tuple[int, int]], at_once: int) -> list[tuple[int, int]]
     ]
 
 
-class _Course:
+class _MatchProgress:
     """What is there of a match, and how its test stands.
 
     Attributes:
@@ -346,13 +346,13 @@ def _move(
         game.rules.step(states[i], int(action))
 
 
-def _result(course: _Course, sprt: Sprt | None) -> MatchResult:
-    key, batches = course.match.key, course.counted()
+def _result(progress: _MatchProgress, sprt: Sprt | None) -> MatchResult:
+    key, batches = progress.match.key, progress.counted()
     if not batches:
         raise ValueError("no pair of this match could be read: its records are damaged")
     points = np.concatenate([b.points for b in batches])
     counts = pair_counts(batches)
-    repeated = sum(b.points.size for b in course.played()) - points.size
+    repeated = sum(b.points.size for b in progress.played()) - points.size
     return MatchResult(
         game=key.game,
         agents=key.agents,
@@ -364,9 +364,9 @@ def _result(course: _Course, sprt: Sprt | None) -> MatchResult:
         pairs=(int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]), int(counts[4])),
         interval=score_interval(points.sum(axis=1) / 4),
         mean_plies=float(np.concatenate([b.plies for b in batches]).mean()),
-        resumed_games=course.resumed(),
+        resumed_games=progress.resumed(),
         repeated_games=repeated,
-        is_used_up=course.is_used_up(len(points)),
+        is_used_up=progress.is_used_up(len(points)),
         sprt=sprt.state(counts) if sprt else None,
     )
 

@@ -14,7 +14,7 @@ STATUS_WIDTH, NAME_WIDTH = 9, 15
 WIDTH = 100
 
 
-class Found(Protocol):
+class ShownFinding(Protocol):
     """What was looked at, how it stands, a sentence, and what to do about it."""
 
     @property
@@ -30,7 +30,7 @@ class Found(Protocol):
     def advice(self) -> str: ...  # noqa: D102
 
 
-def show_finding(found: Found, console: Console | None = None) -> None:
+def show_finding(found: ShownFinding, console: Console | None = None) -> None:
     """Print a finding: its state, its name, what was found, and below it what to do."""
     console = console or Console()
     indent = " " * (STATUS_WIDTH + NAME_WIDTH)
@@ -48,7 +48,7 @@ def show_finding(found: Found, console: Console | None = None) -> None:
         console.print(Text(indent + line), soft_wrap=True, highlight=False)
 
 
-def verdict(findings: Iterable[Found]) -> str:
+def verdict(findings: Iterable[ShownFinding]) -> str:
     """How many of each kind, in a sentence."""
     kinds = [found.status for found in findings]
     problems, warnings = kinds.count("problem"), kinds.count("warning")

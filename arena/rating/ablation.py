@@ -14,8 +14,8 @@ from typing import Any
 from arena.match.contenders import newest_step, written
 from arena.match.openings import Openings
 from arena.names import find_agent, parse_agent_name
-from arena.rating.ladder import Ladder, LadderSettings, Position, open_runs
-from arena.rating.standing import Standing, Trained, how_trained, standing_of
+from arena.rating.ladder import Ladder, LadderSettings, LadderState, open_runs
+from arena.rating.table import RatingTable, Trained, how_trained, table_of
 from arena.solvers.error_rates import Errors, error_rates
 from arena.solvers.registry import solved_sets
 from envs.game import Game
@@ -31,7 +31,7 @@ class ErrorRates:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class VariantResult:
     """One variant.
 
     Attributes:
@@ -57,15 +57,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Ablation:
-    """The outcomes in the order of the variants, and the ladder they come from."""
+    """The results in the order of the variants, and the ladder they come from."""
 
-    outcomes: list[Outcome]
-    standing: Standing
+    results: list[VariantResult]
+    table: RatingTable
 
     def to_json(self) -> dict[str, Any]:
         """Values for JSON."""
-        outcomes = [asdict(outcome) for outcome in self.outcomes]
-        return {"outcomes": outcomes, "standing": self.standing.to_json()}
+        results = [asdict(result) for result in self.results]
+        return {"outcomes": results, "standing": self.table.to_json()}
 
 
 def ablation_ladder(
@@ -101,24 +101,24 @@ def measure_errors(ladder: Ladder) -> dict[str, ErrorRates]:
 
 def ablation_of(
     ladder: Ladder,
-    position: Position,
+    state: LadderState,
     labels: Mapping[str, str],
     errors: Mapping[str, ErrorRates],
 ) -> Ablation:
-    """What this position of the ladder says of the variants, `labels` by run."""
-    ratings = position.ratings
+    """What this state of the ladder says of the variants, `labels` by run."""
+    ratings = state.ratings
     bars = dict(zip(ratings.agents, ratings.error_bars().tolist(), strict=True))
     elo = dict(zip(ratings.agents, ratings.elo.tolist(), strict=True))
     (zero,) = ladder.anchors
     agents = {run: agent for agent, (run, _) in ladder.contenders.items()}
-    outcomes = []
+    results = []
     for run, label in labels.items():
         agent = agents.get(run, zero)
         _, step, _ = parse_agent_name(agent)
         assert step is not None  # exact names have one
         if agent in elo:  # else its checkpoint could not be loaded
-            outcomes.append(
-                Outcome(
+            results.append(
+                VariantResult(
                     label,
                     agent,
                     elo[agent],
@@ -129,4 +129,4 @@ def ablation_of(
                     errors.get(agent),
                 )
             )
-    return Ablation(outcomes, standing_of(ladder, position))
+    return Ablation(results, table_of(ladder, state))

@@ -20,7 +20,7 @@ from arena.monitor.panel import (
     percent,
 )
 from arena.monitor.solver_errors import SolverErrors
-from arena.rating.ablation import Ablation, ErrorRates, Outcome
+from arena.rating.ablation import Ablation, ErrorRates, VariantResult
 from arena.rating.ladder_text import aligned, width_notes
 from arena.solvers.error_rates import Errors
 
@@ -113,48 +113,48 @@ class TurnsDisplay:
 
 def ablation_text(found: Ablation) -> str:
     """The table, and how to read it."""
-    standing = found.standing
-    where = f"{standing.simulations} simulations a move" if standing.simulations else "no search"
-    first = found.outcomes[0].variant
+    rated = found.table
+    where = f"{rated.simulations} simulations a move" if rated.simulations else "no search"
+    first = found.results[0].variant
     lines = [
-        f"{standing.game}, {where}, openings {standing.openings}",
-        *_table(found.outcomes, standing.simulations),
+        f"{rated.game}, {where}, openings {rated.openings}",
+        *_table(found.results, rated.simulations),
         f"Elo: over {first!r}, with 95% error bars. LOS: likelihood of being stronger than it.",
         "trained on: games of self-play, and their simulations.",
     ]
-    if any(outcome.errors for outcome in found.outcomes):
+    if any(result.errors for result in found.results):
         lines.append(
             "errors: moves that worsen the result, mean over the solved sets, without search and "
-            f"with {standing.simulations} simulations."
+            f"with {rated.simulations} simulations."
         )
     lines.append(
         "Chance in training is not in the bars: how far two seeds of one setting differ shows it."
     )
-    lines += width_notes(standing)
+    lines += width_notes(rated)
     return "\n".join(lines)
 
 
-def _table(outcomes: Sequence[Outcome], simulations: int) -> list[str]:
-    has_errors = any(outcome.errors for outcome in outcomes)
+def _table(results: Sequence[VariantResult], simulations: int) -> list[str]:
+    has_errors = any(result.errors for result in results)
     header = (*HEADER, "errors", f"at {simulations}") if has_errors else HEADER
-    return aligned([header, *(_row(outcome, has_errors) for outcome in outcomes)], left=(0,))
+    return aligned([header, *(_row(result, has_errors) for result in results)], left=(0,))
 
 
-def _row(outcome: Outcome, has_errors: bool) -> tuple[str, ...]:
-    is_first = outcome.error == 0.0
-    trained = outcome.trained
+def _row(result: VariantResult, has_errors: bool) -> tuple[str, ...]:
+    is_first = result.error == 0.0
+    trained = result.trained
     cells = (
-        outcome.variant,
-        f"{outcome.elo:+.0f}",
-        "" if is_first else f"{outcome.error:.0f}",
-        "" if is_first else f"{100 * outcome.superiority:.0f}%",
-        f"{outcome.games:,}",
+        result.variant,
+        f"{result.elo:+.0f}",
+        "" if is_first else f"{result.error:.0f}",
+        "" if is_first else f"{100 * result.superiority:.0f}%",
+        f"{result.games:,}",
         "-" if trained.games is None else f"{trained.games:,}",
         "-" if trained.simulations is None else f"{trained.simulations:,}",
     )
     if not has_errors:
         return cells
-    errors = outcome.errors or ErrorRates({}, {})
+    errors = result.errors or ErrorRates({}, {})
     return (*cells, _mean(errors.without_search), _mean(errors.searched))
 
 

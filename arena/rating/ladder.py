@@ -66,8 +66,8 @@ class LadderSettings:
 
 
 @dataclass(frozen=True)
-class Position:
-    """Where a ladder stands.
+class LadderState:
+    """The ratings of a ladder so far, and who needs more games.
 
     `waited_for` are the agents whose bars are still too wide; none when it is done. Those of
     `out_of_reach` are too wide as well, and will remain so.
@@ -268,7 +268,7 @@ class Ladder:
                 return name, step
         return ("", 0) if agent in self.anchors else None
 
-    def position(self) -> Position:
+    def state(self) -> LadderState:
         """The ratings now, and whose bars are too wide.
 
         Zero is the mean of the contenders, unless an anchor is fixed.
@@ -284,7 +284,7 @@ class Ladder:
         bars = dict(zip(ratings.agents, ratings.error_bars().tolist()))
         widest = max((bars[name] for name in able), default=0.0)
         waited_for, hopeless = self._waited_for(ratings)
-        return Position(ratings, self.new_games, waited_for, hopeless, widest)
+        return LadderState(ratings, self.new_games, waited_for, hopeless, widest)
 
     def _able(self) -> list[str]:
         return [name for name in self.contenders if name not in self._unplayable]
@@ -304,10 +304,10 @@ class Ladder:
         hopeless = out_of_reach(ratings, self.results, wide)
         return (*(name for name in wide if name not in hopeless), *unplayed), hopeless
 
-    def climb(self) -> Iterator[Position]:
+    def play(self) -> Iterator[LadderState]:
         """Play batch after batch until all bars are narrow or the games are used up.
 
-        Yields the position before the first batch and after each; new checkpoints join when
+        Yields the state before the first batch and after each; new checkpoints join when
         `refresh` finds them. A pool with room for several has them all played at once: each is
         chosen as if those in flight were over. Raises ValueError where there is nobody to play
         against, and like `MatchPool.take`.
@@ -320,11 +320,11 @@ class Ladder:
                         f"{' '.join(agents) or 'nobody'} is alone: expected another checkpoint "
                         "that can be loaded, or an anchor"
                     )
-                position = self.position()
-                yield position
+                state = self.state()
+                yield state
                 if agents != self._agents():
                     continue  # they are not in these ratings
-                fill(self._pool, lambda: self._plan(position))  # noqa: B023
+                fill(self._pool, lambda: self._plan(state))  # noqa: B023
                 if not self._pool.in_flight:
                     return
                 self._take()
@@ -334,10 +334,10 @@ class Ladder:
     def _agents(self) -> list[str]:
         return sorted({*self.contenders, *self.anchors} - self._unplayable)
 
-    def _plan(self, position: Position) -> PlannedBatch | None:
+    def _plan(self, state: LadderState) -> PlannedBatch | None:
         """The batch that teaches most beside those in flight; None when nothing is left to do."""
         coming = self._pool.in_flight
-        expected = as_if_played(position.ratings, coming) if coming else position.ratings
+        expected = as_if_played(state.ratings, coming) if coming else state.ratings
         wide, _ = self._waited_for(expected, coming)
         while wide and self._pairs_left > 0:
             excluded = frozenset(self._excluded)

@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Collection, Sequence
 
-from arena.rating.ladder import Position
-from arena.rating.standing import Row, Standing, Trend
+from arena.rating.ladder import LadderState
+from arena.rating.table import RatingTable, Row, Trend
 
 TERMINAL_INTERVAL_S, PLAIN_INTERVAL_S = 0.2, 30.0
 HEADER = ("rank", "agent", "Elo", "+-", "games", "score", "LOS")
@@ -21,14 +21,14 @@ class LadderProgress:
         self._is_terminal = sys.stderr.isatty()
         self._due = 0.0
 
-    def __call__(self, position: Position) -> None:
-        """Tell where the ladder is, if it is time to."""
+    def __call__(self, state: LadderState) -> None:
+        """Print how far the ladder is, if it is time to."""
         if time.monotonic() < self._due:
             return
         interval = TERMINAL_INTERVAL_S if self._is_terminal else PLAIN_INTERVAL_S
         self._due = time.monotonic() + interval
-        waiting = f", {len(position.waited_for)} agents to go" if position.waited_for else ""
-        text = f"{position.new_games:,} games, widest bar +-{position.widest:.0f} Elo{waiting}"
+        waiting = f", {len(state.waited_for)} agents to go" if state.waited_for else ""
+        text = f"{state.new_games:,} games, widest bar +-{state.widest:.0f} Elo{waiting}"
         line = f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n"
         print(line, end="", file=sys.stderr, flush=True)
 
@@ -39,44 +39,44 @@ class LadderProgress:
         self._due = 0.0
 
 
-def standing_text(standing: Standing) -> str:
+def table_text(table: RatingTable) -> str:
     """The table and what follows from it."""
-    where = f"{standing.simulations} simulations a move" if standing.simulations else "no search"
+    where = f"{table.simulations} simulations a move" if table.simulations else "no search"
     lines = [
-        f"{standing.game}, {where}, openings {standing.openings}, "
-        f"{standing.new_games:,} new games; moving first is worth "
-        f"{standing.first_player_elo:.0f} Elo",
-        *aligned([HEADER, *(_cells(i, row) for i, row in enumerate(standing.rows, start=1))], LEFT),
+        f"{table.game}, {where}, openings {table.openings}, "
+        f"{table.new_games:,} new games; moving first is worth "
+        f"{table.first_player_elo:.0f} Elo",
+        *aligned([HEADER, *(_cells(i, row) for i, row in enumerate(table.rows, start=1))], LEFT),
         "Elo: with 95% error bars. LOS: likelihood of superiority over the next.",
     ]
-    for run, best in standing.best.items():
+    for run, best in table.best.items():
         lines.append(f"{run}: best is step {best.step}, {best.elo:+.0f} +- {best.error:.0f} Elo")
-        if run in standing.trends:
-            lines[-1] += f"; {_trend(standing.trends[run])}"
-    lines += width_notes(standing)
-    for a, b, c in standing.intransitive:
+        if run in table.trends:
+            lines[-1] += f"; {_trend(table.trends[run])}"
+    lines += width_notes(table)
+    for a, b, c in table.intransitive:
         lines.append(
             f"warning: no order fits {a}, {b}, {c}: each beats the next, the last beats the first"
         )
     return "\n".join(lines)
 
 
-def width_notes(standing: Standing) -> list[str]:
+def width_notes(table: RatingTable) -> list[str]:
     """Why a bar is wider than it should be; nothing when none is."""
-    if standing.is_reached:
+    if table.is_reached:
         return []
-    if not standing.has_openings:
+    if not table.has_openings:
         return [
-            f"note: a bar is wider than +-{standing.width:g} Elo, and agents have played all "
+            f"note: a bar is wider than +-{table.width:g} Elo, and agents have played all "
             "openings: they would only repeat their games, and other openings would tell more"
         ]
-    if standing.out_of_reach:
-        names = ", ".join(standing.out_of_reach)
+    if table.out_of_reach:
+        names = ", ".join(table.out_of_reach)
         return [
-            f"note: {names}: too many games won, lost or drawn alike for +-{standing.width:g} Elo; "
+            f"note: {names}: too many games won, lost or drawn alike for +-{table.width:g} Elo; "
             "opponents of like strength or other openings would tell more"
         ]
-    return [f"note: a bar is wider than +-{standing.width:g} Elo; the same command goes on"]
+    return [f"note: a bar is wider than +-{table.width:g} Elo; the same command goes on"]
 
 
 def _cells(rank: int, row: Row) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from arena.rating.standing import Row, Standing
+from arena.rating.table import RatingTable, Row
 from store.files.local import LocalFiles
 from store.run import Run
 
@@ -48,36 +48,36 @@ def check_path(path: Path) -> Path:
     return path
 
 
-def write_plot(standing: Standing, path: Path) -> list[Path]:
+def write_plot(table: RatingTable, path: Path) -> list[Path]:
     """Write the picture as PNG and SVG, named as `path` is; the files that were written."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    axes_kinds = [axis for axis in (_TIME, _GAMES, _SIMULATIONS) if _is_known(standing, axis)]
-    if len(standing.best) == 1:
+    axes_kinds = [axis for axis in (_TIME, _GAMES, _SIMULATIONS) if _is_known(table, axis)]
+    if len(table.best) == 1:
         axes_kinds = axes_kinds[:1]
     axes_kinds = axes_kinds or [_STEPS]
     figure = Figure(figsize=(6.4 * len(axes_kinds) + 1.2, 4.6), layout="constrained")
     panels = figure.subplots(1, len(axes_kinds), sharey=True, squeeze=False)[0]
     for i, (axes, kind) in enumerate(zip(panels, axes_kinds)):
-        _draw(axes, standing, kind)
+        _draw(axes, table, kind)
         axes.set_ylabel("Elo" if i == 0 else "")
-    how = f"{standing.simulations} simulations a move" if standing.simulations else "no search"
-    figure.suptitle(f"{standing.game}: {', '.join(standing.best)}, {how}, 95% error bands")
+    how = f"{table.simulations} simulations a move" if table.simulations else "no search"
+    figure.suptitle(f"{table.game}: {', '.join(table.best)}, {how}, 95% error bands")
     found = [path.with_suffix(kind) for kind in KINDS]
-    with rc_context({"svg.hashsalt": "ludens"}):  # equal standings make equal files
+    with rc_context({"svg.hashsalt": "ludens"}):  # equal tables make equal files
         figure.savefig(found[0], dpi=150)
         figure.savefig(found[1], metadata={"Date": None})
     return found
 
 
-def _is_known(standing: Standing, axis: _Axis) -> bool:
-    return all(axis.place(row) is not None for row in standing.rows if row.run)
+def _is_known(table: RatingTable, axis: _Axis) -> bool:
+    return all(axis.place(row) is not None for row in table.rows if row.run)
 
 
-def _draw(axes: Axes, standing: Standing, kind: _Axis) -> None:
-    for number, run in enumerate(standing.best):
-        rows = [row for row in standing.rows if row.run == run]
+def _draw(axes: Axes, table: RatingTable, kind: _Axis) -> None:
+    for number, run in enumerate(table.best):
+        rows = [row for row in table.rows if row.run == run]
         places = np.array([kind.place(row) for row in rows], np.float64)
         order = np.argsort(places)
         elo = np.array([row.elo for row in rows])[order]
@@ -85,20 +85,20 @@ def _draw(axes: Axes, standing: Standing, kind: _Axis) -> None:
         colour = f"C{number}"
         axes.fill_between(places[order], elo - error, elo + error, color=colour, alpha=0.2, lw=0)
         axes.plot(places[order], elo, "o-", color=colour, markersize=4, label=run)
-    _draw_anchors(axes, standing)
+    _draw_anchors(axes, table)
     axes.set_xlabel(kind.label)
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
-    if len(standing.best) > 1:
+    if len(table.best) > 1:
         axes.legend(loc="lower right")
 
 
-def _draw_anchors(axes: Axes, standing: Standing) -> None:
+def _draw_anchors(axes: Axes, table: RatingTable) -> None:
     """Lines for the anchors; those far from the checkpoints, which would flatten them, as text."""
     low, high = axes.get_ylim()
     reach = FAR_ANCHOR * (high - low)
     far = []
-    for row in standing.rows:
+    for row in table.rows:
         if row.run or not row.games:
             continue
         if low - reach < row.elo < high + reach:

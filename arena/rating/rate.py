@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from arena.rating.ladder import Ladder, Position
+from arena.rating.ladder import Ladder, LadderState
 from arena.rating.recorded import note_best_checkpoint
 from store.errors import StoreError
 from store.progress.lock_watch import LockWatch
@@ -17,14 +17,14 @@ POLL_S = 10.0  # between looks for a new checkpoint
 
 _logger = logging.getLogger("ludens.arena")
 
-Tell = Callable[[Position], None]
+Tell = Callable[[LadderState], None]
 
 
 def rate(
     ladder: Ladder,
     *,
     follow: bool = False,
-    progress: Tell = lambda position: None,
+    progress: Tell = lambda state: None,
     settled: Tell,
     pause: Callable[[float], None] = time.sleep,
 ) -> bool:
@@ -36,27 +36,27 @@ def rate(
     Args:
         ladder: what is played.
         follow: let new checkpoints join, and go on until no run is being trained any more.
-        progress: is told every position.
-        settled: is told the position when nothing is left to play for now, or at the interruption.
+        progress: is told every state.
+        settled: is told the state when nothing is left to play for now, or at the interruption.
         pause: sleeps so many seconds.
     """
-    position = ladder.position()
+    state = ladder.state()
     watches = [LockWatch(run.files) for run in ladder.runs]
     with _HeldCheckpoints(ladder) as held:
         try:
             while True:
-                for position in ladder.climb():
-                    progress(position)
+                for state in ladder.play():
+                    progress(state)
                     if follow and ladder.refresh():
                         held.renew()
                 for run in ladder.runs:
                     note_best_checkpoint(run)
-                settled(position)
+                settled(state)
                 if not (follow and _more_comes(ladder, watches, pause)):
                     return True
                 held.renew()
         except KeyboardInterrupt:
-            settled(position)
+            settled(state)
             return False
 
 

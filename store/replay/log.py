@@ -13,7 +13,7 @@ from store.quarantine import quarantine_file
 from store.replay.dedupe import RecentUuids
 from store.replay.episodes import EpisodeBatch, EpisodeSchema
 from store.replay.fetch import Fetcher
-from store.replay.marks import Marks
+from store.replay.known_segments import KnownSegments
 from store.replay.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
 from store.replay.walk import merged_newest_first
 from store.run import Run
@@ -71,7 +71,7 @@ class ReplayLog:
         self.episodes_read = 0
         self.duplicates_dropped = 0
         self._files = run.files
-        self._marks = {writer: Marks(seq) for writer, seq in (start or {}).items()}
+        self._known = {writer: KnownSegments(seq) for writer, seq in (start or {}).items()}
         self._noted: deque[Segment] = deque()
         self._failed: list[Segment] = []
         self._fetcher = Fetcher(self._files)
@@ -81,7 +81,7 @@ class ReplayLog:
     @property
     def cursor(self) -> dict[str, int]:
         """Where this reader stands, to be kept in a checkpoint: before all that is not read."""
-        ends = {writer: marks.end for writer, marks in self._marks.items()}
+        ends = {writer: known.end for writer, known in self._known.items()}
         for writer, name in (*self._noted, *self._failed):
             ends[writer] = min(ends[writer], name.seq)
         return {writer: end for writer, end in ends.items() if end}
@@ -125,11 +125,11 @@ class ReplayLog:
         """
         self._retry()
         for writer, names in self._listed_writers(None, silent=False):
-            marks = self._marks[writer]
-            fresh = [name for name in names if not marks.is_known(name)]
+            known = self._known[writer]
+            fresh = [name for name in names if not known.is_known(name)]
             for name in fresh:
                 self._note(writer, name)
-            marks.listed(found=bool(fresh))
+            known.listed(found=bool(fresh))
 
     def take(self, max_segments: int | None = None, *, wait: bool = True) -> list[EpisodeBatch]:
         """Read what was noted, the oldest notes first, one batch a segment; [] when all is read.
@@ -180,13 +180,13 @@ class ReplayLog:
             (writer, name)
             for writer, names in self._listed_writers(until)
             for name in names
-            if not self._marks[writer].is_known(name)
+            if not self._known[writer].is_known(name)
         ]
         batches = self._read_newest(newest_first(self._files, segments), rows, of)
         for writer, name in segments:
-            self._marks[writer].mark(name)
-        for marks in self._marks.values():
-            marks.listed(found=True)
+            self._known[writer].add(name)
+        for known in self._known.values():
+            known.listed(found=True)
         self._failed.clear()  # what could not be read is not in the window, and lies before it
         batches.reverse()
         return [kept for batch in batches if len(kept := self._without_duplicates(batch))]
@@ -213,9 +213,9 @@ class ReplayLog:
         return batches
 
     def _note(self, writer: str, name: SegmentName) -> None:
-        marks = self._marks_of(writer)
-        if not marks.is_known(name):
-            marks.mark(name)
+        known = self._known_of(writer)
+        if not known.is_known(name):
+            known.add(name)
             self._noted.append((writer, name))
 
     def _retry(self) -> None:
@@ -223,8 +223,8 @@ class ReplayLog:
         self._noted.extend(self._failed)
         self._failed.clear()
 
-    def _marks_of(self, writer: str) -> Marks:
-        return self._marks.setdefault(writer, Marks(0))
+    def _known_of(self, writer: str) -> KnownSegments:
+        return self._known.setdefault(writer, KnownSegments(0))
 
     def _listed_writers(
         self, until: Cursor | None, silent: bool = True
@@ -236,7 +236,7 @@ class ReplayLog:
         writers = [
             writer
             for writer in self._writers()
-            if (silent or not self._marks_of(writer).settled)
+            if (silent or not self._known_of(writer).settled)
             and (until is None or until.get(writer))
         ]
         for writer, names in zip(writers, self._fetcher.each(self._segment_names, writers)):
@@ -264,7 +264,7 @@ class ReplayLog:
         if listed is None:
             return None
         names: list[SegmentName] = []
-        before = f"{self._marks_of(writer).first_open():09d}-"
+        before = f"{self._known_of(writer).first_open():09d}-"
         for text in listed:
             if text[9:10] == "-" and text < before:  # most are, and reading them takes its time
                 continue

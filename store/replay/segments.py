@@ -139,7 +139,7 @@ def _decode_arrow(name: SegmentName, data: bytes) -> EpisodeBatch:
     metadata = reader.schema.metadata or {}
     version = int(metadata[_VERSION_KEY])
     if version > SEGMENT.current:  # of which nothing more is known, not even how many batches
-        SEGMENT.climb(None, version)
+        SEGMENT.upgrade(None, version)
     if reader.num_record_batches != 1:
         raise SegmentError(f"{reader.num_record_batches} record batches, expected 1")
     if (size := decoded_size(data)) > most_decoded(len(data)):
@@ -149,7 +149,7 @@ def _decode_arrow(name: SegmentName, data: bytes) -> EpisodeBatch:
         )
     record = reader.get_batch(0)
     record.validate(full=True)
-    record = SEGMENT.climb(record, version)
+    record = SEGMENT.upgrade(record, version)
     metadata = record.schema.metadata or metadata  # pyarrow drops it in places
     schema = EpisodeSchema.from_json(metadata[_SCHEMA_KEY])
     if record.num_rows != name.episodes:

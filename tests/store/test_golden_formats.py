@@ -40,7 +40,7 @@ from store.progress.log import FileName, ProgressReader
 from store.replay.episodes import Episode, EpisodeBatch
 from store.run import Run, create_run
 from store.seals import seal_of
-from store.upgrades import FORMATS, Documents, Ladder, VersionError, upgrade_episodes
+from store.upgrades import FORMATS, Documents, VersionChain, VersionError, upgrade_episodes
 from store.upkeep import archive as store_archive
 from store.upkeep import holds, keeps
 from store.upkeep.archive import export_run, import_run
@@ -340,21 +340,21 @@ def test_golden_kinds_are_what_their_rings_take():
 
 def newer(name):
     """The newest golden document as the next version of the program would write it."""
-    ladder = FORMATS[name]
-    return {"format": f"{ladder.family}/{ladder.current + 1}"}
+    chain = FORMATS[name]
+    return {"format": f"{chain.family}/{chain.current + 1}"}
 
 
 @pytest.mark.parametrize("name", [n for n, f in FORMATS.items() if isinstance(f, Documents)])
 def test_a_newer_document_is_refused_by_name(name):
-    ladder = FORMATS[name]
-    told = rf"^format {ladder.family}/{ladder.current + 1}, this version of .* reads .*; a newer"
+    chain = FORMATS[name]
+    told = rf"^format {chain.family}/{chain.current + 1}, this version of .* reads .*; a newer"
     with pytest.raises(VersionError, match=told) as caught:
-        ladder.read({"a": 1} | newer(name))
+        chain.read({"a": 1} | newer(name))
     assert caught.value.is_newer
-    with pytest.raises(VersionError, match=f"format 'else/1', expected '{ladder.name}'"):
-        ladder.read({"format": "else/1"})
+    with pytest.raises(VersionError, match=f"format 'else/1', expected '{chain.name}'"):
+        chain.read({"format": "else/1"})
     with pytest.raises(TypeError):
-        ladder.read([1])
+        chain.read([1])
 
 
 def test_a_newer_record_of_a_match_is_passed_over_by_name(tmp_path, caplog):
@@ -435,27 +435,29 @@ def families_named_in(path):
     return {t.partition("/")[0] for t in texts if isinstance(t, str) and _NAMED.fullmatch(t)}
 
 
-def test_every_format_that_a_source_names_stands_in_the_ladder():
+def test_every_format_that_a_source_names_has_a_chain():
     documents = {f.family for f in FORMATS.values() if isinstance(f, Documents)}
     kinds = {folder.name.rpartition("-")[0] for folder in DATA.iterdir()} - FORMATS.keys()
     named = {family for path in SOURCES for family in families_named_in(path)}
-    assert named - documents <= kinds, "a format without a ladder, or a kind without golden files"
+    assert named - documents <= kinds, "a format without a chain, or a kind without golden files"
     assert kinds == {"alphazero", *KINDS}
 
 
-def test_every_ladder_is_listed():
-    ladders = {name: value for name, value in vars(upgrades).items() if isinstance(value, Ladder)}
-    assert {id(ladder) for ladder in ladders.values()} == {id(f) for f in FORMATS.values()}
+def test_every_chain_is_listed():
+    chains = {
+        name: value for name, value in vars(upgrades).items() if isinstance(value, VersionChain)
+    }
+    assert {id(chain) for chain in chains.values()} == {id(f) for f in FORMATS.values()}
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_version_of_every_format_has_golden_files(name):
-    ladder = FORMATS[name]
-    reached = [v for v in range(1, ladder.current + 1) if ladder._reaches(v, ladder.current)]
-    assert reached == list(range(1, ladder.current + 1))
+    chain = FORMATS[name]
+    reached = [v for v in range(1, chain.current + 1) if chain._reaches(v, chain.current)]
+    assert reached == list(range(1, chain.current + 1))
     for version in reached:
         assert (DATA / f"{name}-{version}").is_dir(), f"no golden files of {name} {version}"
-    assert not (DATA / f"{name}-{ladder.current + 1}").exists()
+    assert not (DATA / f"{name}-{chain.current + 1}").exists()
 
 
 def write_missing():

@@ -18,10 +18,10 @@ from store.replay.log import ReplayLog
 from store.replay.segments import SegmentName, SegmentWriter, decode_segment, encode_segment
 from store.run import create_run, open_run
 from store.seals import seal_of
-from store.upgrades import Ladder, VersionError, upgrade_episodes
+from store.upgrades import VersionChain, VersionError, upgrade_episodes
 
 OLD_RUN, OLD_MANIFEST, OLD_SEGMENT = (
-    ladder.current - 1 for ladder in (upgrades.RUN, upgrades.MANIFEST, upgrades.SEGMENT)
+    chain.current - 1 for chain in (upgrades.RUN, upgrades.MANIFEST, upgrades.SEGMENT)
 )
 SCHEMA = EpisodeSchema("test/1", {"number": ("<i8", ())})
 
@@ -34,9 +34,9 @@ def run(tmp_path):
 @pytest.fixture
 def steps(monkeypatch):
     """Takes the real steps away, and lets a test register others that are forgotten after it."""
-    for ladder in (upgrades.RUN, upgrades.MANIFEST, upgrades.SEGMENT):
-        monkeypatch.setattr(ladder, "_first", ladder.current)
-        monkeypatch.setattr(ladder, "_steps", {})
+    for chain in (upgrades.RUN, upgrades.MANIFEST, upgrades.SEGMENT):
+        monkeypatch.setattr(chain, "_first", chain.current)
+        monkeypatch.setattr(chain, "_steps", {})
     monkeypatch.setattr(upgrades, "_EPISODES", {})
 
 
@@ -45,21 +45,21 @@ def episode(number):
 
 
 def test_steps_are_climbed_one_after_another():
-    ladder = Ladder("layout")
+    chain = VersionChain("layout")
 
-    @ladder.step(1)
+    @chain.step(1)
     def _(thing):
         return [*thing, "one"]
 
-    @ladder.step(2)
+    @chain.step(2)
     def _(thing):
         return [*thing, "two"]
 
-    assert ladder.current == 3
-    assert ladder.climb([], 1) == ["one", "two"]
-    assert ladder.climb([], 2) == ["two"]
-    assert ladder.climb(["now"], 3) == ["now"]
-    assert ladder.climb([], 1, to=2) == ["one"]
+    assert chain.current == 3
+    assert chain.upgrade([], 1) == ["one", "two"]
+    assert chain.upgrade([], 2) == ["two"]
+    assert chain.upgrade(["now"], 3) == ["now"]
+    assert chain.upgrade([], 1, to=2) == ["one"]
 
 
 @pytest.mark.parametrize(
@@ -73,18 +73,18 @@ def test_steps_are_climbed_one_after_another():
     ],
 )
 def test_other_versions_are_refused_by_name(version, told, is_newer):
-    ladder = Ladder("layout")
-    ladder.step(1)(lambda thing: thing)
+    chain = VersionChain("layout")
+    chain.step(1)(lambda thing: thing)
     with pytest.raises(VersionError, match=told) as caught:
-        ladder.climb([], version)
+        chain.upgrade([], version)
     assert caught.value.is_newer == is_newer
 
 
 def test_a_step_is_registered_once():
-    ladder = Ladder("layout")
-    ladder.step(1)(lambda thing: thing)
+    chain = VersionChain("layout")
+    chain.step(1)(lambda thing: thing)
     with pytest.raises(ValueError, match="from layout 1 already"):
-        ladder.step(1)(lambda thing: thing)
+        chain.step(1)(lambda thing: thing)
 
 
 def test_an_old_run_file_is_upgraded_and_not_rewritten(run, steps, tmp_path):

@@ -17,8 +17,8 @@ from textual.widgets import Input, Static
 from arena.play.screen import panels
 from arena.play.screen.board import (
     Cell,
+    CellMarks,
     Grid,
-    Marks,
     actions_by_cell,
     changed_cells,
     digit_actions,
@@ -26,9 +26,9 @@ from arena.play.screen.board import (
     winning_cells,
 )
 from arena.play.screen.help_screen import HelpScreen
-from arena.play.screen.record import GameFileError, Record, read_game, write_game
+from arena.play.screen.move_history import GameFileError, MoveHistory, read_game, write_game
 from arena.play.screen.review import Review
-from arena.play.screen.session import Found, Session
+from arena.play.screen.session import FinishedThought, GameSession
 from arena.play.screen.thinking import Snapshot, all_threads_end
 from arena.play.screen.tree_screen import TreeScreen
 from arena.play.screen.widgets import BoardView, Panel
@@ -95,7 +95,7 @@ class PlayApp(App[None]):
         Binding("escape", "escape"),
     ]
 
-    def __init__(self, session: Session, notice: str = "", plain: bool = False) -> None:
+    def __init__(self, session: GameSession, notice: str = "", plain: bool = False) -> None:
         super().__init__()
         self.session = session
         self.game = session.game
@@ -147,23 +147,23 @@ class PlayApp(App[None]):
     # --- what is shown ---
 
     @property
-    def _shown_record(self) -> tuple[Record, int]:
+    def _shown_history(self) -> tuple[MoveHistory, int]:
         """The game shown and the ply at which it is shown."""
         if self.review is not None:
-            return self.review.record, self.review_ply
-        return self.session.record, len(self.session.record.moves)
+            return self.review.history, self.review_ply
+        return self.session.history, len(self.session.history.moves)
 
-    def _board(self) -> tuple[Grid, Marks] | Text:
-        record, ply = self._shown_record
-        grid = read_grid(self.game, record.states[ply])
+    def _board(self) -> tuple[Grid, CellMarks] | Text:
+        history, ply = self._shown_history
+        grid = read_grid(self.game, history.states[ply])
         if grid is None:
-            return Text.from_ansi(self.game.render(record.states[ply]))
-        before = read_grid(self.game, record.states[ply - 1]) if ply else None
-        mask = self.game.legal_mask(record.states[ply])
-        over = bool(self.game.rules.is_terminal(record.states[ply]))
+            return Text.from_ansi(self.game.render(history.states[ply]))
+        before = read_grid(self.game, history.states[ply - 1]) if ply else None
+        mask = self.game.legal_mask(history.states[ply])
+        over = bool(self.game.rules.is_terminal(history.states[ply]))
         hint = self._suggestion()
         hinted = [cell for cell, action in self._cells.items() if action == hint]
-        return grid, Marks(
+        return grid, CellMarks(
             legal=tuple(c for c, a in self._cells.items() if mask[a] and grid.is_blank(c)),
             last=tuple(changed_cells(before, grid)) if before else (),
             won=tuple(sorted(winning_cells(self.game, grid))) if over else (),
@@ -181,7 +181,7 @@ class PlayApp(App[None]):
     def _current_thought(self) -> tuple[str, Snapshot | None, int]:
         """Whose thought is shown, what it is, and the side that it is about."""
         if self.review is not None:
-            state = self.review.record.states[self.review_ply]
+            state = self.review.history.states[self.review_ply]
             snapshot = self.review.snapshots[self.review_ply]
             return self.review.analyst.name, snapshot, int(self.game.rules.to_play(state))
         thought, found = self.session.thought, self.session.found
@@ -206,11 +206,11 @@ class PlayApp(App[None]):
         return panels.thought_text(self.game, name, snapshot, width, height)
 
     def _moves(self, width: int, height: int) -> Text:
-        record, ply = self._shown_record
-        review, moves = self.review, [*record.moves]
+        history, ply = self._shown_history
+        review, moves = self.review, [*history.moves]
         judged = [review.judge(i) for i in range(len(moves))] if review else []
         if review is None:
-            moves += reversed(record.undone)
+            moves += reversed(history.undone)
         return panels.moves_text(self.game, moves, ply, judged, width, height)
 
     def _message(self) -> str:
@@ -259,7 +259,7 @@ class PlayApp(App[None]):
         if self.review is not None:
             self.action_jump(max(0, self.review_ply + down + right))
             return
-        grid = read_grid(self.game, self.session.record.state)
+        grid = read_grid(self.game, self.session.history.state)
         if grid is not None:
             row, column = self.cursor or (grid.height // 2, grid.width // 2)
             if self.cursor is not None:
@@ -270,7 +270,7 @@ class PlayApp(App[None]):
     def action_jump(self, ply: int) -> None:
         """Go to a ply of the game under analysis; -1 is its end."""
         if self.review is not None:
-            last = len(self.review.record.moves)
+            last = len(self.review.history.moves)
             self.review_ply = last if ply < 0 else min(ply, last)
             self._show()
 
@@ -300,12 +300,12 @@ class PlayApp(App[None]):
         if self.review is not None:
             self.action_escape()
             return
-        if not self.session.record.moves:
+        if not self.session.history.moves:
             self.session.message = "there is no game to analyse yet"
             return
         self._was_paused, self.session.paused = self.session.paused, True
         self.review = self.session.review()
-        self.review_ply = len(self.review.record.moves)
+        self.review_ply = len(self.review.history.moves)
         self.review.start()
         self._show()
 
@@ -324,19 +324,19 @@ class PlayApp(App[None]):
 
     def action_tree(self) -> None:
         """Open the tree of the last search, or search the position shown and open that."""
-        record, ply = self._shown_record
+        history, ply = self._shown_history
         found = self.session.found
         if self.review is None and found is not None and found.forest is not None:
             self._open_tree(found)
         elif self.session.thought is not None:
             self.session.message = "wait until the thought is finished (space ends it)"
-        elif self.game.rules.is_terminal(record.states[ply]):
+        elif self.game.rules.is_terminal(history.states[ply]):
             self.session.message = "the game is over here: there is nothing to search"
         else:
-            self.session.ask_tree(record.moves[:ply])
+            self.session.ask_tree(history.moves[:ply])
         self._show()
 
-    def _open_tree(self, found: Found) -> None:
+    def _open_tree(self, found: FinishedThought) -> None:
         if found.forest is None:
             return
         where = self.game.format_moves(found.moves) or "the first position"
@@ -373,12 +373,12 @@ class PlayApp(App[None]):
         self._tick()
 
     def _type_move(self, word: str) -> None:
-        record: Any = self.session.record
-        self._play(self.game.parse_legal(record.state, word, len(record.moves) + 1))
+        history: Any = self.session.history
+        self._play(self.game.parse_legal(history.state, word, len(history.moves) + 1))
 
     def _save(self, word: str) -> None:
         path = Path(word.removesuffix("!")).expanduser()
-        write_game(path, self._shown_record[0], self.session.describe(), word.endswith("!"))
+        write_game(path, self._shown_history[0], self.session.describe(), word.endswith("!"))
         self.session.message = f"saved to {path}"
 
     def _open(self, word: str) -> None:
@@ -390,7 +390,7 @@ class PlayApp(App[None]):
             self.action_analyse()
 
 
-def show(session: Session, notice: str = "", plain: bool = False) -> int:
+def show(session: GameSession, notice: str = "", plain: bool = False) -> int:
     """Show the session until it is left; returns the exit status."""
     app = PlayApp(session, notice, plain)
     usual = sys.getswitchinterval()

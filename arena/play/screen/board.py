@@ -104,7 +104,7 @@ def winning_cells(game: Game, grid: Grid) -> set[Cell]:
 
 
 @dataclass(frozen=True)
-class Marks:
+class CellMarks:
     """What is shown on the board besides its discs."""
 
     legal: Collection[Cell] = ()
@@ -148,7 +148,7 @@ def fit(grid: Grid, width: int, height: int) -> Layout:
     return Layout(grid, w, h, left, spare + (0 if grid.rows else 1))
 
 
-def draw(game: Game, layout: Layout, marks: Marks, plain: bool = False) -> Text:
+def draw(game: Game, layout: Layout, marks: CellMarks, plain: bool = False) -> Text:
     """The board; `plain` tells the players apart without colours."""
     grid, text = layout.grid, Text(no_wrap=True)
     text.append("\n" * (layout.top - (0 if grid.rows else 1)))
@@ -168,7 +168,7 @@ def draw(game: Game, layout: Layout, marks: Marks, plain: bool = False) -> Text:
     return text
 
 
-def _markers(layout: Layout, marks: Marks) -> Text:
+def _markers(layout: Layout, marks: CellMarks) -> Text:
     """The line above a board of columns: the cursor, and the hint."""
     text = Text(" " * layout.left)
     for column in range(layout.grid.width):
@@ -179,7 +179,7 @@ def _markers(layout: Layout, marks: Marks) -> Text:
     return text.append("\n")
 
 
-def _labels(layout: Layout, marks: Marks) -> Text:
+def _labels(layout: Layout, marks: CellMarks) -> Text:
     """The line below the board; on a board of columns the playable ones are bright."""
     text = Text(" " * layout.left)
     open_columns = {cell[1] for cell in marks.legal}
@@ -190,7 +190,7 @@ def _labels(layout: Layout, marks: Marks) -> Text:
 
 
 def _cell_part(
-    game: Game, layout: Layout, marks: Marks, cell: Cell, part: int, plain: bool
+    game: Game, layout: Layout, marks: CellMarks, cell: Cell, part: int, plain: bool
 ) -> tuple[str, Style]:
     """One line of a cell: its characters and their style."""
     kind = layout.grid.cells[cell[0]][cell[1]]
@@ -219,7 +219,7 @@ def _disc(kind: str, layout: Layout, part: int, plain: bool) -> str:
     return (RINGS if plain and kind == SECOND else DISCS)[layout.cell_height][part]
 
 
-def _blank(layout: Layout, marks: Marks, cell: Cell, part: int, plain: bool) -> str:
+def _blank(layout: Layout, marks: CellMarks, cell: Cell, part: int, plain: bool) -> str:
     """The middle of an empty cell: what may be played, by its number where a digit plays it.
 
     A board of columns has holes instead, which are drawn as discs: then it is empty.
@@ -244,7 +244,7 @@ def _ink(game: Game, grid: Grid, kind: str) -> str:
     return HOLE if kind in BLANK and not grid.rows else "#c9dccf"
 
 
-def _ground(game: Game, grid: Grid, cell: Cell, marks: Marks, cursor: bool) -> str:
+def _ground(game: Game, grid: Grid, cell: Cell, marks: CellMarks, cursor: bool) -> str:
     base = BLUE if not grid.rows else GREEN if "black" in hues(game) else GREY
     if cell in marks.won:
         return "#7a5cff"

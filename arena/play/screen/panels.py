@@ -8,7 +8,7 @@ from rich.text import Text
 
 from arena.play.screen.board import HUES, hues
 from arena.play.screen.review import Judgement, Review
-from arena.play.screen.session import MOVE, Session
+from arena.play.screen.session import MOVE, GameSession
 from arena.play.screen.thinking import Candidate, Snapshot
 from envs.game import Game
 
@@ -22,7 +22,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
-def sides_text(session: Session, width: int) -> Text:
+def sides_text(session: GameSession, width: int) -> Text:
     """A line for each side: to move or not, its name, who plays it, and its time."""
     text, names = Text(no_wrap=True, overflow="ellipsis"), session.game.player_names
     room = max(map(len, names))
@@ -43,10 +43,10 @@ def _colour_of(game: Game, side: int) -> str:
     return "grey50" if hue == "black" else HUES[hue]  # black would not show on a dark terminal
 
 
-def status_text(session: Session, review: Review | None, ply: int) -> Text:
+def status_text(session: GameSession, review: Review | None, ply: int) -> Text:
     """One line: whose move it is, or how it ended, or what is being analysed."""
     if review is not None:
-        return Text(f"move {ply} of {len(review.record.moves)}  {review.progress}", "bold")
+        return Text(f"move {ply} of {len(review.history.moves)}  {review.progress}", "bold")
     if session.is_over:
         winner = session.winner()
         names = session.game.player_names
@@ -137,7 +137,7 @@ def judgement_text(review: Review, ply: int) -> str:
     judged = review.judge(ply - 1) if ply else None
     if judged is None:
         return ""
-    action = review.record.moves[ply - 1]
+    action = review.history.moves[ply - 1]
     before, after = review.value(ply - 1), review.value(ply)
     move = f"{review.game.format_action(action)}{judged.mark}"
     sure = "exactly" if judged.exact else "about"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents.players import Player
-from arena.play.screen.record import Record
+from arena.play.screen.move_history import MoveHistory
 from arena.play.screen.thinking import Snapshot, Thought, start_thread
 from arena.solvers.players import SolverPlayer
 from arena.solvers.registry import SOLVERS
@@ -44,10 +44,10 @@ class Review:
 
     def __init__(self, game: Game, moves: Sequence[int], analyst: Player, turn: Lock) -> None:
         self.game = game
-        self.record = Record(game, moves)
+        self.history = MoveHistory(game, moves)
         self.analyst = analyst
-        self.snapshots: list[Snapshot | None] = [None] * len(self.record.states)
-        self.exact: list[float | None] = [None] * len(self.record.states)
+        self.snapshots: list[Snapshot | None] = [None] * len(self.history.states)
+        self.exact: list[float | None] = [None] * len(self.history.states)
         self.error: Exception | None = None
         self.finished = Event()
         self._turn = turn
@@ -75,7 +75,7 @@ class Review:
     def run(self) -> None:
         """Go through the game in this thread: the analyst forwards, then the solver backwards."""
         try:
-            for ply, state in enumerate(self.record.states):
+            for ply, state in enumerate(self.history.states):
                 self._judge_position(ply, state)
             self._solve()
         except Exception as error:  # told on the screen: a thread has nobody else to tell
@@ -104,8 +104,8 @@ class Review:
             return
         player = SolverPlayer(self.game)
         # Earlier positions would hold up the others for minutes.
-        for ply in range(len(self.record.moves), player.solver.prompt_from - 1, -1):
-            state = self.record.states[ply]
+        for ply in range(len(self.history.moves), player.solver.prompt_from - 1, -1):
+            state = self.history.states[ply]
             if not self._cancelled.is_set() and self.exact[ply] is None:
                 self.exact[ply] = float(player.analyze(np.atleast_1d(state)).exact[0])
 
@@ -121,7 +121,7 @@ class Review:
         before, after = self.value(ply), self.value(ply + 1)
         if before is None or after is None:
             return None
-        sides = [int(self.game.rules.to_play(self.record.states[i])) for i in (ply, ply + 1)]
+        sides = [int(self.game.rules.to_play(self.history.states[i])) for i in (ply, ply + 1)]
         drop = max(0.0, before - (after if sides[0] == sides[1] else -after))
         exact = self.exact[ply] is not None and self.exact[ply + 1] is not None
         return Judgement(drop, exact, mark_of(drop))

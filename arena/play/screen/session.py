@@ -22,7 +22,7 @@ from agents.players import (
     rollout_player,
 )
 from arena.names import ROLLOUT_SIMULATIONS
-from arena.play.screen.record import Record
+from arena.play.screen.move_history import MoveHistory
 from arena.play.screen.review import Review
 from arena.play.screen.thinking import (
     Snapshot,
@@ -75,7 +75,7 @@ class Chair:
 
 
 @dataclass(frozen=True)
-class Found:
+class FinishedThought:
     """A finished thought that can still be looked at: its position, its tree, what it said."""
 
     moves: tuple[int, ...]
@@ -85,7 +85,7 @@ class Found:
     forest: Forest | None
 
 
-class Session:
+class GameSession:
     """One game at a time between two seats; agents move by themselves unless it is paused.
 
     Args:
@@ -104,7 +104,7 @@ class Session:
     ) -> None:
         self.game = game
         self.chairs = [Chair(seat) for seat in seats]
-        self.record = Record(game)
+        self.history = MoveHistory(game)
         self.seed = seed
         self.pace = pace
         self.paused = False
@@ -112,8 +112,8 @@ class Session:
         self.hint: int | None = None
         self.thought: Thought | None = None
         self.purpose = MOVE
-        self.found: Found | None = None  # the last thought that came to its end
-        self.opened: Found | None = None  # a thought for the tree explorer, until it is taken
+        self.found: FinishedThought | None = None  # the last thought that came to its end
+        self.opened: FinishedThought | None = None  # for the tree explorer, until it is taken
         self._turn = Lock()  # networks and solvers serve one thread at a time
         self._now = now
         self._seen = self._moved = now()
@@ -125,12 +125,12 @@ class Session:
     @property
     def side(self) -> int:
         """Whose move it is, 0 or 1."""
-        return int(self.game.rules.to_play(self.record.state))
+        return int(self.game.rules.to_play(self.history.state))
 
     @property
     def is_over(self) -> bool:
         """Whether the game has ended."""
-        return bool(self.game.rules.is_terminal(self.record.state))
+        return bool(self.game.rules.is_terminal(self.history.state))
 
     @property
     def watching(self) -> bool:
@@ -139,7 +139,7 @@ class Session:
 
     def legal(self) -> list[int]:
         """Legal actions, none at the end."""
-        return [int(a) for a in np.flatnonzero(self.game.legal_mask(self.record.state))]
+        return [int(a) for a in np.flatnonzero(self.game.legal_mask(self.history.state))]
 
     def result(self) -> str:
         """How the finished game ended."""
@@ -150,7 +150,7 @@ class Session:
 
     def winner(self) -> int | None:
         """The side that won the finished game, None after a draw."""
-        value = float(self.game.rules.value_to_play(self.record.state))
+        value = float(self.game.rules.value_to_play(self.history.state))
         return None if value == 0 else self.side if value > 0 else 1 - self.side
 
     def adviser(self) -> Player:
@@ -182,7 +182,7 @@ class Session:
             self._take(self.thought)
         waiting = self.watching and now - self._moved < self.pace and not self._steps
         if self.thought is None and self._agent_may_move() and not waiting:
-            ply = len(self.record.moves)
+            ply = len(self.history.moves)
             self._think(self.chairs[self.side].player, MOVE, [self.seed, ply])
 
     def _agent_may_move(self) -> bool:
@@ -190,7 +190,8 @@ class Session:
         return allowed and not self.is_over and not self.chairs[self.side].is_human
 
     def _think(self, player: Player, purpose: str, seed: list[int] | None = None) -> None:
-        self._start(Thought(self.game, player, self.record.state, seed), purpose, self.record.moves)
+        thought = Thought(self.game, player, self.history.state, seed)
+        self._start(thought, purpose, self.history.moves)
 
     def _start(self, thought: Thought, purpose: str, moves: Sequence[int]) -> None:
         self.cancel()
@@ -204,7 +205,7 @@ class Session:
             self.message = f"{thought.player.name} failed: {thought.error} (p tries again)"
             return
         side = int(self.game.rules.to_play(thought.states[0]))
-        found = Found(
+        found = FinishedThought(
             self._thought_after, side, thought.player.name, thought.snapshot, thought.forest
         )
         if self.purpose == TREE:
@@ -228,7 +229,7 @@ class Session:
         self.message = f"hint: {self.game.format_action(action)}{worth}, says {thought.player.name}"
 
     def _move(self, action: int) -> None:
-        self.record.play(action)
+        self.history.play(action)
         self._moved = self._now()
         self.hint = None
         self.message = f"the game is over: {self.result()}" if self.is_over else ""
@@ -255,22 +256,22 @@ class Session:
 
     def undo(self) -> None:
         """Take back to a person's own last move; where only agents play, one move, and pause."""
-        if self._back_to_human(range(len(self.record.moves) - 1, -1, -1), self.record.undo):
+        if self._back_to_human(range(len(self.history.moves) - 1, -1, -1), self.history.undo):
             self.message = ""
         else:
             self.message = "there is no move to take back"
 
     def redo(self) -> None:
         """Play again what was taken back, to where a person is to move."""
-        plies = range(1, len(self.record.undone) + 1)
-        if self._back_to_human(plies, self.record.redo):
+        plies = range(1, len(self.history.undone) + 1)
+        if self._back_to_human(plies, self.history.redo):
             self.message = f"the game is over: {self.result()}" if self.is_over else ""
         else:
             self.message = "nothing was taken back"
 
     def _back_to_human(self, steps: range, step: Callable[[], bool]) -> bool:
         """Step until a person is to move, at most through `steps`; False where nothing changed."""
-        if not len(steps) or (step == self.record.undo and not self._human_before()):
+        if not len(steps) or (step == self.history.undo and not self._human_before()):
             return False
         self.cancel()
         self.hint, self.found = None, None
@@ -286,7 +287,7 @@ class Session:
 
     def _human_before(self) -> bool:
         """Whether there is an earlier position with a person to move, or only agents play."""
-        sides = [int(self.game.rules.to_play(state)) for state in self.record.states[:-1]]
+        sides = [int(self.game.rules.to_play(state)) for state in self.history.states[:-1]]
         return self.watching or any(self.chairs[side].is_human for side in sides)
 
     def ask_hint(self) -> None:
@@ -305,12 +306,12 @@ class Session:
         searcher = self.analyst()
         if simulations_of(searcher) == 0:
             searcher = with_simulations(searcher, SearchConfig().simulations)
-        self._start(Thought(self.game, searcher, Record(self.game, moves).state), TREE, moves)
+        self._start(Thought(self.game, searcher, MoveHistory(self.game, moves).state), TREE, moves)
 
     def review(self) -> Review:
         """The game so far, to be gone through by the analyst; drops what an agent is thinking."""
         self.cancel()
-        return Review(self.game, self.record.moves, self.analyst(), self._turn)
+        return Review(self.game, self.history.moves, self.analyst(), self._turn)
 
     def stop_thinking(self) -> None:
         """Have the agent decide with what it has found so far."""
@@ -359,7 +360,7 @@ class Session:
     def new_game(self, moves: Sequence[int] = ()) -> None:
         """Begin anew, at the position after `moves`, with the clocks at zero."""
         self.cancel()
-        self.record = Record(self.game, moves)
+        self.history = MoveHistory(self.game, moves)
         self.hint = self.found = self.opened = None
         self._steps = 0
         for chair in self.chairs:

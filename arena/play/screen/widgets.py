@@ -11,7 +11,7 @@ from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
 
-from arena.play.screen.board import Cell, Grid, Layout, Marks, draw, fit
+from arena.play.screen.board import Cell, CellMarks, Grid, Layout, draw, fit
 from envs.game import Game
 
 
@@ -58,10 +58,10 @@ class BoardView(Widget):
         super().__init__(**words)
         self.game = game
         self.plain = plain
-        self._content: tuple[Grid, Marks] | Text = Text()
+        self._content: tuple[Grid, CellMarks] | Text = Text()
         self._placed: Layout | None = None
 
-    def show(self, content: tuple[Grid, Marks] | Text) -> None:
+    def show(self, content: tuple[Grid, CellMarks] | Text) -> None:
         """Show a grid with its marks, or the drawing of a game that has no grid."""
         if content != self._content:
             self._content = content

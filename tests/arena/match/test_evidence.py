@@ -19,10 +19,10 @@ from arena.match.pool import MatchPool
 from arena.match.records import Batch, MatchKey, MatchLog, read_matches
 from arena.match.text import summary
 from arena.rating.elo import score_interval
-from arena.rating.ladder_text import standing_text
+from arena.rating.ladder_text import table_text
 from arena.rating.recorded import recorded_ratings
 from arena.rating.sprt import Sprt
-from arena.rating.standing import standing_of
+from arena.rating.table import table_of
 from arena.solvers.players import SolverPlayer
 from envs.game import Game
 from envs.registry import find_game
@@ -282,14 +282,14 @@ def test_a_ladder_of_agents_that_repeat_themselves_ends_with_the_openings(
     run = make_run(tmp_path, "r", 10, 50, 90)
     openings = random_openings(TIC_TAC_TOE, 1)
     ladder = make_ladder(tmp_path, openings=openings, width=1.0)
-    last = list(ladder.climb())[-1]
+    last = list(ladder.play())[-1]
     assert last.new_games == 3 * 18
     assert {ladder.results.games_and_score(name)[0] for name in last.ratings.agents} == {36}
     assert not ladder.has_openings
-    text = standing_text(standing_of(ladder, last))
+    text = table_text(table_of(ladder, last))
     assert "agents have played all openings: they would only repeat their games" in text
     again = make_ladder(tmp_path, openings=openings, width=1.0, seed=8)  # another order of the nine
-    assert list(again.climb())[-1].new_games == 0
+    assert list(again.play())[-1].new_games == 0
     assert len(run.files.names("matches")) == 3
 
 
@@ -305,7 +305,7 @@ def test_a_ladder_plays_what_another_match_has_left(
     )
     ladder = make_ladder(tmp_path, openings=openings, width=1.0)
     assert ladder.results.games_and_score(AGENTS[0])[0] == 10
-    list(ladder.climb())
+    list(ladder.play())
     assert ladder.results.games_and_score(AGENTS[0])[0] == 18
 
 

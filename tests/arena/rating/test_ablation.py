@@ -37,8 +37,8 @@ def make_runs(store: Path, *skills: int) -> None:
 def test_variants_are_rated_over_the_first_with_the_bars_of_differences(tmp_path: Path) -> None:
     make_runs(tmp_path, 80, 81, 20)
     ladder = ladder_of(tmp_path)
-    last = list(ladder.climb())[-1]
-    full, control, without = ablation_of(ladder, last, LABELS, {}).outcomes
+    last = list(ladder.play())[-1]
+    full, control, without = ablation_of(ladder, last, LABELS, {}).results
     assert (full.variant, full.agent, full.elo, full.error) == ("full", "x-full@80:sims=64", 0, 0)
     assert abs(control.elo) < 80
     assert 0 < control.error <= 40
@@ -87,7 +87,7 @@ def test_errors_are_measured_with_and_without_search(
 def test_the_table_is_the_golden_one(tmp_path: Path) -> None:
     make_runs(tmp_path, 80, 81, 20)
     ladder = ladder_of(tmp_path, width=5.0, games=200)
-    last = list(ladder.climb())[-1]
+    last = list(ladder.play())[-1]
     rates = ErrorRates({"a": 0.1, "b": 0.2}, {"a": 0.0, "b": 0.01})
     errors = dict.fromkeys((*ladder.anchors, *ladder.contenders), rates)
     text = ablation_text(ablation_of(ladder, last, LABELS, errors))

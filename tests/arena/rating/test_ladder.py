@@ -21,8 +21,8 @@ from arena.rating.ladder import (
     out_of_reach,
     thinned,
 )
-from arena.rating.ladder_text import standing_text
-from arena.rating.standing import standing_of
+from arena.rating.ladder_text import table_text
+from arena.rating.table import table_of
 from envs.registry import find_game
 from store.errors import RunNotFoundError, StoreError
 from tests.arena.ladders import (
@@ -104,12 +104,12 @@ def test_a_ladder_gives_up_what_cannot_be_known(tmp_path: Path) -> None:
     make_run(tmp_path, "r", 10, 90)
     pool = OneSidedPool(TIC_TAC_TOE, str(tmp_path))
     ladder = make_ladder(tmp_path, width=40.0, games=20_000, pool=pool)
-    last = list(ladder.climb())[-1]
+    last = list(ladder.play())[-1]
     assert last.waited_for == ()
     assert last.out_of_reach == ("r@10:sims=64", "r@90:sims=64")
     assert last.new_games < 3000
     assert last.widest > 40.0
-    text = standing_text(standing_of(ladder, last))
+    text = table_text(table_of(ladder, last))
     assert "note: r@10:sims=64, r@90:sims=64: too many games won, lost or drawn alike" in text
 
 
@@ -133,14 +133,14 @@ def test_batches_to_come_are_counted_as_the_information_matrix_says() -> None:
 def test_a_ladder_finds_the_order_and_is_not_played_again(tmp_path: Path) -> None:
     make_run(tmp_path, "r", 10, 50, 90)
     ladder = make_ladder(tmp_path, anchors={"random": 0.0})
-    last = list(ladder.climb())[-1]
+    last = list(ladder.play())[-1]
     order = [last.ratings.agents[i] for i in np.argsort(last.ratings.elo)]
     assert order == ["random", "r@10:sims=64", "r@50:sims=64", "r@90:sims=64"]
     assert last.waited_for == ()
     assert last.widest <= 60
     assert 0 < last.new_games == ladder.new_games
     again = make_ladder(tmp_path, anchors={"random": 0.0})
-    (only,) = again.climb()
+    (only,) = again.play()
     assert only.new_games == 0
     assert only.ratings.elo == pytest.approx(last.ratings.elo)
 
@@ -148,7 +148,7 @@ def test_a_ladder_finds_the_order_and_is_not_played_again(tmp_path: Path) -> Non
 def test_games_are_limited_and_recorded(tmp_path: Path) -> None:
     run = make_run(tmp_path, "r", 10, 90)
     ladder = make_ladder(tmp_path, width=5.0, games=101)
-    assert [position.new_games for position in ladder.climb()] == [0, 64, 100]
+    assert [state.new_games for state in ladder.play()] == [0, 64, 100]
     assert len(run.files.names("matches")) == 2
     assert make_ladder(tmp_path).results.games_and_score("r@10:sims=64")[0] == 100
 
@@ -157,7 +157,7 @@ def test_batches_at_the_same_time_teach_different_things(tmp_path: Path) -> None
     run = make_run(tmp_path, "r", 10, 30, 50, 70, 90)
     pool = ShuffledPool(TIC_TAC_TOE, 4, store_url=str(tmp_path))
     ladder = make_ladder(tmp_path, width=20.0, games=500, pool=pool)
-    last = list(ladder.climb())[-1]
+    last = list(ladder.play())[-1]
     assert last.new_games == 500  # of which no batch took more than was left
     assert len({batch.key.agents for batch in pool.submitted[:4]}) == 4
     places = [(batch.key, batch.first_pair) for batch in pool.submitted]
@@ -178,11 +178,11 @@ def test_two_agents_alone_play_successive_batches_at_the_same_time(
     pool = ShuffledPool(TIC_TAC_TOE, 3, plays=2, store_url=str(tmp_path))
     ladder = make_ladder(tmp_path, openings=few, width=1.0, pool=pool)
     with pytest.raises(KeyboardInterrupt):
-        list(ladder.climb())
+        list(ladder.play())
     assert [batch.first_pair for batch in pool.submitted] == [0, 32, 64, 96]
     assert len(pool.cancelled) == 2
     again = make_ladder(tmp_path, openings=few, width=1.0)
-    assert list(again.climb())[-1].new_games == 220 - ladder.new_games
+    assert list(again.play())[-1].new_games == 220 - ladder.new_games
     (key,) = {batch.key for batch in pool.submitted}
     assert MatchLog(run.files, key).gaps(110) == []
 
@@ -191,10 +191,10 @@ def test_a_batch_that_will_do_is_waited_for(tmp_path: Path) -> None:
     """A second one is not begun when the first is expected to narrow the bars enough."""
     make_run(tmp_path, "r", 60, 70)
     pool = ShuffledPool(TIC_TAC_TOE, 3, store_url=str(tmp_path))
-    list(make_ladder(tmp_path, width=120.0, pool=pool).climb())
+    list(make_ladder(tmp_path, width=120.0, pool=pool).play())
     alone = ShuffledPool(TIC_TAC_TOE, 1, store_url=str(tmp_path / "alone"))
     make_run(tmp_path / "alone", "r", 60, 70)
-    list(make_ladder(tmp_path / "alone", width=120.0, pool=alone).climb())
+    list(make_ladder(tmp_path / "alone", width=120.0, pool=alone).play())
     assert pool.played == alone.played == [0]
 
 
@@ -224,7 +224,7 @@ def test_a_damaged_checkpoint_plays_no_more(
     pool = ShuffledPool(TIC_TAC_TOE, room, store_url=str(tmp_path))
     ladder = make_ladder(tmp_path, width=80.0, games=640, pool=pool)
     with caplog.at_level(logging.WARNING, "ludens.arena"):
-        last = list(ladder.climb())[-1]
+        last = list(ladder.play())[-1]
     assert caplog.text.count("r@13:sims=64 plays no more: checkpoint 13 is damaged") == 1
     assert last.waited_for == ()
     assert ladder.results.agents() == ["r@10:sims=64", "r@90:sims=64"]
@@ -235,11 +235,11 @@ def test_a_ladder_ends_when_every_opening_was_played(
 ) -> None:
     make_run(tmp_path, "r", 10, 90)
     by_chance = make_ladder(tmp_path, openings=few_openings(40), width=1.0, games=200)
-    assert [position.new_games for position in by_chance.climb()][-1] == 200
+    assert [state.new_games for state in by_chance.play()][-1] == 200
     assert by_chance.has_openings
     take_as_repeating(monkeypatch, True)
     ladder = make_ladder(tmp_path, openings=few_openings(39), width=1.0)
-    assert [position.new_games for position in ladder.climb()][-1] == 78
+    assert [state.new_games for state in ladder.play()][-1] == 78
     assert not ladder.has_openings
 
 
@@ -249,26 +249,26 @@ def test_new_checkpoints_join(tmp_path: Path) -> None:
     assert not ladder.refresh()
     save(run, 95)
     assert ladder.refresh()
-    assert ladder.position().waited_for[-1] == "r@95:sims=64"
+    assert ladder.state().waited_for[-1] == "r@95:sims=64"
 
 
 def test_checkpoints_that_join_between_two_batches_play_on_with_the_others(tmp_path: Path) -> None:
     run = make_run(tmp_path, "r", 10, 90)
     ladder = make_ladder(tmp_path, width=60.0)
-    climb = ladder.climb()
-    next(climb)
-    next(climb)
+    states = ladder.play()
+    next(states)
+    next(states)
     save(run, 95)
     assert ladder.refresh()
-    assert "r@95:sims=64" in list(climb)[-1].ratings.agents
+    assert "r@95:sims=64" in list(states)[-1].ratings.agents
     assert ladder.results.games_and_score("r@95:sims=64")[0] > 0
 
 
 def test_one_agent_alone_cannot_be_rated(tmp_path: Path) -> None:
     make_run(tmp_path, "r", 10)
     with pytest.raises(ValueError, match="r@10:sims=64 is alone"):
-        next(make_ladder(tmp_path).climb())
-    last = list(make_ladder(tmp_path, anchors={"random": None}).climb())[-1]
+        next(make_ladder(tmp_path).play())
+    last = list(make_ladder(tmp_path, anchors={"random": None}).play())[-1]
     assert last.ratings.elo.sum() == pytest.approx(0.0)
     assert last.waited_for == ()
 

@@ -9,12 +9,12 @@ import pytest
 
 import ludens
 from arena.rating.elo import Results
-from arena.rating.ladder import Ladder, Position
-from arena.rating.ladder_text import standing_text
+from arena.rating.ladder import Ladder, LadderState
+from arena.rating.ladder_text import table_text
 from arena.rating.plot import check_path, default_path, write_plot
 from arena.rating.rate import POLL_S, _more_comes, rate
 from arena.rating.recorded import best_checkpoint
-from arena.rating.standing import Standing, Trend, standing_of
+from arena.rating.table import RatingTable, Trend, table_of
 from store.errors import StoreWriteError
 from store.files.protocol import Files
 from store.progress.lock_watch import LockWatch
@@ -38,7 +38,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_run(folder, "s", 20, 60)
     with pytest.MonkeyPatch.context() as patch:
         use_skilled_players(patch)
-        rate(ladder(folder), settled=lambda position: None)
+        rate(ladder(folder), settled=lambda state: None)
     return folder
 
 
@@ -46,9 +46,9 @@ def ladder(store: Path, *runs: str, games: int = 1000) -> Ladder:
     return make_ladder(store, *runs, anchors={"random": None}, width=70.0, games=games)
 
 
-def standing(store: Path, *runs: str) -> Standing:
+def table(store: Path, *runs: str) -> RatingTable:
     found = ladder(store, *runs, games=0)
-    return standing_of(found, found.position())
+    return table_of(found, found.state())
 
 
 # --- the course of events -------------------------------------------------------------------------
@@ -70,27 +70,27 @@ def test_following_goes_on_with_each_checkpoint_until_training_ends(
     found = make_ladder(tmp_path, width=100.0)
     assert rate(found, follow=True, settled=told.append, pause=pause)
     assert pauses == [POLL_S, POLL_S]
-    assert [len(position.ratings.agents) for position in told] == [2, 3]
+    assert [len(state.ratings.agents) for state in told] == [2, 3]
     assert list(is_training) == []
 
 
 def test_a_run_that_nobody_trains_is_not_waited_for(tmp_path: Path) -> None:
     make_run(tmp_path, "r", 10, 90)
-    told: list[Position] = []
+    told: list[LadderState] = []
     assert rate(make_ladder(tmp_path, games=64), follow=True, settled=told.append)
     assert len(told) == 1
 
 
 def test_what_is_known_at_an_interruption_is_told(tmp_path: Path) -> None:
     make_run(tmp_path, "r", 10, 90)
-    told: list[Position] = []
+    told: list[LadderState] = []
 
-    def interrupt(position: Position) -> None:
-        if position.new_games:
+    def interrupt(state: LadderState) -> None:
+        if state.new_games:
             raise KeyboardInterrupt
 
     assert not rate(make_ladder(tmp_path, width=1.0), progress=interrupt, settled=told.append)
-    assert [position.new_games for position in told] == [64]
+    assert [state.new_games for state in told] == [64]
 
 
 def counting(store: Path, *steps: int) -> tuple[Ladder, CountingFiles]:
@@ -130,7 +130,7 @@ def test_checkpoints_are_held_while_they_play_and_the_best_is_noted(tmp_path: Pa
     run = make_run(tmp_path, "r", 10, 90)
     seen: list[set[int]] = []
 
-    def progress(position: Position) -> None:
+    def progress(state: LadderState) -> None:
         seen.append({step for hold in read_holds(run.files) for step in hold.checkpoints})
         if len(seen) == 1:
             save(run, 95)
@@ -161,7 +161,7 @@ def test_a_store_that_takes_no_hold_is_rated_all_the_same(
 
 
 def test_the_table_goes_from_the_strongest_down(store: Path) -> None:
-    found = standing(store)
+    found = table(store)
     assert [row.step for row in found.rows if row.run] == [95, 70, 40, 10]
     assert [row.elo for row in found.rows] == sorted((r.elo for r in found.rows), reverse=True)
     top = found.rows[0]
@@ -174,7 +174,7 @@ def test_the_table_goes_from_the_strongest_down(store: Path) -> None:
 
 
 def test_a_training_that_gains_is_said_to(store: Path) -> None:
-    found = standing(store).trends["r"]
+    found = table(store).trends["r"]
     assert found.checkpoints == 4
     assert found.verdict == "still gains"
     assert Trend(4, 5.0, 9.0).verdict == "shows no gain"
@@ -182,7 +182,7 @@ def test_a_training_that_gains_is_said_to(store: Path) -> None:
 
 
 def test_the_text_says_all_of_it(store: Path) -> None:
-    lines = standing_text(standing(store)).splitlines()
+    lines = table_text(table(store)).splitlines()
     assert lines[0].startswith("tic_tac_toe, 64 simulations a move, openings random:3, 0 new games")
     assert lines[1].split() == ["rank", "agent", "Elo", "+-", "games", "score", "LOS"]
     assert lines[2].split()[:2] == ["1", "r@95:sims=64"]
@@ -191,7 +191,7 @@ def test_the_text_says_all_of_it(store: Path) -> None:
 
 
 def test_agents_that_are_not_known_well_are_noted(store: Path) -> None:
-    assert "note: a bar is wider than +-70 Elo" in standing_text(standing(store, "r", "s"))
+    assert "note: a bar is wider than +-70 Elo" in table_text(table(store, "r", "s"))
 
 
 def test_a_circle_is_warned_of(store: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_circle_is_warned_of(store: Path) -> None:
     wins = np.array([[0, 0, 0], [0, 0, 0], [0, 0, 30]])
     for one, other in ((10, 40), (40, 70), (70, 10)):
         found.results.add(f"r@{one}:sims=64", f"r@{other}:sims=64", wins)
-    text = standing_text(standing_of(found, found.position()))
+    text = table_text(table_of(found, found.state()))
     assert "warning: no order fits r@10:sims=64, r@40:sims=64, r@70:sims=64" in text
 
 
@@ -208,19 +208,19 @@ def test_a_circle_is_warned_of(store: Path) -> None:
 
 
 def test_the_picture_of_one_run_is_over_time(store: Path, tmp_path: Path) -> None:
-    png, svg = write_plot(standing(store), tmp_path / "elo.png")
+    png, svg = write_plot(table(store), tmp_path / "elo.png")
     assert (png.name, svg.name) == ("elo.png", "elo.svg")
     assert png.read_bytes().startswith(b"\x89PNG")
     text = svg.read_text()
     assert "minutes of training" in text
     assert "games of self-play" not in text
     before = svg.read_bytes()
-    write_plot(standing(store), tmp_path / "elo.png")
+    write_plot(table(store), tmp_path / "elo.png")
     assert svg.read_bytes() == before
 
 
 def test_several_runs_stand_side_by_side(store: Path, tmp_path: Path) -> None:
-    _, svg = write_plot(standing(store, "r", "s"), tmp_path / "elo.svg")
+    _, svg = write_plot(table(store, "r", "s"), tmp_path / "elo.svg")
     text = svg.read_text()
     for label in ("minutes of training", "games of self-play", "simulations of self-play"):
         assert label in text

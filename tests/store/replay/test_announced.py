@@ -17,8 +17,8 @@ from store.files.protocol import Files
 from store.replay.dedupe import RecentUuids
 from store.replay.episodes import Episode, EpisodeSchema
 from store.replay.fetch import AT_ONCE
+from store.replay.known_segments import REMEMBERED, KnownSegments
 from store.replay.log import ReplayLog, parse_segment_key
-from store.replay.marks import REMEMBERED, Marks
 from store.replay.segments import SegmentName, SegmentWriter
 from store.run import Run, create_run
 from tests.store.counting_files import CountingFiles
@@ -227,18 +227,18 @@ def test_a_strange_key_is_refused(run: Run) -> None:
 
 
 def test_a_silent_writer_is_kept_as_one_number() -> None:
-    marks = Marks(0)
+    known = KnownSegments(0)
     for seq in range(3 * REMEMBERED):
-        marks.mark(SegmentName(seq, 1, seq))
-    assert len(marks._newest) <= 2 * REMEMBERED
-    marks.listed(found=False)  # it was heard of since the last listing: there was none
-    assert not marks.settled
-    marks.listed(found=False)
-    assert marks.settled
-    assert marks._newest == set()
-    assert marks.is_known(SegmentName(3 * REMEMBERED - 1, 1, 0))
-    marks.mark(SegmentName(3 * REMEMBERED, 1, 0))
-    assert not marks.settled
+        known.add(SegmentName(seq, 1, seq))
+    assert len(known._newest) <= 2 * REMEMBERED
+    known.listed(found=False)  # it was heard of since the last listing: there was none
+    assert not known.settled
+    known.listed(found=False)
+    assert known.settled
+    assert known._newest == set()
+    assert known.is_known(SegmentName(3 * REMEMBERED - 1, 1, 0))
+    known.add(SegmentName(3 * REMEMBERED, 1, 0))
+    assert not known.settled
 
 
 @given(

@@ -13,8 +13,8 @@ from store.files.local import LocalFiles
 from store.replay import segments
 from store.replay.dedupe import UuidSet
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
+from store.replay.known_segments import REMEMBERED
 from store.replay.log import ReplayLog
-from store.replay.marks import REMEMBERED
 from store.replay.segments import SegmentName, SegmentWriter
 from store.run import create_run
 
@@ -320,7 +320,7 @@ def test_a_long_log_is_read_once_and_remembered_in_little(run):
     assert seen + numbers(log.poll()) == list(range(3 * REMEMBERED))
     assert log.poll() == []
     assert log.cursor == {writer.writer: 3 * REMEMBERED}
-    assert len(log._marks[writer.writer]._newest) <= 2 * REMEMBERED
+    assert len(log._known[writer.writer]._newest) <= 2 * REMEMBERED
     again = ReplayLog(run, SCHEMA, log.cursor)
     write(writer, 1000)
     assert numbers(again.poll()) == [1000]

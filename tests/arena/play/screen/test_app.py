@@ -17,7 +17,7 @@ from agents.players import ROLLOUT_CONFIG, SearchPlayer, rollout_player
 from arena.play.screen.app import PlayApp, show
 from arena.play.screen.board import fit
 from arena.play.screen.help_screen import HelpScreen
-from arena.play.screen.session import Session
+from arena.play.screen.session import GameSession
 from arena.play.screen.tree_screen import TreeScreen
 from arena.play.screen.widgets import BoardView
 from arena.play.terminal import HumanPlayer
@@ -54,7 +54,7 @@ def act(
 ) -> PlayApp:
     """Run a scene with an app whose clock stands still."""
     found = find_game(game)
-    session = Session(found, seats or (YOU, YOU), pace=0.0, now=lambda: 0.0)
+    session = GameSession(found, seats or (YOU, YOU), pace=0.0, now=lambda: 0.0)
     session.new_game(found.parse_moves(moves))
     app = PlayApp(session, notice, plain=True)
 
@@ -80,7 +80,7 @@ async def until(pilot: Pilot[None], done: Callable[[], object]) -> None:
 
 
 def played(app: PlayApp) -> str:
-    return app.game.format_moves(app.session.record.moves)
+    return app.game.format_moves(app.session.history.moves)
 
 
 def message(app: PlayApp) -> str:
@@ -94,7 +94,7 @@ def test_a_thinking_thread_gives_way_sooner_while_the_screen_is_there(
     monkeypatch.setattr(PlayApp, "run", lambda app: seen.append(sys.getswitchinterval()))
     monkeypatch.setattr("arena.play.screen.app.all_threads_end", lambda within_s: True)
     usual = sys.getswitchinterval()
-    show(Session(find_game("tic_tac_toe"), (YOU, YOU)))
+    show(GameSession(find_game("tic_tac_toe"), (YOU, YOU)))
     assert len(seen) == 1
     assert seen[0] < usual
     assert sys.getswitchinterval() == usual
@@ -142,7 +142,7 @@ def test_a_resize_in_mid_game_draws_anew_and_keeps_the_mouse_right() -> None:
             board = app.query_one(BoardView)
             grid, _ = app._board()
             layout = fit(grid, board.size.width, board.size.height)
-            column = len(app.session.record.moves)
+            column = len(app.session.history.moves)
             x = layout.left + column * layout.cell_width + 1
             await pilot.click(BoardView, offset=(x, layout.top + 1))
             await pilot.pause()
@@ -245,7 +245,7 @@ def test_every_request_has_its_key() -> None:
         for key in ("5", "u", "r"):
             await pilot.press(key)
             await until(pilot, lambda: app.session.thought is None)
-        assert len(app.session.record.moves) == 2
+        assert len(app.session.history.moves) == 2
         await pilot.press("h")
         await until(pilot, lambda: app.session.hint is not None)
         assert "hint: " in message(app)
@@ -259,7 +259,7 @@ def test_every_request_has_its_key() -> None:
         await pilot.press("x")
         assert app.session.chairs[1].is_human
         await pilot.press("full_stop")
-        await until(pilot, lambda: len(app.session.record.moves) == 3)
+        await until(pilot, lambda: len(app.session.history.moves) == 3)
         await pilot.press("space")
         assert message(app) == "nobody is thinking"
         await pilot.press("question_mark")
@@ -267,7 +267,7 @@ def test_every_request_has_its_key() -> None:
         await pilot.press("5", "escape")
         assert not isinstance(app.screen, HelpScreen)
         await pilot.press("n")
-        assert len(app.session.record.moves) == 0
+        assert len(app.session.history.moves) == 0
 
     act(scene, YOU, rollout_player(find_game("tic_tac_toe"), ROLLOUT_CONFIG))
 
@@ -286,7 +286,7 @@ def test_a_search_is_seen_while_it_goes_on_and_moves_when_told() -> None:
         assert " O " in screen_text(app)
         assert app.session.thought is not None
         await pilot.press("space")
-        await until(pilot, lambda: len(app.session.record.moves) == 2)
+        await until(pilot, lambda: len(app.session.history.moves) == 2)
         assert app.session.found.snapshot.simulations < 50_000
 
     act(scene, YOU, player, game="connect_four")
@@ -405,7 +405,7 @@ def test_a_finished_game_that_is_opened_is_analysed(
         await pilot.press("escape")
         assert app.review is None
         await pilot.press("u")
-        assert len(app.session.record.moves) == 8
+        assert len(app.session.history.moves) == 8
 
     act(scene)
 
@@ -416,7 +416,7 @@ def test_a_game_in_progress_goes_on_after_its_analysis() -> None:
         assert message(app) == "there is no game to analyse yet"
         await pilot.press("5", "a", "left", "a")
         assert not app.session.paused
-        await until(pilot, lambda: len(app.session.record.moves) == 2)
+        await until(pilot, lambda: len(app.session.history.moves) == 2)
 
     act(scene, YOU, FirstMovePlayer(find_game("tic_tac_toe")))
 
@@ -424,7 +424,7 @@ def test_a_game_in_progress_goes_on_after_its_analysis() -> None:
 def test_the_tree_is_opened_move_by_move() -> None:
     async def scene(pilot: Pilot[None], app: PlayApp) -> None:
         await pilot.press("5")
-        await until(pilot, lambda: len(app.session.record.moves) == 2)
+        await until(pilot, lambda: len(app.session.history.moves) == 2)
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, TreeScreen))
         tree = app.screen.query_one(Tree)
@@ -467,13 +467,13 @@ STUCK = """
 import sys, threading
 from arena.play.terminal import HumanPlayer
 from arena.play.screen.app import PlayApp, show
-from arena.play.screen.session import Session
+from arena.play.screen.session import GameSession
 from arena.play.screen import thinking
 from envs.registry import find_game
 
 thinking.start_thread(threading.Event().wait)
 PlayApp.run = lambda app: None
-sys.exit(show(Session(find_game("tic_tac_toe"), (HumanPlayer(), HumanPlayer()))) + 7)
+sys.exit(show(GameSession(find_game("tic_tac_toe"), (HumanPlayer(), HumanPlayer()))) + 7)
 """
 
 

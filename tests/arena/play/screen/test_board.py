@@ -4,7 +4,7 @@ import pytest
 
 from arena.play.screen.board import (
     SIZES,
-    Marks,
+    CellMarks,
     actions_by_cell,
     changed_cells,
     digit_actions,
@@ -94,7 +94,7 @@ def test_a_point_of_a_cell_leads_back_to_it(name: str, width: int, height: int) 
 @pytest.mark.parametrize(("width", "height"), [(36, 16), (48, 20), (72, 36)])
 def test_the_drawing_stays_within_its_room(name: str, width: int, height: int) -> None:
     game, grid = find_game(name), grid_after(name, "")
-    lines = draw(game, fit(grid, width, height), Marks()).plain.split("\n")
+    lines = draw(game, fit(grid, width, height), CellMarks()).plain.split("\n")
     assert len(lines) <= height
     assert max(map(len, lines)) <= width
 
@@ -113,9 +113,11 @@ def test_the_labels_of_columns_belong_to_them() -> None:
 def test_marks_are_seen_without_colours() -> None:
     game, grid = find_game("connect_four"), grid_after("connect_four", "1122334")
     won = tuple(winning_cells(game, grid))
-    text = draw(game, fit(grid, 36, 16), Marks(last=((5, 3),), won=won), plain=True).plain
+    text = draw(game, fit(grid, 36, 16), CellMarks(last=((5, 3),), won=won), plain=True).plain
     assert "*●**●**●**●*" in text
-    shown = draw(game, fit(grid, 36, 16), Marks(last=((4, 0),), cursor=(0, 6)), plain=True).plain
+    shown = draw(
+        game, fit(grid, 36, 16), CellMarks(last=((4, 0),), cursor=(0, 6)), plain=True
+    ).plain
     assert "[○]" in shown
     assert shown.splitlines()[fit(grid, 36, 16).top - 1].strip() == "▼"
 
@@ -124,7 +126,7 @@ def test_marks_are_seen_without_colours() -> None:
 def test_the_players_differ_without_colours(width: int, height: int) -> None:
     game = find_game("othello")
     layout = fit(grid_after("othello", ""), width, height)
-    text = draw(game, layout, Marks(), plain=True)
+    text = draw(game, layout, CellMarks(), plain=True)
     lines = text.plain.split("\n")
 
     def inside(row: int, column: int) -> list[str]:

@@ -25,7 +25,7 @@ def test_proven_blunders_are_marked_exactly() -> None:
     assert all(j.exact for j in judged)
     assert [(j.drop, j.mark) for j in judged[:3]] == [(0.0, ""), (1.0, "??"), (0.0, "")]
     assert [review.exact[ply] for ply in (0, 1, 2)] == [0.0, 0.0, 1.0]
-    assert review.exact[-1] == float(GAME.rules.value_to_play(review.record.state))
+    assert review.exact[-1] == float(GAME.rules.value_to_play(review.history.state))
 
 
 def test_estimates_mark_where_nothing_is_proven() -> None:

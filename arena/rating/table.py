@@ -1,4 +1,4 @@
-"""What a ladder says: the table, each run's best checkpoint, whether training still gains."""
+"""The rating table of a ladder: each run's best checkpoint, and whether training still gains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from arena.rating.elo import NORMAL_95, Ratings, intransitive_triples, trend
-from arena.rating.ladder import Ladder, Position
+from arena.rating.ladder import Ladder, LadderState
 from store import checkpoints
 from store.errors import CheckpointError, CheckpointNotFoundError
 from store.run import Run
@@ -75,7 +75,7 @@ class Trend:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RatingTable:
     """A ladder's result; `rows` from the strongest down, `best` and `trends` by run."""
 
     game: str
@@ -98,21 +98,21 @@ class Standing:
         return {**asdict(self), "trends": trends}
 
 
-def standing_of(ladder: Ladder, position: Position) -> Standing:
-    """What this position of the ladder says."""
-    rows = _rows(ladder, position.ratings)
+def table_of(ladder: Ladder, state: LadderState) -> RatingTable:
+    """The table of this state of the ladder."""
+    rows = _rows(ladder, state.ratings)
     of_runs = {run.name: [row for row in rows if row.run == run.name] for run in ladder.runs}
-    trends = {name: _trend(found, position.ratings) for name, found in of_runs.items()}
-    return Standing(
+    trends = {name: _trend(found, state.ratings) for name, found in of_runs.items()}
+    return RatingTable(
         game=ladder.game.name,
         simulations=ladder.settings.simulations,
         openings=ladder.openings.label,
         width=ladder.settings.width,
-        is_reached=position.widest <= ladder.settings.width,
+        is_reached=state.widest <= ladder.settings.width,
         has_openings=ladder.has_openings,
-        out_of_reach=[*position.out_of_reach],
-        new_games=position.new_games,
-        first_player_elo=position.ratings.first_player_elo,
+        out_of_reach=[*state.out_of_reach],
+        new_games=state.new_games,
+        first_player_elo=state.ratings.first_player_elo,
         rows=rows,
         best={name: found[0] for name, found in of_runs.items() if found},
         trends={name: found for name, found in trends.items() if found},

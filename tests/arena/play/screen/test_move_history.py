@@ -2,7 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from arena.play.screen.record import MOST_BYTES, GameFileError, Record, read_game, write_game
+from arena.play.screen.move_history import (
+    MOST_BYTES,
+    GameFileError,
+    MoveHistory,
+    read_game,
+    write_game,
+)
 from envs.registry import find_game
 
 CONNECT_FOUR, OTHELLO = find_game("connect_four"), find_game("othello")
@@ -10,38 +16,38 @@ CONNECT_FOUR, OTHELLO = find_game("connect_four"), find_game("othello")
 
 def test_positions_are_those_that_the_moves_lead_to() -> None:
     moves = OTHELLO.parse_moves("d3 c5 e6 f5")
-    record = Record(OTHELLO, moves)
-    assert record.undo()
-    assert record.undo()
-    assert record.redo()
+    history = MoveHistory(OTHELLO, moves)
+    assert history.undo()
+    assert history.undo()
+    assert history.redo()
     for ply in range(4):
-        assert record.states[ply] == OTHELLO.position(moves[:ply])
-    assert record.state == OTHELLO.position(moves[:3])
+        assert history.states[ply] == OTHELLO.position(moves[:ply])
+    assert history.state == OTHELLO.position(moves[:3])
 
 
 def test_another_move_forgets_what_was_taken_back() -> None:
-    record = Record(CONNECT_FOUR, [3, 3, 2])
-    record.undo()
-    record.undo()
-    record.play(3)
-    assert record.undone == [2]  # the same move again
-    record.play(6)
-    assert record.undone == []
-    assert not record.redo()
-    assert record.moves == [3, 3, 6]
+    history = MoveHistory(CONNECT_FOUR, [3, 3, 2])
+    history.undo()
+    history.undo()
+    history.play(3)
+    assert history.undone == [2]  # the same move again
+    history.play(6)
+    assert history.undone == []
+    assert not history.redo()
+    assert history.moves == [3, 3, 6]
 
 
 def test_there_is_an_end_to_taking_back() -> None:
-    record = Record(CONNECT_FOUR, [3])
-    assert [record.undo(), record.undo()] == [True, False]
+    history = MoveHistory(CONNECT_FOUR, [3])
+    assert [history.undo(), history.undo()] == [True, False]
 
 
 @pytest.mark.parametrize(("game", "text"), [(CONNECT_FOUR, "4435"), (OTHELLO, "d3 c5 e6")])
 def test_a_saved_game_is_read_back(game: object, text: str, tmp_path: Path) -> None:
-    record = Record(game, game.parse_moves(text))
-    write_game(tmp_path / "game.txt", record, "X: you; O: mcts:1000")
+    history = MoveHistory(game, game.parse_moves(text))
+    write_game(tmp_path / "game.txt", history, "X: you; O: mcts:1000")
     assert (tmp_path / "game.txt").read_text().splitlines()[-1] == text
-    assert read_game(tmp_path / "game.txt", game) == record.moves
+    assert read_game(tmp_path / "game.txt", game) == history.moves
 
 
 def test_a_file_may_have_comments_and_many_lines(tmp_path: Path) -> None:
@@ -51,11 +57,11 @@ def test_a_file_may_have_comments_and_many_lines(tmp_path: Path) -> None:
 
 def test_a_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
     path = tmp_path / "game.txt"
-    write_game(path, Record(CONNECT_FOUR, [3]), "")
+    write_game(path, MoveHistory(CONNECT_FOUR, [3]), "")
     with pytest.raises(GameFileError, match=r"there already; save as game.txt! replaces"):
-        write_game(path, Record(CONNECT_FOUR, [2]), "")
+        write_game(path, MoveHistory(CONNECT_FOUR, [2]), "")
     assert read_game(path, CONNECT_FOUR) == [3]
-    write_game(path, Record(CONNECT_FOUR, [2]), "", replace=True)
+    write_game(path, MoveHistory(CONNECT_FOUR, [2]), "", replace=True)
     assert read_game(path, CONNECT_FOUR) == [2]
 
 
@@ -79,6 +85,6 @@ def test_a_file_that_is_not_there_or_a_folder_is_explained(tmp_path: Path) -> No
     with pytest.raises(GameFileError, match="Is a directory"):
         read_game(tmp_path, CONNECT_FOUR)
     with pytest.raises(GameFileError, match="No such file"):
-        write_game(tmp_path / "no" / "game.txt", Record(CONNECT_FOUR), "")
+        write_game(tmp_path / "no" / "game.txt", MoveHistory(CONNECT_FOUR), "")
     with pytest.raises(GameFileError, match="null"):
         read_game(Path("game\0.txt"), CONNECT_FOUR)

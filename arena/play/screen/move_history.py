@@ -15,7 +15,7 @@ class GameFileError(ValueError):
     """A file that cannot be read or written as a game, and why."""
 
 
-class Record:
+class MoveHistory:
     """Moves and the positions that they led to; what was taken back can be played again."""
 
     def __init__(self, game: Game, moves: Sequence[int] = ()) -> None:
@@ -62,12 +62,12 @@ class Record:
         self.states.append(state)
 
 
-def write_game(path: Path, record: Record, comment: str, replace: bool = False) -> None:
+def write_game(path: Path, history: MoveHistory, comment: str, replace: bool = False) -> None:
     """Write the moves in the game's notation, under comments that begin with #.
 
     Raises GameFileError where the file is there already (unless `replace`) or cannot be written.
     """
-    text = f"# {record.game.title}\n# {comment}\n{record.game.format_moves(record.moves)}\n"
+    text = f"# {history.game.title}\n# {comment}\n{history.game.format_moves(history.moves)}\n"
     try:
         with path.open("w" if replace else "x", encoding="utf-8") as file:
             file.write(text)

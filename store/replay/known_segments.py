@@ -6,7 +6,7 @@ REMEMBERED = 64
 """Segments of a writer that are known by name, the newest met."""
 
 
-class Marks:
+class KnownSegments:
     """Which of one writer's segments are known: the newest by name, and all before those.
 
     By name, because the newest may be found late, or twice under one seq (work repeated after a
@@ -34,7 +34,7 @@ class Marks:
         """Whether the segment has been met before."""
         return name.seq < self.first_open() or name in self._newest
 
-    def mark(self, name: SegmentName) -> None:
+    def add(self, name: SegmentName) -> None:
         """Note that the segment is known from now on."""
         self._heard, self.settled = True, False
         self.end = max(self.end, name.seq + 1)
