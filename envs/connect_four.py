@@ -139,4 +139,5 @@ GAME = Game(
     ),
     move_separator="",
     player_names=("X (red)", "O (yellow)"),
+    in_a_row=4,
 )

@@ -85,7 +85,8 @@ class Game:
 
     `fields` are the record's fields as for `np.dtype`. `format_action` and `parse_action` turn an
     action into text and back; a game record is the moves joined by `move_separator`, a position is
-    the record that leads to it. `render` draws a record for a terminal.
+    the record that leads to it. `render` draws a record for a terminal. `in_a_row` is how many
+    stones in a line win, for a screen that marks the line; 0 where lines do not win.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Game:
     move_separator: str = " "
     title: str = ""
     player_names: tuple[str, str] = ("first", "second")
+    in_a_row: int = 0
 
     def __post_init__(self) -> None:
         if self.symmetries is _IDENTITY_OF_ANY_SIZE:

@@ -106,4 +106,5 @@ GAME = Game(
     render=render,
     symmetries=Symmetries(dihedral(SIZE), dihedral(SIZE)),  # an action is a cell
     player_names=("X (red)", "O (yellow)"),
+    in_a_row=3,
 )

@@ -181,12 +181,7 @@ def _newest_besides(run: Run, passed_over: Collection[int]) -> int | None:
     return max((step for step in steps(run) if step not in passed_over), default=None)
 
 
-def delete(run: Run, step: int) -> None:
-    """Delete a checkpoint, its manifest first: half of one is never seen. Raises OSError."""
-    delete_many(run, [step])
-
-
-def delete_many(run: Run, deleted: Collection[int]) -> None:
+def delete(run: Run, deleted: Collection[int]) -> None:
     """Delete checkpoints: all their manifests, then the rest, so that half of one is never seen.
 
     A listing and a few bulk requests, however many they are. What is gone already is passed over.
@@ -216,15 +211,6 @@ def steps_to_keep(all_steps: Collection[int], keep_last: int, keep_every: int = 
     rising = sorted(all_steps)
     milestones = {step for step in rising if keep_every and step % keep_every == 0}
     return sorted(milestones.union(rising[-keep_last:]))
-
-
-def prune(run: Run, keep_last: int, keep_every: int = 0) -> list[int]:
-    """Delete all checkpoints but those of `steps_to_keep`; the deleted steps."""
-    all_steps = steps(run)
-    kept = set(steps_to_keep(all_steps, keep_last, keep_every))
-    dropped = [step for step in all_steps if step not in kept]
-    delete_many(run, dropped)
-    return dropped
 
 
 def tensors_to_bytes(tensors: Mapping[str, npt.NDArray[Any]]) -> bytes:

@@ -1,14 +1,18 @@
-"""The walls of the house, read from the sources by `ast`: docs/architecture.md drawn as a check.
+"""The import rules and the sizes of the packages, read from the sources by `ast`.
 
 Every import counts, wherever it stands: inside a function, under `if TYPE_CHECKING`, or as a
-literal handed to `importlib.import_module`. To move a wall, change WALLS and the document together.
+literal handed to `importlib.import_module`. To change a rule, change WALLS and docs/architecture.md
+together. What is over a size limit today is listed with its size, and may only shrink.
 """
 
 import ast
+import io
 import re
 import sys
+import tokenize
 import tomllib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +61,26 @@ HOMELESS = re.compile(r"_?(utils?|commons?|core|misc)")
 HEAVY = frozenset(
     {"torch", "numba", "ray", "jax", "scipy", "pyarrow", "tensorboard", "gymnasium"}
     | {"pettingzoo", "safetensors", "fsspec", "matplotlib", "textual", "jinja2"}
+)
+
+
+MOST_FILES = 15  # Python files right in one folder
+MOST_CODE_LINES = 400  # of a file: without blank lines, comments and docstrings
+MOST_FUNCTION_LINES = 50  # from `def` to the last line, docstring included
+
+# What is larger today, with its size. An entry may only shrink, and goes when it fits the limit.
+LARGE_FOLDERS = {"benchmarks": 28, "selfplay": 25}
+LARGE_FILES = {"selfplay/cluster.py": 428}
+LONG_FUNCTIONS = {
+    "arena/solvers/connect_four/negamax.py:score_bound": 57,
+    "benchmarks/reading.py:read_from_many": 61,
+    "benchmarks/simulated_cluster.py:simulate": 64,
+    "envs/othello.py:_rules": 92,
+}
+
+_NO_CODE = frozenset(
+    {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    | {tokenize.ENDMARKER}
 )
 
 
@@ -185,7 +209,71 @@ def heavy_imports_at_start(start: str, root: Path) -> list[str]:
     return sorted(problems)
 
 
-# --- the house as it stands ---------------------------------------------------------------------
+def import_circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """The files that reach themselves by imports, each circle once, in the order of their names.
+
+    Two circles that share a file come as one.
+    """
+    reached: dict[str, set[str]] = {}
+    for start in graph:
+        seen: set[str] = set()
+        pending = [*graph[start]]
+        while pending:
+            if (file := pending.pop()) not in seen:
+                seen.add(file)
+                pending.extend(graph.get(file, ()))
+        reached[start] = seen
+    circular = [file for file in graph if file in reached[file]]
+    return [
+        circle
+        for file in circular
+        if (circle := [f for f in circular if f in reached[file] and file in reached[f]])[0] == file
+    ]
+
+
+def code_lines(source: str) -> int:
+    """Lines of a file that hold code: not blank, no comment, no docstring."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    code = {
+        line
+        for token in tokens
+        if token.type not in _NO_CODE
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            if isinstance(node.value.value, str):
+                code -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return len(code)
+
+
+def function_lengths(source: str) -> dict[str, int]:
+    """Lines of each function, by its name; the longest of those of one name."""
+    found: dict[str, int] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            found[node.name] = max(lines, found.get(node.name, 0))
+    return found
+
+
+def size_problems(sizes: Mapping[str, int], limit: int, known: Mapping[str, int]) -> list[str]:
+    """What is over the limit and not known to be, or larger than known, or known for no reason."""
+    problems = []
+    for name in sorted({*sizes, *known}):
+        size, listed = sizes.get(name, 0), known.get(name)
+        if listed is None and size > limit:
+            problems.append(f"{name}: {size}, expected {limit} at most: split it")
+        elif listed is not None and size > listed:
+            problems.append(f"{name}: {size}, it was {listed} and may only shrink")
+        elif listed is not None and size <= limit:
+            problems.append(f"{name}: {size} is within {limit}: take it off the list")
+        elif listed is not None and size < listed:
+            problems.append(f"{name}: {size}, the list says {listed}: lower it")
+    return problems
+
+
+# --- the packages as they are -------------------------------------------------------------------
 
 
 def _sources(*folders: str) -> list[str]:
@@ -216,6 +304,39 @@ def test_no_module_is_named_after_nothing() -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     problems = heavy_imports_at_start("ludens.py", ROOT)
+    assert not problems, _report(problems)
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    graph = {}
+    for path in _sources(*ROOMS):
+        imports = all_imports((ROOT / path).read_text(encoding="utf-8"), path)
+        names = {found.name for found in imports if found.top in OURS}
+        files = {file for name in names for file in _files_loaded_by(name, ROOT)}
+        graph[path] = {file for file in files if not file.endswith("__init__.py")}
+    problems = [" > ".join(circle) for circle in import_circles(graph)]
+    assert not problems, _report(problems)
+
+
+def test_no_folder_has_many_files() -> None:
+    folders = Counter(Path(path).parent.as_posix() for path in _sources(*ROOMS))
+    problems = size_problems(folders, MOST_FILES, LARGE_FOLDERS)
+    assert not problems, _report(problems)
+
+
+def test_no_file_is_long() -> None:
+    sizes = {path: code_lines((ROOT / path).read_text("utf-8")) for path in _sources(*ROOMS)}
+    problems = size_problems(sizes, MOST_CODE_LINES, LARGE_FILES)
+    assert not problems, _report(problems)
+
+
+def test_no_function_is_long() -> None:
+    sizes = {
+        f"{path}:{name}": lines
+        for path in _sources(*ROOMS)
+        for name, lines in function_lengths((ROOT / path).read_text("utf-8")).items()
+    }
+    problems = size_problems(sizes, MOST_FUNCTION_LINES, LONG_FUNCTIONS)
     assert not problems, _report(problems)
 
 
@@ -336,3 +457,30 @@ def test_a_heavy_import_behind_light_ones_is_found(tmp_path: Path) -> None:
     (problem,) = heavy_imports_at_start("ludens.py", tmp_path)
     assert problem.startswith("agents/settings.py:2: numba is imported as `ludens --help` starts")
     assert "ludens.py > configs/load.py > agents/settings.py" in problem
+
+
+def test_a_circle_of_imports_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": set(), "e": {"e"}, "f": {"a"}}
+    assert import_circles(graph) == [["a", "b", "c"], ["e"]]
+
+
+def test_lines_of_code_are_counted_without_words_about_them() -> None:
+    module = '"""Doc\n\nstring."""\n\n# why\nx = """a\nb"""  # said\n\n\n'
+    source = f'{module}def f():\n    """Doc."""\n    return x\n'
+    assert code_lines(source) == 4
+    assert function_lengths(source) == {"f": 3}
+
+
+@pytest.mark.parametrize(
+    ("size", "known", "problem"),
+    [
+        (10, {}, ""),
+        (11, {}, "a: 11, expected 10 at most: split it"),
+        (12, {"a": 12}, ""),
+        (13, {"a": 12}, "a: 13, it was 12 and may only shrink"),
+        (11, {"a": 12}, "a: 11, the list says 12: lower it"),
+        (10, {"a": 12}, "a: 10 is within 10: take it off the list"),
+    ],
+)
+def test_what_grows_over_its_limit_is_found(size: int, known: dict[str, int], problem: str) -> None:
+    assert size_problems({"a": size}, 10, known) == [problem] * bool(problem)

@@ -142,7 +142,7 @@ def play_match(
         seed: of openings and chances.
         openings: default `random_openings`.
         sprt: a test that ends the match as soon as it is decided, after a whole batch.
-        log: where results are recorded, and whence the match goes on.
+        log: where results are recorded, and from which the match goes on.
         pool: who plays it, by the agents' names (default: the players themselves, here).
         report: is told how far it is.
 
@@ -152,12 +152,7 @@ def play_match(
     openings = openings or random_openings(game)
     match = Match(MatchKey(game.name, (first.name, second.name), seed, openings.label), openings)
     wanted = _wanted_pairs(games, openings, sprt)
-    recorded = [] if log is None else [b.up_to(wanted) for b in log.read()]
-    todo = _cut(
-        [(0, wanted)] if log is None else log.gaps(wanted),
-        PAIRS_AT_ONCE if sprt is None else SPRT_PAIRS_AT_ONCE,
-    )
-    progress = _MatchProgress(match, [b for b in recorded if len(b.points)], todo, sprt)
+    progress = _recorded_progress(match, wanted, log, sprt)
 
     def tell(finished: int = 0) -> None:
         pairs = wanted - progress.impossible
@@ -171,6 +166,18 @@ def play_match(
         with closing(played):
             _follow(progress, played, log, tell)
     return _result(progress, sprt)
+
+
+def _recorded_progress(
+    match: Match, wanted: int, log: MatchLog | None, sprt: Sprt | None
+) -> _MatchProgress:
+    """A match of so many pairs as far as it was recorded before."""
+    recorded = [] if log is None else [b.up_to(wanted) for b in log.read()]
+    todo = _cut(
+        [(0, wanted)] if log is None else log.gaps(wanted),
+        PAIRS_AT_ONCE if sprt is None else SPRT_PAIRS_AT_ONCE,
+    )
+    return _MatchProgress(match, [b for b in recorded if len(b.points)], todo, sprt)
 
 
 def _follow(
@@ -201,7 +208,7 @@ def _cut(gaps: Iterable[tuple[int, int]], at_once: int) -> list[tuple[int, int]]
 
 
 class _MatchProgress:
-    """What is there of a match, and how its test stands.
+    """The batches of a match that are over, and the state of its test.
 
     Attributes:
         match: whose batches these are.

@@ -52,7 +52,6 @@ POLL_SECONDS = 1.0
 
 _CLAIM = re.compile(r"(\d{8})\.json")
 _BEAT = re.compile(r"(\d{8})-(\d{8})")
-_RELEASED = re.compile(r"(\d{8})-released")
 _NO_BEAT = -1
 MOST_CLAIM_BYTES = 2**16
 _logger = logging.getLogger("ludens.store")

@@ -34,8 +34,3 @@ def first_of_cells(rising: Iterable[int], level: int) -> list[int]:
     for step in rising:
         first.setdefault(step >> level, step)
     return list(first.values())
-
-
-def most_milestones(newest: int, each: int = EACH) -> int:
-    """How many there are at most when the newest step is this."""
-    return each * (newest.bit_length() + 1) + 1

@@ -171,7 +171,7 @@ def prune(run: Run, plan: PrunePlan) -> None:
     Killed anywhere, it leaves a run that resumes as before. What is gone already is passed over.
     Raises OSError when the store refuses.
     """
-    checkpoints.delete_many(run, [*plan.drop_unfinished, *plan.drop_steps])
+    checkpoints.delete(run, [*plan.drop_unfinished, *plan.drop_steps])
     if plan.drop_segments:
         run.files.remove_many(plan.drop_segments)
     for folder in plan.drop_folders:

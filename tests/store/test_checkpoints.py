@@ -150,13 +150,13 @@ def test_a_full_disk_keeps_the_earlier_checkpoint_and_gives_the_space_back(run, 
     assert checkpoints.latest(run) == 2
 
 
-def test_delete_and_prune(run):
+def test_deleted_checkpoints_are_gone_with_all_that_lay_beside_them(run):
     for step in range(0, 60, 10):
         checkpoints.save(run, step, FILES)
     (folder_of(run, 0) / ".writing-x").write_bytes(b"")
-    checkpoints.delete(run, 0)
+    checkpoints.delete(run, [0])
     assert not folder_of(run, 0).exists()
-    assert checkpoints.prune(run, keep_last=1, keep_every=20) == [10, 30]
+    checkpoints.delete(run, [10, 30])
     assert checkpoints.steps(run) == [20, 40, 50]
 
 

@@ -17,7 +17,6 @@ Cell = tuple[int, int]  # row from the top, column
 FIRST, SECOND = "X", "O"  # as games draw the two players
 BLANK = (".", "*")  # an empty cell; one that may be played
 SIZES = ((8, 3), (6, 2), (3, 1))  # width and height of a cell in characters, the largest first
-IN_A_ROW = {"connect_four": 4, "tic_tac_toe": 3}
 DIGITS = 9  # cells of a board that are numbered and played by one key
 DISCS = {3: ("▄████▄", "██████", "▀████▀"), 2: ("▄██▄", "▀██▀")}  # by the cell's height
 RINGS = {3: ("▄▀▀▀▀▄", "█    █", "▀▄▄▄▄▀"), 2: ("▄▀▀▄", "▀▄▄▀")}  # where colours are missing
@@ -89,7 +88,7 @@ def changed_cells(before: Grid, after: Grid) -> list[Cell]:
 
 def winning_cells(game: Game, grid: Grid) -> set[Cell]:
     """The cells in a row that won, for games that are won so."""
-    length = IN_A_ROW.get(game.name, 0)
+    length = game.in_a_row
     found: set[Cell] = set()
     for r in range(grid.height if length else 0):
         for c in range(grid.width):

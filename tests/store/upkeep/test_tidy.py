@@ -17,7 +17,7 @@ from store.replay.walk import list_segments
 from store.run import Run, RunInfo
 from store.upkeep.holds import Hold
 from store.upkeep.keeps import NotedBest, keep, note_best, release
-from store.upkeep.milestones import EACH, milestones, most_milestones
+from store.upkeep.milestones import EACH, milestones
 from store.upkeep.retention import LAST_SEGMENTS, RESUMABLE, Window
 from store.upkeep.tidy import KEEP_LAST, Upkeep
 from tests.store.counting_files import CountingFiles
@@ -74,6 +74,10 @@ class LongRun:
 
 
 # --- milestones -----------------------------------------------------------------------------------
+
+
+def most_milestones(newest: int, each: int = EACH) -> int:
+    return each * (newest.bit_length() + 1) + 1
 
 
 STEPS = st.lists(st.integers(1, 3000), min_size=1, max_size=80).map(np.cumsum)
