@@ -5,19 +5,27 @@
 #   make test                         the tests of every change      (ARGS="-k solver")
 #   make test WORKERS=4               ... in so many processes instead of two; 0 for a debugger
 #   make test-all                     the slow ones too            (ARGS="--cov" for coverage)
+#   make setup PYTHON=python3.12      .venv with another Python than the newest of 3.11 to 3.13
 #   make lint                         ruff and mypy
 #   make bench                        the measurements of docs/benchmarks.md
 #   make clean                        .venv and caches; runs/ is kept
 
-PYTHON ?= python3.11
+# The newest that runs and can make an environment: a Debian without python3.13-venv cannot, and a
+# shim of pyenv may stand for a Python that is switched off. Asked only when .venv is made.
+IS_FIT  = -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11; do \
+            if $$name $(IS_FIT) >/dev/null 2>&1; then echo $$name; break; fi; done)
+# Not empty: keep the PyTorch that PYTHON has (2.11 or newer), say one built for its graphics card.
+OWN_TORCH ?=
 PRESET ?= connect_four
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PINS   := $(VENV)/constraints.txt
 WORKERS ?= 2
 ARGS   ?=
 
-PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(PINS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -30,17 +38,21 @@ setup: $(STAMP)
 
 # The stamp is younger than both files once they are installed; after that no target here needs
 # the network, not even when a file's date changes and its versions do not (which is why there is
-# no build isolation: it would fetch setuptools anew). The pip of Python 3.11 is new enough.
+# no build isolation: it would fetch setuptools again). The pip of Python 3.11 is new enough.
 $(STAMP): pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null 2>&1 && $(PYTHON) -c '' 2>/dev/null || { \
-	  echo "make: '$(PYTHON)' does not run, and Ludens needs Python 3.11." >&2; \
-	  echo "      Install it (Debian, Ubuntu: python3.11 and python3.11-venv; or pyenv, uv)," >&2; \
-	  echo "      or name it: make PYTHON=/path/to/python3.11 $(or $(MAKECMDGOALS),setup)" >&2; \
-	  exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
-	  echo "make: Ludens needs Python 3.11, but '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
-	  exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { python='$(PYTHON)'; \
+	  [ -n "$$python" ] || { \
+	    echo "make: found no Python 3.11, 3.12 or 3.13 that runs and has its venv module." >&2; \
+	    echo "      Install one (Debian, Ubuntu: python3 and python3-venv; or pyenv, uv, Homebrew)," >&2; \
+	    echo "      or name it: make PYTHON=/path/to/python3.13 $(or $(MAKECMDGOALS),setup)" >&2; \
+	    exit 1; }; \
+	  "$$python" $(IS_FIT) >/dev/null 2>&1 || { \
+	    echo "make: PYTHON=$$python: expected a Python 3.11, 3.12 or 3.13 with its venv module," >&2; \
+	    echo "      got: $$("$$python" --version 2>&1 | head -n 1)" >&2; \
+	    exit 1; }; \
+	  "$$python" -m venv $(if $(OWN_TORCH),--system-site-packages) $(VENV); }
+	@if grep -qs 'site-packages = true' $(VENV)/pyvenv.cfg; then grep -v '^torch==' constraints.txt; \
+	  else cat constraints.txt; fi > $(PINS)
 	$(PIP_INSTALL) setuptools
 	$(PIP_INSTALL) --no-build-isolation -e ".[test]"
 	@touch $@

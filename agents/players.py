@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.cores import allowed_cores
 from envs.batch import encode_many
 from envs.game import Game
 from mcts.config import SearchConfig
@@ -29,7 +29,7 @@ from store.settings import run_settings
 MOST_TREES = 512  # searched at once by one Search; more positions follow in further rounds
 FULL_BATCH = 64  # positions that a network evaluates about as fast, each, as any larger number
 FOREST_BYTES = 1 << 27  # about the most memory of one Search
-THREADS = max(1, min(2, len(os.sched_getaffinity(0))))  # more gain little for a few hundred trees
+THREADS = max(1, min(2, allowed_cores()))  # more gain little for a few hundred trees
 
 
 class Analysis(NamedTuple):

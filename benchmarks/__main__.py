@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from benchmarks import (
     cluster,
@@ -36,6 +37,8 @@ BENCHMARKS = {
     "soak": soak.run,
     "hosts": hosts.run,
 }
+# They read /proc, and `hosts` makes namespaces.
+LINUX_ONLY = frozenset({"cluster", "simulated_cluster", "reading", "soak", "hosts"})
 
 
 def main() -> None:
@@ -56,12 +59,26 @@ def main() -> None:
             parser.error("versions compares with another checkout: name its folder with --other")
         if name not in {*BENCHMARKS, "versions"}:
             parser.error(f"unknown benchmark {name!r}: expected one of {', '.join(BENCHMARKS)}")
+        if name in LINUX_ONLY and not _is_linux():
+            parser.error(f"benchmark {name!r} reads /proc: it needs Linux, not {sys.platform}")
     seconds = options.seconds if options.minutes is None else 60.0 * options.minutes
-    for name in options.names or BENCHMARKS:
+    for name in options.names or _possible():
         if name == "versions":
             versions.run(seconds, options.other)
         else:
             BENCHMARKS[name](seconds, options.peer_python)
+
+
+def _is_linux() -> bool:
+    return sys.platform.startswith("linux")
+
+
+def _possible() -> list[str]:
+    """The benchmarks that this system can run; the others are named."""
+    left_out = [] if _is_linux() else sorted(LINUX_ONLY)
+    if left_out:
+        print(f"left out, as they need Linux: {', '.join(left_out)}")
+    return [name for name in BENCHMARKS if name not in left_out]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from agents.cores import allowed_cores
+
 RESULTS = Path(__file__).parent / "results"
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "bmi2", "popcnt")
 PACKAGES = ("numba", "numpy", "torch")
@@ -27,7 +29,7 @@ def machine_facts(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": info.get("model name", platform.processor()),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": allowed_cores(),
         "cpu_flags": [flag for flag in FLAGS if flag in present],
         "memory_gib": _memory_gib(),
         "load_average": round(os.getloadavg()[0], 2),
@@ -55,8 +57,12 @@ def _first_values(path: Path) -> dict[str, str]:
     return values
 
 
-def _memory_gib() -> float:
-    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+def _memory_gib() -> float | None:
+    """Memory of the machine in GiB; None where the system does not say."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, OSError):  # names that this system does not know
+        return None
 
 
 def _version(package: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,8 @@ def _play_in_browser(args: Namespace, title: str) -> int:
 def _read_line(prompt: str) -> str:
     """A line of input with its newline, "" at the end of input; edited where it is a terminal."""
     if sys.stdin.isatty():
-        import readline  # noqa: F401  (arrow keys and history in input())
+        with suppress(ImportError):  # some builds of Python come without it
+            import readline  # noqa: F401  (arrow keys and history in input())
     try:
         return input(prompt) + "\n"
     except EOFError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from arena.match.pool import MatchPool
     from arena.rating.ladder import LadderState
+    from store.run import Run
 
 
 def match_arguments(parser: ArgumentParser) -> None:
@@ -122,14 +124,14 @@ def rate(args: Namespace) -> int:
     from arena.match.contenders import parse_anchors
     from arena.rating.ladder import Ladder, LadderSettings, open_runs
     from arena.rating.ladder_text import LadderProgress, table_text
-    from arena.rating.plot import check_path, default_path, write_plot
+    from arena.rating.plot import write_plot
     from arena.rating.rate import rate
     from arena.rating.table import table_of
 
     settings = LadderSettings(args.width, args.simulations, args.checkpoints, args.games, args.seed)
     given = named_game(args.game) if args.game else None
     game, runs = open_runs(args.store, args.runs, given)
-    plot = check_path(Path(args.plot)) if args.plot else default_path(runs)
+    plot = _plot_path(args, runs)
     openings = chosen_openings(game, args)
     anchors = parse_anchors(args.anchors, game, args.store)
     progress = LadderProgress()
@@ -147,6 +149,19 @@ def rate(args: Namespace) -> int:
         ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)
         is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
     return 0 if is_complete or args.follow else INTERRUPTED
+
+
+def _plot_path(args: Namespace, runs: list[Run]) -> Path | None:
+    """Where the picture goes; without matplotlib there is none, unless --plot asks for one."""
+    from arena.rating.plot import check_path, default_path
+    from configs.missing_packages import how_to_install, is_installed
+
+    if args.plot:
+        return check_path(Path(args.plot))
+    if is_installed("matplotlib"):
+        return default_path(runs)
+    print(f"no plot without matplotlib: {how_to_install('matplotlib')}", file=sys.stderr)
+    return None
 
 
 def _workers_argument(parser: ArgumentParser) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from arena.monitor.stop_signal import StopSignal
     from arena.rating.ladder import LadderSettings, LadderState
     from configs.ablation import Variant
+    from selfplay.board import TensorBoardLog
     from selfplay.config import TrainConfig
 
 RESERVED = ("random", "mcts", "solver", "human")  # agents that no run may be named after
@@ -51,6 +52,7 @@ def train(args: Namespace) -> int:
     name = args.run or default_run_name(args.preset)
     _refuse_agent_name(name)
     config = _continued(config, name, args)
+    _say_what_is_missing()
     # The terminal answers at once, before the seconds that the rest takes to import.
     from arena.monitor.panel import open_display
 
@@ -81,10 +83,11 @@ def _continued(config: TrainConfig, name: str, args: Namespace) -> TrainConfig:
 def _train_and_watch(
     config: TrainConfig, args: Namespace, name: str, stop: StopSignal, display: Any
 ) -> Progress:
+    from contextlib import ExitStack
+
     from arena.monitor.listeners import tell_listeners
     from arena.monitor.solver_errors import SolverErrorMeter
     from benchmarks.machine import machine_facts
-    from selfplay.board import TensorBoardLog
     from selfplay.journal import Journal
     from selfplay.loop import train
     from selfplay.own_game import game_of
@@ -93,9 +96,28 @@ def _train_and_watch(
     stages = train(
         config, store_url=args.store, run_name=name, stop=stop, changed_game=args.changed_game
     )
-    store, facts = args.store, machine_facts()
-    with TensorBoardLog(store, name) as board, Journal(store, name, facts) as journal:
-        return tell_listeners(stages, errors, [display, board, journal])
+    with ExitStack() as opened:
+        curves = [opened.enter_context(log) for log in _curves(args.store, name)]
+        journal = opened.enter_context(Journal(args.store, name, machine_facts()))
+        return tell_listeners(stages, errors, [display, *curves, journal])
+
+
+def _curves(store: str, name: str) -> list[TensorBoardLog]:
+    """The log for TensorBoard, if that is installed."""
+    from configs.missing_packages import is_installed
+
+    if not is_installed("tensorboard"):
+        return []
+    from selfplay.board import TensorBoardLog
+
+    return [TensorBoardLog(store, name)]
+
+
+def _say_what_is_missing() -> None:
+    from configs.missing_packages import how_to_install, is_installed
+
+    if not is_installed("tensorboard"):
+        print(f"no curves for TensorBoard, which is not installed: {how_to_install('tensorboard')}")
 
 
 def _stop_signal(say: Callable[[str], None]) -> StopSignal:

@@ -83,6 +83,11 @@ def explain(error: Exception) -> tuple[int, str]:
         return FAILURE, f"error: {error.filename}: {error.strerror}"
     if isinstance(error, (ValueError, OSError, *_loaded(FAILURES))):
         return FAILURE, f"error: {error}"
+    if isinstance(error, ModuleNotFoundError):
+        from configs.missing_packages import what_is_missing
+
+        if missing := what_is_missing(error):
+            return FAILURE, f"error: {missing}"
     kind = type(error).__name__
     return FAILURE, f"internal error, {kind}: {error} (LUDENS_DEBUG=1 shows where)"
 

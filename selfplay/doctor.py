@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from agents.cores import allowed_cores
 from envs.kernel_cache import cache_root, source_hash
 from selfplay.config import TrainConfig
 from selfplay.origin import ROOT
@@ -32,6 +33,14 @@ NEEDED_DISK, COMFORTABLE_DISK = 0.5, 5.0
 BUSY_SHARE = 0.5  # of the cores, by the load of the last minute
 SLOW_STORE_S = 0.5  # for a small file
 REQUIRED = ("fsspec", "numba", "numpy", "pyarrow", "rich", "safetensors", "scipy", "torch")
+OPTIONAL = {  # and what is missing without it
+    "matplotlib": "pictures of `rate`",
+    "pettingzoo": "the games as its environments",
+    "ray": "`--workers`",
+    "tensorboard": "curves of `train`",
+    "textual": "the screen of `play`",
+    "textual-serve": "`play --web`",
+}
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 Status = Literal["ok", "warning", "problem"]
@@ -66,7 +75,7 @@ def examine(config: TrainConfig, store_url: str) -> Iterator[Finding]:
 
 def usable_cores() -> float:
     """Cores that this process may use: its affinity, and the quota of its container."""
-    allowed = float(len(os.sched_getaffinity(0)))
+    allowed = float(allowed_cores())
     quota, _, period = _first_line(Path("/sys/fs/cgroup/cpu.max")).partition(" ")
     return min(allowed, int(quota) / int(period)) if quota.isdigit() and period else allowed
 
@@ -194,6 +203,9 @@ def packages(constraints: Path) -> Finding:
         return Finding(
             "packages", "warning", "; ".join(other), "make setup installs the tested ones"
         )
+    if absent := {name: what for name, what in OPTIONAL.items() if name not in have}:
+        said = ", ".join(f"{name} ({what})" for name, what in absent.items())
+        return Finding("packages", "warning", f"not installed: {said}", "make setup installs them")
     same = sum(name in have for name in wanted)
     return Finding("packages", "ok", f"{same} of {len(wanted)} in constraints.txt, all as tested")
 

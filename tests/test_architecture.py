@@ -14,9 +14,12 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -359,22 +362,61 @@ def test_every_package_is_installed_and_has_walls() -> None:
     assert {package.partition(".")[0] for package in packages} == ROOMS
 
 
-def _requirement_name(requirement: str) -> str:
-    name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _project() -> Any:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def test_every_dependency_has_one_exact_version() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def _declared() -> list[Requirement]:
+    project = _project()
     extras = project["optional-dependencies"].values()
-    declared = [*project["dependencies"], *(name for extra in extras for name in extra)]
+    lines = [*project["dependencies"], *(line for extra in extras for line in extra)]
+    return [Requirement(line) for line in lines]
+
+
+def _pins() -> dict[str, str]:
+    """The version of each package in constraints.txt, by its canonical name."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith("#")]
     inexact = [pin for pin in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9a-z.]+", pin)]
     assert not inexact, f"expected NAME==VERSION without a local suffix, got {inexact}"
-    pinned = [_requirement_name(pin) for pin in pins]
-    assert len(set(pinned)) == len(pinned)
-    assert {_requirement_name(name) for name in declared} <= set(pinned)
+    found = {canonicalize_name(pin.partition("==")[0]): pin.partition("==")[2] for pin in pins}
+    assert len(found) == len(pins)
+    return found
+
+
+def outside_their_range(declared: list[Requirement], pins: dict[str, str]) -> list[str]:
+    """The pins that the ranges of pyproject.toml do not admit."""
+    return [
+        f"{wanted}, but constraints.txt has {pins[name]}"
+        for wanted in declared
+        if (name := canonicalize_name(wanted.name)) in pins
+        and not wanted.specifier.contains(pins[name])
+    ]
+
+
+def test_every_dependency_has_one_exact_version_within_its_range() -> None:
+    pins = _pins()
+    assert {canonicalize_name(wanted.name) for wanted in _declared()} <= set(pins)
+    assert outside_their_range(_declared(), pins) == []
+
+
+def test_pytorch_may_be_the_machines_own() -> None:
+    (torch,) = [wanted for wanted in _declared() if wanted.name == "torch"]
+    assert torch.specifier.contains("2.11.0+cu130")
+    assert not torch.specifier.contains("2.10.1")
+
+
+def test_makefile_and_classifiers_name_the_pythons_that_are_admitted() -> None:
+    project = _project()
+    admitted = SpecifierSet(project["requires-python"])
+    pythons = [f"3.{minor}" for minor in range(30) if admitted.contains(f"3.{minor}.1")]
+    assert pythons == ["3.11", "3.12", "3.13"]
+    prefix = "Programming Language :: Python :: 3."
+    named = [line[len(prefix) - 2 :] for line in project["classifiers"] if line.startswith(prefix)]
+    assert named == pythons
+    newest_first = " ".join(f"python{version}" for version in reversed(pythons))
+    for file in ("Makefile", ".ci/run"):
+        assert f"for name in {newest_first}; do" in (ROOT / file).read_text(encoding="utf-8")
 
 
 # --- the checks can fail ------------------------------------------------------------------------
@@ -434,6 +476,12 @@ def test_an_import_through_a_wall_is_found(path: str, source: str, expected: str
 )
 def test_an_import_through_a_door_is_not(path: str, source: str) -> None:
     assert wall_violations(source, path) == []
+
+
+def test_a_pin_outside_its_range_is_found() -> None:
+    declared = [Requirement("torch>=2.11"), Requirement("ray[default]>=2.60,<3")]
+    pins = {"torch": "2.10.0", "ray": "2.60.0", "numpy": "2.4.6"}
+    assert outside_their_range(declared, pins) == ["torch>=2.11, but constraints.txt has 2.10.0"]
 
 
 def test_a_homeless_module_is_found() -> None:

@@ -40,7 +40,12 @@ def default_path(runs: list[Run]) -> Path | None:
 
 
 def check_path(path: Path) -> Path:
-    """The path, if a picture can be written there; raises ValueError."""
+    """The path, if a picture can be written there; raises ValueError.
+
+    Raises ModuleNotFoundError without matplotlib: now, and not after the games.
+    """
+    import matplotlib  # noqa: F401
+
     if path.suffix not in KINDS:
         raise ValueError(f"plot {str(path)!r}: expected a name that ends in {' or '.join(KINDS)}")
     if not path.parent.is_dir():

@@ -75,9 +75,20 @@ def _start_thread(beat: Callable[[], None], interval_s: float) -> Callable[[], N
     return stop
 
 
+def _clock_through_suspension() -> int:
+    """The system's clock that goes on while the machine is suspended.
+
+    That is CLOCK_BOOTTIME on Linux. On macOS it is CLOCK_MONOTONIC_RAW (`mach_continuous_time`),
+    while `time.monotonic` stands still there, as it does on Linux.
+    """
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.CLOCK_BOOTTIME
+    return time.CLOCK_MONOTONIC_RAW
+
+
 def _awake_or_not() -> float:
     """Seconds that go on while the machine is suspended, when the lease may be taken."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.clock_gettime(_clock_through_suspension())
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ What belongs to the machine or the moment stays behind: the lock, holds, the qua
 import hashlib
 import io
 import logging
-import os
 import tarfile
 import uuid
 from collections.abc import Iterable, Iterator
@@ -35,7 +34,7 @@ from store.errors import (
     SegmentError,
     StoreError,
 )
-from store.files.commit import TEMPORARY_PREFIX, rename_new, write_error
+from store.files.commit import TEMPORARY_PREFIX, rename_new, sync, write_error
 from store.files.opening import open_files
 from store.files.protocol import Files
 from store.replay.log import newest_first, segment_key
@@ -194,7 +193,7 @@ def _write_archive(path: Path, entries: Iterable[tuple[str, bytes]], exported: E
                 listed.append({"name": key, "size": len(data), "sha256": digest})
             _add(tar, INDEX_FILE, encode_index(exported.run, listed))
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
     exported.files = len(listed)
 
 

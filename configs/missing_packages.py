@@ -1,0 +1,61 @@
+"""Packages that are not installed: what a command says of them, and the line that installs them.
+
+What only some commands need is imported where it is used, so its absence is noticed by those alone.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def is_installed(module: str) -> bool:
+    """Whether a package can be imported by this name, as far as can be seen without importing."""
+    return find_spec(module) is not None
+
+
+def how_to_install(module: str) -> str:
+    """The command line that installs what an import name belongs to, in the tested version.
+
+    A package that is not of `pyproject.toml` was brought by another one: then it is `make setup`.
+    """
+    name = _distribution(module.partition(".")[0])
+    requirement = _requirements().get(name)
+    version = _versions().get(name)
+    if requirement is None or version is None:
+        return "make setup"
+    return f"pip install {shlex.quote(f'{requirement}=={version}')}"
+
+
+def what_is_missing(error: ModuleNotFoundError) -> str | None:
+    """What to say of a failed import; None if the module is one of ours, or of Python's own."""
+    top = (error.name or "").partition(".")[0]
+    is_ours = (ROOT / top).is_dir() or (ROOT / f"{top}.py").is_file()
+    if not top or is_ours or top in sys.stdlib_module_names:
+        return None
+    return f"the package {top!r} is needed for this and is not installed: {how_to_install(top)}"
+
+
+def _distribution(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _requirements() -> dict[str, str]:
+    """What `pyproject.toml` asks for: each name with its extra, without a version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    lines = [*project["dependencies"], *(line for extra in extras for line in extra)]
+    asked = [re.match(r"([A-Za-z0-9._-]+)(\[[^]]*\])?", line) for line in lines]
+    return {_distribution(found[1]): found[0] for found in asked if found}
+
+
+def _versions() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = (line.partition("==") for line in lines if "==" in line and line[0] != "#")
+    return {_distribution(name): version.strip() for name, _, version in pins}
