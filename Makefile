@@ -16,6 +16,7 @@ IS_FIT  = -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_i
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11; do \
             if $$name $(IS_FIT) >/dev/null 2>&1; then echo $$name; break; fi; done)
 # Not empty: keep the PyTorch that PYTHON has (2.11 or newer), say one built for its graphics card.
+# That has a range of its own for setuptools: PyTorch 2.11 and 2.12 want one below 82.
 OWN_TORCH ?=
 PRESET ?= connect_four
 VENV   := .venv
@@ -51,7 +52,8 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "      got: $$("$$python" --version 2>&1 | head -n 1)" >&2; \
 	    exit 1; }; \
 	  "$$python" -m venv $(if $(OWN_TORCH),--system-site-packages) $(VENV); }
-	@if grep -qs 'site-packages = true' $(VENV)/pyvenv.cfg; then grep -v '^torch==' constraints.txt; \
+	@if grep -qs 'site-packages = true' $(VENV)/pyvenv.cfg; then \
+	    grep -vE '^(torch|setuptools)==' constraints.txt; \
 	  else cat constraints.txt; fi > $(PINS)
 	$(PIP_INSTALL) setuptools
 	$(PIP_INSTALL) --no-build-isolation -e ".[test]"

@@ -175,6 +175,18 @@ def test_an_open_cluster_is_a_problem(
     assert doctor.ray(replace(SMALL, workers=workers), environment).status == status
 
 
+def test_packages_that_only_some_commands_need_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy
+
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text(f"numpy=={numpy.__version__}\n")
+    monkeypatch.setattr(doctor, "OPTIONAL", {"no-such-thing": "`fly`", "numpy": "all"})
+    found = doctor.packages(constraints)
+    assert (found.status, found.text) == ("warning", "not installed: no-such-thing (`fly`)")
+
+
 def test_ray_is_needed_by_workers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(name: str) -> None:
         raise ImportError(f"no {name}")
