@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import time
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,9 +37,9 @@ CLUSTER: dict[str, Any] = yaml.safe_load((FOLDER / "ray-cluster.yaml").read_text
 ACCOUNT, POLICY, JOB = yaml.safe_load_all((FOLDER / "kubernetes-rayjob.yaml").read_text())
 IMAGE = CLUSTER["docker"]["image"]
 PINNED_RAY = next(
-    word.partition("==")[2]
-    for word in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    if word.startswith("ray[")
+    line.partition("==")[2]
+    for line in (ROOT / "constraints.txt").read_text().splitlines()
+    if line.startswith("ray==")
 )
 
 
