@@ -183,7 +183,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     try:
         command = _find_command(words[0])
-        from selfplay.origin import check_packages
+        from selfplay.package_check import check_packages
 
         check_packages()
         return command.run(read_words(words[0], command, words[1:]))

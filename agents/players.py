@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.cores import allowed_cores
-from envs.batch import encode_many
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.forest import EDGE, NODE
@@ -23,8 +22,6 @@ from mcts.search import (
     empty_results,
     run_parallel,
 )
-from store.run import Run
-from store.settings import run_settings
 
 MOST_TREES = 512  # searched at once by one Search; more positions follow in further rounds
 FULL_BATCH = 64  # positions that a network evaluates about as fast, each, as any larger number
@@ -54,6 +51,24 @@ class Player(Protocol):
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
         """The player's opinion of each position."""
+
+
+class Probe(NamedTuple):
+    """A player to measure a training by, against positions whose best moves are known.
+
+    Attributes:
+        name: how it plays, as a column's title.
+        player: it.
+        cost: its share of the time that all measuring may take, in parts.
+        interval_s: seconds between two measurements at least.
+        positions: the most of each set that it is asked; 0 for all.
+    """
+
+    name: str
+    player: Player
+    cost: float
+    interval_s: float
+    positions: int = 0
 
 
 def legal_masks(game: Game, states: NDArray[Any]) -> NDArray[np.bool_]:
@@ -96,12 +111,14 @@ class RandomPlayer:
         return opinion(policy_NA, np.full(len(states), np.nan, np.float32))
 
 
-class RawNetworkPlayer:
-    """The network's first thought: the likeliest legal move of its policy, without search."""
+class GreedyPlayer:
+    """The action that a policy values most, for environments of one player.
 
-    def __init__(self, game: Game, evaluator: Evaluator, name: str = "network") -> None:
-        self.game = game
-        self.evaluator = evaluator
+    `policy` answers the values [n, A] of the actions and those of the states [n].
+    """
+
+    def __init__(self, policy: Evaluator, name: str = "greedy") -> None:
+        self.policy = policy
         self.name = name
 
     def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -109,16 +126,11 @@ class RawNetworkPlayer:
         return self.analyze(states).best_action
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
-        """Policy over the legal moves, and the value, as the network gives them."""
-        planes = np.zeros((len(states), *self.game.planes_shape), np.float32)
-        encode_many(states, planes)
-        parts = [slice(i, i + MOST_TREES) for i in range(0, len(states), MOST_TREES)]
-        answers = [self.evaluator(planes[part]) for part in parts]
-        logits_NA = np.concatenate([logits for logits, _ in answers])
-        legal_NA = np.where(legal_masks(self.game, states), logits_NA, -np.inf)
-        odds_NA = np.exp(legal_NA - legal_NA.max(axis=1, keepdims=True))
-        policy_NA = (odds_NA / odds_NA.sum(axis=1, keepdims=True)).astype(np.float32)
-        return opinion(policy_NA, np.concatenate([values for _, values in answers]))
+        """The values as the policy has them; all weight is on the action that it takes."""
+        values_NA, value_N = self.policy(states)
+        best_NA = np.eye(values_NA.shape[1], dtype=np.float32)[values_NA.argmax(axis=1)]
+        found = opinion(best_NA, np.asarray(value_N, np.float32))
+        return found._replace(q=np.asarray(values_NA, np.float32))
 
 
 class SearchPlayer:
@@ -202,8 +214,6 @@ def _joined(parts: Sequence[RootResults], game: Game) -> RootResults:
     return RootResults(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-PLAYING_SIMULATIONS = 600  # a move, unless a run was trained with more or an agent's name says so
-
 # Vanilla rollout MCTS (Kocsis & Szepesvari 2006): no priors, no proofs, every leaf one random game.
 # Of c_init 0.7 to 14, 4 scored best against the others in Connect Four at 500 and 1000 simulations.
 ROLLOUT_CONFIG = SearchConfig(
@@ -221,38 +231,3 @@ ROLLOUT_CONFIG = SearchConfig(
 def rollout_player(game: Game, config: SearchConfig, *, name: str = "mcts") -> SearchPlayer:
     """Tree search whose leaves are valued by one random game each, on two threads."""
     return SearchPlayer(game, [ROLLOUT] * THREADS, replace(config, cache_size=0), name=name)
-
-
-def playing_config(run: Run) -> SearchConfig:
-    """The search that a run was trained with, as it plays: deeper, with proofs, without tree reuse.
-
-    Self-play is spread thin, for many games; who plays one has time for more simulations.
-    """
-    config = run_settings(run, "search", SearchConfig)
-    simulations = max(config.simulations, PLAYING_SIMULATIONS)
-    return replace(config, simulations=simulations, solve=True, tree_reuse=False)
-
-
-def network_player(
-    game: Game,
-    run: Run,
-    step: int | None,
-    config: SearchConfig | None,
-    *,
-    name: str,
-    device: str = "auto",
-) -> Player:
-    """A checkpoint as a player: with this search, or None for the policy alone.
-
-    Raises the store's errors where there is no such checkpoint.
-    """
-    from torch import set_num_threads  # seconds to import: not for the players without a network
-
-    from agents.inference import load_evaluator
-
-    evaluator = load_evaluator(game, run, step, device)
-    if config is None:
-        return RawNetworkPlayer(game, evaluator, name)
-    set_num_threads(1)  # each of the search's threads runs a network of its own
-    evaluators = [evaluator, *(evaluator.replica() for _ in range(THREADS - 1))]
-    return SearchPlayer(game, evaluators, config, name=name)

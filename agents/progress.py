@@ -1,46 +1,66 @@
-"""What a training tells of itself: `selfplay` makes it, `arena` reads it, unseen by each other."""
+"""What a training says of itself: `selfplay` makes it, `arena` shows it; neither imports the other.
+
+Counters that every algorithm has are fields; an algorithm's own figures are metrics by name, which
+its `MetricSpec`s describe.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from agents.inference import NetworkEvaluator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 Event = Literal["compiling", "started", "games", "learned", "published", "checkpoint", "finished"]
 """What has just happened; at "compiling" the budget's clock stands still, which "started" ends."""
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A measurement of the policy that acts: a share for each of some sets of positions.
+
+    Attributes:
+        name: how it was measured, as a column's title: "no search".
+        at_s: seconds of training when it was made; -1 before the first.
+        shares: the share by the set's name.
+    """
+
+    name: str
+    at_s: float = -1.0
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Progress:
-    """Where a training stands. Totals count from the run's beginning, rates from this session's."""
+    """State of a training run. Totals count from the run's beginning, rates from this session's.
+
+    Attributes:
+        policy: what acts now (`Actor.policy`); usable until the generator goes on.
+        budget_s, games_goal: the budget; 0 without one.
+        positions: training rows.
+        network_version: learner steps of the weights that act.
+        games_in_flight: games in progress at once.
+        first_game_s: from the call of `train` to this session's first finished game.
+        metrics: the algorithm's metrics; None or NaN for what is not known yet.
+        measured: the newest measurements of the policy, if anybody makes any.
+        workers: that act now; 0 in one process.
+        staleness: learner steps between the weights that act and the newest, the mean.
+        notices: what happened since the last report that a person should know.
+    """
 
     event: Event
-    evaluator: NetworkEvaluator  # the network that plays; usable until the generator goes on
+    policy: Any
     elapsed_s: float
-    budget_s: float  # 0 without a time limit
+    budget_s: float
     games: int
-    games_goal: int  # 0 without one
-    positions: int  # training rows
-    moves: int
-    simulations: int
-    evaluations: int
-    cache_hits: int
-    proven_leaves: int
-    proven_roots: int
-    simulations_per_s: float
-    evaluations_per_s: float
+    games_goal: int
+    positions: int
     learner_steps: int
-    policy_loss: float  # nats, of the last training
-    value_loss: float
-    learning_rate: float
-    network_version: int  # learner steps of the network that plays
+    network_version: int
     games_in_flight: int
-    mean_plies: float  # of the games finished since the last event of this kind
-    resign_false_positive: float | None
-    first_game_s: float | None  # from the call of `train` to this session's first finished game
-    workers: int = 0  # that play now; 0 in one process
+    first_game_s: float | None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    measured: tuple[Measured, ...] = ()
+    workers: int = 0
     workers_wanted: int = 0
-    staleness: float = 0.0  # learner steps between the weights that play and the newest, the mean
-    notices: tuple[str, ...] = ()  # what happened since the last report that a person should know
+    staleness: float = 0.0
+    notices: tuple[str, ...] = ()

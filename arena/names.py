@@ -14,21 +14,20 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agents.players import (
     ROLLOUT_CONFIG,
     Player,
     RandomPlayer,
-    network_player,
-    playing_config,
     rollout_player,
 )
+from agents.registry import algorithm_of_run
 from agents.run_game import how_to_name_it, is_game_of, registered_game, source_change
+from agents.search_options import apply_options
 from envs.game import Game
-from mcts.config import SearchConfig
 from store import checkpoints
 from store.errors import CheckpointNotFoundError, RunNameError, RunNotFoundError
 from store.run import Run, list_runs, nearest_names, open_run
@@ -41,7 +40,6 @@ ROLLOUT_SIMULATIONS = 1000
 _AGENT = re.compile(r"(?P<name>[^@:]+)(@(?P<step>[^:]*))?(:(?P<options>.*))?")
 _SHORT = {"sims": "simulations"}
 _logger = logging.getLogger("ludens.arena")
-_BOOLEANS = {"true": True, "false": False}
 
 
 class AgentNameError(ValueError):
@@ -53,7 +51,7 @@ class AgentName(NamedTuple):
 
     name: str  # random, mcts, solver, human, or a run
     step: int | None
-    options: dict[str, str]  # by SearchConfig field, unread
+    options: dict[str, str]  # by name, unread
 
 
 def parse_agent_name(text: str) -> AgentName:
@@ -81,28 +79,7 @@ def _parse_option(text: str, word: str) -> tuple[str, str]:
     key, equals, value = word.partition("=")
     if not equals:
         key, value = "sims", word
-    key = _SHORT.get(key, key).replace("-", "_")
-    known = [found.name for found in fields(SearchConfig)]
-    if key not in known:
-        near = _did_you_mean(key, [*known, *_SHORT])
-        raise AgentNameError(f"agent {text!r}: the search has no option {key!r}{near}")
-    return key, value
-
-
-def apply_options(config: SearchConfig, options: dict[str, str]) -> SearchConfig:
-    """The search with these options, read by the type that each has. Raises AgentNameError."""
-    changes: dict[str, Any] = {}
-    for key, word in options.items():
-        kind = type(getattr(config, key))
-        try:
-            changes[key] = _BOOLEANS[word.lower()] if kind is bool else kind(word)
-        except (ValueError, KeyError):
-            expected = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
-            raise AgentNameError(f"{key} = {word!r}: expected {expected}") from None
-    try:
-        return replace(config, **changes)
-    except ValueError as error:
-        raise AgentNameError(str(error)) from None
+    return _SHORT.get(key, key).replace("-", "_"), value
 
 
 def find_agent(
@@ -129,18 +106,22 @@ def find_agent(
             raise AgentNameError(str(error)) from None
     if name == "mcts":
         config = replace(ROLLOUT_CONFIG, simulations=ROLLOUT_SIMULATIONS)
-        return rollout_player(game, apply_options(config, options), name=text)
+        try:
+            return rollout_player(game, apply_options(config, options), name=text)
+        except ValueError as error:
+            raise AgentNameError(f"agent {text!r}: {error}") from None
     run = find_run(name, game, store_url)
-    return _network_agent(text, game, run, step, options, device)
+    return _trained_agent(text, game, run, step, options, device)
 
 
-def _network_agent(
+def _trained_agent(
     text: str, game: Game, run: Run, step: int | None, options: dict[str, str], device: str
 ) -> Player:
-    raw = options.get("simulations") == "0"
-    config = None if raw else apply_options(playing_config(run), options)
+    algorithm = algorithm_of_run(run.info)
     try:
-        return network_player(game, run, step, config, name=text, device=device)
+        return algorithm.player(game, run, step, options, name=text, device=device)
+    except ValueError as error:
+        raise AgentNameError(f"agent {text!r}: {error}") from None
     except CheckpointNotFoundError:
         known = checkpoints.steps(run)
         listed = ", ".join(map(str, known[-8:])) or "none yet"

@@ -19,12 +19,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from agents.alphazero.config import AlphaZeroConfig
 from benchmarks.machine import machine_facts, write_result
 from benchmarks.processes import MachineShare
 from benchmarks.store import new_run
-from configs.loader import load_config
-from selfplay.cluster import ClusterTraining, connected
-from selfplay.config import TrainConfig
+from configs.loader import load_config_of
+from selfplay.cluster import ClusterTraining
+from selfplay.ray_session import connected
 from selfplay.supervision import Member
 from selfplay.worker import RoundReport, Worker
 
@@ -93,7 +94,7 @@ class RoundsHeard:
 
 
 @contextmanager
-def idle_training(config: TrainConfig) -> Iterator[tuple[ClusterTraining, str]]:
+def idle_training(config: AlphaZeroConfig) -> Iterator[tuple[ClusterTraining, str]]:
     """A training whose workers have played one round each and whose learner is gone; its store.
 
     The learner is needed once: it publishes the fresh network that everybody plays with.
@@ -180,14 +181,14 @@ def compared(done: dict[str, list[Stretch]], over: str, under: str) -> dict[str,
     }
 
 
-def _settings(workers: int, changes: TrainConfig | None) -> TrainConfig:
-    config = changes or load_config("connect_four")
+def _settings(workers: int, changes: AlphaZeroConfig | None) -> AlphaZeroConfig:
+    config = changes or load_config_of(AlphaZeroConfig, "connect_four")
     endless = replace(config.cluster, backlog_rows=1 << 40)  # there is no learner to wait for
     return replace(config, workers=workers, minutes=0, games=0, cluster=endless)
 
 
 def ray_cost(
-    seconds: float, turns: int = TURNS, config: TrainConfig | None = None
+    seconds: float, turns: int = TURNS, config: AlphaZeroConfig | None = None
 ) -> dict[str, Any]:
     """A worker under Ray against the same worker called in this process.
 
@@ -215,7 +216,7 @@ def ray_cost(
 
 
 def scaling(
-    seconds: float, turns: int = TURNS, config: TrainConfig | None = None
+    seconds: float, turns: int = TURNS, config: AlphaZeroConfig | None = None
 ) -> dict[str, Any]:
     """Two workers under Ray against one of them, the other idle."""
     facts, config = machine_facts(PACKAGES), _settings(2, config)
@@ -237,7 +238,9 @@ def scaling(
     }
 
 
-def _described(config: TrainConfig, seconds: float, training: ClusterTraining) -> dict[str, Any]:
+def _described(
+    config: AlphaZeroConfig, seconds: float, training: ClusterTraining
+) -> dict[str, Any]:
     return {
         "game": config.game,
         "worker_cpus": config.cluster.worker_cpus,

@@ -17,18 +17,18 @@ import time
 from collections import Counter
 from typing import Any
 
-from agents.config import LearnerConfig, NetworkConfig
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.progress import Event, Progress
+from agents.training import ClusterConfig
 from benchmarks.soak import Watched, audit
 from mcts.config import SearchConfig
 from selfplay import cluster
-from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from selfplay.worker import RoundReport
 from store.run import open_run
 
 WORKERS = 2
-CONFIG = TrainConfig(
+CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
     minutes=0,
     workers=WORKERS,

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.inference import NetworkEvaluator
-from agents.network import build_network
+from agents.alphazero.config import AlphaZeroConfig
+from agents.alphazero.inference import NetworkEvaluator
+from agents.alphazero.network import build_network
 from agents.players import THREADS, Player, SearchPlayer
 from arena.match.match import Match, play_out
 from arena.match.openings import Opening, random_openings
 from arena.match.records import MatchKey
 from benchmarks.machine import machine_facts, write_result
-from configs.loader import load_config
+from configs.loader import load_config_of
 from envs.game import Game
 from envs.registry import find_game
 
@@ -35,7 +36,7 @@ def measure(seconds: float = 30.0, games: int = GAMES) -> dict[str, Any]:
     """
     facts = machine_facts()
     torch.set_num_threads(1)
-    game = find_game(load_config(PRESET).game)
+    game = find_game(load_config_of(AlphaZeroConfig, PRESET).game)
     players = _player(game, 0), _player(game, 1)
     openings = random_openings(game)
     key = MatchKey(game.name, (players[0].name, players[1].name), 0, openings.label)
@@ -58,7 +59,7 @@ def measure(seconds: float = 30.0, games: int = GAMES) -> dict[str, Any]:
 
 
 def _player(game: Game, seed: int) -> Player:
-    config = load_config(PRESET)
+    config = load_config_of(AlphaZeroConfig, PRESET)
     state = build_network(game, config.network, seed).state_dict()
     evaluators = [NetworkEvaluator(game, config.network, state) for _ in range(THREADS)]
     search = replace(config.search, simulations=SIMULATIONS, tree_reuse=False)

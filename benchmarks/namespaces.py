@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import PROC, family, is_alive
-from selfplay.origin import ROOT
+from selfplay.package_check import ROOT
 
 SUBNET = "10.77.0"
 PROGRAMS = ("unshare", "nsenter", "setpriv", "bash", "ip", "mount")

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.alphazero.config import AlphaZeroConfig
 from agents.alphazero.episodes import SCHEMA, to_rows
+from agents.alphazero.shard import Shard
 from arena.solvers.connect_four.test_set import load_test_sets
 from benchmarks.machine import machine_facts, write_result
-from configs.loader import load_config
+from configs.loader import load_config_of
 from envs.connect_four import COLUMNS, ROWS
 from envs.registry import find_game
-from selfplay.games import Shard
 from store.replay.episodes import Episode, EpisodeBatch
 
 _BITS = np.uint64(ROWS + 1)  # of a column
@@ -53,7 +54,7 @@ def meetings(states: NDArray[Any]) -> tuple[int, int]:
 def measure(seconds: float) -> dict[str, Any]:
     """Rows of the preset's self-play under a uniform evaluator, played for about `seconds`."""
     facts = machine_facts()
-    game, config = find_game("connect_four"), load_config("connect_four")
+    game, config = find_game("connect_four"), load_config_of(AlphaZeroConfig, "connect_four")
     shard = Shard(game, config.search, config.selfplay, config.selfplay.games, seed=0, number=0)
 
     def uniform(planes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

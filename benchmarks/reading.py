@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.config import LearnerConfig
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig
 from benchmarks.cluster import PACKAGES
 from benchmarks.machine import machine_facts, write_result
 from benchmarks.processes import MachineShare, resident_mib
@@ -38,7 +38,6 @@ from benchmarks.store import new_run
 from selfplay import learner_node
 from selfplay.announcements import Announcements, must_wait
 from selfplay.cluster import POLL_S
-from selfplay.config import TrainConfig
 from selfplay.learner_node import LearnerNode
 from store.files.local import LocalFiles
 from store.replay.episodes import UUID_BYTES, EpisodeBatch
@@ -203,7 +202,7 @@ class SlowStoreLearner(LearnerNode):
     """The learner of a cluster, without Ray, on a slow store."""
 
     def __init__(
-        self, folder: Path, config: TrainConfig, mould: SegmentMould, latency_s: float
+        self, folder: Path, config: AlphaZeroConfig, mould: SegmentMould, latency_s: float
     ) -> None:
         super().__init__(str(folder), RUN, config)
         self._mould = mould
@@ -284,9 +283,9 @@ def read_from_many(
     }
 
 
-def _config(writers: int) -> TrainConfig:
+def _config(writers: int) -> AlphaZeroConfig:
     learner = LearnerConfig(batch_size=BATCH, window_rows=WINDOW, window_start_rows=WINDOW)
-    return TrainConfig(
+    return AlphaZeroConfig(
         game="connect_four",
         workers=writers,
         device="cpu",
@@ -297,7 +296,7 @@ def _config(writers: int) -> TrainConfig:
 
 
 def _learn(
-    learner: SlowStoreLearner, written: Writers, config: TrainConfig, seconds: float
+    learner: SlowStoreLearner, written: Writers, config: AlphaZeroConfig, seconds: float
 ) -> tuple[Mapping[str, list[float]], dict[str, float]]:
     """Call the learner as a driver does; what was seen after each stretch."""
     share, begun, trained = MachineShare(), time.monotonic(), 0

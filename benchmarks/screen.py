@@ -24,9 +24,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agents.config import NetworkConfig
-from agents.inference import dump_state
-from agents.network import build_network
+from agents.alphazero.config import NetworkConfig
+from agents.alphazero.network import build_network
+from agents.torch_state import dump_state
 from benchmarks.machine import machine_facts, write_result
 from envs.registry import find_game
 from mcts.config import SearchConfig

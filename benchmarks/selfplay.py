@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents.alphazero import bench
+from agents.alphazero.config import AlphaZeroConfig
 from benchmarks.machine import machine_facts, write_result
-from configs.loader import load_config
-from selfplay import bench
-from selfplay.config import TrainConfig
+from configs.loader import load_config_of
 
 PRESETS = ("connect_four",)
 
 
-def measure(config: TrainConfig, seconds: float = 20.0) -> dict[str, Any]:
+def measure(config: AlphaZeroConfig, seconds: float = 20.0) -> dict[str, Any]:
     """Simulations/s of self-play and evaluations/s of the network at its best batch, in one run.
 
-    See `selfplay.bench.measure`; the measurement takes about `seconds`, compilation not included.
+    See `agents.alphazero.bench.measure`; it takes about `seconds`, compilation not included.
     """
     facts = machine_facts()
-    return {**_rounded(bench.measure(config, seconds)), "machine": facts}
+    return {**rounded(bench.measure(config, seconds)), "machine": facts}
 
 
-def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+def rounded(figures: dict[str, Any]) -> dict[str, Any]:
     """Rates as whole numbers, ratios with three decimals."""
     rounded: dict[str, Any] = {}
     for name, figure in figures.items():
@@ -37,7 +37,7 @@ def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
 def run(seconds: float, peer_python: str | None) -> None:
     """Measure every preset, print a line each and write results/selfplay_<preset>.json."""
     for preset in PRESETS:
-        result = measure(load_config(preset), seconds)
+        result = measure(load_config_of(AlphaZeroConfig, preset), seconds)
         path = write_result(f"selfplay_{preset}", result)
         for what in ("simulations", "evaluations"):
             rate = f"{result[f'{what}_per_s']:,} {what}/s"

@@ -26,21 +26,22 @@ import ray
 from numpy.typing import NDArray
 from ray.cluster_utils import Cluster
 
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import SCHEMA
-from agents.alphazero.learner import Learner
-from agents.config import LearnerConfig, NetworkConfig
+from agents.alphazero.learner import AlphaZeroLearner
+from agents.alphazero.shard import Shard
 from agents.progress import Event
+from agents.training import ClusterConfig
 from benchmarks.cluster import PACKAGES
 from benchmarks.machine import RESULTS, machine_facts, write_result
 from benchmarks.processes import MachineShare, resident_mib
 from benchmarks.replaying import ReplayingWorker
 from benchmarks.store import actors_fed, new_run
-from configs.loader import load_config
+from configs.loader import load_config_of
 from envs.registry import find_game
-from selfplay.cluster import QUIET, ClusterTraining, worker_environment
-from selfplay.config import ClusterConfig, TrainConfig
-from selfplay.games import Shard
+from selfplay.cluster import ClusterTraining
 from selfplay.learner_node import LearnerNode, LearnReport
+from selfplay.ray_session import QUIET, worker_environment
 from store import checkpoints
 from store.replay.episodes import Episode, EpisodeBatch
 from store.replay.log import ReplayLog
@@ -67,7 +68,7 @@ def recorded_games(count: int) -> EpisodeBatch:
 
     At least `count`, as many as finish together at the end.
     """
-    config, game = load_config("connect_four"), find_game("connect_four")
+    config, game = load_config_of(AlphaZeroConfig, "connect_four"), find_game("connect_four")
 
     def evaluate(
         planes: NDArray[np.float32],
@@ -84,9 +85,10 @@ def recorded_games(count: int) -> EpisodeBatch:
     return EpisodeBatch.of(SCHEMA, episodes)
 
 
-def learner_rows_per_s(games: EpisodeBatch, config: TrainConfig) -> float:
+def learner_rows_per_s(games: EpisodeBatch, config: AlphaZeroConfig) -> float:
     """Rows a second that the tiny network learns from in this process, on one thread's share."""
-    learner = Learner(find_game(config.game), config.network, config.learner, seed=0, device="cpu")
+    game = find_game(config.game)
+    learner = AlphaZeroLearner(game, config.network, config.learner, seed=0, device="cpu")
     learner.add([games])
     learner.train(4, 0.0)
     begun, steps = time.monotonic(), 0
@@ -167,7 +169,12 @@ class SimulatedTraining(ClusterTraining):
     """
 
     def __init__(
-        self, run: Run, config: TrainConfig, store_url: str, games: EpisodeBatch, games_per_s: float
+        self,
+        run: Run,
+        config: AlphaZeroConfig,
+        store_url: str,
+        games: EpisodeBatch,
+        games_per_s: float,
     ) -> None:
         self._played = ray.put(encode_segment(games)), len(games), games_per_s
         self.committed: list[tuple[float, int]] = []
@@ -264,12 +271,14 @@ def simulate(
     }
 
 
-def _config(stubs: int, seconds: float, rows_per_game: float, games_per_s: float) -> TrainConfig:
+def _config(
+    stubs: int, seconds: float, rows_per_game: float, games_per_s: float
+) -> AlphaZeroConfig:
     cluster = ClusterConfig()
     if not games_per_s:
         rows = max(1, round(GROUP * rows_per_game))
         cluster = ClusterConfig(segment_rows=rows, backlog_rows=UNLIMITED_ROWS)
-    return TrainConfig(
+    return AlphaZeroConfig(
         game="connect_four",
         workers=stubs,
         minutes=0,
@@ -290,7 +299,7 @@ def _expected_rows_per_s(stubs: int, games_per_s: float, rows_per_game: float) -
     return stubs * games_per_s * rows_per_game
 
 
-def _with_passes(config: TrainConfig, passes: float, rows_per_s: float) -> TrainConfig:
+def _with_passes(config: AlphaZeroConfig, passes: float, rows_per_s: float) -> AlphaZeroConfig:
     learner = replace(config.learner, passes=passes)
     return replace(config, learner=learner, publish_rows=max(1, int(VERSION_S * rows_per_s)))
 
@@ -304,7 +313,9 @@ def _begin(training: SimulatedTraining) -> float:
     return float(memory)
 
 
-def _learning(learnt: Sequence[tuple[float, LearnReport]], config: TrainConfig) -> dict[str, Any]:
+def _learning(
+    learnt: Sequence[tuple[float, LearnReport]], config: AlphaZeroConfig
+) -> dict[str, Any]:
     """Stretches and how many had nothing to train on or nothing new, after the first that had."""
     reports = [report for _, report in learnt]
     first = next((i for i, report in enumerate(reports) if report.trained), len(reports))

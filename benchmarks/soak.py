@@ -21,15 +21,16 @@ from typing import Any
 
 import numpy as np
 
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA
-from agents.config import LearnerConfig, NetworkConfig
+from agents.training import ClusterConfig
 from benchmarks.cluster import PACKAGES, RoundsHeard
 from benchmarks.machine import machine_facts, write_result
 from benchmarks.processes import MachineShare, family, named, resident_mib
 from benchmarks.store import new_run
 from mcts.config import SearchConfig
-from selfplay.cluster import ClusterTraining, connected
-from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
+from selfplay.cluster import ClusterTraining
+from selfplay.ray_session import connected
 from selfplay.supervision import CrashLoopError
 from store import checkpoints
 from store.replay.log import ReplayLog
@@ -42,7 +43,7 @@ UNDISTURBED_SHARE, LONGEST_UNDISTURBED_S = 1 / 6, 150.0  # each of the two runs 
 SAMPLES = 120  # of the memory, over a run
 SETTLING_S, SETTLING_SHARE = 60.0, 0.2  # of a process's life, before its memory's slope is taken
 LEARNER, WORKER = "ray::LearnerNode", "ray::Worker"
-SMALL = TrainConfig(
+SMALL = AlphaZeroConfig(
     game="connect_four",
     workers=2,
     minutes=0,
@@ -148,7 +149,7 @@ class Watched:
 
 
 def watched_training(
-    run: Run, store: Path, config: TrainConfig, seconds: float, killer: Killer | None = None
+    run: Run, store: Path, config: AlphaZeroConfig, seconds: float, killer: Killer | None = None
 ) -> Watched:
     """Train for so long from the first answers of all workers on, and watch."""
     watched = Watched()
@@ -251,7 +252,7 @@ def _memory(samples: Sequence[MemorySample], seconds: float) -> dict[str, Any]:
 def measure(
     seconds: float,
     *,
-    config: TrainConfig = SMALL,
+    config: AlphaZeroConfig = SMALL,
     mean_s: float = SECONDS_BETWEEN_KILLS,
     seed: int = 0,
 ) -> dict[str, Any]:

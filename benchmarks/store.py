@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig
 from agents.alphazero.episodes import SCHEMA, outcome_shares, ring_fields, to_rows
 from agents.alphazero.learner import augment
-from agents.config import LearnerConfig
 from benchmarks.machine import RESULTS, machine_facts, write_result
 from benchmarks.store_data import (
     FRAMES,
@@ -35,7 +35,7 @@ from benchmarks.store_data import (
     game_episodes,
     made_frames,
 )
-from configs.loader import load_config
+from configs.loader import load_config_of
 from envs.batch import encode_many, play_random
 from envs.game import Game
 from envs.registry import find_game
@@ -325,7 +325,7 @@ def actors_fed(wall: dict[str, float], core: dict[str, float]) -> dict[str, Any]
     trained = next(run for run in runs if "simulations" in run)
     per_core = trained["simulations_per_s_while_playing"] / trained["machine"]["cores"]
     games = per_core * trained["games"] / trained["simulations"]
-    passes = load_config("connect_four").learner.passes
+    passes = load_config_of(AlphaZeroConfig, "connect_four").learner.passes
     trained_rows = trained["training_rows"] / trained["games"] * passes
     return {
         "simulations_per_move": round(trained["simulations"] / trained["moves"], 1),

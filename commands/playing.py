@@ -68,7 +68,7 @@ def play(args: Namespace) -> int:
 def _play_in_browser(args: Namespace, title: str) -> int:
     """Serve this same command, which has the browser for its screen."""
     from arena.play.screen.web import serve
-    from selfplay.origin import ROOT
+    from selfplay.package_check import ROOT
 
     words = [sys.executable, str(ROOT / "ludens.py"), "play", args.game]
     for option in ("agent", "agent2", "seed", "store"):

@@ -113,10 +113,16 @@ def _prune(args: Namespace) -> int:
 
 def _window(run: Run) -> Window | None:
     """What a trainer of this run loads when it resumes, as its settings say."""
+    from agents.registry import algorithm_of_run
+    from selfplay.resuming import settings_of
+    from store.errors import RunMismatchError
     from store.upkeep.retention import Window
 
-    rows = run.info.config.get("learner", {}).get("window_rows")
-    return Window(rows, of="row_ply") if isinstance(rows, int) else None
+    try:
+        algorithm, config = algorithm_of_run(run.info), settings_of(run)
+    except RunMismatchError:
+        return None
+    return Window(algorithm.window_rows(config), of=algorithm.row_field(config))
 
 
 def _keep(args: Namespace) -> int:

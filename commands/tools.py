@@ -17,8 +17,8 @@ from configs.command_line import FAILURE, UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from selfplay.config import TrainConfig
-    from selfplay.doctor import Finding
+    from agents.findings import Finding
+    from agents.training import TrainConfig
 
 
 def doctor_arguments(parser: ArgumentParser) -> None:
@@ -57,14 +57,13 @@ def doctor(args: Namespace) -> int:
 
 
 def _findings(config: TrainConfig, args: Namespace) -> Iterator[Finding]:
-    from selfplay.doctor import Finding, examine
+    from agents.findings import Finding
+    from selfplay.doctor import examine, examine_speed
 
     yield from examine(config, args.store)
     if args.seconds:
         try:
-            from selfplay.doctor_speed import interpret, measure_speeds
-
-            yield from interpret(config, measure_speeds(config, args.seconds))
+            yield from examine_speed(config, args.seconds)
         except (ImportError, RuntimeError, ValueError, OSError) as error:
             yield Finding("speed", "problem", f"cannot be measured: {error}")
 
@@ -120,10 +119,14 @@ def bench(args: Namespace) -> int:
 
         found = search.measure(args.subject, args.seconds, args.peer_python)
     else:
-        from benchmarks import selfplay
+        from agents.registry import algorithm_of
+        from benchmarks.machine import machine_facts
+        from benchmarks.selfplay import rounded
         from configs.loader import load_config
 
-        found = selfplay.measure(load_config(args.subject), args.seconds)
+        config, facts = load_config(args.subject), machine_facts()
+        measured = algorithm_of(config).bench(config, args.seconds)
+        found = {**rounded(measured), "machine": facts}
     if args.json:
         print_json(found)
         return 0

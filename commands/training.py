@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from commands.options import (
@@ -19,12 +19,13 @@ from configs.command_line import UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from agents.metrics import MetricSpec
     from agents.progress import Progress
+    from agents.training import TrainConfig
     from arena.monitor.stop_signal import StopSignal
     from arena.rating.ladder import LadderSettings, LadderState
     from configs.ablation import Variant
-    from selfplay.board import TensorBoardLog
-    from selfplay.config import TrainConfig
+    from selfplay.tensorboard_log import TensorBoardLog
 
 RESERVED = ("random", "mcts", "solver", "human")  # agents that no run may be named after
 
@@ -54,10 +55,12 @@ def train(args: Namespace) -> int:
     config = _continued(config, name, args)
     _say_what_is_missing()
     # The terminal answers at once, before the seconds that the rest takes to import.
+    from agents.registry import find_metrics
     from arena.monitor.panel import open_display
 
+    specs = find_metrics(config.algorithm)
     where = f"run {name!r} in {args.store!r}, {_budget(config)}; {_kept(config)}"
-    with open_display(config.game, where) as display, _stop_signal(display.notice) as stop:
+    with open_display(config.game, where, specs) as display, _stop_signal(display.notice) as stop:
         last = _train_and_watch(config, args, name, stop, display)
     print(_farewell(config, name, stopped=stop(), last=last))
     return 0
@@ -84,7 +87,9 @@ def _train_and_watch(
     config: TrainConfig, args: Namespace, name: str, stop: StopSignal, display: Any
 ) -> Progress:
     from contextlib import ExitStack
+    from functools import partial
 
+    from agents.registry import algorithm_of
     from arena.monitor.listeners import tell_listeners
     from arena.monitor.solver_errors import SolverErrorMeter
     from benchmarks.machine import machine_facts
@@ -92,25 +97,26 @@ def _train_and_watch(
     from selfplay.loop import train
     from selfplay.own_game import game_of
 
-    errors = SolverErrorMeter(game_of(config), config.search)
+    algorithm = algorithm_of(config)
+    measure = SolverErrorMeter(game_of(config).name, partial(algorithm.probes, config))
     stages = train(
         config, store_url=args.store, run_name=name, stop=stop, changed_game=args.changed_game
     )
     with ExitStack() as opened:
-        curves = [opened.enter_context(log) for log in _curves(args.store, name)]
+        curves = [opened.enter_context(log) for log in _curves(args.store, name, algorithm.metrics)]
         journal = opened.enter_context(Journal(args.store, name, machine_facts()))
-        return tell_listeners(stages, errors, [display, *curves, journal])
+        return tell_listeners(stages, measure, [display, *curves, journal])
 
 
-def _curves(store: str, name: str) -> list[TensorBoardLog]:
+def _curves(store: str, name: str, specs: Sequence[MetricSpec]) -> list[TensorBoardLog]:
     """The log for TensorBoard, if that is installed."""
     from configs.missing_packages import is_installed
 
     if not is_installed("tensorboard"):
         return []
-    from selfplay.board import TensorBoardLog
+    from selfplay.tensorboard_log import TensorBoardLog
 
-    return [TensorBoardLog(store, name)]
+    return [TensorBoardLog(store, name, specs)]
 
 
 def _say_what_is_missing() -> None:
@@ -193,9 +199,9 @@ def ablate_arguments(parser: ArgumentParser) -> None:
 
 
 def _techniques() -> str:
-    from configs.ablation import TECHNIQUES
+    from agents.registry import BUILT_IN, find_techniques
 
-    return ", ".join(TECHNIQUES)
+    return ", ".join(name for algorithm in BUILT_IN for name in find_techniques(algorithm))
 
 
 def ablate(args: Namespace) -> int:
@@ -224,13 +230,14 @@ def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
     """Train all variants to their end; False if that was interrupted."""
     from contextlib import ExitStack
 
-    from arena.monitor.solver_errors import SolverErrors
+    from agents.registry import find_metrics
     from arena.rating.ablation_text import TurnsDisplay
     from benchmarks.machine import machine_facts
+    from selfplay.interleaved import train_in_turns
     from selfplay.journal import Journal
-    from selfplay.turns import train_in_turns
 
     first = next(iter(runs.values())).config
+    specs = find_metrics(first.algorithm)
     labels = {run: variant.label for run, variant in runs.items()}
     title = f"{first.game}, {len(runs)} variants, {_budget(first)} each, in {args.store!r}"
     configs = {run: variant.config for run, variant in runs.items()}
@@ -238,13 +245,13 @@ def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
     with ExitStack() as opened:
         journals = {run: opened.enter_context(Journal(args.store, run, facts)) for run in runs}
         # An object has standard output to itself.
-        display = opened.enter_context(TurnsDisplay(title, labels, on_stderr=args.json))
+        display = opened.enter_context(TurnsDisplay(title, labels, specs, on_stderr=args.json))
         stop = opened.enter_context(_stop_signal(display.notice))
         for run, progress in train_in_turns(
             configs, store_url=args.store, turn_s=turn_s, stop=stop
         ):
             display.show(run, progress)
-            journals[run].show(progress, SolverErrors())
+            journals[run].show(progress)
         return not stop()
 
 

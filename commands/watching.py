@@ -31,12 +31,13 @@ def watch(args: Namespace) -> int:
     import time
     from contextlib import suppress
 
+    from agents.registry import metrics_of_run
     from arena.monitor.history import History
     from arena.monitor.watch import as_json, each_moment, follow, open_watch, show_once
     from store.run import open_run
 
     run = open_run(args.store, args.run)
-    history = History(run)
+    history, specs = History(run), metrics_of_run(run.info)
     where = f"run {run.name!r} in {args.store!r}"
     if args.json and args.once:
         print_json(as_json(history, time.time()))
@@ -49,7 +50,7 @@ def watch(args: Namespace) -> int:
                 for found in each_moment(history):
                     print_json(found, flush=True)
             else:
-                with open_watch(run.info.game, where) as display:
+                with open_watch(run.info.game, where, specs) as display:
                     follow(history, display)
     return 0
 

@@ -5,27 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agents.registry import find_techniques
+from agents.training import TrainConfig
 from configs.fields import ConfigError, did_you_mean, train_fields
 from configs.loader import load_config
-from selfplay.config import TrainConfig
 
 FULL, CONTROL = "full", "control"
-
-# What a preset without each technique has instead.
-TECHNIQUES: dict[str, dict[str, str]] = {
-    "playout_cap": {"selfplay.full_share": "1"},
-    "forced_playouts": {"search.forced_playouts": "0"},
-    "noise": {"search.dirichlet_fraction": "0"},
-    "cache": {"search.cache_size": "0"},
-    "proofs": {"search.solve": "false"},
-    "lookahead": {"search.lookahead": "0"},
-    "tree_reuse": {"search.tree_reuse": "false"},
-    "openings": {"selfplay.opening_share": "0"},
-    "search_value": {"learner.search_value_share": "0"},
-    "averaging": {"learner.averaging": "0"},
-    "rate_decay": {"learner.decay_start": "1"},
-    "global_pooling": {"network.global_pooling": "false"},
-}
 
 
 @dataclass(frozen=True)
@@ -60,17 +45,18 @@ def plan_ablation(
         ConfigError: an unknown technique, field or value, or one that the preset has anyway.
     """
     full = load_config(preset, options)
+    known = find_techniques(full.algorithm)
     if not without and not settings:
-        raise ConfigError(f"nothing to leave out: expected some of {', '.join(TECHNIQUES)}")
+        raise ConfigError(f"nothing to leave out: expected some of {', '.join(known)}")
     if not (full.minutes or full.games):
         raise ConfigError("minutes = 0: expected a time for each variant (--minutes 20)")
     changes: dict[str, tuple[str, dict[str, str]]] = {FULL: (FULL, {})}
     if control:
         changes[CONTROL] = (CONTROL, {"seed": str(full.seed + 1)})
     for name in without:
-        changes[f"without {name}"] = f"without-{name}", _technique(name)
+        changes[f"without {name}"] = f"without-{name}", _technique(known, name)
     for setting in settings:
-        changes[setting] = "with-" + setting.replace("=", "-"), _setting(setting)
+        changes[setting] = "with-" + setting.replace("=", "-"), _setting(type(full), setting)
     variants = []
     for label, (suffix, changed) in changes.items():
         config = load_config(preset, {**options, **changed})
@@ -81,18 +67,19 @@ def plan_ablation(
     return variants
 
 
-def _technique(name: str) -> dict[str, str]:
-    if name not in TECHNIQUES:
-        near = did_you_mean(name, TECHNIQUES)
-        raise ConfigError(f"no technique {name!r}{near} (there are {', '.join(TECHNIQUES)})")
-    return TECHNIQUES[name]
+def _technique(known: Mapping[str, dict[str, str]], name: str) -> dict[str, str]:
+    if name not in known:
+        near = did_you_mean(name, known)
+        raise ConfigError(f"no technique {name!r}{near} (there are {', '.join(known)})")
+    return known[name]
 
 
-def _setting(text: str) -> dict[str, str]:
+def _setting(config: type[TrainConfig], text: str) -> dict[str, str]:
     name, equals, value = text.partition("=")
     if not (equals and value):
         raise ConfigError(f"{text!r}: expected FIELD=VALUE, such as search.c_init=2")
     name = name.strip().replace("-", "_")
-    if name == "seed" or name not in train_fields():
-        raise ConfigError(f"{text!r}: no such setting{did_you_mean(name, train_fields())}")
+    known = train_fields(config)
+    if name == "seed" or name not in known:
+        raise ConfigError(f"{text!r}: no such setting{did_you_mean(name, known)}")
     return {name: value.strip()}

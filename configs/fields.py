@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from selfplay.config import TrainConfig
+from agents.training import TrainConfig
 
 
 class ConfigError(ValueError):
@@ -83,9 +83,9 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def train_fields() -> dict[str, ConfigField]:
-    """Every setting of a training by its dotted name."""
-    return {found.name: found for found in _fields_of(TrainConfig, "")}
+def train_fields(config: type[TrainConfig]) -> dict[str, ConfigField]:
+    """Every setting of an algorithm's training by its dotted name."""
+    return {found.name: found for found in _fields_of(config, "")}
 
 
 def _fields_of(config: type, prefix: str) -> Iterator[ConfigField]:
@@ -98,12 +98,15 @@ def _fields_of(config: type, prefix: str) -> Iterator[ConfigField]:
             yield ConfigField(prefix + found.name, kind, found.default)
 
 
-def meanings() -> dict[str, str]:
+def meanings(config: type[TrainConfig]) -> dict[str, str]:
     """What each setting means, by its dotted name: the texts under the dataclasses' fields."""
-    return dict(_meanings_of(TrainConfig, ""))
+    return dict(_meanings_of(config, ""))
 
 
 def _meanings_of(config: type, prefix: str) -> Iterator[tuple[str, str]]:
+    for base in reversed(config.__bases__):
+        if dataclasses.is_dataclass(base):
+            yield from _meanings_of(base, prefix)
     types = get_type_hints(config)
     (definition,) = ast.parse(inspect.getsource(config)).body
     assert isinstance(definition, ast.ClassDef)

@@ -12,12 +12,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
+from agents.registry import FIRST, find_config
+from agents.training import TrainConfig
 from configs.fields import ConfigError, did_you_mean, train_fields
-from selfplay.config import TrainConfig
 
 FOLDER = Path(__file__).parent
+Config = TypeVar("Config", bound=TrainConfig)
 
 
 def preset_names() -> list[str]:
@@ -36,18 +38,34 @@ def load_config(preset: str, options: Mapping[str, str] | None = None) -> TrainC
     Raises:
         ConfigError: unknown preset, field or value; the error names the nearest known one.
     """
-    values, source = _read_preset(preset)
+    config, values, source = _read_preset(preset)
     for name, text in (options or {}).items():
         name = name.replace("-", "_")
-        values[name] = _field(name, "option").read_text(text)
+        values[name] = _field(config, name, "option").read_text(text)
     if str(values.get("game", "")).endswith(".py"):  # to be found from any folder
         values["game"] = str(Path(values["game"]).resolve())
     try:
-        return _build(TrainConfig, values, "")
+        built: TrainConfig = _build(config, values, "")
     except ConfigError:
         raise
     except ValueError as error:  # a dataclass refused a combination, and says which
         raise ConfigError(f"{error} (preset {source})") from error
+    return built
+
+
+def load_config_of(
+    kind: type[Config], preset: str, options: Mapping[str, str] | None = None
+) -> Config:
+    """`load_config` for a caller that needs the settings of one algorithm.
+
+    Raises ConfigError, for a preset of another algorithm too.
+    """
+    found = load_config(preset, options)
+    if not isinstance(found, kind):
+        raise ConfigError(
+            f"{preset!r} is a preset of the algorithm {found.algorithm!r}, not {kind.algorithm!r}"
+        )
+    return found
 
 
 def asked_settings(preset: str, options: Mapping[str, str]) -> frozenset[str]:
@@ -55,7 +73,7 @@ def asked_settings(preset: str, options: Mapping[str, str]) -> frozenset[str]:
 
     The presets that come with the program may change with it, and nobody asked for that.
     """
-    own = read_toml(Path(preset)) if preset.endswith(".toml") else {}
+    own = read_toml(Path(preset))[1] if preset.endswith(".toml") else {}
     return frozenset({*own, *(name.replace("-", "_") for name in options)})
 
 
@@ -64,20 +82,21 @@ def default_run_name(preset: str) -> str:
     return Path(preset).stem if preset.endswith((".toml", ".py")) else preset
 
 
-def _read_preset(preset: str) -> tuple[dict[str, Any], str]:
-    """Checked values by dotted name, and where they come from."""
+def _read_preset(preset: str) -> tuple[type[TrainConfig], dict[str, Any], str]:
+    """The class of the settings, checked values by dotted name, and where they come from."""
     if preset.endswith(".toml"):
-        return read_toml(Path(preset)), preset
+        return *read_toml(Path(preset)), preset
     if preset in preset_names():
-        return read_toml(FOLDER / f"{preset}.toml"), repr(preset)
+        return *read_toml(FOLDER / f"{preset}.toml"), repr(preset)
+    config = find_config(FIRST)
     if preset.endswith(".py"):
         if not Path(preset).is_file():
             raise ConfigError(f"no game file {preset!r}")
-        return {"game": preset}, preset
+        return config, {"game": preset}, preset
     from envs.registry import BUILT_IN
 
     if preset in BUILT_IN:
-        return {"game": preset}, f"{preset!r}, the defaults"
+        return config, {"game": preset}, f"{preset!r}, the defaults"
     known = sorted({*preset_names(), *BUILT_IN})
     raise ConfigError(
         f"no preset {preset!r}{did_you_mean(preset, known)} (there are {', '.join(known)}; "
@@ -85,8 +104,12 @@ def _read_preset(preset: str) -> tuple[dict[str, Any], str]:
     )
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The values of a preset file by dotted name. Raises ConfigError naming file and field."""
+def read_toml(path: Path) -> tuple[type[TrainConfig], dict[str, Any]]:
+    """The class of a preset file's settings and its values by dotted name.
+
+    The file names its algorithm (`algorithm = "..."`); one of before there was a choice does not.
+    Raises ConfigError naming file and field.
+    """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -94,11 +117,12 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
     try:
-        return {
-            name: _field(name, "setting").check(value)
+        config = find_config(document.pop("algorithm", FIRST))
+        return config, {
+            name: _field(config, name, "setting").check(value)
             for name, value in _flatten(document, "").items()
         }
-    except ConfigError as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
@@ -112,8 +136,8 @@ def _flatten(table: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return flat
 
 
-def _field(name: str, what: str) -> Any:
-    fields = train_fields()
+def _field(config: type[TrainConfig], name: str, what: str) -> Any:
+    fields = train_fields(config)
     if name not in fields:
         same_ending = [known for known in fields if known.rpartition(".")[2] == name]
         near = f"; did you mean {same_ending[0]!r}?" if same_ending else did_you_mean(name, fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import SUPPRESS, ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Sequence
 
+from agents.registry import ALGORITHMS, find_config
 from configs.fields import ConfigField, meanings, train_fields
 
 FLAGS = ("keep_all",)
@@ -15,9 +16,13 @@ _MARK = "setting:"  # before the field's name in the parsed namespace
 
 def add_config_options(parser: ArgumentParser, first: Sequence[str] = ()) -> None:
     """An option a field, those of `first` beside the command's own, the others a group a table."""
-    texts = meanings()
+    texts: dict[str, str] = {}
+    known: dict[str, ConfigField] = {}
+    for algorithm in ALGORITHMS:
+        texts |= meanings(find_config(algorithm))
+        known |= train_fields(find_config(algorithm))
     groups: dict[str, ArgumentParser | _ArgumentGroup] = {}
-    for name, found in train_fields().items():
+    for name, found in known.items():
         table = "" if name in first else name.rpartition(".")[0] or "training"
         if table not in groups:
             title = f"{table} settings (defaults before the preset's)"

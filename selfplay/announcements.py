@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfplay.config import TrainConfig
+from agents.training import TrainConfig
 
 
 class Announcements:

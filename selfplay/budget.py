@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from selfplay.config import TrainConfig
+from agents.training import TrainConfig
 
 
 class Budget:

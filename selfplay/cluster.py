@@ -9,30 +9,23 @@ that is not in the store: killed anywhere, the same command goes on.
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
-from agents.inference import NetworkEvaluator, load_state
-from agents.network import build_network
+from agents.metrics import metrics_of
 from agents.progress import Event, Progress
+from agents.registry import algorithm_of
+from agents.training import TrainConfig
 from selfplay.announcements import Announcements, must_wait
 from selfplay.budget import Budget
-from selfplay.config import TrainConfig
 from selfplay.inference_server import InferenceError, InferenceServer
 from selfplay.learner_node import LearnerNode, LearnReport
-from selfplay.metrics import Metrics
-from selfplay.origin import ROOT, check_packages
-from selfplay.own_game import game_of
 from selfplay.placement import (
     UNPLACED_S,
     InferenceActors,
@@ -40,6 +33,8 @@ from selfplay.placement import (
     check_own_node,
     unplaced_notice,
 )
+from selfplay.ray_metrics import Metrics
+from selfplay.ray_session import connected, shared_store
 from selfplay.resuming import extension_notice
 from selfplay.supervision import (
     CrashLoopError,
@@ -50,10 +45,7 @@ from selfplay.supervision import (
     first_line,
     is_hopeless,
 )
-from selfplay.warm_up import one_at_a_time
-from selfplay.worker import ROUND_S, RoundReport, Worker, worker_config
-from store.errors import StoreUrlError
-from store.files.opening import open_files
+from selfplay.worker import ROUND_S, RoundReport, Worker
 from store.run import Run
 
 POLL_S = 0.5
@@ -61,93 +53,6 @@ RATE_WINDOW_S = 30.0
 IDLE_S = 2.0  # a learner without new games is asked again after so long
 LATE_S = 2 * ROUND_S  # without an answer for so long, an actor is said not to work
 GOODBYE_S = 60.0  # for the last rounds and the last checkpoint
-LOOPBACK = "127.0.0.1"  # where our own Ray listens: nobody else has business there
-OBJECT_STORE_BYTES = 512 << 20  # of our own Ray: weights and planes, nothing that stays
-QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-NOT_SHIPPED = [".git", ".venv", "runs", "*.pyc", ".mypy_cache", ".ruff_cache", ".pytest_cache"]
-
-
-@contextmanager
-def connected(cpus: int) -> Iterator[bool]:
-    """Ray for this process: the cluster of RAY_ADDRESS or of the job, or one of our own here.
-
-    Yields whether it is our own. Ray's handler of SIGTERM is put away: the caller has its own.
-    """
-    if ray.is_initialized():  # the caller's, who will shut it down
-        yield False
-        return
-    here = "RAY_ADDRESS" not in os.environ
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    if here:
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # no card unless asked for
-        ray.init(
-            "local",
-            _node_ip_address=LOOPBACK,
-            num_cpus=cpus,
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            runtime_env={"env_vars": worker_environment()},
-            **QUIET,
-        )
-    else:
-        ray.init(runtime_env=shipped_environment(), **QUIET)
-    _keep_terminal_clean()
-    with suppress(ValueError, TypeError):  # not the main thread, or no handler of Python's
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    try:
-        yield here
-    finally:
-        ray.shutdown()
-
-
-def _keep_terminal_clean() -> None:
-    """Ray prints into the panel when a process dies, and has no option against it.
-
-    Here every such death becomes a notice of ours.
-    """
-    from ray._private import worker
-
-    if hasattr(worker, "print_to_stdstream"):
-        worker.print_to_stdstream = lambda *_, **__: None
-
-
-def worker_environment() -> dict[str, str]:
-    """What every process needs: our packages, and the kernel cache of this one."""
-    kept = {name: os.environ[name] for name in ("LUDENS_CACHE_DIR",) if name in os.environ}
-    return {"PYTHONPATH": str(ROOT), **kept}
-
-
-def shipped_environment() -> dict[str, Any]:
-    """Our sources for a cluster that was not told of them; a job brings them along itself."""
-    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ or os.environ.get("RAY_JOB_SUBMISSION_ID"):
-        return {}
-    return {"working_dir": str(ROOT), "excludes": NOT_SHIPPED}
-
-
-def shared_store(store_url: str, workers: int) -> str:
-    """The store's address as other processes understand it: never a relative path.
-
-    Raises StoreUrlError for one that they cannot see.
-    """
-    url = open_files(store_url).url
-    if url.startswith("memory:"):
-        raise StoreUrlError(
-            f"the store {store_url!r} lives in one process, and {workers} workers cannot "
-            "see it: give a folder or an object store's URL, or --workers 0"
-        )
-    return url
-
-
-@contextmanager
-def settling() -> Iterator[None]:
-    """Around the first work of a process of Ray: it uses our packages, and compiles alone.
-
-    Raises RuntimeError where other packages would be imported than ours.
-    """
-    check_packages()
-    with one_at_a_time():
-        yield
 
 
 class ClusterTraining:
@@ -173,15 +78,16 @@ class ClusterTraining:
         self.notices: list[str] = []
         self.learned: LearnReport | None = None
         self.first_game_s: float | None = None
-        self.metrics = Metrics(run.name)
+        self.metrics = Metrics(run.name, algorithm_of(config).metrics)
         self._arguments = (store_url, run.name, config)
         self._own_ray = own_ray
         self._asked = asked_of_nodes(config.cluster, own_ray)
         if own_ray:
             check_own_node(self._asked)
-        game = game_of(config)
-        fresh = build_network(game, config.network, config.seed).state_dict()
-        self.evaluator = NetworkEvaluator(game, config.network, fresh, device=config.device)
+        self.algorithm = algorithm_of(config)
+        self.policy = self.algorithm.make_policy(config)
+        worker = self.algorithm.worker_config(config)
+        self._games_of_worker = self.algorithm.games_at_once(worker)
         self.inference = InferenceActors(
             self._start_server,
             config.cluster.inference_actors,
@@ -390,11 +296,11 @@ class ClusterTraining:
         """Take the new weights for those who watch, and hand them to the inference actors."""
         self.inference.load_weights(report.version, report.weights)
         try:
-            state = load_state(ray.get(report.weights[0], timeout=GOODBYE_S))
+            data = ray.get(report.weights[0], timeout=GOODBYE_S)
         except RayError as error:
             self.notices.append(f"the new weights cannot be shown: {first_line(error)}")
             return
-        self.evaluator.update(state, report.version)
+        self.policy.load_weights(data, report.version)
 
     def _take_round(self, report: RoundReport) -> list[Event]:
         for name, count in report.counters.items():
@@ -465,7 +371,7 @@ class ClusterTraining:
         }
 
     def report(self, event: Event) -> Progress:
-        """The training's state as its consumers see it; the notices are handed over once."""
+        """The state of the run; the notices are handed over once."""
         totals, learned = self.totals(), self.learned
         notices, self.notices = tuple(self.notices), []
         seconds = max(self.clock() - self.recent[0][0], POLL_S) if self.recent else 1.0
@@ -473,38 +379,26 @@ class ClusterTraining:
         steps = [r.step for _, r in self.recent]
         behind = [learned.version - step for step in steps] if learned else []
 
-        def total(name: str) -> int:
-            return totals.get(name, 0)
-
-        def rate(name: str) -> float:
-            return sum(r.counters[name] for _, r in self.recent) / seconds
-
-        played_on = total("played_on")
+        made: Counter[str] = Counter()
+        for _, answer in self.recent:
+            made.update(answer.counters)
+        rates = {name: count / seconds for name, count in made.items()}
+        share = self.budget.share(self.games())
+        figures = {"learning_rate": self.algorithm.learning_rate(self.config, share)}
+        figures |= learned.learned if learned else {}
         progress = Progress(
             event=event,
-            evaluator=self.evaluator,
+            policy=self.policy,
             elapsed_s=self.budget.elapsed(),
             budget_s=self.budget.seconds,
-            games=total("games"),
+            games=self.games(),
             games_goal=self.config.games,
-            positions=total("rows"),
-            moves=total("plies"),
-            simulations=total("simulations"),
-            evaluations=total("evaluations"),
-            cache_hits=total("cache_hits"),
-            proven_leaves=total("proven_leaves"),
-            proven_roots=total("proven_roots"),
-            simulations_per_s=rate("simulations"),
-            evaluations_per_s=rate("evaluations"),
+            positions=totals.get("rows", 0),
             learner_steps=learned.steps if learned else 0,
-            policy_loss=learned.policy_loss if learned else float("nan"),
-            value_loss=learned.value_loss if learned else float("nan"),
-            learning_rate=learned.learning_rate if learned else 0.0,
             network_version=learned.version if learned else 0,
-            games_in_flight=len(self.workers) * worker_config(self.config).selfplay.games,
-            mean_plies=total("plies") / max(total("games"), 1),
-            resign_false_positive=total("false_positives") / played_on if played_on else None,
+            games_in_flight=len(self.workers) * self._games_of_worker,
             first_game_s=self.first_game_s,
+            metrics=metrics_of(self.algorithm.metrics, totals, rates, figures),
             workers=sum(worker.works for worker in self.workers),
             workers_wanted=len(self.workers),
             staleness=sum(behind) / len(behind) if behind else 0.0,

@@ -1,7 +1,7 @@
 """Is this machine fit to train? What `ludens doctor` looks at, before it measures anything.
 
 Each look is a function that answers a Finding; nothing it can meet is an error. The measurements
-are in `selfplay.doctor_speed`.
+are the algorithm's own (`Algorithm.measure_speed`).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from agents.cores import allowed_cores
+from agents.findings import Finding, Status, first_line, usable_cores
+from agents.registry import algorithm_of
+from agents.training import TrainConfig
 from envs.kernel_cache import cache_root, source_hash
-from selfplay.config import TrainConfig
-from selfplay.origin import ROOT
+from selfplay.package_check import ROOT
 from store.errors import AlreadyStoredError, StoreError
 from store.files.local import LocalFiles
 from store.files.opening import open_files
@@ -43,24 +43,12 @@ OPTIONAL = {  # and what is missing without it
 }
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
-Status = Literal["ok", "warning", "problem"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, how it stands, in a sentence, and what to do about it."""
-
-    name: str
-    status: Status
-    text: str
-    advice: str = ""
-
 
 def examine(config: TrainConfig, store_url: str) -> Iterator[Finding]:
     """Everything but speed, in the order of a report."""
     environment = os.environ
     yield cores(config, environment)
-    yield memory()
+    yield memory(algorithm_of(config).memory_settings)
     yield graphics_card(config)
     yield threads(environment)
     yield packages(Path(ROOT / "constraints.txt"))
@@ -73,53 +61,41 @@ def examine(config: TrainConfig, store_url: str) -> Iterator[Finding]:
 # --- the machine --------------------------------------------------------------------------------
 
 
-def usable_cores() -> float:
-    """Cores that this process may use: its affinity, and the quota of its container."""
-    allowed = float(allowed_cores())
-    quota, _, period = _first_line(Path("/sys/fs/cgroup/cpu.max")).partition(" ")
-    return min(allowed, int(quota) / int(period)) if quota.isdigit() and period else allowed
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text().partition("\n")[0].strip()
-    except OSError:
-        return ""
-
-
 def cores(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
     """Whether the preset's threads and workers fit the cores, and whether these are free."""
     count = usable_cores()
     load = os.getloadavg()[0]
     said = f"{count:g} cores, load {load:.1f}"
-    wanted = config.workers * config.cluster.worker_cpus or config.selfplay.shards
-    what = "workers' cores" if config.workers else "selfplay.shards"
+    algorithm = algorithm_of(config)
+    wanted = config.workers * config.cluster.worker_cpus or algorithm.acting_threads(config)
+    setting = algorithm.threads_setting
+    what = "workers' cores" if config.workers else setting
     elsewhere = config.workers and "RAY_ADDRESS" in environment
     if not elsewhere and wanted > count:
-        fewer = "fewer --workers" if config.workers else f"--selfplay.shards {max(1, int(count))}"
+        fewer = "fewer --workers" if config.workers else f"--{setting} {max(1, int(count))}"
         return Finding("cores", "warning", f"{said}; {what} = {wanted}", f"use {fewer}")
     if load > BUSY_SHARE * count:
         advice = "end what else runs: a training gets what is left, and so do the figures below"
         return Finding("cores", "warning", f"{said}: other work runs here", advice)
     if not config.workers and wanted < int(count):
-        more = f"--selfplay.shards {int(count)} (selfplay.games a multiple of it), or --workers"
+        more = f"--{setting} {int(count)}, or --workers"
         return Finding("cores", "warning", f"{said}; {what} = {wanted} leaves some idle", more)
     return Finding("cores", "ok", f"{said}; {what} = {wanted}")
 
 
-def memory() -> Finding:
-    """Memory that a training could take, of the machine and of the container."""
+def memory(settings: str) -> Finding:
+    """Memory that a training could take; `settings` are those of which smaller ones need less."""
     lines = (line.partition(":") for line in _text(Path("/proc/meminfo")).splitlines())
     kilobytes = {name: int(rest.split()[0]) for name, _, rest in lines if rest.split()}
     if "MemAvailable" not in kilobytes:
         return Finding("memory", "ok", "unknown: this system has no /proc/meminfo")
     total, free = (kilobytes[name] * 1024 / GIB for name in ("MemTotal", "MemAvailable"))
-    limit = _first_line(Path("/sys/fs/cgroup/memory.max"))
+    limit = first_line(Path("/sys/fs/cgroup/memory.max"))
     if limit.isdigit():
-        used = int(_first_line(Path("/sys/fs/cgroup/memory.current")) or 0)
+        used = int(first_line(Path("/sys/fs/cgroup/memory.current")) or 0)
         total, free = min(total, int(limit) / GIB), min(free, (int(limit) - used) / GIB)
     said = f"{free:.1f} of {total:.1f} GiB free"
-    advice = "smaller --learner.window-rows, --selfplay.games or --search.cache-size need less"
+    advice = f"smaller {settings} need less"
     return _by_amount("memory", free, NEEDED_MEMORY, COMFORTABLE_MEMORY, said, advice)
 
 
@@ -301,3 +277,45 @@ def disk(store_url: str) -> Finding:
     advice = "ludens runs prune frees room, or another --store"
     said = f"{free:.1f} GiB free at {folder}"
     return _by_amount("disk", free, NEEDED_DISK, COMFORTABLE_DISK, said, advice)
+
+
+# --- speed --------------------------------------------------------------------------------------
+
+TRANSFER_SHARE = 0.1  # of the seconds, where there are workers
+
+
+def examine_speed(config: TrainConfig, seconds: float) -> Iterator[Finding]:
+    """Measure for about so many seconds, and as long again to compile and to load.
+
+    Raises what the game, the device or Ray raise.
+    """
+    algorithm = algorithm_of(config)
+    share = TRANSFER_SHARE if config.workers else 0.0
+    yield from algorithm.measure_speed(config, (1.0 - share) * seconds)
+    if config.workers:
+        speed = transfer_speed(algorithm.observation_shape(config), share * seconds)
+        yield Finding("transfer", "ok", f"{speed / 1e6:,.0f} MB/s to an actor and back")
+
+
+def transfer_speed(shape: tuple[int, ...], seconds: float) -> float:
+    """Bytes a second of a float32 array of that shape to an actor of Ray and back."""
+    import numpy as np
+    import ray
+
+    from selfplay.ray_session import connected
+
+    class Echo:
+        def back(self, array: Any) -> Any:
+            return array
+
+    array = np.zeros(shape, np.float32)
+    with connected(cpus=1):
+        remote: Any = ray.remote(Echo)
+        echo = remote.options(num_cpus=1).remote()
+        ray.get(echo.back.remote(array), timeout=60)
+        count, began = 0, time.perf_counter()
+        while (took := time.perf_counter() - began) < seconds or not count:
+            ray.get(echo.back.remote(array), timeout=60)
+            count += 1
+        ray.kill(echo)
+    return 2.0 * count * array.nbytes / took

@@ -1,4 +1,4 @@
-"""Evaluations for many workers by one network: requests that come together become one batch."""
+"""Evaluations for many workers by one policy: requests that come together become one batch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ import ray
 from numpy.typing import NDArray
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError
 
-from agents.inference import NetworkEvaluator, load_state
-from agents.network import build_network
-from selfplay.config import TrainConfig
-from selfplay.origin import check_packages
+from agents.registry import algorithm_of
+from agents.training import TrainConfig
 from selfplay.own_game import game_of
+from selfplay.package_check import check_packages
 from store import checkpoints
 from store.run import open_run
 
-MOST_ROWS = 8192  # of one pass of the network
+MOST_ROWS = 8192  # of one pass of the policy
 RETRY_S = 0.5  # between two questions to an inference actor that is being replaced
 
 Answer = tuple[NDArray[np.float32], NDArray[np.float32], int]
@@ -30,24 +29,18 @@ Answer = tuple[NDArray[np.float32], NDArray[np.float32], int]
 class InferenceServer:
     """Evaluates for all who ask, with the weights it was given last.
 
-    Requests that arrive while the network computes wait and are answered together: the more there
-    are, the larger the batches, and nobody waits for a batch to fill. Started anew, it begins with
-    the newest checkpoint.
+    Requests that arrive while the policy computes wait and are answered together: the more there
+    are, the larger the batches, and none waits for a batch to fill. Restarted, it begins with the
+    newest checkpoint.
     """
 
     def __init__(self, store_url: str, run_name: str, config: TrainConfig) -> None:
         check_packages()
-        self.config = config
-        self.game = game_of(config)
-        run = open_run(store_url, run_name, game=self.game.name)
+        run = open_run(store_url, run_name, game=game_of(config).name)
+        self.policy = algorithm_of(config).make_policy(config)
         found = checkpoints.latest_valid(run, names=[checkpoints.MODEL_FILE])
         if found:
-            state, step = load_state(found.files[checkpoints.MODEL_FILE]), found.step
-        else:
-            state, step = build_network(self.game, config.network, config.seed).state_dict(), 0
-        self.evaluator = NetworkEvaluator(
-            self.game, config.network, state, step=step, device=config.device
-        )
+            self.policy.load_weights(found.files[checkpoints.MODEL_FILE], found.step)
         self._thread = ThreadPoolExecutor(1)  # evaluates and updates, one after the other
         self._waiting: list[tuple[NDArray[np.float32], asyncio.Future[Answer]]] = []
         self._working = False
@@ -57,16 +50,16 @@ class InferenceServer:
 
     async def load_weights(self, step: int, weights: list[Any]) -> int:
         """Go on with version `step`, of which `weights` holds one reference; answers the step."""
-        state = load_state(await weights[0])
+        data = await weights[0]
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self.evaluator.update, state, step)
+        await loop.run_in_executor(self._thread, self.policy.load_weights, data, step)
         return step
 
     def _evaluate(self, batch: NDArray[np.float32]) -> Answer:
-        return *self.evaluator(batch), self.evaluator.step
+        return *self.policy(batch), self.policy.step
 
     async def evaluate(self, planes: NDArray[np.float32]) -> Answer:
-        """Logits float32 [n, A], value_to_play float32 [n], and the version that gave them."""
+        """The policy's two answers [n, ...] to observations [n, ...], and their version."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((planes, future))
         if not self._working:
@@ -110,7 +103,7 @@ class InferenceError(RuntimeError):
 
 
 class RemoteEvaluator:
-    """The search's evaluator of one shard, answered by an inference actor.
+    """The evaluator of one thread of an actor, answered by an inference actor.
 
     It waits while that is being replaced, and no longer than `timeout_s`.
 
@@ -133,7 +126,7 @@ class RemoteEvaluator:
     def __call__(
         self, planes: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """See `mcts.search.Evaluator`. Raises InferenceError when the time is over."""
+        """See `agents.algorithm.Evaluate`. Raises InferenceError when the time is over."""
         logits, values, step = self._answer(planes)
         if step != self.step:
             self._renewed(step)

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from agents.progress import Progress
@@ -17,6 +17,7 @@ INTERVAL_S = 10.0  # between two records, while nothing was learned
 LEAST_INTERVAL_S = 2.0  # between two files; more records than that go into one
 RETRY_S = 60.0  # after a failure to write
 MOST_NOTICES = 20  # in a record that stands for others
+OF_THEIR_OWN = frozenset({"policy", "metrics", "measured", "notices"})  # not written as they are
 _logger = logging.getLogger("ludens.selfplay")
 
 
@@ -49,13 +50,13 @@ class Journal:
         self._clock, self._now = clock, now
         self._due = self._file_due = -math.inf
         self._notices: list[str] = []
-        self._last: tuple[Progress, Any] | None = None
+        self._last: Progress | None = None
         self._warned = False
 
-    def show(self, progress: Progress, truth: Any) -> None:
-        """Record a stage, if it is time, with what `arena.monitor.solver_errors` measured."""
+    def show(self, progress: Progress) -> None:
+        """Record a stage, if it is time."""
         self._notices += progress.notices
-        self._last = progress, truth
+        self._last = progress
         now = self._clock()
         if progress.event in ("learned", "finished") or now >= self._due:
             self._append()
@@ -65,8 +66,7 @@ class Journal:
 
     def _append(self) -> None:
         if self._last is not None:
-            progress, truth = self._last
-            self._writer.append(to_record(progress, truth, self._notices, self._now()))
+            self._writer.append(to_record(self._last, self._notices, self._now()))
             self._notices, self._last = [], None
 
     def _write(self, how: Callable[[], None]) -> None:
@@ -88,10 +88,14 @@ class Journal:
         self._write(self._writer.close)
 
 
-def to_record(progress: Progress, truth: Any, notices: Sequence[str], now: float) -> Record:
-    """A stage and its measurements as JSON values: the fields of Progress by name, and `truth`."""
-    figures = {f.name: getattr(progress, f.name) for f in fields(progress) if f.name != "evaluator"}
-    figures |= {"truth": asdict(truth), "notices": list(notices)}
+def to_record(progress: Progress, notices: Sequence[str], now: float) -> Record:
+    """A stage as JSON values: the fields of Progress by name, and each metric by its own."""
+    figures = {name: value for name, value in vars(progress).items() if name not in OF_THEIR_OWN}
+    figures |= {
+        **progress.metrics,
+        "measured": [asdict(found) for found in progress.measured],
+        "notices": list(notices),
+    }
     return {"time": round(now, 1), **_as_json(figures)}
 
 
@@ -106,6 +110,8 @@ def stand_in(records: Sequence[Record]) -> Record:
 
 def _as_json(value: Any) -> Any:
     """JSON has no NaN: None instead. Six digits of a number are more than anybody looks at."""
+    if isinstance(value, list):
+        return [_as_json(inner) for inner in value]
     if isinstance(value, Mapping):
         return {name: _as_json(inner) for name, inner in value.items()}
     if isinstance(value, float):

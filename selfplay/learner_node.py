@@ -11,11 +11,12 @@ from typing import Any
 import ray
 import torch
 
-from selfplay.config import TrainConfig
-from selfplay.origin import check_packages
+from agents.registry import algorithm_of
+from agents.training import TrainConfig
+from selfplay.compiling import one_at_a_time
 from selfplay.own_game import game_of
+from selfplay.package_check import check_packages
 from selfplay.trainer import Trainer
-from selfplay.warm_up import one_at_a_time, warm_up_learning
 from store.run import Run, open_run
 
 STRETCH_S = 2.0  # of learning, after which it answers
@@ -25,10 +26,11 @@ SWEEP_S = 300.0  # between two listings of the store, for what was committed and
 
 @dataclass(frozen=True)
 class LearnReport:
-    """Where the learner stands after a stretch.
+    """State of the learner after a stretch.
 
     Attributes:
-        steps, policy_loss, value_loss, learning_rate: as in `agents.progress.Progress`.
+        steps: training steps since the run began.
+        learned: metrics of the last training; empty before the first.
         rows: training rows read since the run began.
         window_rows: rows that it samples from.
         backlog_rows: rows read and not trained on as often as the rate limit admits.
@@ -43,9 +45,7 @@ class LearnReport:
     """
 
     steps: int
-    policy_loss: float
-    value_loss: float
-    learning_rate: float
+    learned: Mapping[str, float]
     rows: int
     window_rows: int
     backlog_rows: int
@@ -71,19 +71,18 @@ class LearnerNode:
         self._opened = False
 
     def _open(self) -> None:
-        """What could fail, at the first call: an error in making an actor reaches nobody whole."""
+        """Do what may fail at the first call: Ray truncates the errors of constructors."""
         if self._opened:
             return
         check_packages()
         torch.set_num_threads(self.config.cluster.learner_cpus)
         with one_at_a_time():
-            warm_up_learning(game_of(self.config))
+            algorithm_of(self.config).warm_up(self.config, acting=False, learning=True)
         run = self._open_run()
         self.lock = run.lock_trainer()
         self.trainer = Trainer(run, self.config)
         self.saved = self._counted_on()
-        rows = self.config.publish_rows * self.config.learner.passes
-        self.steps_per_version = max(1, int(rows // self.config.learner.batch_size))
+        self.steps_per_version = self.trainer.limiter.steps_of(self.config.publish_rows)
         self._publish()
         self._sweep_at = time.monotonic() + SWEEP_S
         self._opened = True
@@ -105,18 +104,16 @@ class LearnerNode:
     def _publish(self) -> None:
         self.weights = [ray.put(self.trainer.publish())]
 
-    def report(self, trained: int = 0, progress_share: float = 0.0) -> LearnReport:
-        """Where it stands."""
+    def report(self, trained: int = 0) -> LearnReport:
+        """State of the learner now."""
         self._open()
         trainer, learner = self.trainer, self.trainer.learner
         return LearnReport(
             steps=learner.steps,
-            policy_loss=trainer.losses.policy,
-            value_loss=trainer.losses.value,
-            learning_rate=learner.learning_rate(progress_share),
-            rows=learner.ring.total_added,
-            window_rows=learner.ring.sampled_rows,
-            backlog_rows=int(learner.rows_credit / self.config.learner.passes),
+            learned=trainer.learned,
+            rows=learner.rows_added,
+            window_rows=learner.window_rows,
+            backlog_rows=trainer.limiter.rows_owed(),
             unread_rows=trainer.unread_rows,
             version=trainer.version,
             weights=self.weights,
@@ -152,13 +149,13 @@ class LearnerNode:
             self._publish()
         if due and not self.trainer.is_saved():
             self.trainer.save({}, metadata)
-        return self.report(trained, progress_share)
+        return self.report(trained)
 
     def _stretch(self, progress_share: float) -> int:
         """Take what has arrived and train on it, by turns; the steps made."""
         begun, trained = time.monotonic(), 0
         while time.monotonic() < begun + STRETCH_S:
-            rows = self.trainer.read_some(wait=not self.trainer.learner.steps_allowed())
+            rows = self.trainer.read_some(wait=not self.trainer.limiter.steps_allowed())
             steps = self.trainer.learn(progress_share, STEPS_AT_ONCE)
             trained += steps
             if not (rows or steps):

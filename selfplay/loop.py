@@ -21,15 +21,17 @@ from typing import Any
 
 import torch
 
+from agents.metrics import metrics_of
 from agents.progress import Event, Progress
+from agents.registry import algorithm_of
 from agents.run_game import source_of
-from selfplay.actor import Actor, fresh_number
+from agents.training import TrainConfig
 from selfplay.budget import Budget
-from selfplay.config import TrainConfig
+from selfplay.committing import CommittingActor, fresh_number
+from selfplay.compiling import one_at_a_time
 from selfplay.own_game import check_same_game, game_of, stored_settings
 from selfplay.resuming import check_resumable, extension_notice
 from selfplay.trainer import Trainer
-from selfplay.warm_up import warm_up
 from store.run import Run, resume_or_create_run
 
 ACTOR_FILE = "actor.safetensors"
@@ -49,10 +51,11 @@ def versions() -> dict[str, str]:
 
 
 class Training:
-    """One training in one process: the parts, the clock, and what a checkpoint holds."""
+    """A training run in one process: its parts, the clock, and what a checkpoint holds."""
 
     def __init__(self, run: Run, config: TrainConfig) -> None:
         self.config = config
+        self.algorithm = algorithm_of(config)
         self.budget = Budget(config)
         self.begun = time.monotonic()
         self.first_game_s: float | None = None
@@ -62,39 +65,36 @@ class Training:
         saved = self.trainer.saved
         self.budget.elapsed_before = saved.get("elapsed_s", 0.0)
         self.counted_before: dict[str, int] = saved.get("counters", {})
-        self.restored = ("games", "rows", "plies") if "actor" in saved else ()
-        self.actor = self._actor(run, saved)
-        self.games_before = self.actor.games_finished()
+        self.committing = self._actor(run, saved)
+        self.actor = self.committing.actor
         self.steps_before = self.trainer.learner.steps
         # What the actor committed after the learner had read, before this session.
-        self.trainer.find(until=self.actor.writer.cursor)
+        self.trainer.find(until=self.committing.writer.cursor)
         self.notices = extension_notice(config, run.info.config, saved)
         self.publish()
 
-    def _actor(self, run: Run, saved: dict[str, Any]) -> Actor:
+    def _actor(self, run: Run, saved: dict[str, Any]) -> CommittingActor:
         """The actor, with the running games of the checkpoint if it has any."""
         if "actor" in saved and self.trainer.checkpoint:
-            actor = Actor(run, self.config, next_seq=saved["actor"]["next_seq"])
+            actor = CommittingActor(run, self.config, next_seq=saved["actor"]["next_seq"])
             actor.load_state(self.trainer.checkpoint.files[ACTOR_FILE], saved["actor"])
             return actor
         if saved:  # of a training on a cluster: earlier games of actor 0 must not be made again
-            return Actor(run, self.config, number=fresh_number())
-        return Actor(run, self.config, next_seq=0)
+            return CommittingActor(run, self.config, number=fresh_number())
+        return CommittingActor(run, self.config, next_seq=0)
 
     def has_learned(self) -> bool:
         """Whether there was a training step in this session."""
         return self.trainer.learner.steps > self.steps_before
 
-    def progress_share(self) -> float:
-        """How much of the budget is used, 0 to 1."""
-        return self.budget.share(self.totals()["games"])
+    def games(self) -> int:
+        """Games finished over all sessions."""
+        return self.totals()["games"]
 
     def totals(self) -> dict[str, int]:
-        """Counters over all sessions; those of the actor's games may be restored with them."""
-        return {
-            name: count + (0 if name in self.restored else self.counted_before.get(name, 0))
-            for name, count in self.actor.counters().items()
-        }
+        """Counters over all sessions."""
+        before, session = self.counted_before, self.actor.counters()
+        return {name: before.get(name, 0) + session.get(name, 0) for name in {**before, **session}}
 
     def play(self, interrupted: Callable[[], bool]) -> Iterator[Progress]:
         """Let the actor play until there are enough rows for the next network, then commit them.
@@ -108,17 +108,17 @@ class Training:
                 begun = time.monotonic()
                 reached = self.actor.play(_until(begun + REPORT_SECONDS, interrupted))
                 self.play_seconds += time.monotonic() - begun
-            if self.first_game_s is None and self.actor.games_finished() > self.games_before:
+            if self.first_game_s is None and self.actor.counters()["games"] > 0:
                 self.first_game_s = time.monotonic() - self.begun
             yield self.report("games")
         with self.in_stage():
-            self.trainer.announce(self.actor.commit())
+            self.trainer.announce(self.committing.commit())
 
     def _rows_of_round(self) -> int:
         """Training rows to play for: to the next network, or to the end of a budget in games.
 
-        Such a budget ends with a round, never within one: how far each shard is at the moment when
-        the last game wanted ends is a matter of threads, and a training must end the same always.
+        Such a budget ends with a round, never within one: how far each thread is at the moment when
+        the last game wanted ends is a matter of chance, and a run must end the same always.
         """
         if not self.config.games:
             return self.config.publish_rows
@@ -130,22 +130,23 @@ class Training:
     def learn(self) -> None:
         """Take the new games from the store and train as much as the rate limit admits."""
         self.trainer.read()
-        is_last = self.budget.is_used(self.totals()["games"])
-        self.trainer.learn(self.progress_share(), is_last=is_last)
+        games = self.games()
+        is_last = self.budget.is_used(games)
+        self.trainer.learn(self.budget.share(games), is_last=is_last)
 
     def publish(self) -> None:
-        """Hand the learner's averaged weights to the actor."""
+        """Hand the learner's weights to the actor."""
         self.actor.load_weights(self.trainer.publish(), self.trainer.version)
 
     def save_checkpoint(self) -> None:
-        """Commit everything needed to continue; the running searches begin anew, as on resuming.
+        """Commit everything needed to continue; the actor begins again what a resumed one would.
 
         A checkpoint is named by the learner's step: with nothing learned since the last, it stands,
         and games played since are recognised by their identity when they are played again.
         """
         if self.trainer.is_saved():
             return
-        actor_bytes, actor_rest = self.actor.state()
+        actor_bytes, actor_rest = self.committing.state()
         self.trainer.save(
             {ACTOR_FILE: actor_bytes},
             {
@@ -155,7 +156,7 @@ class Training:
                 "counters": self.totals(),
             },
         )
-        self.actor.forget_trees()
+        self.actor.on_checkpoint()
 
     @contextmanager
     def in_stage(self) -> Iterator[None]:
@@ -171,42 +172,33 @@ class Training:
         """
         try:
             if self.between_stages:
-                self.actor.commit()
+                self.committing.commit()
                 self.save_checkpoint()
         finally:
             self.actor.close()
 
     def report(self, event: Event) -> Progress:
-        """The training's state as its consumers see it; the notices are handed over once."""
+        """The state of the run; the notices are handed over once."""
         trainer, totals = self.trainer, self.totals()
         notices, self.notices = self.notices, ()
-        session = self.actor.counters()
         seconds = max(self.play_seconds, 1e-9)
+        rates = {name: count / seconds for name, count in self.actor.counters().items()}
+        share = self.budget.share(totals["games"])
+        rate = self.algorithm.learning_rate(self.config, share)
+        learned = {"learning_rate": rate, **trainer.learned}
         return Progress(
             event=event,
-            evaluator=self.actor.evaluator,
+            policy=self.actor.policy,
             elapsed_s=self.budget.elapsed(),
             budget_s=self.budget.seconds,
             games=totals["games"],
             games_goal=self.config.games,
             positions=totals["rows"],
-            moves=totals["plies"],
-            simulations=totals["simulations"],
-            evaluations=totals["evaluations"],
-            cache_hits=totals["cache_hits"],
-            proven_leaves=totals["proven_leaves"],
-            proven_roots=totals["proven_roots"],
-            simulations_per_s=session["simulations"] / seconds,
-            evaluations_per_s=session["evaluations"] / seconds,
             learner_steps=trainer.learner.steps,
-            policy_loss=trainer.losses.policy,
-            value_loss=trainer.losses.value,
-            learning_rate=trainer.learner.learning_rate(self.progress_share()),
             network_version=trainer.version,
-            games_in_flight=self.config.selfplay.games,
-            mean_plies=totals["plies"] / max(totals["games"], 1),
-            resign_false_positive=self.actor.resign_statistics().rate(),
+            games_in_flight=self.algorithm.games_at_once(self.config),
             first_game_s=self.first_game_s,
+            metrics=metrics_of(self.algorithm.metrics, totals, rates, learned),
             notices=notices,
         )
 
@@ -231,6 +223,7 @@ def train(
     run = resume_or_create_run(
         store_url,
         run_name,
+        algorithm=config.algorithm,
         game=game.name,
         game_source=source_of(game),
         config=settings,
@@ -245,12 +238,13 @@ def train(
         yield from train_on_cluster(run, config, store_url, stop)
         return
     with run.lock_trainer():
-        torch.set_num_threads(config.selfplay.shards)
+        torch.set_num_threads(algorithm_of(config).acting_threads(config))
         training = Training(run, config)
         try:
-            if not training.budget.is_used(training.totals()["games"]):
+            if not training.budget.is_used(training.games()):
                 yield training.report("compiling")
-                warm_up(training.actor.game, config.search)
+                with one_at_a_time():
+                    training.algorithm.warm_up(config, acting=True, learning=True)
                 training.budget.start()
             yield training.report("started")
             yield from _rounds(training, stop)
@@ -276,7 +270,7 @@ def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
     def interrupted() -> bool:
         return stop() or (training.has_learned() and budget.time_is_up())
 
-    while not (interrupted() or budget.games_are_up(training.totals()["games"])):
+    while not (interrupted() or budget.games_are_up(training.games())):
         yield from training.play(interrupted)
         with training.in_stage():
             training.learn()

@@ -10,25 +10,24 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from agents.registry import algorithm_of
 from agents.run_game import is_game_of, source_change, source_of
-from envs.game import Game
-from envs.game_file import find_or_load, typed_game
-from selfplay.config import TrainConfig
+from agents.training import TrainConfig
 from store.errors import RunMismatchError
 from store.run import Run
 
 
-def game_of(config: TrainConfig) -> Game:
-    """The game that a training was told to learn. Raises GameError."""
-    return find_or_load(typed_game(config.game))
+def game_of(config: TrainConfig) -> Any:
+    """The game or environment to learn, which has a `name`. Raises GameError."""
+    return algorithm_of(config).environment(config)
 
 
-def stored_settings(config: TrainConfig, game: Game) -> dict[str, Any]:
+def stored_settings(config: TrainConfig, game: Any) -> dict[str, Any]:
     """The configuration as a run keeps it: the game by its name."""
     return {**asdict(config), "game": game.name}
 
 
-def check_same_game(run: Run, game: Game, *, may_have_changed: bool) -> None:
+def check_same_game(run: Run, game: Any, *, may_have_changed: bool) -> None:
     """Raise RunMismatchError unless the run learned this game, from this very source.
 
     Games that were played are stored as moves and read by the rules of today, so with other rules

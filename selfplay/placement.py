@@ -8,7 +8,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from selfplay.config import ClusterConfig
+from agents.training import ClusterConfig
 
 UNPLACED_S = 60.0  # after so long without an answer, a new actor is said to have no place
 

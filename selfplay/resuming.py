@@ -11,8 +11,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
+from agents.registry import FIRST, algorithm_of, config_of_run
+from agents.training import TrainConfig
 from selfplay.budget import share_used
-from selfplay.config import TrainConfig
 from store import checkpoints
 from store.errors import RunMismatchError, RunNotFoundError
 from store.run import Run, config_differences, open_run
@@ -41,11 +42,12 @@ def settings_of(run: Run) -> TrainConfig:
     """The settings that a run began with; raises RunMismatchError for what cannot be read."""
     # The game is the run's own matter, and compared when it is opened.
     stored = {name: value for name, value in run.info.config.items() if name != "game"}
-    return read_settings(TrainConfig, stored, f"run {run.name!r}")
+    return read_settings(config_of_run(run.info), stored, f"run {run.name!r}")
 
 
 def check_resumable(run: Run, config: TrainConfig) -> None:
     """A run goes on with the settings that it began with; raises RunMismatchError."""
+    _refuse_other_algorithm(run, config)
     _refuse_changes(run, _differences(settings_of(run), config))
 
 
@@ -70,6 +72,7 @@ def continue_run(
         run = open_run(store_url, name, game=game)
     except RunNotFoundError:
         return Continued(config, {}, {})
+    _refuse_other_algorithm(run, config)
     stored = settings_of(run)
     differences = _differences(stored, config)
     _refuse_changes(run, {name: differences[name] for name in differences.keys() & set(asked)})
@@ -78,7 +81,7 @@ def continue_run(
     for changed in taken:
         _copy_setting(asdict(config), own, changed.split("."))
     kept = {n: pair for n, pair in differences.items() if n not in taken and n not in BUDGET}
-    resumed = read_settings(TrainConfig, own, f"run {name!r}")
+    resumed = read_settings(type(config), own, f"run {name!r}")
     return Continued(replace(resumed, game=config.game), kept, _added(run, resumed))
 
 
@@ -98,13 +101,23 @@ def extension_notice(
     shares = [share_used(limits, elapsed_s, games) for limits in (before, now)]
     if not shares[1] < shares[0]:
         return ()
-    rates = [config.learner.learning_rate_at(share) for share in shares]
+    algorithm = algorithm_of(config)
+    rates = [algorithm.learning_rate(config, share) for share in shares]
     course = "stays at {1:g}" if rates[0] == rates[1] else "goes from {0:g} to {1:g}"
     return (
         f"extended from {_in_words(before)} to {_in_words(now)}: as in a training of that length, "
         f"the learning rate {course.format(*rates)}, and ends at "
-        f"{config.learner.final_learning_rate:g}",
+        f"{algorithm.learning_rate(config, 1.0):g}",
     )
+
+
+def _refuse_other_algorithm(run: Run, config: TrainConfig) -> None:
+    theirs = run.info.algorithm or FIRST
+    if theirs != config.algorithm:
+        raise RunMismatchError(
+            f"run {run.name!r} was begun with the algorithm {theirs!r}, not {config.algorithm!r}; "
+            "choose another run name"
+        )
 
 
 def _in_words(limits: Mapping[str, float]) -> str:

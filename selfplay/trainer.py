@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agents.alphazero.episodes import SCHEMA
-from agents.alphazero.learner import Learner, Losses
-from agents.inference import dump_state, dump_trainer, load_trainer
-from selfplay.config import TrainConfig
-from selfplay.own_game import game_of
+from agents.registry import algorithm_of
+from agents.torch_state import dump_trainer, load_trainer
+from agents.training import TrainConfig
+from selfplay.rate_limiter import RateLimiter
 from store import checkpoints
+from store.errors import CheckpointError
 from store.replay.log import Cursor, ReplayLog
 from store.run import Run
 from store.upkeep.retention import Window
@@ -41,7 +41,7 @@ class Trainer:
 
     Attributes:
         checkpoint: what it continued from, or None.
-        losses: mean losses of the last training.
+        learned: metrics of the last training; empty before the first.
         version: learner steps of the weights last published.
         saved_step: learner steps of the newest checkpoint, -1 before the first.
         rows_read: training rows read from the store by this object.
@@ -50,34 +50,37 @@ class Trainer:
     def __init__(self, run: Run, config: TrainConfig) -> None:
         self.run = run
         self.config = config
-        self.losses = Losses(float("nan"), float("nan"))
+        self.learned: Mapping[str, float] = {}
         self.version = 0
         self.saved_step = -1
         self.rows_read = 0
-        self.learner = Learner(
-            game_of(config),
-            config.network,
-            config.learner,
-            seed=config.seed,
-            device=config.device,
-        )
-        self.upkeep = Upkeep(run, Window(config.learner.window_rows, of="row_ply"))
-        self.log = ReplayLog(run, SCHEMA, on_segment=self.upkeep.note_segment)
+        algorithm = algorithm_of(config)
+        self.learner = algorithm.make_learner(config)
+        self.limiter = RateLimiter(algorithm.passes(config), self.learner.batch_size)
+        self.row_field = algorithm.row_field(config)
+        self.window_rows = algorithm.window_rows(config)
+        self.upkeep = Upkeep(run, Window(self.window_rows, of=self.row_field))
+        self.log = ReplayLog(run, algorithm.schema(config), on_segment=self.upkeep.note_segment)
         self.checkpoint = checkpoints.latest_valid(run)
         if self.checkpoint:
             self._restore(self.checkpoint)
         self._saved_at = time.monotonic()
-        self._rows_at_save = self.learner.ring.total_added
+        self._rows_at_save = self.learner.rows_added
 
     def _restore(self, checkpoint: checkpoints.Checkpoint) -> None:
-        """Continue from a checkpoint: weights, optimiser, window."""
+        """Continue from a checkpoint: the learner's state, its window, what it may train on."""
         state = load_trainer(checkpoint.files[TRAINER_FILE])
-        newest = self.log.load_newest(
-            self.config.learner.window_rows, of="row_ply", until=checkpoint.metadata["cursor"]
-        )
-        self.learner.load_window(newest, state["rows_added"])
-        self.rows_read = sum(batch.rows("row_ply") for batch in newest)
-        self.learner.load_state_dict(state)
+        cursor = checkpoint.metadata["cursor"]
+        newest = self.log.load_newest(self.window_rows, of=self.row_field, until=cursor)
+        self.rows_read = sum(batch.rows(self.row_field) for batch in newest)
+        try:
+            self.learner.load_state(state, newest)
+            self.limiter.credit = state["rows_credit"]
+        except KeyError as error:
+            raise CheckpointError(
+                f"checkpoint {checkpoint.step} of run {self.run.name!r}: {TRAINER_FILE} lacks "
+                f"{error}, which resuming needs"
+            ) from error
         self.saved_step = checkpoint.step
         self.upkeep.note_checkpoint(checkpoint.step, checkpoint.metadata["cursor"])
 
@@ -110,6 +113,7 @@ class Trainer:
     def read_some(self, *, wait: bool = True) -> int:
         """Take the next few segments from the store, or those that have arrived; their rows."""
         rows = self.learner.add(self.log.take(SEGMENTS_AT_ONCE, wait=wait))
+        self.limiter.earn(rows)
         self.rows_read += rows
         return rows
 
@@ -121,23 +125,24 @@ class Trainer:
         The last call of a session makes a step where there is any row to train on yet. Without one
         no checkpoint would tell of the games since the last, and so of the budget that they used.
         """
-        allowed = self.learner.steps_allowed()
-        if is_last and self.learner.rows_credit > 0.0:
+        allowed = self.limiter.steps_allowed()
+        if is_last and self.limiter.credit > 0.0:
             allowed = max(allowed, 1)
         steps = allowed if most_steps is None else min(allowed, most_steps)
         if steps:
-            self.losses = self.learner.train(steps, progress_share)
+            self.learned = self.learner.train(steps, progress_share)
+            self.limiter.spend(steps)
         return steps
 
     def publish(self) -> bytes:
-        """The averaged weights to play with, as safetensors bytes; their version is noted."""
+        """The weights to act by, as safetensors bytes; their version is noted."""
         self.version = self.learner.steps
-        return dump_state(self.learner.published())
+        return self.learner.weights()
 
     def checkpoint_due(self) -> bool:
         """Whether the configured rows or minutes since the last checkpoint are over."""
         if rows := checkpoint_rows(self.config):
-            return self.learner.ring.total_added - self._rows_at_save >= rows
+            return self.learner.rows_added - self._rows_at_save >= rows
         return time.monotonic() - self._saved_at >= 60.0 * self.config.checkpoint_minutes
 
     def is_saved(self) -> bool:
@@ -154,15 +159,17 @@ class Trainer:
             self.run,
             self.learner.steps,
             {
-                checkpoints.MODEL_FILE: dump_state(self.learner.published()),
-                TRAINER_FILE: dump_trainer(self.learner.state_dict()),
+                checkpoints.MODEL_FILE: self.learner.weights(),
+                TRAINER_FILE: dump_trainer(
+                    {**self.learner.state(), "rows_credit": self.limiter.credit}
+                ),
                 **files,
             },
             {"cursor": cursor, **metadata},
         )
         self.saved_step = self.learner.steps
         self._saved_at = time.monotonic()
-        self._rows_at_save = self.learner.ring.total_added
+        self._rows_at_save = self.learner.rows_added
         self.upkeep.note_checkpoint(self.saved_step, cursor)
         if not self.config.keep_all:
             self.upkeep.tidy()

@@ -11,20 +11,22 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.exceptions import RayError
 
-from selfplay.actor import Actor, fresh_number
-from selfplay.config import TrainConfig
+from agents.algorithm import EvaluatedElsewhere
+from agents.registry import algorithm_of
+from agents.training import TrainConfig
+from selfplay.committing import CommittingActor, fresh_number
+from selfplay.compiling import one_at_a_time
 from selfplay.inference_server import RemoteEvaluator
-from selfplay.origin import check_packages
 from selfplay.own_game import game_of
+from selfplay.package_check import check_packages
 from selfplay.supervision import Ready
-from selfplay.warm_up import one_at_a_time, warm_up_playing
 from store import checkpoints
 from store.run import open_run
 
@@ -41,7 +43,7 @@ class RoundReport:
         writer: its id in the store.
         step: version of the network that it played with.
         seconds: time it played.
-        counters: of the search, games, rows, plies, and of resignations.
+        counters: those of the actor, of this round.
         host: where it runs.
         segments: keys of what it committed, for the learner to fetch. Those of the report before
             are among them once more, in case that one was lost on the way.
@@ -55,18 +57,6 @@ class RoundReport:
     segments: tuple[str, ...]
 
 
-def worker_config(config: TrainConfig) -> TrainConfig:
-    """The settings of one worker: as many threads as cores, each with as many games as before.
-
-    With an inference actor a core has two threads, so that one half of its games searches while
-    the other half is evaluated elsewhere.
-    """
-    play, cluster = config.selfplay, config.cluster
-    threads = cluster.worker_cpus * (2 if cluster.inference_actors else 1)
-    shaped = replace(play, shards=threads, games=threads * (play.games // play.shards))
-    return replace(config, selfplay=shaped)
-
-
 class Worker:
     """Plays rounds for a training; `stop` may be called from another thread meanwhile."""
 
@@ -77,7 +67,8 @@ class Worker:
         config: TrainConfig,
         inference: Sequence[Any] = (),
     ) -> None:
-        self.config = worker_config(config)
+        self.algorithm = algorithm_of(config)
+        self.config = self.algorithm.worker_config(config)
         self.step = -1
         self.stopping = False
         self._where = store_url, run_name
@@ -85,38 +76,40 @@ class Worker:
         self._opened = False
 
     def _open(self) -> None:
-        """What could fail, at the first call: an error in making an actor reaches nobody whole."""
+        """Do what may fail at the first call: Ray truncates the errors of constructors."""
         if self._opened:
             return
         check_packages()
         game = game_of(self.config)
         self.run = open_run(*self._where, game=game.name)
         with one_at_a_time():
-            warm_up_playing(game, self.config.search)
-        self.actor = Actor(self.run, self.config, number=fresh_number())
+            self.algorithm.warm_up(self.config, acting=True, learning=False)
+        self.committing = CommittingActor(self.run, self.config, number=fresh_number())
+        self.actor = self.committing.actor
         self.remote = self._remote_evaluators()
-        if self.remote:
-            self.actor.use(self.remote, 0)
-        self._counted = self._counters()
+        self._counted = self.actor.counters()
         self._committed: list[str] = []
         self._named: list[str] = []
         self._opened = True
 
     def _remote_evaluators(self) -> list[RemoteEvaluator]:
-        """One for each shard, by turns of the inference actors; [] without those.
+        """Have the actor evaluated by inference actors, by turns for its threads; [] without those.
 
-        A version that changes within a round is noted by the shard before its first answer.
+        The actor notes a version that changes within a round before the first answer of it.
         """
         if not self._inference:
             return []
-        return [
+        actor = cast(EvaluatedElsewhere, self.actor)
+        remote = [
             RemoteEvaluator(
                 self._inference[number % len(self._inference)],
                 self.config.cluster.inference_timeout_s,
-                partial(self.actor.renew, number),
+                partial(actor.renew, number),
             )
-            for number in range(len(self.actor.shards))
+            for number in range(actor.threads)
         ]
+        actor.use(remote, 0)
+        return remote
 
     def prepare(self) -> Ready:
         """Open the run and compile, so that the first round is played at full speed.
@@ -139,19 +132,21 @@ class Worker:
         """
         self._open()
         begun = time.monotonic()
-        self._committed += self.actor.commit()
+        self._committed += self.committing.commit()
         self._take_weights(step, weights)
         self.actor.begin_round(rows)
         self.actor.play(lambda: self.stopping or time.monotonic() > begun + ROUND_S)
-        self._committed += self.actor.commit()
-        counted = self._counters()
+        self._committed += self.committing.commit()
+        counted = self.actor.counters()
         change = {name: count - self._counted[name] for name, count in counted.items()}
         self._counted = counted
         seconds = time.monotonic() - begun
         segments = (*self._named, *self._committed)
         self._named, self._committed = self._committed, []
         host = os.uname().nodename
-        return RoundReport(self.actor.writer.writer, self.step, seconds, change, host, segments)
+        return RoundReport(
+            self.committing.writer.writer, self.step, seconds, change, host, segments
+        )
 
     def stop(self) -> None:
         """End the round that is being played soon, and those to come at once."""
@@ -179,6 +174,3 @@ class Worker:
         if found is None:
             raise reason
         return found.step, found.files[checkpoints.MODEL_FILE]
-
-    def _counters(self) -> dict[str, int]:
-        return self.actor.counters() | asdict(self.actor.resign_statistics())

@@ -39,6 +39,8 @@ class RunInfo:
     """What `run.json` says; written once, when the run is created.
 
     Attributes:
+        algorithm: name of the algorithm that trains it; empty in runs from before there was a
+            choice.
         game: name of the game or environment; never a path.
         game_source: SHA-256 of the file of a user's own game, hexadecimal; empty where the game
             comes with the program, and `upgrades.UNKNOWN_SOURCE` for older runs of a user's game.
@@ -55,6 +57,7 @@ class RunInfo:
     versions: dict[str, str] = field(default_factory=dict)
     created: str = ""
     game_source: str = ""
+    algorithm: str = ""
     schema_version: int = RUN_SCHEMA_VERSION
 
 
@@ -92,6 +95,7 @@ def create_run(
     *,
     game: str,
     game_source: str = "",
+    algorithm: str = "",
     config: Mapping[str, Any],
     seed: int,
     versions: Mapping[str, str],
@@ -106,7 +110,7 @@ def create_run(
     """
     files = open_files(store_url).within(check_run_name(name))
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    info = RunInfo(game, dict(config), seed, dict(versions), created, game_source)
+    info = RunInfo(game, dict(config), seed, dict(versions), created, game_source, algorithm)
     if problem := _game_problem(info):
         raise StoreError(f"run {name!r} cannot be kept: {problem}")
     try:
@@ -153,6 +157,7 @@ def resume_or_create_run(
     *,
     game: str,
     game_source: str = "",
+    algorithm: str = "",
     config: Mapping[str, Any],
     seed: int,
     versions: Mapping[str, str],
@@ -172,6 +177,7 @@ def resume_or_create_run(
             name,
             game=game,
             game_source=game_source,
+            algorithm=algorithm,
             config=config,
             seed=seed,
             versions=versions,
@@ -282,7 +288,7 @@ def read_info(files: Files, name: str) -> RunInfo:
             "trusted. Put it back as it was, or choose another run name"
         )
     expected = {"game": str, "game_source": str, "config": dict, "seed": int}
-    expected |= {"versions": dict, "created": str}
+    expected |= {"versions": dict, "created": str, "algorithm": str}
     for attribute, kind in expected.items():
         if not isinstance(found := getattr(info, attribute), kind):
             raise RunMismatchError(

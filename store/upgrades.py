@@ -248,6 +248,12 @@ def _a_name_and_a_hash_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "game": name, "game_source": UNKNOWN_SOURCE, "config": config}
 
 
+@RUN.step(3)
+def _algorithm_named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 4 names the algorithm; before it there was only one, which has no name here."""
+    return {**document, "algorithm": ""}
+
+
 @HOLD.step(1)
 @TRAINER.step(1)
 @ACTOR.step(1)

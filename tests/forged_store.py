@@ -16,8 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agents.inference import dump_state
-from agents.network import build_network
+from agents.alphazero.network import build_network
+from agents.torch_state import dump_state
 from arena.match.records import MatchKey
 from configs.loader import load_config
 from envs.registry import find_game

@@ -70,7 +70,7 @@ def test_without_proc_the_facts_of_the_machine_are_fewer(
     found = machine.machine_facts()
     assert (found["cpu"], found["cpu_flags"], found["memory_gib"]) == ("arm", [], None)
     monkeypatch.setattr(doctor, "Path", lambda _: tmp_path / "none")
-    assert doctor.memory().status == "ok"
+    assert doctor.memory("settings").status == "ok"
     assert doctor.usable_cores() == allowed_cores()
 
 

@@ -172,7 +172,7 @@ MAY_LOAD = {
     "envs/pettingzoo_env.py",  # an argument in Python
     "commands/options.py",  # a word of the command line
     "commands/rating.py",  # a word of the command line
-    "selfplay/own_game.py",  # a TrainConfig, which comes from there
+    "agents/alphazero/game.py",  # a TrainConfig, which comes from there
     "arena/match/workers.py",  # a `Path` from `commands.rating`
     "benchmarks/search.py",  # a word of the command line
 }
@@ -183,7 +183,12 @@ RUNNERS = {
     "compile": set(),
     "__import__": set(),
     # Of constants:
-    "import_module": {"arena/solvers/registry.py", "envs/registry.py", "selfplay/doctor.py"},
+    "import_module": {
+        "agents/registry.py",
+        "arena/solvers/registry.py",
+        "envs/registry.py",
+        "selfplay/doctor.py",
+    },
     "exec_module": {"envs/game_file.py"},
     "spec_from_file_location": {"envs/game_file.py"},
     "descr_to_dtype": set(),

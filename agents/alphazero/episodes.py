@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.config import LearnerConfig
+from agents.alphazero.config import LearnerConfig
 from envs.batch import replay_rows
 from envs.game import Game
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema

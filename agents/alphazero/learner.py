@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,22 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import ring_fields, to_rows
-from agents.config import LearnerConfig, NetworkConfig
-from agents.inference import choose_device
-from agents.network import build_network
+from agents.alphazero.inference import choose_device
+from agents.alphazero.network import build_network
+from agents.random_state import rng_state, set_rng_state
+from agents.torch_state import dump_state
 from envs.batch import encode_many
 from envs.game import Game
 from store.memory.ring import Ring
 from store.replay.episodes import EpisodeBatch
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Mean losses over some training steps, in nats."""
-
-    policy: float
-    value: float
 
 
 def alphazero_loss(
@@ -45,7 +40,7 @@ def alphazero_loss(
     return policy_loss, value_loss
 
 
-class Learner:
+class AlphaZeroLearner:
     """Trains a network on the rows of a window; knows nothing of who plays.
 
     `progress` in [0, 1] is how much of the training is over, and sets the learning rate.
@@ -73,7 +68,21 @@ class Learner:
         )
         self.rng = np.random.default_rng([seed, 1])
         self.steps = 0
-        self.rows_credit = 0.0  # training rows allowed by the rate limit and not used yet
+
+    @property
+    def batch_size(self) -> int:
+        """Training rows of a step."""
+        return self.config.batch_size
+
+    @property
+    def rows_added(self) -> int:
+        """Training rows taken since the run began."""
+        return self.ring.total_added
+
+    @property
+    def window_rows(self) -> int:
+        """Training rows that it samples from now."""
+        return self.ring.sampled_rows
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         weights = [p for p in self.network.parameters() if p.ndim > 1]
@@ -83,35 +92,20 @@ class Learner:
             {"params": others, "weight_decay": 0.0},
         ]
 
-    def add(self, batches: list[EpisodeBatch], *, earn: bool = True) -> int:
-        """Take stored games into the window; how many rows. They earn training unless told not."""
+    def add(self, batches: Sequence[EpisodeBatch]) -> int:
+        """Take stored games into the window; how many rows."""
         if not batches:
             return 0
-        rows = to_rows(self.game, batches, self.config)
+        rows = to_rows(self.game, list(batches), self.config)
         self.ring.extend(**rows)
         count = len(rows["state"])
-        if earn:
-            self.rows_credit += count * self.config.passes
         grown = max(self.config.window_start_rows, self.ring.total_added // 2)
         self.ring.window = min(grown, self.config.window_rows)
         return count
 
-    def load_window(self, batches: list[EpisodeBatch], rows_added: int) -> None:
-        """Refill the window of a resumed learner, which had added `rows_added` rows in all."""
-        self.ring.total_added = rows_added - sum(batch.rows("row_ply") for batch in batches)
-        self.add(batches, earn=False)
-
-    def learning_rate(self, progress: float) -> float:
-        """See `LearnerConfig.learning_rate_at`."""
-        return self.config.learning_rate_at(progress)
-
-    def steps_allowed(self) -> int:
-        """Training steps that the rate limit admits now."""
-        return max(0, int(self.rows_credit // self.config.batch_size))
-
-    def train(self, steps: int, progress: float) -> Losses:
-        """Make that many steps; their mean losses. The window must not be empty."""
-        rate = self.learning_rate(progress)
+    def train(self, steps: int, progress: float) -> dict[str, float]:
+        """Make that many steps; mean losses in nats. The window must not be empty."""
+        rate = self.config.learning_rate_at(progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.network.train()
@@ -121,8 +115,11 @@ class Learner:
             policy_loss, value_loss = self._step()
             policy_sum += policy_loss
             value_sum += value_loss
-        self.rows_credit -= steps * self.config.batch_size
-        return Losses(policy_sum.item() / max(steps, 1), value_sum.item() / max(steps, 1))
+        return {
+            "policy_loss": policy_sum.item() / max(steps, 1),
+            "value_loss": value_sum.item() / max(steps, 1),
+            "learning_rate": rate,
+        }
 
     def _step(self) -> tuple[Tensor, Tensor]:
         planes, policy, outcome = self.sample(self.config.batch_size)
@@ -166,11 +163,11 @@ class Learner:
             else:
                 tensor.copy_(trained[name])
 
-    def published(self) -> dict[str, Tensor]:
-        """The weights to play with."""
-        return self.averaged.state_dict()
+    def weights(self) -> bytes:
+        """The averaged weights, which play, as safetensors bytes."""
+        return dump_state(self.averaged.state_dict())
 
-    def state_dict(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Everything but the window: weights, optimiser, counters and random state."""
         return {
             "config": asdict(self.config),
@@ -178,18 +175,18 @@ class Learner:
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "steps": self.steps,
-            "rows_credit": self.rows_credit,
-            "rows_added": self.ring.total_added,
+            "rows_added": self.rows_added,
             "rng": rng_state(self.rng),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict`; the window is refilled from the store by the caller."""
+    def load_state(self, state: Mapping[str, Any], window: Sequence[EpisodeBatch]) -> None:
+        """Continue from `state`, with the games of its window."""
+        self.ring.total_added = state["rows_added"] - sum(b.rows("row_ply") for b in window)
+        self.add(window)
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.steps = state["steps"]
-        self.rows_credit = state["rows_credit"]
         set_rng_state(self.rng, state["rng"])
 
 
@@ -200,24 +197,3 @@ def augment(
     flat = planes.reshape(*planes.shape[:2], -1)
     turned = np.take_along_axis(flat, cells[chosen][:, None, :].astype(np.int64), 2)
     return turned.reshape(planes.shape)
-
-
-def rng_state(rng: np.random.Generator) -> dict[str, Any]:
-    """A generator's state in plain values; its 128-bit integers as strings, for any format."""
-    state: Any = rng.bit_generator.state
-    return {
-        "state": str(state["state"]["state"]),
-        "inc": str(state["state"]["inc"]),
-        "has_uint32": state["has_uint32"],
-        "uinteger": state["uinteger"],
-    }
-
-
-def set_rng_state(rng: np.random.Generator, saved: dict[str, Any]) -> None:
-    """Restore `rng_state`."""
-    rng.bit_generator.state = {
-        "bit_generator": "PCG64",
-        "state": {"state": int(saved["state"]), "inc": int(saved["inc"])},
-        "has_uint32": saved["has_uint32"],
-        "uinteger": saved["uinteger"],
-    }

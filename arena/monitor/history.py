@@ -6,20 +6,17 @@ gone, and is left out here too.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, cast
+from typing import Any
 
-from agents.progress import Progress
-from arena.monitor.solver_errors import SolverErrors as Truth
+from agents.progress import Measured, Progress
 from store import checkpoints
 from store.errors import StoreError
 from store.progress.log import ProgressReader, Record, Session
 from store.run import Run
 
-NOT_RECORDED: dict[str, Any] = {"evaluator": None, "notices": ()}
-NAN_WHERE_NONE = ("policy_loss", "value_loss")
+NO_METRICS = frozenset({"time", "notices", "measured"})  # of a record, beside Progress's fields
 
 
 class NoHistoryError(StoreError):
@@ -28,14 +25,13 @@ class NoHistoryError(StoreError):
 
 @dataclass(frozen=True)
 class Moment:
-    """A stage of a training, when it was, and what was known of the network that played.
+    """A stage of a training run and when it was.
 
-    `progress.evaluator` is None: a journal holds figures, and the network is in the checkpoints.
+    `progress.policy` is None: a journal holds figures, and the weights are in the checkpoints.
     """
 
     time: float  # seconds since 1970, by the clock of the machine that trained
     progress: Progress
-    truth: Truth
 
 
 @dataclass
@@ -81,19 +77,38 @@ def moments_of(session: Session) -> list[Moment]:
 
 
 def to_moment(record: Record) -> Moment:
-    """The moment that a record of `selfplay.journal` tells of; raises KeyError for what is none.
+    """The moment that a record of `selfplay.journal` holds; raises KeyError for what is none.
 
-    What this version does not know is left out, and what it lacks has its default.
+    What is not a field of Progress is a metric. What the record lacks has its default.
     """
-    given: dict[str, Any] = {**record, **NOT_RECORDED, "notices": tuple(record["notices"])}
-    for name in NAN_WHERE_NONE:
-        given[name] = math.nan if given[name] is None else given[name]
-    progress = cast(Progress, _built(Progress, given))
-    return Moment(float(record["time"]), progress, cast(Truth, _built(Truth, record["truth"])))
+    names = {f.name for f in fields(Progress)}
+    given = {name: value for name, value in record.items() if name in names}
+    given |= {
+        "policy": None,
+        "notices": tuple(record["notices"]),
+        "metrics": {
+            name: value
+            for name, value in record.items()
+            if name not in names | NO_METRICS and isinstance(value, int | float | None)
+        },
+        "measured": tuple(_measured(record)),
+    }
+    return Moment(float(record["time"]), Progress(**given))
 
 
-def _built(kind: type, given: Mapping[str, Any]) -> Any:
-    return kind(**{f.name: given[f.name] for f in fields(kind) if f.name in given})
+def _measured(record: Record) -> Iterator[Measured]:
+    """The measurements of a record that were made.
+
+    Before they had names of their own, a record held them as {name: shares, name_at: seconds}.
+    """
+    if "measured" in record:
+        for found in record["measured"]:
+            yield Measured(str(found["name"]), float(found["at_s"]), dict(found["shares"]))
+        return
+    for table in record.values():
+        for name, shares in table.items() if isinstance(table, dict) else ():
+            if isinstance(shares, dict) and shares and f"{name}_at" in table:
+                yield Measured(name, float(table[f"{name}_at"]), shares)
 
 
 def continued(sessions: Sequence[Sequence[Moment]]) -> list[Moment]:

@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from agents.progress import Progress
-from arena.monitor.solver_errors import SolverErrors
 
 
 class Listener(Protocol):
     """Something that shows every stage, or writes it down."""
 
-    def show(self, progress: Progress, errors: SolverErrors, /) -> None:
-        """Take note of a stage and of the latest measurements."""
+    def show(self, progress: Progress, /) -> None:
+        """Take note of a stage and of its latest measurements."""
 
 
-# Measures the network that plays, if that is due; the latest measurements.
-Measure = Callable[[Progress], SolverErrors]
+# Measures the policy that acts, if that is due; the stage with the latest measurements.
+Measure = Callable[[Progress], Progress]
 
 
 def tell_listeners(
@@ -28,10 +27,10 @@ def tell_listeners(
     Raises RuntimeError where there is no stage at all.
     """
     last = None
-    for last in stages:
-        errors = measure(last)
+    for stage in stages:
+        last = measure(stage)
         for listener in listeners:
-            listener.show(last, errors)
+            listener.show(last)
     if last is None:
         raise RuntimeError("the training ended before its first stage")
     return last

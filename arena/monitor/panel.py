@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,8 +15,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from agents.progress import Progress
-from arena.monitor.solver_errors import SolverErrors as Truth
+from agents.metrics import MetricSpec
+from agents.progress import Measured, Progress
+from arena.monitor.figures import UNKNOWN, duration, metric_text, metric_value, percent
 
 LINE_INTERVAL_S = 10.0
 REFRESHES_PER_S = 2.0
@@ -23,26 +25,8 @@ SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 16
 MOST_COLUMNS = 100
 MOST_NOTICES = 4  # shown at once, the newest
-LOSSES = ("policy", "value")
 COMPILING = "compiling the rules and the search, once on this machine; the clock does not run yet"
 HOW_TO_STOP = "Ctrl-C saves and stops; the same command goes on from there"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as `1:02:03` or `2:03`."""
-    whole = max(0, round(seconds))
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage with one decimal: `0.7%`."""
-    return f"{100 * share:.1f}%"
-
-
-def loss(value: float) -> str:
-    """A loss, or a dash before the first training."""
-    return "-" if math.isnan(value) else f"{value:.3f}"
 
 
 def sparkline(history: Sequence[float], bottom: float = 0.0, width: int = SPARK_WIDTH) -> str:
@@ -71,32 +55,42 @@ def budget(progress: Progress) -> str:
     return f"{used}/{duration(progress.budget_s)}" if progress.budget_s else used
 
 
-def line(progress: Progress, truth: Truth) -> str:
-    """A training in one line."""
+def line(progress: Progress, specs: Sequence[MetricSpec]) -> str:
+    """A stage in one line."""
     if progress.event == "compiling":
         return f"{budget(progress)}  {COMPILING}"
     parts = [
         budget(progress),
         f"{progress.games:,} games",
         f"{progress.positions:,} positions",
-        f"{progress.simulations_per_s:,.0f} simulations/s",
-        f"{progress.evaluations_per_s:,.0f} evaluations/s",
+        *(f"{metric_text(s, progress)} {s.label}" for s in specs if s.in_line and is_rate(s)),
         f"step {progress.learner_steps:,}",
-        f"policy {loss(progress.policy_loss)} value {loss(progress.value_loss)}",
+        *(f"{s.label} {metric_text(s, progress)}" for s in specs if s.in_line and not is_rate(s)),
     ]
     if progress.workers_wanted:
         parts.insert(3, f"{progress.workers}/{progress.workers_wanted} workers")
-    for label, errors in (("errors", truth.raw), (f"at {truth.simulations}", truth.searched)):
-        if errors:
-            parts.append(f"{label} " + " ".join(percent(e)[:-1] for e in errors.values()) + "%")
+    for found in progress.measured:
+        shares = " ".join(percent(share)[:-1] for share in found.shares.values())
+        parts.append(f"errors, {found.name}: {shares}%")
     return "  ".join(parts)
+
+
+def is_rate(spec: MetricSpec) -> bool:
+    """Whether a metric's label is a unit, which follows its number."""
+    return spec.source == "rate"
 
 
 class PlainLines:
     """Prints a line every LINE_INTERVAL_S, and at the first and the last stage."""
 
-    def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        specs: Sequence[MetricSpec],
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self.say = say
+        self._specs = specs
         self._clock = clock
         self._due = -math.inf
 
@@ -110,12 +104,12 @@ class PlainLines:
         """Say something out of turn."""
         self.say(text)
 
-    def show(self, progress: Progress, truth: Truth) -> None:
-        """See `arena.monitor.stages.Watcher`."""
+    def show(self, progress: Progress) -> None:
+        """See `arena.monitor.listeners.Listener`."""
         for notice in progress.notices:
             self.say(f"{duration(progress.elapsed_s)}  {notice}")
         if progress.event == "finished" or self._clock() >= self._due:
-            self.say(line(progress, truth))
+            self.say(line(progress, self._specs))
             self._due = self._clock() + LINE_INTERVAL_S
 
 
@@ -123,14 +117,19 @@ class LivePanel:
     """Redraws all there is to know in place, as long as it is entered."""
 
     def __init__(
-        self, title: str, where: str, console: Console, clock: Callable[[], float] = time.monotonic
+        self,
+        title: str,
+        where: str,
+        specs: Sequence[MetricSpec],
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
     ):
         self.title = title
         self.where = where
+        self._specs = specs
         self._console = console
         self._clock = clock
         self._progress: Progress | None = None
-        self._truth = Truth()
         self._shown_at = 0.0
         self._began = clock()
         self._notice = HOW_TO_STOP
@@ -151,27 +150,30 @@ class LivePanel:
         """Say something in the last line."""
         self._notice = text
 
-    def show(self, progress: Progress, truth: Truth) -> None:
-        """See `arena.monitor.stages.Watcher`."""
-        if progress.event == "learned" and not math.isnan(progress.policy_loss):
-            self._remember("policy", progress.policy_loss)
-            self._remember("value", progress.value_loss)
-        if truth.raw_at != self._truth.raw_at:
-            for name, rate in truth.raw.items():
-                self._remember(f"raw {name}", rate)
-        if truth.searched_at != self._truth.searched_at:
-            for name, rate in truth.searched.items():
-                self._remember(f"searched {name}", rate)
+    def show(self, progress: Progress) -> None:
+        """See `arena.monitor.listeners.Listener`."""
+        if progress.event == "learned":
+            for spec in self._specs:
+                value = metric_value(spec, progress)
+                if spec.look == "loss" and not math.isnan(value):
+                    self._remember(spec.name, value)
+        before = self._progress.measured if self._progress else ()
+        seen = {found.name: found.at_s for found in before}
+        for found in progress.measured:
+            if seen.get(found.name) != found.at_s:
+                for name, share in found.shares.items():
+                    self._remember(f"{found.name} {name}", share)
         for notice in progress.notices:
             self._happened.append(f"{duration(progress.elapsed_s)}  {notice}")
-        self._truth, self._progress, self._shown_at = truth, progress, self._clock()
+        self._progress, self._shown_at = progress, self._clock()
 
     def _remember(self, series: str, number: float) -> None:
         self._history.setdefault(series, []).append(number)
 
     def _spark(self, series: str) -> Text:
         history = self._history.get(series, [])
-        bottom = min(history, default=0.0) if series in LOSSES else 0.0  # a loss never nears zero
+        losses = [spec.name for spec in self._specs if spec.look == "loss"]
+        bottom = min(history, default=0.0) if series in losses else 0.0  # a loss never nears zero
         return Text(sparkline(history, bottom), style="cyan")
 
     def render(self) -> RenderableType:
@@ -182,8 +184,8 @@ class LivePanel:
             body: RenderableType = Text(f"{duration(self._clock() - self._began)}  {doing}")
         else:
             parts = [self._clock_line(progress), Text(), self._figures(progress)]
-            if self._truth.raw or self._truth.searched:
-                parts += [Text(), self._errors()]
+            if progress.measured:
+                parts += [Text(), measured_table(progress.measured, self._spark)]
             if self._happened:
                 parts += [Text(), Text("\n".join(self._happened), style="yellow")]
             body = Group(*parts)
@@ -211,55 +213,48 @@ class LivePanel:
         return row
 
     def _figures(self, progress: Progress) -> Table:
-        looked_up = max(progress.evaluations + progress.cache_hits + progress.proven_leaves, 1)
-        playing = [
-            ("games", f"{progress.games:,}"),
-            ("positions", f"{progress.positions:,}"),
-            ("simulations/s", f"{progress.simulations_per_s:,.0f}"),
-            ("evaluations/s", f"{progress.evaluations_per_s:,.0f}"),
-            ("cache hits", percent(progress.cache_hits / looked_up)),
-            ("proven leaves", percent(progress.proven_leaves / looked_up)),
-        ]
-        resigned = progress.resign_false_positive
-        learning = [
-            ("learner steps", f"{progress.learner_steps:,}", Text()),
-            ("learning rate", f"{progress.learning_rate:.1e}", Text()),
-            ("policy loss", loss(progress.policy_loss), self._spark("policy")),
-            ("value loss", loss(progress.value_loss), self._spark("value")),
-            ("plies a game", f"{progress.mean_plies:.1f}", Text()),
-            ("wrong resignations", "-" if resigned is None else percent(resigned), Text()),
-        ]
-        table = Table.grid(padding=(0, 2))
+        acting = [("games", f"{progress.games:,}"), ("positions", f"{progress.positions:,}")]
+        learning = [("learner steps", f"{progress.learner_steps:,}", Text())]
+        for spec in self._specs:
+            text = metric_text(spec, progress)
+            if spec.side == "acting":
+                acting.append((spec.label, text))
+            elif spec.side == "learning":
+                spark = self._spark(spec.name) if spec.look == "loss" else Text()
+                learning.append((spec.label, text, spark))
         if progress.workers_wanted:
-            workers = f"{progress.workers} of {progress.workers_wanted}"
-            playing.append(("workers", workers))
+            acting.append(("workers", f"{progress.workers} of {progress.workers_wanted}"))
             learning.append(("steps behind", f"{progress.staleness:,.0f}", Text()))
+        table = Table.grid(padding=(0, 2))
         for justify in ("left", "right", "left", "right", "left"):
             table.add_column(justify=justify, no_wrap=True)
-        for left, right in zip(playing, learning):
-            table.add_row(*left, *right)
-        return table
-
-    def _errors(self) -> Table:
-        truth = self._truth
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-        table.add_column("moves that lose the result", no_wrap=True)
-        for title in ("no search", f"{truth.simulations} simulations"):
-            table.add_column(title, justify="right", no_wrap=True)
-            table.add_column("", no_wrap=True, width=SPARK_WIDTH)
-        for name in truth.raw or truth.searched:
-            row: list[str | Text] = [name.replace("_", " ")]
-            for kind, errors in (("raw", truth.raw), ("searched", truth.searched)):
-                row.append(percent(errors[name]) if name in errors else "-")
-                row.append(self._spark(f"{kind} {name}"))
-            table.add_row(*row)
+        for left, right in zip_longest(acting, learning, fillvalue=("", "", "")):
+            table.add_row(*left[:2], *right)
         return table
 
 
-def open_display(title: str, where: str, console: Console | None = None) -> LivePanel | PlainLines:
+def measured_table(measured: Sequence[Measured], spark: Callable[[str], Text]) -> Table:
+    """The newest measurements, a column each, with the course of every share."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("moves that lose the result", no_wrap=True)
+    for found in measured:
+        table.add_column(found.name, justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True, width=SPARK_WIDTH)
+    for name in dict.fromkeys(name for found in measured for name in found.shares):
+        row: list[str | Text] = [name.replace("_", " ")]
+        for found in measured:
+            row.append(percent(found.shares[name]) if name in found.shares else UNKNOWN)
+            row.append(spark(f"{found.name} {name}"))
+        table.add_row(*row)
+    return table
+
+
+def open_display(
+    title: str, where: str, specs: Sequence[MetricSpec], console: Console | None = None
+) -> LivePanel | PlainLines:
     """The panel on a terminal, plain lines elsewhere; enter it before the first stage."""
     console = console or Console()
     if console.is_terminal and not console.is_dumb_terminal:
-        return LivePanel(title, where, console)
+        return LivePanel(title, where, specs, console)
     print(f"{title}, {where}", flush=True)
-    return PlainLines(lambda text: print(text, flush=True))
+    return PlainLines(lambda text: print(text, flush=True), specs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from arena.monitor.panel import duration
+from arena.monitor.figures import duration
 from arena.rating.recorded import Best
 from store.progress.summary import RunSummary
 from store.upkeep.archive import Exported, Imported

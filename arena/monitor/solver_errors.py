@@ -1,102 +1,92 @@
-"""The error rates of the network that plays, measured during training where a solver knows.
+"""The error rates of the policy that acts, measured during training where a solver knows.
 
-Measured without search on all positions and with a small search on a fixed part of them, as often
-as costs two hundredths of the time together. No position of these sets is ever trained on.
+Every probe of the algorithm (its network alone, say, and with a small search) is measured as often
+as costs two hundredths of the time together. The solvers' scores are never trained on.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
-from agents.players import RawNetworkPlayer, SearchPlayer
-from agents.progress import Progress
+from agents.players import Probe
+from agents.progress import Measured, Progress
 from arena.solvers.error_rates import Errors, error_rates
 from arena.solvers.registry import solved_sets
 from arena.solvers.solver import SolvedSet
-from envs.game import Game
-from mcts.config import SearchConfig
-from mcts.search import Evaluator
 
-SIMULATIONS = 64
-SEARCHED_POSITIONS = 50  # of each set
-RAW_INTERVAL_S, SEARCH_INTERVAL_S = 30.0, 60.0
-MOST_RAW_COST, MOST_SEARCH_COST = 0.005, 0.015  # share of the time that each may take
+MOST_COST = 0.02  # share of the time that all measuring may take
 
-
-@dataclass(frozen=True)
-class SolverErrors:
-    """The latest measurements, each with the seconds of training at which it was made."""
-
-    raw: Errors = field(default_factory=dict)  # without search
-    raw_at: float = -1.0
-    searched: Errors = field(default_factory=dict)
-    searched_at: float = -1.0
-    simulations: int = SIMULATIONS
+MakeProbes = Callable[[Any], Iterable[Probe]]
+"""The players to measure a policy by (`agents.algorithm.Algorithm.probes`)."""
 
 
 class SolverErrorMeter:
-    """Measures whenever it is due, and remembers the latest result."""
+    """Measures each probe whenever it is due, and remembers the latest results.
+
+    Args:
+        game: the name of the game; without a solver nothing is measured.
+        probes: makes the probes of a policy.
+        sets: the positions with known best moves; by default those of the game's solver.
+        clock: seconds, for what a measurement costs.
+    """
 
     def __init__(
         self,
-        game: Game,
-        search: SearchConfig,
+        game: str,
+        probes: MakeProbes,
         *,
         sets: list[SolvedSet] | None = None,
-        searched_positions: int = SEARCHED_POSITIONS,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.game = game
-        self.search = replace(search, simulations=SIMULATIONS, solve=True, tree_reuse=False)
+        self._game = game
+        self._make_probes = probes
         self._sets = sets
-        self._searched_positions = searched_positions
         self._clock = clock
-        self._raw_due = self._searched_due = 0.0
-        self._compiled: set[Callable[[Evaluator], Errors]] = set()
-        self._measured_version = 0  # of the network that both measurements have seen
-        self.latest = SolverErrors()
+        self._due: dict[str, float] = {}
+        self._measured_version: dict[str, int] = {}  # of the weights, by the probe's name
+        self._ignored_version = 0  # weights from before this session's first stage
+        self._latest: dict[str, Measured] = {}
+        self._compiled: set[str] = set()
 
     @property
     def sets(self) -> list[SolvedSet]:
         """The positions, loaded when first needed."""
         if self._sets is None:
-            self._sets = solved_sets(self.game.name)
+            self._sets = solved_sets(self._game)
         return self._sets
 
-    def __call__(self, progress: Progress) -> SolverErrors:
-        """Measure what is due of the network that plays, and return the latest results."""
-        now, version = progress.elapsed_s, progress.network_version
+    def __call__(self, progress: Progress) -> Progress:
+        """Measure what is due, and return the stage with the latest measurements."""
         if progress.event in ("compiling", "started") or not self.sets:
-            self._measured_version = version
-        if version == self._measured_version:  # at first a network that knows nothing
-            return self.latest
-        last = progress.event == "finished" and 0 < progress.budget_s <= now
-        if last or now >= self._raw_due:
-            raw, cost = self._timed(self._raw_errors, progress.evaluator)
-            self._raw_due = now + max(RAW_INTERVAL_S, cost / MOST_RAW_COST)
-            self.latest = replace(self.latest, raw=raw, raw_at=now)
-        if last or now >= self._searched_due:
-            searched, cost = self._timed(self._searched_errors, progress.evaluator)
-            self._searched_due = now + max(SEARCH_INTERVAL_S, cost / MOST_SEARCH_COST)
-            self.latest = replace(self.latest, searched=searched, searched_at=now)
-            self._measured_version = version
-        return self.latest
+            self._ignored_version = progress.network_version
+        if progress.network_version != self._ignored_version:
+            self._measure_what_is_due(progress)
+        return replace(progress, measured=tuple(self._latest.values()))
 
-    def _timed(
-        self, errors: Callable[[Evaluator], Errors], evaluator: Evaluator
-    ) -> tuple[Errors, float]:
+    def _measure_what_is_due(self, progress: Progress) -> None:
+        now, version = progress.elapsed_s, progress.network_version
+        is_last = progress.event == "finished" and 0 < progress.budget_s <= now
+        probes = list(self._make_probes(progress.policy))
+        whole = sum(probe.cost for probe in probes)
+        for probe in probes:
+            is_new = self._measured_version.get(probe.name) != version
+            if is_new and (is_last or now >= self._due.get(probe.name, 0.0)):
+                shares, seconds = self._timed(probe)
+                most = MOST_COST * probe.cost / whole
+                self._due[probe.name] = now + max(probe.interval_s, seconds / most)
+                self._measured_version[probe.name] = version
+                self._latest[probe.name] = Measured(probe.name, now, shares)
+
+    def _timed(self, probe: Probe) -> tuple[Errors, float]:
         """The error rates, and the seconds they took; 0 for the first, which compiles too."""
+        sets = self.sets
+        if probe.positions:
+            sets = [part.first(probe.positions) for part in sets]
         began = self._clock()
-        rates = errors(evaluator)
-        cost = self._clock() - began if errors in self._compiled else 0.0
-        self._compiled.add(errors)
-        return rates, cost
-
-    def _raw_errors(self, evaluator: Evaluator) -> Errors:
-        return error_rates(RawNetworkPlayer(self.game, evaluator), self.sets)
-
-    def _searched_errors(self, evaluator: Evaluator) -> Errors:
-        parts = [s.first(self._searched_positions) for s in self.sets]
-        return error_rates(SearchPlayer(self.game, [evaluator], self.search), parts)
+        rates = error_rates(probe.player, sets)
+        seconds = self._clock() - began if probe.name in self._compiled else 0.0
+        self._compiled.add(probe.name)
+        return rates, seconds

@@ -10,10 +10,12 @@ from typing import Any, Literal, Protocol
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from agents.metrics import MetricSpec
 from agents.progress import Progress
+from agents.registry import metrics_of_run
+from arena.monitor.figures import duration
 from arena.monitor.history import Course, History, Moment
-from arena.monitor.panel import LivePanel, PlainLines, duration, line, sparkline
-from arena.monitor.solver_errors import SolverErrors as Truth
+from arena.monitor.panel import LivePanel, PlainLines, line, sparkline
 from arena.rating.recorded import Rated, RatingsWatch, elo_by_step, recorded_ratings
 
 POLL_S = 2.0
@@ -49,7 +51,7 @@ def state_text(state: State, newest: Moment, now: float) -> str:
 class Display(Protocol):
     """What `LivePanel` and `PlainLines` have in common."""
 
-    def show(self, progress: Progress, truth: Truth) -> None:
+    def show(self, progress: Progress) -> None:
         """Show a stage."""
 
     def notice(self, text: str) -> None:
@@ -103,7 +105,7 @@ def feed(display: Display, course: Course, shown: Moment | None) -> None:
         if progress.learner_steps != steps and progress.event != "finished":
             progress = replace(progress, event="learned")  # its own record may be thinned out
         steps = progress.learner_steps
-        display.show(progress, moment.truth)
+        display.show(progress)
 
 
 def follow(
@@ -126,7 +128,7 @@ def follow(
             shown = newest
         before, state = state, state_of(newest, now())
         if state == "lost" and before != state:  # its clock stands still
-            display.show(replace(newest.progress, event="finished", notices=()), newest.truth)
+            display.show(replace(newest.progress, event="finished", notices=()))
         if isinstance(display, LivePanel) or before != state:
             display.notice(state_text(state, newest, now()))
         pause(POLL_S)
@@ -139,7 +141,7 @@ def as_json(history: History, now: float, ratings: RatingsWatch | None = None) -
     progress = {
         name: None if figure != figure else figure  # NaN
         for name, figure in vars(newest.progress).items()
-        if name != "evaluator"
+        if name not in ("policy", "measured")
     }
     return {
         "run": history.run.name,
@@ -147,7 +149,7 @@ def as_json(history: History, now: float, ratings: RatingsWatch | None = None) -
         "state": state_of(newest, now),
         "last_seen_s": round(max(0.0, now - newest.time), 1),
         "progress": progress,
-        "truth": asdict(newest.truth),
+        "measured": [asdict(found) for found in newest.progress.measured],
         "ratings": [found._asdict() for found in rated],
     }
 
@@ -163,7 +165,7 @@ def each_moment(
     ratings = RatingsWatch(history.run.files)
     while True:
         found = as_json(history, now(), ratings)
-        if any(found[name] != last.get(name) for name in ("state", "progress", "truth")):
+        if any(found[name] != last.get(name) for name in ("state", "progress", "measured")):
             yield found
         last = found
         pause(POLL_S)
@@ -173,27 +175,29 @@ def show_once(history: History, title: str, where: str, console: Console | None 
     """Print where the training stands: the panel on a terminal, lines elsewhere."""
     console = console or Console()
     course, now = history.course(), time.time()
-    newest = course.moments[-1]
+    newest, specs = course.moments[-1], metrics_of_run(history.run.info)
     state = state_of(newest, now)
     said = "being trained" if state == "training" else state_text(state, newest, now)
     elo = EloLine.of(recorded_ratings(history.run.files), history.run.name)
     if console.is_terminal and not console.is_dumb_terminal:
-        panel = WatchPanel(title, where, console)
+        panel = WatchPanel(title, where, specs, console)
         panel.elo = elo
         feed(panel, course, None)
-        panel.show(replace(newest.progress, event="finished", notices=()), newest.truth)
+        panel.show(replace(newest.progress, event="finished", notices=()))
         panel.notice(said)
         console.print(panel.render())
         return
-    for text in (f"{title}, {where}", line(newest.progress, newest.truth), elo.text, said):
+    for text in (f"{title}, {where}", line(newest.progress, specs), elo.text, said):
         if text:
             print(text, flush=True)
 
 
-def open_watch(title: str, where: str, console: Console | None = None) -> WatchPanel | PlainLines:
+def open_watch(
+    title: str, where: str, specs: Sequence[MetricSpec], console: Console | None = None
+) -> WatchPanel | PlainLines:
     """The panel on a terminal, plain lines elsewhere."""
     console = console or Console()
     if console.is_terminal and not console.is_dumb_terminal:
-        return WatchPanel(title, where, console)
+        return WatchPanel(title, where, specs, console)
     print(f"{title}, {where}", flush=True)
-    return PlainLines(lambda text: print(text, flush=True))
+    return PlainLines(lambda text: print(text, flush=True), specs)

@@ -9,17 +9,16 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from agents.metrics import MetricSpec
 from agents.progress import Progress
+from arena.monitor.figures import metric_text, percent
 from arena.monitor.panel import (
     HOW_TO_STOP,
     LINE_INTERVAL_S,
     REFRESHES_PER_S,
     budget,
     line,
-    loss,
-    percent,
 )
-from arena.monitor.solver_errors import SolverErrors
 from arena.rating.ablation import Ablation, ErrorRates, VariantResult
 from arena.rating.ladder_text import aligned, width_notes
 from arena.solvers.error_rates import Errors
@@ -33,6 +32,7 @@ class TurnsDisplay:
     Args:
         title: in the first line.
         labels: {run: label of its variant}.
+        specs: the metrics of the trainings; the losses have columns.
         console: where to (default: standard output, or standard error with `on_stderr`).
     """
 
@@ -40,12 +40,15 @@ class TurnsDisplay:
         self,
         title: str,
         labels: Mapping[str, str],
+        specs: Sequence[MetricSpec],
         console: Console | None = None,
         *,
         on_stderr: bool = False,
     ) -> None:
         self.title = title
         self.labels = labels
+        self._specs = specs
+        self._losses = [spec for spec in specs if spec.look == "loss"]
         self._console = console or Console(stderr=on_stderr)
         self._latest: dict[str, Progress] = {}
         self._now = ""  # the run that is being trained
@@ -83,14 +86,15 @@ class TurnsDisplay:
             return
         if progress.event == "finished" or time.monotonic() >= self._due:
             self._due = time.monotonic() + LINE_INTERVAL_S
-            words = f"{self.labels[run]}: {line(progress, SolverErrors())}"
+            words = f"{self.labels[run]}: {line(progress, self._specs)}"
             self._console.print(words, highlight=False, soft_wrap=True)
 
     def render(self) -> Table:
         """All variants as they stand."""
         table = Table(title=self.title, title_justify="left", caption=self._notice, box=None)
         table.caption_justify = "left"
-        for name in ("variant", "trained", "games", "positions", "step", "policy", "value"):
+        common = ("variant", "trained", "games", "positions", "step")
+        for name in (*common, *(spec.label for spec in self._losses)):
             table.add_column(name, justify="left" if name == "variant" else "right", no_wrap=True)
         for run, label in self.labels.items():
             table.add_row(*self._cells(run, label), style="bold" if run == self._now else "")
@@ -106,8 +110,7 @@ class TurnsDisplay:
             f"{found.games:,}",
             f"{found.positions:,}",
             f"{found.learner_steps:,}",
-            loss(found.policy_loss),
-            loss(found.value_loss),
+            *(metric_text(spec, found) for spec in self._losses),
         )
 
 

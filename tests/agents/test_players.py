@@ -5,11 +5,11 @@ import pytest
 from numpy.typing import NDArray
 
 from agents import players
+from agents.alphazero.player import RawNetworkPlayer
 from agents.players import (
     FULL_BATCH,
     ROLLOUT_CONFIG,
     RandomPlayer,
-    RawNetworkPlayer,
     SearchPlayer,
     legal_masks,
     rollout_player,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from agents.progress import Progress
+from agents.progress import Measured, Progress
 from arena.match.records import Batch, MatchKey, MatchLog
-from arena.monitor.solver_errors import SolverErrors
 from selfplay.journal import stand_in, to_record
 from store.progress.log import ProgressWriter
 from store.run import Run, create_run
@@ -29,39 +28,42 @@ def stage(elapsed_s: float, **changes: Any) -> Progress:
     falling = math.exp(-elapsed_s / 20_000)
     made = Progress(
         event="learned",
-        evaluator=cast(Any, None),
+        policy=None,
         elapsed_s=elapsed_s,
         budget_s=86_400.0,
         games=10 * steps,
         games_goal=0,
         positions=200 * steps,
-        moves=300 * steps,
-        simulations=30_000 * steps,
-        evaluations=9000 * steps,
-        cache_hits=2000 * steps,
-        proven_leaves=1000 * steps,
-        proven_roots=steps,
-        simulations_per_s=30_000.0,
-        evaluations_per_s=9000.0,
         learner_steps=steps,
-        policy_loss=1.0 + falling,
-        value_loss=0.5 + 0.3 * falling,
-        learning_rate=2e-3,
         network_version=steps,
         games_in_flight=256,
-        mean_plies=30.0,
-        resign_false_positive=None,
         first_game_s=5.0,
+        metrics={
+            "simulations_per_s": 30_000.0,
+            "evaluations_per_s": 9000.0,
+            "cache_hit_share": 0.1667,
+            "proven_leaf_share": 0.0833,
+            "policy_loss": 1.0 + falling,
+            "value_loss": 0.5 + 0.3 * falling,
+            "learning_rate": 2e-3,
+            "mean_plies": 30.0,
+            "resign_false_positive": None,
+            "simulations": 30_000 * steps,
+        },
+        measured=measured(elapsed_s),
     )
     return dataclasses.replace(made, **changes)
 
 
-def truth(elapsed_s: float) -> SolverErrors:
-    """What was measured of it, in the last minute."""
+def measured(elapsed_s: float) -> tuple[Measured, ...]:
+    """The measurements of such a training, in the last minute."""
     at = elapsed_s - elapsed_s % 60
     rate = 0.6 * math.exp(-at / 20_000)
     names = ("begin_easy", "middle_easy", "end_easy")
-    return SolverErrors(dict.fromkeys(names, rate), at, dict.fromkeys(names, rate / 3), at)
+    return (
+        Measured("no search", at, dict.fromkeys(names, rate)),
+        Measured("64 simulations", at, dict.fromkeys(names, rate / 3)),
+    )
 
 
 def record_match(run: Run, agents: tuple[str, str], points: list[list[int]]) -> None:
@@ -78,6 +80,6 @@ def write_session(
     writer = ProgressWriter(run.files, about, stand_in, now=lambda: begun)
     for made in stages:
         time = begun + made.elapsed_s
-        writer.append(to_record(made, truth(made.elapsed_s), made.notices, time))
+        writer.append(to_record(made, made.notices, time))
         writer.flush()
     return writer

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from configs.ablation import TECHNIQUES, plan_ablation
+from agents.alphazero.config import TECHNIQUES
+from configs.ablation import plan_ablation
 from configs.fields import ConfigError
 from configs.loader import load_config
 

@@ -23,11 +23,14 @@ from ray.scripts.scripts import cli as ray_cli
 from ray.scripts.symmetric_run import curate_and_validate_ray_start_args
 
 import ludens
+from agents.alphazero.config import AlphaZeroConfig
+from agents.registry import BUILT_IN, find_metrics
+from configs import grafana
 from configs.command_line import UsageError, read_words
 from configs.fields import ConfigError, train_fields
 from configs.loader import load_config
 from configs.options import given_options
-from selfplay.metrics import FAILURES, GAUGES
+from selfplay.ray_metrics import FAILURES, gauges
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "configs" / "cluster"
@@ -128,7 +131,7 @@ def test_a_command_that_does_not_exist_is_noticed() -> None:
 
 def test_settings_and_options_named_in_the_prose_exist() -> None:
     prose = re.sub(r"```.*?```", "", GUIDE, flags=re.DOTALL)
-    fields = train_fields()
+    fields = train_fields(AlphaZeroConfig)
     tables = {name.partition(".")[0] for name in fields if "." in name}
     settings = re.findall(r"`(?:--)?((?:\w+)\.[\w-]+)`", prose)
     named = [n.replace("-", "_") for n in settings if n.partition(".")[0] in tables]
@@ -497,11 +500,16 @@ def test_grafana_shows_every_metric_under_the_name_that_ray_gives_it() -> None:
     expressions = [t["expr"] for panel in board["panels"] for t in panel["targets"]]
     shown = {name for text in expressions for name in re.findall(r"\bray_\w+", text)}
     # Ray puts ray_ before each, and _total behind a counter.
-    assert shown == {f"ray_{name}" for name in GAUGES} | {f"ray_{FAILURES}_total"}
+    names = [name for algorithm in BUILT_IN for name in gauges(find_metrics(algorithm))]
+    assert shown == {f"ray_{name}" for name in names} | {f"ray_{FAILURES}_total"}
     assert all('{run=~"$run"}' in text for text in expressions)
     assert all(text.count("(") == text.count(")") for text in expressions)
     places = [tuple(panel["gridPos"][k] for k in "xy") for panel in board["panels"]]
     assert len(set(places)) == len({panel["id"] for panel in board["panels"]}) == len(places)
+
+
+def test_the_dashboard_is_the_one_that_the_specs_make() -> None:
+    assert TEXTS["grafana.json"] == grafana.written(), "write it: python -m configs.grafana"
 
 
 def test_ray_still_names_metrics_so() -> None:

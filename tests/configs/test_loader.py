@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from agents.alphazero.config import AlphaZeroConfig
 from configs.fields import ConfigError, meanings, train_fields
 from configs.loader import default_run_name, load_config, preset_names
 from configs.options import add_config_options, given_options
-from selfplay.config import TrainConfig
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -18,7 +18,7 @@ def test_every_preset_trains_its_own_game(name: str) -> None:
 def test_a_preset_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     preset = tmp_path / "mine.toml"
     preset.write_text('game = "othello6"\nminutes = 3\n[learner]\nbatch_size = 64\n')
-    default = TrainConfig()
+    default = AlphaZeroConfig()
     assert load_config(str(preset)) == dataclasses.replace(
         default,
         game="othello6",
@@ -51,7 +51,7 @@ def test_keeping_all_is_an_option_without_a_value() -> None:
 def test_a_game_without_a_preset_has_the_defaults(tmp_path: Path) -> None:
     game = tmp_path / "my_game.py"
     game.write_text("GAME = None\n")
-    assert load_config(str(game)) == dataclasses.replace(TrainConfig(), game=str(game))
+    assert load_config(str(game)) == dataclasses.replace(AlphaZeroConfig(), game=str(game))
 
 
 def test_a_game_file_is_found_from_any_folder(
@@ -115,7 +115,7 @@ def test_unknown_presets_are_refused(preset: str) -> None:
 
 
 def test_every_field_has_a_meaning_and_its_own_option() -> None:
-    fields = train_fields()
-    assert meanings().keys() == fields.keys()
-    assert all(meanings().values())
+    fields, texts = train_fields(AlphaZeroConfig), meanings(AlphaZeroConfig)
+    assert texts.keys() == fields.keys()
+    assert all(texts.values())
     assert len({found.option for found in fields.values()}) == len(fields)

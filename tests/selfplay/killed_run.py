@@ -26,10 +26,9 @@ from typing import Any
 import pytest
 import torch
 
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA
-from agents.config import LearnerConfig, NetworkConfig
 from mcts.config import SearchConfig
-from selfplay.config import SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from store import checkpoints
 from store.files.commit import TEMPORARY_PREFIX
@@ -40,7 +39,7 @@ from tests.store.faulty_files import SystemCalls
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "run"
-CONFIG = TrainConfig(
+CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
     minutes=0,
     games=90,
@@ -68,7 +67,7 @@ TIDIED = replace(  # drops checkpoints and replay as it goes
 TIDIED_KEEPS = 2
 
 
-def finish(store: Path, config: TrainConfig = CONFIG) -> None:
+def finish(store: Path, config: AlphaZeroConfig = CONFIG) -> None:
     """Train, or go on, until the budget is used."""
     for _ in train(config, store_url=str(store), run_name=RUN):
         pass
@@ -180,7 +179,7 @@ class Outcome:
     calls: int
 
 
-def _child(store: Path, acks: int, kill: Kill, config: TrainConfig) -> None:
+def _child(store: Path, acks: int, kill: Kill, config: AlphaZeroConfig) -> None:
     def act(number: int, name: str, path: str) -> None:
         if number == kill.call:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -193,7 +192,7 @@ def _child(store: Path, acks: int, kill: Kill, config: TrainConfig) -> None:
     note(f"calls {len(watched.calls)}")
 
 
-def _fork(store: Path, kill: Kill, config: TrainConfig) -> int:
+def _fork(store: Path, kill: Kill, config: AlphaZeroConfig) -> int:
     child = os.fork()
     if child:
         return child
@@ -206,7 +205,7 @@ def _fork(store: Path, kill: Kill, config: TrainConfig) -> int:
     os._exit(0)
 
 
-def _trial(store: Path, kill: Kill, config: TrainConfig) -> Outcome:
+def _trial(store: Path, kill: Kill, config: AlphaZeroConfig) -> Outcome:
     begun = time.monotonic()
     child = _fork(store, kill, config)
     ended = os.pidfd_open(child)

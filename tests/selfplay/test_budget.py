@@ -2,8 +2,8 @@
 
 import pytest
 
+from agents.alphazero.config import AlphaZeroConfig
 from selfplay.budget import Budget
-from selfplay.config import TrainConfig
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def clock():
 
 
 def test_minutes_count_over_all_sessions(clock):
-    budget = Budget(TrainConfig(minutes=2), elapsed_before=90.0, clock=clock)
+    budget = Budget(AlphaZeroConfig(minutes=2), elapsed_before=90.0, clock=clock)
     budget.start()
     clock.now += 12.0
     assert (budget.session(), budget.elapsed()) == (12.0, 102.0)
@@ -30,7 +30,7 @@ def test_minutes_count_over_all_sessions(clock):
 
 
 def test_games_end_it_too(clock):
-    budget = Budget(TrainConfig(minutes=0, games=200), clock=clock)
+    budget = Budget(AlphaZeroConfig(minutes=0, games=200), clock=clock)
     assert budget.share(50) == 0.25
     assert not budget.is_used(199)
     assert budget.is_used(200)
@@ -40,7 +40,7 @@ def test_games_end_it_too(clock):
 
 
 def test_without_limits_it_never_ends(clock):
-    budget = Budget(TrainConfig(minutes=0), clock=clock)
+    budget = Budget(AlphaZeroConfig(minutes=0), clock=clock)
     budget.start()
     clock.now += 1e9
     assert budget.share(10**9) == 0.0
@@ -48,7 +48,7 @@ def test_without_limits_it_never_ends(clock):
 
 
 def test_the_clock_stands_still_until_it_is_started(clock):
-    budget = Budget(TrainConfig(minutes=2), elapsed_before=60.0, clock=clock)
+    budget = Budget(AlphaZeroConfig(minutes=2), elapsed_before=60.0, clock=clock)
     clock.now += 1000.0
     assert not budget.runs
     assert (budget.session(), budget.elapsed(), budget.share(0)) == (0.0, 60.0, 0.5)

@@ -14,22 +14,22 @@ import numpy as np
 import pytest
 import ray
 
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA
-from agents.config import LearnerConfig, NetworkConfig
+from agents.training import ClusterConfig
 from mcts.config import SearchConfig
 from selfplay import placement
-from selfplay.cluster import LOOPBACK, worker_environment
-from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
 from selfplay.loop import train
-from selfplay.origin import ROOT
+from selfplay.package_check import ROOT
 from selfplay.placement import PlacementError
+from selfplay.ray_session import LOOPBACK, worker_environment
 from selfplay.supervision import CrashLoopError
 from store import checkpoints
 from store.errors import RunLockedError
 from store.replay.log import ReplayLog
 from store.run import open_run
 
-CONFIG = TrainConfig(
+CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
     minutes=0,
     games=3000,
@@ -102,7 +102,7 @@ def test_two_workers_train_to_the_end_of_their_budget_and_go_on(cluster, tmp_pat
     assert last.event == "finished"
     assert last.games >= 3000
     assert last.learner_steps > 30
-    assert np.isfinite(last.policy_loss)
+    assert np.isfinite(last.metrics["policy_loss"])
     assert notices == []
     assert _check_store(tmp_path, last) == last.games  # all that finished was reported
     again, _ = _train(tmp_path, replace(CONFIG, games=last.games + 500))

@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
-from agents.config import LearnerConfig, NetworkConfig
-from mcts.config import SearchConfig
-from selfplay import doctor
-from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
-from selfplay.doctor_speed import (
+from agents import findings
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
+from agents.alphazero.speed import (
     Speeds,
     cost_shares,
     games_an_hour,
@@ -24,9 +22,12 @@ from selfplay.doctor_speed import (
     play_sizes,
     smallest_near_best,
 )
+from agents.training import ClusterConfig
+from mcts.config import SearchConfig
+from selfplay import doctor
 from store.files.local import LocalFiles
 
-SMALL = TrainConfig(
+SMALL = AlphaZeroConfig(
     game="tic_tac_toe",
     device="cpu",
     search=SearchConfig(simulations=8, cache_size=256),
@@ -78,10 +79,10 @@ def test_a_container_may_have_fewer_cores_than_its_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
-    monkeypatch.setattr(doctor, "_first_line", lambda _: "150000 100000")
-    assert doctor.usable_cores() == 1.5
-    monkeypatch.setattr(doctor, "_first_line", lambda _: "max 100000")
-    assert doctor.usable_cores() == 64
+    monkeypatch.setattr(findings, "first_line", lambda _: "150000 100000")
+    assert findings.usable_cores() == 1.5
+    monkeypatch.setattr(findings, "first_line", lambda _: "max 100000")
+    assert findings.usable_cores() == 64
 
 
 @pytest.mark.parametrize(
@@ -99,8 +100,8 @@ def test_memory_is_that_of_the_machine_or_of_the_container(
         "memory.max": str(int(limit) << 20) if limit != "max" else limit,
         "memory.current": "0",
     }
-    monkeypatch.setattr(doctor, "_first_line", lambda path: lines[path.name])
-    assert doctor.memory().status == status
+    monkeypatch.setattr(doctor, "first_line", lambda path: lines[path.name])
+    assert doctor.memory("settings").status == status
 
 
 def test_a_card_that_is_wanted_and_missing_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,4 +304,4 @@ def test_measuring_fills_in_everything() -> None:
 
 @pytest.mark.slow
 def test_the_way_to_another_process_is_measured_for_workers() -> None:
-    assert measure_speeds(replace(SMALL, workers=1), 0.2).transfer > 0
+    assert doctor.transfer_speed((4, 3, 3, 3), 0.1) > 0

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 from ray.exceptions import ActorUnavailableError, GetTimeoutError
 
-from agents.config import NetworkConfig
-from agents.inference import NetworkEvaluator
+from agents.alphazero.config import AlphaZeroConfig, NetworkConfig, SelfPlayConfig
+from agents.alphazero.inference import NetworkEvaluator
+from agents.alphazero.network import build_network
+from agents.torch_state import dump_state, load_state
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from selfplay import inference_server
-from selfplay.config import SelfPlayConfig, TrainConfig
 from selfplay.inference_server import InferenceError, InferenceServer, RemoteEvaluator
 from selfplay.trainer import Trainer
 from selfplay.worker import Worker
 from store.run import create_run
 
-CONFIG = TrainConfig(
+CONFIG = AlphaZeroConfig(
     game="tic_tac_toe", device="cpu", network=NetworkConfig(1, 8, 4, 8, precision="float32")
 )
 
@@ -39,14 +40,14 @@ def _planes(rows, seed):
 def test_requests_that_come_together_are_one_batch_and_answered_each_its_own(server):
     requests = [_planes(rows, rows) for rows in (1, 5, 32, 7)]
     sizes = []
-    plain = server.evaluator
+    plain = server.policy
 
     def counting(planes):
         sizes.append(len(planes))
         return plain(planes)
 
     counting.step = 0
-    server.evaluator = counting
+    server.policy = counting
 
     async def ask():
         return await asyncio.gather(*(server.evaluate(planes) for planes in requests))
@@ -85,12 +86,11 @@ def test_it_starts_with_the_newest_checkpoint(tmp_path):
     trainer.learner.steps = 12
     trainer.save({}, {})
     server = InferenceServer(str(tmp_path), "run", CONFIG)
-    assert server.evaluator.step == 12
-    own = NetworkEvaluator(
-        find_game("tic_tac_toe"), CONFIG.network, trainer.learner.published(), device="cpu"
-    )
+    assert server.policy.step == 12
+    state = load_state(trainer.learner.weights())
+    own = NetworkEvaluator(find_game("tic_tac_toe"), CONFIG.network, state, device="cpu")
     planes = _planes(4, 1)
-    np.testing.assert_array_equal(server.evaluator(planes)[0], own(planes)[0])
+    np.testing.assert_array_equal(server.policy(planes)[0], own(planes)[0])
 
 
 def test_new_weights_are_used_from_then_on(server):
@@ -101,9 +101,6 @@ def test_new_weights_are_used_from_then_on(server):
         def __await__(self):
             yield from ()
             return self.data
-
-    from agents.inference import dump_state
-    from agents.network import build_network
 
     other = dump_state(build_network(find_game("tic_tac_toe"), CONFIG.network, 5).state_dict())
 

@@ -5,23 +5,17 @@ from __future__ import annotations
 import dataclasses
 import logging
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from agents.progress import Event, Progress
-from selfplay.config import TrainConfig
+from agents.alphazero.config import AlphaZeroConfig
+from agents.progress import Event, Measured, Progress
 from selfplay.journal import INTERVAL_S, MOST_NOTICES, RETRY_S, Journal, stand_in, to_record
 from selfplay.loop import train
 from store.files.local import LocalFiles
 from store.files.opening import open_files
 from store.progress.log import ProgressReader, Record
-
-
-@dataclasses.dataclass
-class Truth:
-    raw: dict[str, float]
-    raw_at: float = 3.0
 
 
 class Clock:
@@ -33,7 +27,8 @@ class Clock:
 
 def progress(event: Event, **changes: Any) -> Progress:
     numbers = {f.name: 1 for f in dataclasses.fields(Progress)}
-    given: dict[str, Any] = {**numbers, "notices": (), "evaluator": cast(Any, None), **changes}
+    given: dict[str, Any] = {**numbers, "notices": (), "policy": None, "metrics": {}}
+    given |= {"measured": (), **changes}
     return Progress(**{**given, "event": event})
 
 
@@ -57,12 +52,13 @@ def test_it_records_what_is_learned_and_otherwise_every_interval(
     journal: Journal, tmp_path: Path, clock: Clock
 ) -> None:
     for _ in range(round(4 * INTERVAL_S)):  # two reports a second
-        journal.show(progress("games"), Truth({}))
+        journal.show(progress("games"))
         clock.now += 0.5
-    journal.show(progress("learned"), Truth({"easy": 0.25}))
+    measured = (Measured("no search", 3.0, {"easy": 0.25}),)
+    journal.show(progress("learned", measured=measured))
     assert [r["event"] for r in records(tmp_path)] == ["games", "games", "learned"]
     newest = records(tmp_path)[-1]
-    assert newest["truth"] == {"raw": {"easy": 0.25}, "raw_at": 3.0}
+    assert newest["measured"] == [{"name": "no search", "at_s": 3.0, "shares": {"easy": 0.25}}]
     assert newest["time"] == 1.7e9
 
 
@@ -70,10 +66,10 @@ def test_stages_in_quick_succession_share_a_file(
     journal: Journal, tmp_path: Path, clock: Clock
 ) -> None:
     for step in range(50):
-        journal.show(progress("learned", learner_steps=step), Truth({}))
+        journal.show(progress("learned", learner_steps=step))
         clock.now += 0.1
     with journal:
-        journal.show(progress("finished", learner_steps=50), Truth({}))
+        journal.show(progress("finished", learner_steps=50))
     assert [r["learner_steps"] for r in records(tmp_path)] == list(range(51))
     assert len(list(tmp_path.glob("r/progress/*/*"))) == 2  # the facts, and one of records
 
@@ -81,7 +77,7 @@ def test_stages_in_quick_succession_share_a_file(
 def test_every_notice_is_recorded_once(journal: Journal, tmp_path: Path, clock: Clock) -> None:
     with journal:
         for number in range(40):
-            journal.show(progress("games", notices=(f"notice {number}",)), Truth({}))
+            journal.show(progress("games", notices=(f"notice {number}",)))
             clock.now += 1.0
     told = [notice for record in records(tmp_path) for notice in record["notices"]]
     assert told == [f"notice {number}" for number in range(40)]
@@ -103,7 +99,7 @@ def test_a_failing_store_is_told_once_tried_again_and_never_raised(
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
         patched.setattr(LocalFiles, "create_same", refuse)
         for step in range(100):
-            journal.show(progress("learned", learner_steps=step), Truth({}))
+            journal.show(progress("learned", learner_steps=step))
             clock.now += 1.0
     assert tries == [1000.0, 1000.0 + RETRY_S]
     assert len(caplog.records) == 1
@@ -113,9 +109,9 @@ def test_a_failing_store_is_told_once_tried_again_and_never_raised(
 
 
 def test_numbers_that_json_has_not_become_none() -> None:
-    record = to_record(progress("started", policy_loss=float("nan")), Truth({}), (), 1.0)
+    record = to_record(progress("started", metrics={"policy_loss": float("nan")}), (), 1.0)
     assert record["policy_loss"] is None
-    assert "evaluator" not in record
+    assert "policy" not in record
 
 
 def test_the_notices_of_many_records_are_the_newest() -> None:
@@ -127,11 +123,10 @@ def test_the_notices_of_many_records_are_the_newest() -> None:
 
 
 def test_a_real_training_is_recorded(tmp_path: Path) -> None:
-    from agents.config import LearnerConfig, NetworkConfig
+    from agents.alphazero.config import LearnerConfig, NetworkConfig, SelfPlayConfig
     from mcts.config import SearchConfig
-    from selfplay.config import SelfPlayConfig
 
-    config = TrainConfig(
+    config = AlphaZeroConfig(
         game="tic_tac_toe",
         minutes=0,
         games=8,
@@ -144,7 +139,7 @@ def test_a_real_training_is_recorded(tmp_path: Path) -> None:
     url = "memory://journal"
     with Journal(url, "r", {}) as journal:
         for stage in train(config, store_url=url, run_name="r"):
-            journal.show(stage, Truth({}))
+            journal.show(stage)
     found = records(url)
     assert found[0]["event"] == "compiling"
     assert found[-1]["event"] == "finished"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agents.alphazero.episodes import SCHEMA
-from selfplay.games import Shard
+from agents.alphazero.shard import Shard
 from selfplay.loop import train
 from store import checkpoints
 from store.replay.log import ReplayLog

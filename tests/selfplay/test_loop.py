@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agents.alphazero.algorithm import AlphaZero
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA
-from agents.config import LearnerConfig, NetworkConfig
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from selfplay import loop
 from selfplay.budget import Budget
-from selfplay.config import SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from store import checkpoints
 from store.errors import RunLockedError, RunMismatchError
 from store.replay.log import ReplayLog
 from store.run import open_run
 
-CONFIG = TrainConfig(
+CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
     minutes=0,
     games=120,
@@ -64,7 +64,7 @@ def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_not(tmp_path):
     assert final.event == "finished"
     assert final.games >= CONFIG.games
     assert final.learner_steps > 0
-    assert np.isfinite([final.policy_loss, final.value_loss]).all()
+    assert np.isfinite([final.metrics[name] for name in ("policy_loss", "value_loss")]).all()
     _finish(tmp_path, "b")
     _finish(tmp_path, "c", replace(CONFIG, seed=1))
     assert _weights(tmp_path, "a") == _weights(tmp_path, "b") != _weights(tmp_path, "c")
@@ -190,18 +190,18 @@ TIMED = replace(CONFIG, minutes=1.0, games=0)
 def test_the_budget_does_not_run_while_kernels_compile(tmp_path, clock, monkeypatch):
     compiled = []
 
-    def slowly(game, search):
-        compiled.append(game.name)
+    def slowly(self, config, *, acting, learning):
+        compiled.append((config.game, acting, learning))
         clock.now += 1000.0
 
-    monkeypatch.setattr(loop, "warm_up", slowly)
+    monkeypatch.setattr(AlphaZero, "warm_up", slowly)
     seen = []
     training = train(TIMED, store_url=str(tmp_path), run_name="run")
     for progress in training:
         seen.append((progress.event, progress.elapsed_s))
         if progress.event == "published":
             break
-    assert compiled == ["tic_tac_toe"]
+    assert compiled == [("tic_tac_toe", True, True)]
     assert seen[:2] == [("compiling", 0.0), ("started", 0.0)]
     assert seen[-1] == ("published", 0.0)
     training.close()

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from agents.alphazero.config import AlphaZeroConfig
 from agents.run_game import source_of
 from configs.loader import load_config
 from envs.game_file import file_of
 from selfplay import loop
-from selfplay.config import TrainConfig
 from selfplay.loop import train
 from selfplay.own_game import game_of, stored_settings
 from selfplay.resuming import continue_run, settings_of
@@ -26,13 +26,13 @@ GAME = replace(tic_tac_toe.GAME, name="{name}")
 """
 
 
-def own_game(folder: Path, name: str, more: str = "") -> TrainConfig:
+def own_game(folder: Path, name: str, more: str = "") -> AlphaZeroConfig:
     path = folder / f"{name}.py"
     path.write_text(CODE.format(name=name) + more)
     return load_config("tic_tac_toe", {"game": str(path)})
 
 
-def begun(store: Path, config: TrainConfig, **changes: Any) -> Run:
+def begun(store: Path, config: AlphaZeroConfig, **changes: Any) -> Run:
     """The run as its first training makes it."""
     game = game_of(config)
     kept: dict[str, Any] = {"game": game.name, "game_source": source_of(game), **changes}
@@ -40,7 +40,7 @@ def begun(store: Path, config: TrainConfig, **changes: Any) -> Run:
     return create_run(store, "r", config=settings, seed=0, versions={}, **kept)
 
 
-def start(store: Path, config: TrainConfig, **options: Any) -> None:
+def start(store: Path, config: AlphaZeroConfig, **options: Any) -> None:
     next(train(config, store_url=str(store), run_name="r", **options))
 
 
@@ -121,5 +121,5 @@ def test_the_game_of_a_configuration_never_comes_from_a_store(tmp_path: Path) ->
     config = load_config("tic_tac_toe")
     forged = {**asdict(config), "game": str(tmp_path / "forged.py")}
     run = create_run(tmp_path, "r", game=config.game, config=forged, seed=0, versions={})
-    assert settings_of(run).game == TrainConfig().game
+    assert settings_of(run).game == AlphaZeroConfig().game
     assert continue_run(str(tmp_path), "r", config, asked=["minutes"]).config.game == config.game

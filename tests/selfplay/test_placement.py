@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from ray.exceptions import RayActorError
 
+from agents.training import ClusterConfig
 from selfplay import placement
-from selfplay.config import ClusterConfig
 from selfplay.placement import (
     InferenceActors,
     PlacementError,

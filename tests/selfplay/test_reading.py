@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import ray
 
-from agents.config import LearnerConfig, NetworkConfig
-from agents.inference import dump_state
-from agents.network import build_network
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
+from agents.alphazero.network import build_network
+from agents.torch_state import dump_state
+from agents.training import ClusterConfig
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from selfplay import learner_node
 from selfplay.announcements import Announcements, must_wait
-from selfplay.config import ClusterConfig, SelfPlayConfig, TrainConfig
 from selfplay.learner_node import LearnerNode
 from selfplay.trainer import SEGMENTS_AT_ONCE, Trainer
 from selfplay.worker import Worker
@@ -28,7 +28,7 @@ from store.replay.segments import SegmentWriter
 from store.run import Run, create_run, open_run
 from tests.store.counting_files import CountingFiles
 
-CONFIG = TrainConfig(
+CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
     workers=2,
     device="cpu",

@@ -20,16 +20,15 @@ import numpy as np
 import pytest
 import torch
 
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA
-from agents.alphazero.learner import Learner
-from agents.config import LearnerConfig, NetworkConfig
-from agents.inference import dump_trainer, load_trainer
+from agents.alphazero.learner import AlphaZeroLearner
+from agents.torch_state import dump_trainer, load_trainer
 from arena.match import records as match_records
 from arena.match.records import Batch, MatchKey, read_matches
 from envs.registry import find_game
 from mcts.config import SearchConfig
-from selfplay.actor import Actor
-from selfplay.config import SelfPlayConfig, TrainConfig
+from selfplay.committing import CommittingActor
 from store import upgrades
 from store.checkpoints import tensors_from_bytes
 from store.files.local import LocalFiles
@@ -69,7 +68,7 @@ RECORDS = [(0, {"time": 1.5, "games": 3}), (1, {"time": 2.5, "games": 8, "notice
 HELD = ("process 1 on here", {"a" * 32: 3}, [12])
 FRAMES = frames_schema((2, 2), action_dtype=np.uint8)
 TRAJECTORIES = trajectory_schema(2, {"action": ("u1", ())}, {"memory": ("<f4", (2,))})
-CONFIG = TrainConfig(
+CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
     device="cpu",
     search=SearchConfig(simulations=4, lookahead=0, cache_size=0),
@@ -118,7 +117,8 @@ def kept():
 
 
 def learner():
-    return Learner(find_game(CONFIG.game), CONFIG.network, CONFIG.learner, seed=5, device="cpu")
+    game = find_game(CONFIG.game)
+    return AlphaZeroLearner(game, CONFIG.network, CONFIG.learner, seed=5, device="cpu")
 
 
 def trainer():
@@ -126,14 +126,14 @@ def trainer():
     made = learner()
     made.add([EpisodeBatch.of(SCHEMA, games())])
     made.train(1, 0.0)
-    return {"trainer.pt": dump_trainer(made.state_dict())}
+    return {"trainer.pt": dump_trainer({**made.state(), "rows_credit": 6.0})}
 
 
 def actor():
     with tempfile.TemporaryDirectory() as folder:
         made = small_actor(folder)
         data, rest = made.state()
-        made.close()
+        made.actor.close()
     return as_files(data, rest)
 
 
@@ -144,7 +144,7 @@ def as_files(data, rest):
 def small_actor(store, seed=0):
     config = {"game": CONFIG.game}
     run = create_run(store, "r", game=CONFIG.game, config=config, seed=0, versions={})
-    return Actor(run, replace(CONFIG, seed=seed), next_seq=0)
+    return CommittingActor(run, replace(CONFIG, seed=seed), next_seq=0)
 
 
 def pieces():
@@ -292,8 +292,8 @@ def test_every_name_and_note_of_the_best_is_read(folder, tmp_path):
 def test_every_trainers_state_is_continued(folder):
     state = load_trainer((folder / "trainer.pt").read_bytes())
     other = learner()
-    other.load_state_dict(state)
-    assert (other.steps, other.rows_credit, state["rows_added"]) == (1, 6.0, 2)
+    other.load_state(state, [])
+    assert (other.steps, state["rows_credit"], other.rows_added) == (1, 6.0, 2)
     for name, tensor in other.network.state_dict().items():
         assert torch.equal(tensor, state["network"][name])
     drawn = np.random.default_rng([5, 1])
@@ -310,7 +310,7 @@ def test_every_actors_state_is_continued(folder, tmp_path):
         before = made.state()
         made.load_state(files["actor.safetensors"], json.loads(files["rest.json"]))
         states.append(made.state())
-        made.close()
+        made.actor.close()
         assert states[-1] != before
     assert states[0] == states[1]
     golden, found = (actor_of(f)["arrays"] for f in (files, as_files(*states[0])))
@@ -415,7 +415,7 @@ def test_a_newer_state_in_a_checkpoint_is_refused_by_name(tmp_path):
     data, rest = made.state()
     with pytest.raises(VersionError, match="format ludens-actor/"):
         made.load_state(data, rest | newer("actor"))
-    made.close()
+    made.actor.close()
 
 
 # --- the list is complete -------------------------------------------------------------------------

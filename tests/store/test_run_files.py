@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from arena.match.records import Batch, MatchKey, MatchLog
-from selfplay.board import FOLDER
 from selfplay.loop import ACTOR_FILE
+from selfplay.tensorboard_log import FOLDER
 from selfplay.trainer import TRAINER_FILE
 from store.checkpoints import MANIFEST_FILE, MODEL_FILE
 from store.files.local import LocalFiles

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from agents.metrics import MetricSpec
+from arena.monitor.figures import percent
 from arena.monitor.history import Moment
-from arena.monitor.panel import percent
 from arena.monitor.report.charts import Chart, Series, line_chart
-from arena.monitor.report.metrics import PLOTS, WORKERS, WORKERS_WANTED, Plot, short
+from arena.monitor.report.metrics import WORKERS, Plot, plots_of, short
 from arena.rating.recorded import Rated
 
 LONG_S = 2 * 3600.0  # from here on the time axis is in hours
 
 
-def course_charts(moments: Sequence[Moment]) -> list[Chart]:
+def course_charts(moments: Sequence[Moment], specs: Sequence[MetricSpec]) -> list[Chart]:
     """Draw the metrics over the time trained; [] without moments."""
     if not moments:
         return []
-    charts = [_metric_chart(plot, moments) for plot in PLOTS]
+    charts = [_metric_chart(plot, moments) for plot in plots_of(specs)]
     charts += _error_charts(moments)
-    if any(WORKERS_WANTED.of(moment.progress) for moment in moments):
+    if any(moment.progress.workers_wanted for moment in moments):
         charts.append(_metric_chart(WORKERS, moments))
     return charts
 
@@ -27,42 +28,38 @@ def course_charts(moments: Sequence[Moment]) -> list[Chart]:
 def _metric_chart(plot: Plot, moments: Sequence[Moment]) -> Chart:
     unit, x_text = _time_unit(moments)
     series = [
-        Series(
-            metric.title,
-            [(m.progress.elapsed_s / unit, metric.of(m.progress)) for m in moments],
-        )
-        for metric in plot.metrics
+        Series(name, [(m.progress.elapsed_s / unit, number(m.progress)) for m in moments])
+        for name, number in plot.curves
     ]
-    return line_chart(
-        plot.title, series, x_text=x_text, y_text=plot.metrics[0].text, from_zero=plot.from_zero
-    )
+    return line_chart(plot.title, series, x_text=x_text, y_text=plot.text, from_zero=plot.from_zero)
 
 
 def _error_charts(moments: Sequence[Moment]) -> list[Chart]:
-    """Draw the shares of wrong moves without and with search, as far as they were measured."""
-    simulations = moments[-1].truth.simulations
-    kinds = {
-        "raw": "moves that lose the result, without search",
-        "searched": f"moves that lose the result, at {simulations} simulations",
-    }
-    drawn = [(title, _error_series(moments, kind)) for kind, title in kinds.items()]
+    """Draw the shares of wrong moves, a chart for each way of measuring them."""
+    names = dict.fromkeys(found.name for m in moments for found in m.progress.measured)
     _, x_text = _time_unit(moments)
     return [
-        line_chart(title, series, x_text=x_text, y_text=percent, from_zero=True)
-        for title, series in drawn
-        if series
+        line_chart(
+            f"moves that lose the result: {name}",
+            _error_series(moments, name),
+            x_text=x_text,
+            y_text=percent,
+            from_zero=True,
+        )
+        for name in names
     ]
 
 
-def _error_series(moments: Sequence[Moment], kind: str) -> list[Series]:
+def _error_series(moments: Sequence[Moment], name: str) -> list[Series]:
     """Make a curve for each set of positions, with a point for each measurement."""
     unit, _ = _time_unit(moments)
     points: dict[str, dict[float, float]] = {}
     for moment in moments:
-        at = getattr(moment.truth, f"{kind}_at")
-        for name, rate in getattr(moment.truth, kind).items():
-            points.setdefault(name, {})[at / unit] = rate
-    return [Series(name.replace("_", " "), sorted(of.items())) for name, of in points.items()]
+        for found in moment.progress.measured:
+            if found.name == name:
+                for part, share in found.shares.items():
+                    points.setdefault(part, {})[found.at_s / unit] = share
+    return [Series(part.replace("_", " "), sorted(of.items())) for part, of in points.items()]
 
 
 def _time_unit(moments: Sequence[Moment]) -> tuple[float, Callable[[float], str]]:

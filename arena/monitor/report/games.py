@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.alphazero.episodes import SCHEMA
 from envs.game import Game
 from store.errors import ForeignSegmentError, SegmentError
 from store.files.protocol import Files
@@ -19,6 +18,7 @@ from store.replay.walk import StoredSegment, stored_segments
 
 MOST_WRITERS = 32  # that are looked at; a cluster has had hundreds
 BOARDS = 4  # drawn of a game
+FIELDS = frozenset({"move", "opening_plies", "outcome", "network_step"})  # of a board game
 
 _ANSI = re.compile(r"\x1b\[([0-9;]*)m")
 _COLOURS = {"91": "first", "93": "second", "90": "empty"}  # of envs.board_text
@@ -76,12 +76,12 @@ def _in_time(files: Files) -> list[tuple[str, SegmentName]]:
 
 
 def _read(files: Files, writer: str, name: SegmentName) -> EpisodeBatch | None:
-    """A segment, if it is intact and of games that this version knows."""
+    """A segment, if it is intact and of board games."""
     try:
         batch = decode_segment(name, files.read(segment_key(writer, name)))
     except (OSError, SegmentError, ForeignSegmentError):
         return None
-    return batch if batch.schema == SCHEMA else None
+    return batch if batch.schema.fields.keys() >= FIELDS else None
 
 
 def _game(when: str, episode: Episode) -> SampleGame:

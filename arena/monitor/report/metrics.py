@@ -1,62 +1,32 @@
-"""List the metrics that the report shows, as data, and write their numbers.
-
-To show another metric, add it to FACTS or to PLOTS.
-"""
+"""The figures and charts of the report: the common ones, and the algorithm's by their specs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from agents.metrics import MetricSpec
 from agents.progress import Progress
-from arena.monitor.panel import duration, loss
+from arena.monitor.figures import duration, metric_text, metric_value, number_text
 
-Format = Literal["count", "short", "duration", "loss", "digits", "plain", "scientific"]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number that a training run reports.
-
-    Attributes:
-        name: the field of `Progress` that holds it.
-        label: what the page calls it.
-        unit: written directly after the label; empty where the label says enough.
-        format: how its numbers are written, a key of FORMATS.
-    """
-
-    name: str
-    label: str
-    unit: str = ""
-    format: Format = "count"
-
-    @property
-    def title(self) -> str:
-        """Name the metric with its unit."""
-        return f"{self.label}{self.unit}"
-
-    def of(self, progress: Progress) -> float:
-        """Read its number from a report of the run; NaN where it is not known."""
-        return float(getattr(progress, self.name))
-
-    def text(self, number: float) -> str:
-        """Write one of its numbers."""
-        return FORMATS[self.format](number)
+Number = Callable[[Progress], float]
+Text = Callable[[float], str]
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A chart of metrics over the time trained, whose axis is written in the first one's format.
+    """A chart of numbers over the time trained.
 
     Attributes:
         title: what the chart is of.
-        metrics: its curves.
+        curves: each curve's name, and its number at a stage; NaN where it is not known.
+        text: how the vertical axis is written.
         from_zero: whether the vertical axis shows 0.
     """
 
     title: str
-    metrics: tuple[Metric, ...]
+    curves: Sequence[tuple[str, Number]]
+    text: Text
     from_zero: bool = True
 
 
@@ -68,51 +38,45 @@ def short(number: float) -> str:
     return f"{number:.3g}"
 
 
-FORMATS: Mapping[Format, Callable[[float], str]] = {
-    "count": lambda number: f"{number:,.0f}",
-    "short": short,
-    "duration": duration,
-    "loss": loss,
-    "digits": lambda number: f"{number:.3g}",
-    "plain": lambda number: f"{number:g}",
-    "scientific": lambda number: f"{number:.1e}" if number else "0",
-}
-
-# The figures at the top of the page.
-FACTS = (
-    Metric("elapsed_s", "trained", format="duration"),
-    Metric("games", "games"),
-    Metric("positions", "positions"),
-    Metric("learner_steps", "learner steps"),
-    Metric("simulations", "simulations"),
-    Metric("policy_loss", "policy loss", format="loss"),
-    Metric("value_loss", "value loss", format="loss"),
+COUNTS = Plot(
+    "games and training rows",
+    (("games", lambda p: float(p.games)), ("rows", lambda p: float(p.positions))),
+    short,
+)
+WORKERS = Plot(
+    "workers",
+    (("acting", lambda p: float(p.workers)), ("wanted", lambda p: float(p.workers_wanted))),
+    lambda number: f"{number:g}",
 )
 
-# The charts of the section "Course".
-PLOTS = (
-    Plot(
-        "losses",
-        (
-            Metric("policy_loss", "policy", format="digits"),
-            Metric("value_loss", "value", format="digits"),
-        ),
-        from_zero=False,
-    ),
-    Plot("learning rate", (Metric("learning_rate", "learning rate", format="scientific"),)),
-    Plot(
-        "simulations a second",
-        (
-            Metric("simulations_per_s", "simulations", "/s", "short"),
-            Metric("evaluations_per_s", "evaluations", "/s", "short"),
-        ),
-    ),
-    Plot(
-        "games and training rows",
-        (Metric("games", "games", format="short"), Metric("positions", "rows", format="short")),
-    ),
-)
 
-# Drawn last, for runs that have had workers.
-WORKERS_WANTED = Metric("workers_wanted", "wanted", format="plain")
-WORKERS = Plot("workers", (Metric("workers", "playing", format="plain"), WORKERS_WANTED))
+def facts_of(progress: Progress, specs: Sequence[MetricSpec]) -> list[tuple[str, str]]:
+    """The figures at the top of the page: their names and texts."""
+    own = [s for s in specs if s.look == "loss" or (s.source == "total" and not s.over)]
+    return [
+        ("trained", duration(progress.elapsed_s)),
+        ("games", f"{progress.games:,}"),
+        ("positions", f"{progress.positions:,}"),
+        ("learner steps", f"{progress.learner_steps:,}"),
+        *((spec.label, metric_text(spec, progress)) for spec in own),
+    ]
+
+
+def plots_of(specs: Sequence[MetricSpec]) -> list[Plot]:
+    """The charts of the section "Course", the algorithm's own first."""
+    charts: dict[str, list[MetricSpec]] = {}
+    for spec in specs:
+        if spec.chart:
+            charts.setdefault(spec.chart, []).append(spec)
+    return [*(_plot(title, of) for title, of in charts.items()), COUNTS]
+
+
+def _plot(title: str, specs: Sequence[MetricSpec]) -> Plot:
+    first = specs[0]
+
+    def curve(spec: MetricSpec) -> Number:
+        return lambda progress: metric_value(spec, progress)
+
+    text: Text = short if first.look in ("count", "loss") else lambda y: number_text(first, y)
+    curves = [(spec.label, curve(spec)) for spec in specs]
+    return Plot(title, curves, text, from_zero=first.look != "loss")

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.metrics import MetricSpec
+from agents.registry import metrics_of_run
+from arena.monitor.figures import percent
 from arena.monitor.history import Course, History, Moment, NoHistoryError
-from arena.monitor.panel import percent
-from arena.monitor.report.metrics import FACTS
+from arena.monitor.report.metrics import facts_of
 from arena.monitor.report.rendering import render
 from arena.monitor.report.sections import Section, sections_of
 from arena.monitor.watch import state_of, state_text
@@ -91,7 +93,7 @@ def page_of(run: Run, course: Course, game: Game | None, now: float) -> Page:
         origin=f"run {run.name} in {run.files.url}, begun {run.info.created}; "
         f"this page is of {made}",
         state=_state(newest, now) if newest else "",
-        facts=_facts(newest) if newest else [],
+        facts=_facts(newest, metrics_of_run(run.info)) if newest else [],
         sections=sections_of(run, course, game),
     )
 
@@ -101,13 +103,11 @@ def _state(newest: Moment, now: float) -> str:
     return "in training" if state == "training" else state_text(state, newest, now)
 
 
-def _facts(newest: Moment) -> list[tuple[str, str]]:
+def _facts(newest: Moment, specs: Sequence[MetricSpec]) -> list[tuple[str, str]]:
     """Write the newest figures; the share of wrong moves is there where a solver has judged."""
-    progress, truth = newest.progress, newest.truth
-    facts = [(metric.title, metric.text(metric.of(progress))) for metric in FACTS]
-    errors = truth.searched or truth.raw
-    if errors:
-        how = f"at {truth.simulations} simulations" if truth.searched else "without search"
-        mean = sum(errors.values()) / len(errors)
-        facts.append((f"wrong moves {how}, mean of {len(errors)}", percent(mean)))
+    facts = facts_of(newest.progress, specs)
+    if newest.progress.measured:
+        found = newest.progress.measured[-1]
+        mean = sum(found.shares.values()) / max(len(found.shares), 1)
+        facts.append((f"wrong moves ({found.name}), mean of {len(found.shares)}", percent(mean)))
     return facts

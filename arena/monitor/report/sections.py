@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.registry import metrics_of_run
+from arena.monitor.figures import duration, percent
 from arena.monitor.history import Course
-from arena.monitor.panel import duration, percent
 from arena.monitor.report.charts import Chart
 from arena.monitor.report.curves import course_charts, elo_charts
 from arena.monitor.report.games import DrawnGame, draw_game, sample_games
@@ -73,7 +74,7 @@ class Section:
 def sections_of(run: Run, course: Course, game: Game | None) -> list[Section]:
     """Gather the sections that are not empty, from the top of the page to its end."""
     sections = [
-        Section("Course", charts=course_charts(course.moments)),
+        Section("Course", charts=course_charts(course.moments, metrics_of_run(run.info))),
         _elo(run),
         _checkpoints(run),
         _games(run.files, game),

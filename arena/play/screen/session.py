@@ -13,14 +13,8 @@ from threading import Lock
 
 import numpy as np
 
-from agents.players import (
-    ROLLOUT_CONFIG,
-    Player,
-    RandomPlayer,
-    RawNetworkPlayer,
-    SearchPlayer,
-    rollout_player,
-)
+from agents.alphazero.player import RawNetworkPlayer
+from agents.players import ROLLOUT_CONFIG, Player, RandomPlayer, SearchPlayer, rollout_player
 from arena.names import ROLLOUT_SIMULATIONS
 from arena.play.screen.move_history import MoveHistory
 from arena.play.screen.review import Review

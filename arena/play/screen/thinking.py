@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.players import Analysis, Player, RandomPlayer, RawNetworkPlayer, SearchPlayer
+from agents.alphazero.player import RawNetworkPlayer
+from agents.players import Analysis, Player, RandomPlayer, SearchPlayer
 from arena.play.screen.tree import ROOT, branches, node_value, principal_variation
 from envs.game import Game
 from mcts.config import SearchConfig

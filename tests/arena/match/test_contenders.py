@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.config import NetworkConfig
+from agents.alphazero.config import NetworkConfig
 from arena.match.contenders import exact_name, home_of, parse_anchors
 from arena.names import AgentNameError
 from envs.registry import find_game

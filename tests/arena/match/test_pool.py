@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 import ludens
-from agents.config import NetworkConfig
-from agents.inference import dump_state
-from agents.network import build_network
+from agents.alphazero.config import NetworkConfig
+from agents.alphazero.network import build_network
 from agents.players import Player, RandomPlayer
+from agents.torch_state import dump_state
 from arena.match.match import MatchResult, play_match
 from arena.match.pool import MatchPool
 from arena.match.records import MatchKey, MatchLog
@@ -28,7 +28,7 @@ from arena.names import AgentNameError, find_agent
 from arena.rating.sprt import Sprt
 from envs.registry import find_game
 from mcts.config import SearchConfig
-from selfplay.cluster import connected
+from selfplay.ray_session import connected
 from store import checkpoints
 from store.files.local import LocalFiles
 from store.run import create_run

@@ -6,34 +6,72 @@ from pathlib import Path
 
 import pytest
 
-from arena.monitor.history import History, NoHistoryError, continued, to_moment
+from agents.alphazero.metrics import METRICS
+from agents.progress import Measured, Progress
+from agents.registry import ALGORITHMS, find_metrics
+from arena.monitor.figures import metric_text
+from arena.monitor.history import NO_METRICS, History, NoHistoryError, continued, to_moment
 from selfplay.journal import to_record
 from store import checkpoints
-from tests.arena.journals import BEGUN, make_run, stage, truth, write_session
+from tests.arena.journals import BEGUN, make_run, measured, stage, write_session
 
 
 def test_a_stage_comes_back_as_it_was() -> None:
-    made = stage(61.0, policy_loss=math.nan, notices=("worker 3 died",))
-    moment = to_moment(to_record(made, truth(61.0), made.notices, BEGUN))
-    assert math.isnan(moment.progress.policy_loss)
-    known = dataclasses.replace(moment.progress, policy_loss=1.0)
-    assert known == dataclasses.replace(made, policy_loss=1.0, value_loss=known.value_loss)
-    assert known.value_loss == pytest.approx(made.value_loss, rel=1e-5)
-    assert moment.truth.raw == pytest.approx(truth(61.0).raw, rel=1e-5)
-    assert moment.truth.searched_at == 60.0
+    made = stage(61.0, notices=("worker 3 died",))
+    made = dataclasses.replace(made, metrics={**made.metrics, "policy_loss": math.nan})
+    moment = to_moment(to_record(made, made.notices, BEGUN))
+    found = moment.progress
+    assert found.metrics["policy_loss"] is None  # JSON has no NaN
+    assert found.metrics["value_loss"] == pytest.approx(made.metrics["value_loss"], rel=1e-5)
+    assert found.metrics.keys() == made.metrics.keys()
+    assert [m.name for m in found.measured] == ["no search", "64 simulations"]
+    assert found.measured[0].shares == pytest.approx(measured(61.0)[0].shares, rel=1e-5)
+    assert found.measured[1].at_s == 60.0
+    same = dataclasses.replace(made, metrics={}, measured=())
+    assert dataclasses.replace(found, metrics={}, measured=()) == same
     assert moment.time == BEGUN
+
+
+def test_no_metric_has_the_name_of_a_field() -> None:
+    """A record holds both side by side."""
+    names = {f.name for f in dataclasses.fields(Progress)} | NO_METRICS
+    for entry in ALGORITHMS:
+        assert not names & {spec.name for spec in find_metrics(entry)}
 
 
 def test_records_of_other_versions_are_read_as_far_as_they_go(tmp_path: Path) -> None:
     run = make_run(str(tmp_path))
     writer = write_session(run, [stage(1.0)])
-    record = dict(to_record(stage(2.0), truth(2.0), (), BEGUN + 2))
+    record = dict(to_record(stage(2.0), (), BEGUN + 2))
     del record["staleness"]  # it has a default
-    writer.append({**record, "invented_later": 7, "truth": {**record["truth"], "more": 1}})
+    writer.append({**record, "invented_later": 7})
     writer.append({"notices": [], "something": "else"})
     writer.flush()
     moments = History(run).course().moments
     assert [m.progress.elapsed_s for m in moments] == [1.0, 2.0]
+
+
+def test_a_record_from_before_there_were_several_algorithms_is_read() -> None:
+    """Its metrics were fields, its shares are counters, and its measurements had other names."""
+    record = {
+        "time": BEGUN, "event": "learned", "elapsed_s": 61.0, "budget_s": 600.0, "games": 5,
+        "games_goal": 0, "positions": 60, "moves": 99, "simulations": 4000, "evaluations": 1000,
+        "cache_hits": 600, "proven_leaves": 400, "proven_roots": 1, "simulations_per_s": 800.0,
+        "evaluations_per_s": 200.0, "learner_steps": 7, "policy_loss": 1.5, "value_loss": None,
+        "learning_rate": 0.002, "network_version": 7, "games_in_flight": 4, "mean_plies": 20.0,
+        "resign_false_positive": None, "first_game_s": 3.0, "workers": 0, "workers_wanted": 0,
+        "staleness": 0.0, "notices": [],
+        "truth": {
+            "raw": {"begin_easy": 0.25}, "raw_at": 60.0, "searched": {}, "searched_at": -1.0,
+            "simulations": 64,
+        },
+    }  # fmt: skip
+    progress = to_moment(record).progress
+    texts = {spec.name: metric_text(spec, progress) for spec in METRICS}
+    assert texts["cache_hit_share"] == "30.0%"
+    assert (texts["policy_loss"], texts["value_loss"]) == ("1.500", "-")
+    assert (texts["simulations_per_s"], texts["simulations"]) == ("800", "4,000")
+    assert progress.measured == (Measured("raw", 60.0, {"begin_easy": 0.25}),)
 
 
 def test_what_was_lost_with_a_killed_session_is_left_out(tmp_path: Path) -> None:
@@ -62,7 +100,7 @@ def test_it_follows_what_is_added(tmp_path: Path) -> None:
     writer = write_session(run, [stage(1.0)])
     history = History(run)
     assert len(history.course().moments) == 1
-    writer.append(to_record(stage(2.0), truth(2.0), (), BEGUN + 2))
+    writer.append(to_record(stage(2.0), (), BEGUN + 2))
     writer.flush()
     assert len(history.course().moments) == 2
 

@@ -14,6 +14,7 @@ import jinja2
 import pytest
 
 import arena.monitor.report
+from agents.progress import Measured
 from arena.monitor.history import Course, History
 from arena.monitor.report.page import report_html
 from arena.monitor.report.rendering import environment, render
@@ -52,7 +53,7 @@ def page_with(tmp_path: Path, text: str) -> Page:
     run = make_run(str(tmp_path), "r", learner={text: text}, **{text: 1})
     write_session(run, [stage(30.0, notices=(text,))], BEGUN, cpu=text, packages={text: text})
     course = History(run).course()
-    moments = [dataclasses.replace(m, truth=named(m.truth, text)) for m in course.moments]
+    moments = [dataclasses.replace(m, progress=named(m.progress, text)) for m in course.moments]
     info = dataclasses.replace(run.info, game=text, versions={text: text}, created=text)
     hostile = Run(text, run.files, info)
     record_match(run, (text, f"{text}@1"), [[2, 2]])
@@ -62,8 +63,8 @@ def page_with(tmp_path: Path, text: str) -> Page:
     return Page(report_html(hostile, Course(moments, course.sessions), None, BEGUN))
 
 
-def named(truth: Any, text: str) -> Any:
-    return dataclasses.replace(truth, raw={text: 0.5}, searched={text: 0.5})
+def named(progress: Any, text: str) -> Any:
+    return dataclasses.replace(progress, measured=(Measured(text, 60.0, {text: 0.5}),))
 
 
 def test_names_and_notices_are_escaped_everywhere(tmp_path: Path) -> None:

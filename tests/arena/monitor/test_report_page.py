@@ -108,7 +108,7 @@ def test_everything_is_on_the_page(full: Run) -> None:
     text = " ".join(parser.text)
     for wanted in (
         "full-run: Tic-tac-toe", "not being trained now (stopped), last seen 0:01 ago", "losses",
-        "learning rate", "without search", "at 64 simulations", "workers", "middle easy",
+        "learning rate", "lose the result: no search", "(64 simulations)", "workers", "middle easy",
         "full-run@2", "evenly chosen", "The first game", "The middle game", "The newest game",
         "X (red) wins", "a draw, decided before its end", "worker 3 died (<b>&)", "learner.rate<",
         "<script>alert(1)", "a <processor>", "numpy 2.4", "python 3.11",

@@ -1,9 +1,12 @@
-from types import SimpleNamespace
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from agents.alphazero.player import probes
+from agents.players import Probe
+from agents.progress import Progress
 from arena.monitor.solver_errors import SolverErrorMeter
 from arena.solvers.connect_four.solver import ConnectFourSolver
 from arena.solvers.error_rates import error_rates
@@ -27,17 +30,37 @@ class Evaluator:
         return np.zeros((len(planes), 9), np.float32), np.zeros(len(planes), np.float32)
 
 
-def stage(elapsed_s: float, version: int, event: str = "published", **rest: Any) -> Any:
-    return SimpleNamespace(
-        **{"evaluator": Evaluator(), "budget_s": 600.0, **rest},
-        elapsed_s=elapsed_s, network_version=version, event=event,
-    )  # fmt: skip
+def stage(elapsed_s: float, version: int, event: Any = "published") -> Progress:
+    return Progress(
+        event=event,
+        policy=Evaluator(),
+        elapsed_s=elapsed_s,
+        budget_s=600.0,
+        games=1,
+        games_goal=0,
+        positions=1,
+        learner_steps=version,
+        network_version=version,
+        games_in_flight=1,
+        first_game_s=None,
+    )
+
+
+def probes_of(policy: Any) -> Iterator[Probe]:
+    search = SearchConfig(cache_size=0, lookahead=0)
+    for probe in probes(TIC_TAC_TOE, search, policy):
+        yield probe._replace(positions=10 if probe.positions else 0)
 
 
 def meter(**changes: Any) -> SolverErrorMeter:
-    config = SearchConfig(cache_size=0, lookahead=0)
     sets = [part.first(40) for part in solved_sets("tic_tac_toe")]
-    return SolverErrorMeter(TIC_TAC_TOE, config, sets=sets, searched_positions=10, **changes)
+    return SolverErrorMeter("tic_tac_toe", probes_of, sets=sets, **changes)
+
+
+def times(stage: Progress) -> list[float]:
+    """When the network alone was measured last, and when with search; -1 before the first."""
+    found = {measured.name: measured.at_s for measured in stage.measured}
+    return [found.get(name, -1.0) for name in ("no search", "64 simulations")]
 
 
 @pytest.mark.parametrize(
@@ -78,26 +101,26 @@ def test_errors_are_counted_set_by_set() -> None:
 
 def test_an_untrained_network_and_a_game_without_solver_are_not_measured() -> None:
     start = stage(100.0, 0)
-    assert meter()(start).raw == {}
-    assert start.evaluator.asked == 0
-    other = SolverErrorMeter(find_game("othello6"), SearchConfig())
-    assert other(stage(100.0, 5)).raw == {}
+    assert meter()(start).measured == ()
+    assert start.policy.asked == 0
+    other = SolverErrorMeter("othello6", probes_of)
+    assert other(stage(100.0, 5)).measured == ()
 
 
 def test_measurements_wait_for_their_interval_and_for_a_new_network() -> None:
     measure = meter(clock=lambda: 0.0)
     seen = [
-        measure(stage(seconds, version))
+        times(measure(stage(seconds, version)))
         for seconds, version in ((1, 1), (20, 2), (32, 2), (50, 3), (62, 3), (200, 3))
     ]
-    assert [errors.raw_at for errors in seen] == [1, 1, 32, 32, 62, 62]
-    assert [errors.searched_at for errors in seen] == [1, 1, 1, 1, 62, 62]
+    assert [raw for raw, _ in seen] == [1, 1, 32, 32, 62, 62]
+    assert [searched for _, searched in seen] == [1, 1, 1, 1, 62, 62]
 
 
 def test_a_slow_measurement_is_made_rarely() -> None:
     ticks = iter(range(0, 1000, 3))  # every measurement takes 3 seconds
     measure = meter(clock=lambda: float(next(ticks)))
-    raw_at = [measure(stage(float(at), at)).raw_at for at in range(1, 1000, 10)]
+    raw_at = [times(measure(stage(float(at), at)))[0] for at in range(1, 1000, 10)]
     assert sorted(set(raw_at)) == [1.0, 31.0, 631.0]  # the first, which compiles, is not counted
 
 
@@ -105,14 +128,13 @@ def test_the_end_of_the_budget_is_measured_and_an_early_stop_is_not() -> None:
     for elapsed, measured in ((601.0, True), (300.0, False)):
         measure = meter(clock=lambda: 0.0)
         measure(stage(295.0, 1))
-        errors = measure(stage(elapsed, 2, event="finished"))
-        assert (errors.raw_at == elapsed) is measured
-        assert (errors.searched_at == elapsed) is measured
+        found = times(measure(stage(elapsed, 2, event="finished")))
+        assert (found == [elapsed, elapsed]) is measured
 
 
 def test_a_run_that_was_finished_before_is_not_measured_again() -> None:
     measure = meter()
     measure(stage(601.0, 9, event="started"))
     again = stage(601.0, 9, event="finished")
-    assert measure(again).raw == {}
-    assert again.evaluator.asked == 0
+    assert measure(again).measured == ()
+    assert again.policy.asked == 0

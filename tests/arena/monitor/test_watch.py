@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 import ludens
+from agents.alphazero.metrics import METRICS
 from arena.monitor.history import History
 from arena.monitor.panel import PlainLines
 from arena.monitor.watch import STALE_S, WatchPanel, follow, show_once, state_of
@@ -44,7 +45,7 @@ def watched(run: Any, clock: Clock, display: Any) -> None:
 
 def panel() -> WatchPanel:
     console = Console(width=110, height=60, record=True, force_terminal=True, file=StringIO())
-    return WatchPanel("tic_tac_toe", "run 'r'", console, clock=lambda: 0.0)
+    return WatchPanel("tic_tac_toe", "run 'r'", METRICS, console, clock=lambda: 0.0)
 
 
 def drawn(shown: WatchPanel) -> str:
@@ -100,7 +101,7 @@ def test_plain_lines_tell_the_newest_the_new_and_the_end(tmp_path: Path) -> None
             write_session(run, [stage(120.0, notices=("worker 1 died",))], BEGUN + 1)
 
     clock.then = then
-    watched(run, clock, PlainLines(said.append, clock=clock))
+    watched(run, clock, PlainLines(said.append, METRICS, clock=clock))
     assert writer.session
     told = [text for text in said if "games" in text]
     assert told[0].startswith("1:30/24:00:00  900 games")
@@ -143,7 +144,8 @@ def test_the_command_prints_lines_json_and_mistakes(
     assert ludens.main(["watch", "good", "--store", store, "--once", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["state"], found["progress"]["games"]) == ("training", 1000)
-    assert found["truth"]["raw"]["begin_easy"] == pytest.approx(0.599, abs=1e-3)
+    assert found["measured"][0]["shares"]["begin_easy"] == pytest.approx(0.599, abs=1e-3)
+    assert found["progress"]["metrics"]["policy_loss"] == pytest.approx(1.995, abs=1e-3)
     assert ludens.main(["watch", "goood", "--store", store]) == 1
     assert "did you mean 'good'?" in capsys.readouterr().err
     assert ludens.main(["watch", "empty", "--store", store]) == 1

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from agents.alphazero.metrics import METRICS
 from agents.progress import Progress
 from arena.match.openings import random_openings
 from arena.rating.ablation import ErrorRates, ablation_ladder, ablation_of, measure_errors
@@ -101,7 +102,7 @@ def test_the_table_is_the_golden_one(tmp_path: Path) -> None:
 def shown(run: str, stage: Progress, *, terminal: bool) -> str:
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=100, color_system=None)
-    with TurnsDisplay("two variants", LABELS, console) as display:
+    with TurnsDisplay("two variants", LABELS, METRICS, console) as display:
         display.show(run, stage)
         display.notice("stopping")
     return out.getvalue()

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from agents.config import LearnerConfig, NetworkConfig
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from mcts.config import SearchConfig
-from selfplay.config import SelfPlayConfig, TrainConfig
 from selfplay.loop import train
 from store import checkpoints
 from store.errors import (
@@ -36,7 +35,7 @@ from tests.store.s3_server import BUCKET, Failure, forget_clients, running_s3
 
 SCHEMA = EpisodeSchema("test/1", {"number": ("<i8", ()), "moves": ("<u2", ())})
 SETTINGS = {"game": "g", "config": {"a": 1}, "seed": 7, "versions": {}}
-TRAINING = TrainConfig(
+TRAINING = AlphaZeroConfig(
     game="tic_tac_toe",
     minutes=0,
     games=60,

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from agents.alphazero.player import RawNetworkPlayer
 from agents.players import (
     ROLLOUT_CONFIG,
     RandomPlayer,
-    RawNetworkPlayer,
     SearchPlayer,
     rollout_player,
 )

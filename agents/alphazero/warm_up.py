@@ -6,39 +6,21 @@ Nothing is trained here: autograd would not survive the fork of a process that h
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from agents.alphazero.config import LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode
-from agents.alphazero.learner import Learner
-from agents.config import LearnerConfig, NetworkConfig
+from agents.alphazero.learner import AlphaZeroLearner
+from agents.alphazero.shard import Shard
 from envs.game import Game
 from mcts.config import SearchConfig
-from selfplay.config import SelfPlayConfig
-from selfplay.games import Shard
 from store.replay.episodes import EpisodeBatch
 
 SMALL_NETWORK = NetworkConfig(blocks=0, filters=1, head_filters=1, value_hidden=1)
 SMALL_LEARNER = LearnerConfig(batch_size=2, window_rows=2, window_start_rows=2)
-
-
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Keeps the other processes of this machine waiting that share its kernel cache.
-
-    Several that compile at once would write the same files.
-    """
-    folder = Path(os.environ["NUMBA_CACHE_DIR"])
-    with (folder / "compiling.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def warm_up_playing(game: Game, search: SearchConfig) -> None:
@@ -68,13 +50,6 @@ def warm_up_learning(game: Game) -> None:
         row_value=np.zeros(1, np.float32),
         row_exact=unknown,
     )
-    learner = Learner(game, SMALL_NETWORK, SMALL_LEARNER, seed=0, device="cpu")
+    learner = AlphaZeroLearner(game, SMALL_NETWORK, SMALL_LEARNER, seed=0, device="cpu")
     learner.add([EpisodeBatch.of(SCHEMA, [to_episode(record, bytes(16))])])
     learner.sample(2)
-
-
-def warm_up(game: Game, search: SearchConfig) -> None:
-    """Compile all of a training in one process, while no other process of the machine does."""
-    with one_at_a_time():
-        warm_up_playing(game, search)
-        warm_up_learning(game)

@@ -1,10 +1,8 @@
-"""The actor: plays games with the newest weights it was given and writes them to the store."""
+"""The actor of AlphaZero: plays games against itself with the newest weights it was given."""
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,67 +10,56 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.alphazero.episodes import SCHEMA
-from agents.inference import NetworkEvaluator, load_state
+from agents.alphazero.config import AlphaZeroConfig
+from agents.alphazero.inference import NetworkEvaluator
+from agents.alphazero.shard import Shard
+from agents.torch_state import load_state
+from envs.game import Game
 from mcts.search import Evaluator
-from selfplay.config import TrainConfig
-from selfplay.games import ResignStatistics, Shard
-from selfplay.own_game import game_of
 from store.checkpoints import tensors_from_bytes, tensors_to_bytes
 from store.replay.episodes import Episode
-from store.replay.segments import SegmentWriter
-from store.run import Run
 from store.upgrades import ACTOR
 
 
-def writer_name(run_name: str, seed: int, number: int) -> str:
-    """The store's writer id of an actor, the same whenever the run is resumed."""
-    return hashlib.blake2b(f"{run_name}/{seed}/{number}".encode(), digest_size=16).hexdigest()
-
-
-def fresh_number() -> int:
-    """The number of an actor that no other has or had, in any run."""
-    return uuid.uuid4().int >> 66  # 62 bits: a seed, and with the shards' numbers still an int64
-
-
-class Actor:
-    """Plays shards of games, each in a thread of its own, and commits what they finish.
+class AlphaZeroActor:
+    """Plays shards of games, each in a thread of its own.
 
     Numba and torch keep one thread a shard, so that the threads add up to the cores.
     """
 
-    def __init__(
-        self, run: Run, config: TrainConfig, *, number: int = 0, next_seq: int | None = None
-    ) -> None:
+    def __init__(self, game: Game, config: AlphaZeroConfig, number: int) -> None:
         self.config = config
-        self.game = game_of(config)
-        self.writer = SegmentWriter(
-            run, SCHEMA, writer=writer_name(run.name, config.seed, number), next_seq=next_seq
-        )
-        per_shard = config.selfplay.games // config.selfplay.shards
+        self.game = game
+        play = config.selfplay
         self.shards = [
             Shard(
                 self.game,
                 config.search,
-                config.selfplay,
-                per_shard,
+                play,
+                play.games // play.shards,
                 seed=config.seed,
-                number=number * config.selfplay.shards + i,
+                number=number * play.shards + i,
             )
-            for i in range(config.selfplay.shards)
+            for i in range(play.shards)
         ]
         self.evaluators: list[Evaluator] = []
         self._goals = [0] * len(self.shards)
         self._finished: list[list[Episode]] = [[] for _ in self.shards]
+        self._counted_before: dict[str, int] = {}  # by the actor whose state this one was given
         self._pool = ThreadPoolExecutor(
             len(self.shards), "shard", initializer=torch.set_num_threads, initargs=(1,)
         )
 
     @property
-    def evaluator(self) -> NetworkEvaluator:
+    def policy(self) -> NetworkEvaluator:
         """The network that plays; for use between calls of `play` only."""
         assert isinstance(self.evaluators[0], NetworkEvaluator)
         return self.evaluators[0]
+
+    @property
+    def threads(self) -> int:
+        """Evaluators that it needs: one a shard."""
+        return len(self.shards)
 
     def load_weights(self, data: bytes, step: int) -> None:
         """Play on with these safetensors weights; what the old ones evaluated is forgotten."""
@@ -118,69 +105,51 @@ class Actor:
             self._finished[i] += episodes
         return all(s.rows_made >= goal for s, goal in zip(self.shards, self._goals, strict=True))
 
-    def commit(self) -> list[str]:
-        """Write the games finished since the last commit as one segment, shard by shard.
-
-        Returns its key, for whoever reads it; [] where no game was finished. Once this returns,
-        they are in the store. Raises StoreWriteError; they are then kept for another try.
-        """
-        for episodes in self._finished:
-            while episodes:
-                self.writer.append(episodes.pop(0))
-        key = self.writer.commit()
-        return [] if key is None else [key]
-
-    def games_finished(self) -> int:
-        """Games finished by all shards."""
-        return sum(shard.games_finished for shard in self.shards)
+    def take_episodes(self) -> list[Episode]:
+        """The games finished since the last call, shard by shard."""
+        taken = [episode for episodes in self._finished for episode in episodes]
+        self._finished = [[] for _ in self.shards]
+        return taken
 
     def counters(self) -> dict[str, int]:
-        """Totals of all shards: the search's counters, games, rows and plies."""
+        """Games, rows, plies, resignations and the search's counters since it was made.
+
+        What the actor counted whose state it continues is left out.
+        """
+        return {
+            name: count - self._counted_before.get(name, 0)
+            for name, count in self._shards_counters().items()
+        }
+
+    def _shards_counters(self) -> dict[str, int]:
         totals: dict[str, int] = {}
         for shard in self.shards:
-            parts = shard.search.counters() | {
-                "games": shard.games_finished,
-                "rows": shard.rows_made,
-                "plies": shard.plies_played,
-            }
-            for name, count in parts.items():
+            for name, count in shard.counters().items():
                 totals[name] = totals.get(name, 0) + count
         return totals
 
-    def resign_statistics(self) -> ResignStatistics:
-        """Resignations of all shards."""
-        every = [shard.resign for shard in self.shards]
-        return ResignStatistics(
-            sum(r.resigned for r in every),
-            sum(r.played_on for r in every),
-            sum(r.false_positives for r in every),
-        )
-
-    def forget_trees(self) -> None:
-        """Begin every running search anew, as a resumed actor does."""
+    def on_checkpoint(self) -> None:
+        """Begin every running search again, as a resumed actor does."""
         for shard in self.shards:
             shard.forget_trees()
 
     def state(self) -> tuple[bytes, dict[str, Any]]:
-        """The running games as safetensors bytes, and the rest as JSON values."""
+        """The running games as safetensors bytes, and the random generators as JSON values."""
         arrays: dict[str, NDArray[Any]] = {}
         for i, shard in enumerate(self.shards):
             for name, array in shard.state_arrays().items():
                 arrays[f"{i}.{name}"] = np.ascontiguousarray(array)
-        rest = {
-            "format": ACTOR.name,
-            "rng": [shard.state_dict() for shard in self.shards],
-            "next_seq": self.writer.next_seq,
-        }
-        return tensors_to_bytes(arrays), rest
+        rng = [shard.state_dict() for shard in self.shards]
+        return tensors_to_bytes(arrays), {"format": ACTOR.name, "rng": rng}
 
-    def load_state(self, data: bytes, rest: dict[str, Any]) -> None:
+    def load_state(self, data: bytes, rest: Mapping[str, Any]) -> None:
         """Continue the running games of `state`; raises VersionError for a newer version's."""
         saved = ACTOR.read({**rest, "arrays": tensors_from_bytes(data)})
         arrays = saved["arrays"]
         for i, shard in enumerate(self.shards):
             own = {k.partition(".")[2]: v for k, v in arrays.items() if k.startswith(f"{i}.")}
             shard.load_state(own, saved["rng"][i])
+        self._counted_before = self._shards_counters()
 
     def close(self) -> None:
         """Release the threads."""

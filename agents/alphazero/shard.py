@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.alphazero.config import SelfPlayConfig
 from agents.alphazero.episodes import GameRecord, to_episode
-from agents.alphazero.learner import rng_state, set_rng_state
+from agents.random_state import rng_state, set_rng_state
 from envs.batch import play_random, replay_rows, statuses
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.search import Evaluator, RootResults, Search
-from selfplay.config import SelfPlayConfig
 from store.errors import CheckpointError
 from store.replay.episodes import Episode
 
@@ -32,10 +32,6 @@ class ResignStatistics:
     resigned: int = 0
     played_on: int = 0
     false_positives: int = 0  # played on and not lost by the side that would have resigned
-
-    def rate(self) -> float | None:
-        """Share of would-be resignations that did not lose; None before the first."""
-        return self.false_positives / self.played_on if self.played_on else None
 
 
 def status_of(
@@ -252,6 +248,15 @@ class Shard:
         self.games_finished += 1
         self.rows_made += int(rows)
         return to_episode(record, hashlib.blake2b(name, digest_size=16).digest())
+
+    def counters(self) -> dict[str, int]:
+        """The search's counters, and games, rows, plies and resignations so far."""
+        return self.search.counters() | {
+            "games": self.games_finished,
+            "rows": self.rows_made,
+            "plies": self.plies_played,
+            **asdict(self.resign),
+        }
 
     # -- resuming ----------------------------------------------------------------------------
 

@@ -20,16 +20,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.alphazero.bench import BATCHES, play_speed, raw_speed
+from agents.alphazero.config import AlphaZeroConfig
 from agents.alphazero.episodes import outcome_shares
-from agents.alphazero.learner import Learner
-from agents.inference import NetworkEvaluator
-from agents.network import build_network
+from agents.alphazero.game import game_of
+from agents.alphazero.inference import NetworkEvaluator
+from agents.alphazero.learner import AlphaZeroLearner
+from agents.alphazero.network import build_network
+from agents.alphazero.shard import Shard
+from agents.findings import Finding, usable_cores
 from envs.game import Game
-from selfplay.bench import BATCHES, play_speed, raw_speed
-from selfplay.config import TrainConfig
-from selfplay.doctor import Finding, usable_cores
-from selfplay.games import Shard
-from selfplay.own_game import game_of
 
 TURNS = 2  # at everything, after a first one that warms up
 NEAR = 0.9  # of the best speed is as good
@@ -38,7 +38,7 @@ LEARNER_SIZES = (0.5, 1.0, 2.0)  # of the preset's batch
 LEARNER_ROWS = 4096  # in the window that is sampled from
 SAMPLE_GAMES = 16  # random games whose length is taken
 # Shares of the seconds.
-SEARCH, INFERENCE, PLAY, LEARNER, TRANSFER = 0.1, 0.2, 0.45, 0.15, 0.1
+SEARCH, INFERENCE, PLAY, LEARNER = 0.1, 0.2, 0.5, 0.2
 
 
 @dataclass
@@ -51,7 +51,6 @@ class Speeds:
         play: the search's counters in self-play by games at once.
         learner: training rows by batch.
         game_plies: moves searched of a game, estimated.
-        transfer: bytes to another process and back by Ray; 0 where none was measured.
     """
 
     search: float = 0.0
@@ -59,10 +58,9 @@ class Speeds:
     play: dict[int, dict[str, float]] = field(default_factory=dict)
     learner: dict[int, float] = field(default_factory=dict)
     game_plies: float = 0.0
-    transfer: float = 0.0
 
 
-def measure_speeds(config: TrainConfig, seconds: float) -> Speeds:
+def measure_speeds(config: AlphaZeroConfig, seconds: float) -> Speeds:
     """Measure for about so many seconds, and as long again to compile and to load.
 
     Raises what the game, the device or Ray raise.
@@ -85,12 +83,10 @@ def measure_speeds(config: TrainConfig, seconds: float) -> Speeds:
             part = PLAY * seconds / len(play_sizes(config))
             found.play[games] = threads.play(evaluators, games, part)
     found.learner = _learner_speeds(game, config, LEARNER * seconds)
-    if config.workers:
-        found.transfer = _transfer_speed(game, config, TRANSFER * seconds)
     return found
 
 
-def play_sizes(config: TrainConfig) -> list[int]:
+def play_sizes(config: AlphaZeroConfig) -> list[int]:
     """Games at once to try: parts and multiples of the preset's, that the shards divide."""
     shards = config.selfplay.shards
     return sorted({max(1, round(s * config.selfplay.games / shards)) * shards for s in SIZES})
@@ -115,7 +111,7 @@ class _Threads:
 
     pool: ThreadPoolExecutor
     game: Game
-    config: TrainConfig
+    config: AlphaZeroConfig
 
     def _everywhere(self, work: Callable[[int], Any]) -> list[Any]:
         return list(self.pool.map(work, range(self.config.selfplay.shards)))
@@ -149,7 +145,7 @@ class _Threads:
         return {**totals, "plies": made / (time.perf_counter() - began)}
 
 
-def _searched_plies(game: Game, config: TrainConfig) -> float:
+def _searched_plies(game: Game, config: AlphaZeroConfig) -> float:
     """Moves of a game after its random opening: of random games, as long as nothing is known."""
     rng = np.random.default_rng(config.seed)
     lengths = []
@@ -173,7 +169,7 @@ def _torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _learner_speeds(game: Game, config: TrainConfig, seconds: float) -> dict[int, float]:
+def _learner_speeds(game: Game, config: AlphaZeroConfig, seconds: float) -> dict[int, float]:
     """Rows a second by batch size, learning from initial positions and a uniform policy."""
     threads = config.cluster.learner_cpus if config.workers else config.selfplay.shards
     policy = np.full((LEARNER_ROWS, game.num_actions), 1.0 / game.num_actions, np.float32)
@@ -185,7 +181,9 @@ def _learner_speeds(game: Game, config: TrainConfig, seconds: float) -> dict[int
             window_rows=LEARNER_ROWS,
             window_start_rows=LEARNER_ROWS,
         )
-        learner = Learner(game, config.network, settings, seed=config.seed, device=config.device)
+        learner = AlphaZeroLearner(
+            game, config.network, settings, seed=config.seed, device=config.device
+        )
         states, outcome = game.new_states(LEARNER_ROWS), outcome_shares(np.zeros(LEARNER_ROWS))
         learner.ring.extend(state=states, policy=policy, outcome=outcome)
         with _torch_threads(threads):
@@ -195,35 +193,12 @@ def _learner_speeds(game: Game, config: TrainConfig, seconds: float) -> dict[int
     return speeds
 
 
-def _steps_a_second(learner: Learner, seconds: float) -> float:
+def _steps_a_second(learner: AlphaZeroLearner, seconds: float) -> float:
     steps, began = 0, time.perf_counter()
     while (took := time.perf_counter() - began) < seconds or not steps:
         learner.train(1, 0.0)
         steps += 1
     return steps / took
-
-
-def _transfer_speed(game: Game, config: TrainConfig, seconds: float) -> float:
-    """Bytes a second of a batch of planes to an actor of Ray and back."""
-    import ray
-
-    from selfplay.cluster import connected
-
-    class Echo:
-        def back(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
-            return planes
-
-    planes = np.zeros((config.selfplay.games // config.selfplay.shards, *game.planes_shape), "f4")
-    with connected(cpus=1):
-        remote: Any = ray.remote(Echo)
-        echo = remote.options(num_cpus=1).remote()
-        ray.get(echo.back.remote(planes), timeout=60)
-        count, began = 0, time.perf_counter()
-        while (took := time.perf_counter() - began) < seconds or not count:
-            ray.get(echo.back.remote(planes), timeout=60)
-            count += 1
-        ray.kill(echo)
-    return 2.0 * count * planes.nbytes / took
 
 
 # --- what it means ------------------------------------------------------------------------------
@@ -235,7 +210,7 @@ def smallest_near_best(speeds: dict[int, float]) -> int:
     return min(size for size, speed in speeds.items() if speed >= NEAR * best)
 
 
-def cost_shares(config: TrainConfig, speeds: Speeds) -> dict[str, float]:
+def cost_shares(config: AlphaZeroConfig, speeds: Speeds) -> dict[str, float]:
     """Of the time that a game takes: the network, the search, the learner, and the rest.
 
     The learner shares the processor with self-play where there are no workers; with workers it is
@@ -253,7 +228,7 @@ def cost_shares(config: TrainConfig, speeds: Speeds) -> dict[str, float]:
     return {name: share / total for name, share in shares.items()}
 
 
-def games_an_hour(config: TrainConfig, speeds: Speeds, cores: float) -> float:
+def games_an_hour(config: AlphaZeroConfig, speeds: Speeds, cores: float) -> float:
     """Games that a training of this preset would finish in an hour here; see the module's text."""
     played = _played_games(speeds, config)
     learning = _learning_seconds(config, speeds)
@@ -263,18 +238,18 @@ def games_an_hour(config: TrainConfig, speeds: Speeds, cores: float) -> float:
     return 3600.0 * min(at_work * played / config.selfplay.shards, 1.0 / learning)
 
 
-def _played_games(speeds: Speeds, config: TrainConfig) -> float:
+def _played_games(speeds: Speeds, config: AlphaZeroConfig) -> float:
     """Games a second of self-play alone."""
     return max(speeds.play[config.selfplay.games]["plies"], 1e-9) / speeds.game_plies
 
 
-def _learning_seconds(config: TrainConfig, speeds: Speeds) -> float:
+def _learning_seconds(config: AlphaZeroConfig, speeds: Speeds) -> float:
     """Seconds that the learner spends on a game's rows."""
     rows = config.selfplay.full_share * speeds.game_plies
     return rows * config.learner.passes / speeds.learner[config.learner.batch_size]
 
 
-def interpret(config: TrainConfig, speeds: Speeds) -> Iterator[Finding]:
+def interpret(config: AlphaZeroConfig, speeds: Speeds) -> Iterator[Finding]:
     """The measurements as findings."""
     games, batch = config.selfplay.games, config.learner.batch_size
     simulations = {size: play["simulations"] for size, play in speeds.play.items()}
@@ -285,8 +260,6 @@ def interpret(config: TrainConfig, speeds: Speeds) -> Iterator[Finding]:
     if learner.advice:
         learner = replace(learner, advice=f"{learner.advice}; it learns differently, too")
     yield learner
-    if speeds.transfer:
-        yield Finding("transfer", "ok", f"{speeds.transfer / 1e6:,.0f} MB/s to an actor and back")
     shares = cost_shares(config, speeds)
     most = max(shares, key=lambda name: shares[name])
     listed = ", ".join(f"{name} {100 * share:.0f}%" for name, share in shares.items())

@@ -1,10 +1,13 @@
-"""What the networks and the learner can be told; neither torch nor numba is imported."""
+"""Settings of AlphaZero: network, learner, self-play; neither torch nor numba is imported."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from agents.training import TrainConfig
+from mcts.config import SearchConfig
 
 
 @dataclass(frozen=True)
@@ -98,3 +101,85 @@ class LearnerConfig:
         over = min(max((progress - start) / max(1.0 - start, 1e-9), 0.0), 1.0)
         share = 0.5 * (1.0 + math.cos(math.pi * over))
         return self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * share
+
+
+@dataclass(frozen=True)
+class SelfPlayConfig:
+    """How games are played against oneself."""
+
+    games: int = 256
+    """Games in progress at once, over all shards."""
+    shards: int = 2
+    """Groups of games, each searched in a thread of its own."""
+    full_share: float = 0.25
+    """Share of the moves searched in full and learned from (KataGo's playout cap: 0.25)."""
+    fast_simulations: int = 32
+    """Simulations of the other moves, without the noise that is for learning."""
+    fresh_full_searches: bool = False
+    """Full searches begin on a fresh tree, so that all of their simulations are new and made under
+    noise (KataGo's self-play); fast ones reuse what the last search left. false reuses in both, and
+    measured better on Connect Four (docs/benchmarks.md)."""
+    proven_row_share: float = 0.0
+    """Share of the proven positions of fast searches that are learned from as well. At 0 proven
+    positions come at the rate of all others (KataGo 2019, 3.1: full searches alone); 1 takes all,
+    some 30% of the rows of Connect Four."""
+    temperature: float = 1.0
+    """Temperature of a game's first move after its opening."""
+    final_temperature: float = 0.2
+    """Temperature that it falls towards."""
+    temperature_halflife: float = 8.0
+    """Plies in which the temperature's excess halves."""
+    opening_share: float = 0.5
+    """Share of games that begin with random moves."""
+    opening_plies: int = 16
+    """Most random moves of such an opening; their number is uniform from 1 on."""
+    resign_value: float = -1.0
+    """Resign below this value on two own moves in a row; -1 never resigns."""
+    resign_playout_share: float = 0.1
+    """Share of games never resigned, which measure the false positives (AlphaGo Zero: 0.1)."""
+    proof_playout_share: float = 0.2
+    """Share of games played on after the root is proven; the others end with the proven result."""
+
+    def __post_init__(self) -> None:
+        if self.shards < 1 or self.games < self.shards or self.games % self.shards:
+            raise ValueError(
+                f"selfplay.games = {self.games} in selfplay.shards = {self.shards}: expected a "
+                "positive multiple of the shards"
+            )
+        shares = ("full_share", "opening_share", "proven_row_share", "resign_playout_share")
+        for name in (*shares, "proof_playout_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"selfplay.{name} = {getattr(self, name)}: expected 0 to 1")
+        if self.full_share == 0:
+            raise ValueError("selfplay.full_share = 0: no move would be learned from")
+
+
+@dataclass(frozen=True)
+class AlphaZeroConfig(TrainConfig):
+    """A whole AlphaZero training (Silver et al. 2018)."""
+
+    algorithm: ClassVar[str] = "alphazero"
+
+    game: str = "connect_four"
+    """A game's name, or the path of a file that defines one."""
+    search: SearchConfig = field(default_factory=SearchConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    selfplay: SelfPlayConfig = field(default_factory=SelfPlayConfig)
+
+
+TECHNIQUES: dict[str, dict[str, str]] = {
+    "playout_cap": {"selfplay.full_share": "1"},
+    "forced_playouts": {"search.forced_playouts": "0"},
+    "noise": {"search.dirichlet_fraction": "0"},
+    "cache": {"search.cache_size": "0"},
+    "proofs": {"search.solve": "false"},
+    "lookahead": {"search.lookahead": "0"},
+    "tree_reuse": {"search.tree_reuse": "false"},
+    "openings": {"selfplay.opening_share": "0"},
+    "search_value": {"learner.search_value_share": "0"},
+    "averaging": {"learner.averaging": "0"},
+    "rate_decay": {"learner.decay_start": "1"},
+    "global_pooling": {"network.global_pooling": "false"},
+}
+"""What a preset has instead when an ablation leaves a technique out."""

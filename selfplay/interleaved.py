@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from agents.progress import Progress
-from selfplay.config import TrainConfig
+from agents.training import TrainConfig
 from selfplay.loop import train
 from store import checkpoints
 from store.errors import CheckpointError, CheckpointNotFoundError, RunNotFoundError

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.config import NetworkConfig
-from agents.inference import NetworkEvaluator
-from agents.network import build_network
+from agents.alphazero.config import NetworkConfig
+from agents.alphazero.inference import NetworkEvaluator
+from agents.alphazero.network import build_network
 from envs.registry import find_game
 
 GAME = find_game("connect_four")

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.inference import NetworkEvaluator
-from agents.network import build_network
-from selfplay.config import TrainConfig
-from selfplay.games import Shard
-from selfplay.own_game import game_of
+from agents.alphazero.config import AlphaZeroConfig
+from agents.alphazero.game import game_of
+from agents.alphazero.inference import NetworkEvaluator
+from agents.alphazero.network import build_network
+from agents.alphazero.shard import Shard
 
 BATCHES = (32, 64, 128, 256, 512)
 
@@ -41,7 +41,7 @@ def play_speed(shard: Shard, evaluator: NetworkEvaluator, seconds: float) -> dic
 
 
 def measure(
-    config: TrainConfig,
+    config: AlphaZeroConfig,
     seconds: float = 20.0,
     *,
     evaluator: NetworkEvaluator | None = None,
@@ -87,7 +87,7 @@ def measure(
 
 
 def _summary(
-    config: TrainConfig,
+    config: AlphaZeroConfig,
     best_batch: int,
     raw: Sequence[float],
     played: Sequence[Sequence[dict[str, float]]],

@@ -6,14 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from agents.config import LearnerConfig, NetworkConfig
+from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from mcts.config import SearchConfig
-from selfplay.config import SelfPlayConfig, TrainConfig
-from selfplay.turns import train_in_turns
+from selfplay.interleaved import train_in_turns
 from store import checkpoints
 from store.run import open_run
 
-CONFIG = TrainConfig(
+CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
     minutes=0,
     games=150,
@@ -54,7 +53,7 @@ def test_a_turn_lasts_until_something_is_learned_since_the_checkpoint(
     saved = {"a": (0.0, 0)}  # seconds, steps
 
     def clustered(
-        config: TrainConfig, *, store_url: str, run_name: str, stop: Callable[[], bool]
+        config: AlphaZeroConfig, *, store_url: str, run_name: str, stop: Callable[[], bool]
     ) -> Iterator[SimpleNamespace]:
         def stage(event: str, seconds: float, steps: int) -> SimpleNamespace:
             return SimpleNamespace(
@@ -68,8 +67,8 @@ def test_a_turn_lasts_until_something_is_learned_since_the_checkpoint(
             saved[run_name] = seconds + 1.0, steps + 10
         yield stage("finished", *saved[run_name])
 
-    monkeypatch.setattr("selfplay.turns.train", clustered)
-    monkeypatch.setattr("selfplay.turns._saved", lambda store_url, name: saved[name])
+    monkeypatch.setattr("selfplay.interleaved.train", clustered)
+    monkeypatch.setattr("selfplay.interleaved._saved", lambda store_url, name: saved[name])
     stages = train_in_turns({"a": CONFIG}, store_url="memory://x", turn_s=0.0)
     finished = [p.learner_steps for _, p in islice(stages, 60) if p.event == "finished"]
     assert finished == [10, 20, 30]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from selfplay.origin import PACKAGES, ROOT, check_packages
+from selfplay.package_check import PACKAGES, ROOT, check_packages
 
 
 def test_packages_of_others_are_named(tmp_path):

@@ -11,21 +11,18 @@ import numpy as np
 import pytest
 import torch
 
+from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import outcome_shares
-from agents.alphazero.learner import alphazero_loss, augment
-from agents.config import LearnerConfig, NetworkConfig
-from agents.inference import (
+from agents.alphazero.inference import (
     NetworkEvaluator,
     choose_device,
     choose_precision,
-    dump_state,
-    dump_trainer,
     load_evaluator,
-    load_state,
-    load_trainer,
     padded,
 )
-from agents.network import build_network, value_of
+from agents.alphazero.learner import alphazero_loss, augment
+from agents.alphazero.network import build_network, value_of
+from agents.torch_state import dump_state, dump_trainer, load_state, load_trainer
 from envs.registry import find_game
 from store import checkpoints
 from store.errors import CheckpointError

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from agents.config import NetworkConfig
+from agents.alphazero.config import NetworkConfig
 from envs.game import Game
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode, to_rows
-from agents.alphazero.learner import Learner
-from agents.config import LearnerConfig, NetworkConfig
+from agents.alphazero.learner import AlphaZeroLearner
+from agents.torch_state import dump_trainer, load_trainer
 from envs.registry import find_game
 from store.replay.episodes import EpisodeBatch
 
@@ -146,7 +147,7 @@ def test_a_stored_game_that_could_not_be_played_is_left_out(arrays, caplog):
 
 def _learner(game, **changes):
     settings = {"batch_size": 64, "learning_rate": 5e-3, "window_rows": 1000, "averaging": 0.9}
-    return Learner(game, SMALL, LearnerConfig(**settings | changes), seed=0, device="cpu")
+    return AlphaZeroLearner(game, SMALL, LearnerConfig(**settings | changes), seed=0, device="cpu")
 
 
 def test_the_learner_finds_the_policy_and_value_it_is_shown():
@@ -168,19 +169,9 @@ def test_the_learner_finds_the_policy_and_value_it_is_shown():
     np.testing.assert_allclose(policy[0, [2, 4]].numpy(), [0.5, 0.5], atol=0.06)
 
 
-def test_the_rate_limit_admits_passes_rows_a_new_row():
-    game = find_game("connect_four")
-    learner = _learner(game, passes=40.0, batch_size=16)
-    assert learner.steps_allowed() == 0
-    learner.add([_batch(_record(game, "4455667", [0, 1, 2, 3]))])
-    assert learner.steps_allowed() == 10
-    learner.train(10, 0.0)
-    assert learner.steps_allowed() == 0
-
-
 def test_the_learning_rate_falls_by_a_cosine():
-    learner = _learner(find_game("connect_four"), decay_start=0.5, final_learning_rate=1e-4)
-    rates = [learner.learning_rate(p) for p in (0.0, 0.5, 0.75, 1.0)]
+    config = LearnerConfig(learning_rate=5e-3, decay_start=0.5, final_learning_rate=1e-4)
+    rates = [config.learning_rate_at(p) for p in (0.0, 0.5, 0.75, 1.0)]
     np.testing.assert_allclose(rates, [5e-3, 5e-3, (5e-3 + 1e-4) / 2, 1e-4])
 
 
@@ -190,14 +181,11 @@ def test_a_restored_learner_goes_on_exactly():
     learner = _learner(game)
     learner.add([batch])
     learner.train(5, 0.0)
-    saved = learner.state_dict()
-    from agents.inference import dump_trainer, load_trainer
-
+    saved = learner.state()
     frozen = load_trainer(dump_trainer(saved))
     learner.train(5, 0.0)
     other = _learner(game)
-    other.load_window([batch], frozen["rows_added"])
-    other.load_state_dict(frozen)
+    other.load_state(frozen, [batch])
     other.train(5, 0.0)
     for name, tensor in learner.network.state_dict().items():
         assert torch.equal(tensor, other.network.state_dict()[name]), name

@@ -1,0 +1,148 @@
+"""AlphaZero as the loop sees it: its config, its metrics, and what makes its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from agents.algorithm import Algorithm
+from agents.alphazero.actor import AlphaZeroActor
+from agents.alphazero.config import AlphaZeroConfig
+from agents.alphazero.episodes import SCHEMA
+from agents.alphazero.game import game_of
+from agents.alphazero.inference import NetworkEvaluator
+from agents.alphazero.learner import AlphaZeroLearner
+from agents.alphazero.metrics import METRICS
+from agents.alphazero.network import build_network
+from agents.alphazero.warm_up import warm_up_learning, warm_up_playing
+from agents.findings import Finding
+from agents.players import Player, Probe
+from envs.game import Game
+from store.replay.episodes import EpisodeSchema
+from store.run import Run
+
+
+class AlphaZero(Algorithm[AlphaZeroConfig]):
+    """See `agents.algorithm.Algorithm`."""
+
+    name = AlphaZeroConfig.algorithm
+    config = AlphaZeroConfig
+    metrics = METRICS
+    threads_setting = "selfplay.shards"
+    memory_settings = "--learner.window-rows, --selfplay.games or --search.cache-size"
+
+    def schema(self, config: AlphaZeroConfig) -> EpisodeSchema:
+        """A game: its moves, and the rows to learn from."""
+        return SCHEMA
+
+    def row_field(self, config: AlphaZeroConfig) -> str:
+        """Each row says its ply."""
+        return "row_ply"
+
+    def window_rows(self, config: AlphaZeroConfig) -> int:
+        """See `LearnerConfig.window_rows`."""
+        return config.learner.window_rows
+
+    def passes(self, config: AlphaZeroConfig) -> float:
+        """See `LearnerConfig.passes`."""
+        return config.learner.passes
+
+    def environment(self, config: AlphaZeroConfig) -> Game:
+        """The game; raises GameError."""
+        return game_of(config)
+
+    def worker_config(self, config: AlphaZeroConfig) -> AlphaZeroConfig:
+        """As many threads as cores, each with as many games as before.
+
+        With an inference actor a core has two threads, so that one half of its games searches while
+        the other half is evaluated elsewhere.
+        """
+        play, cluster = config.selfplay, config.cluster
+        threads = cluster.worker_cpus * (2 if cluster.inference_actors else 1)
+        shaped = replace(play, shards=threads, games=threads * (play.games // play.shards))
+        return replace(config, selfplay=shaped)
+
+    def acting_threads(self, config: AlphaZeroConfig) -> int:
+        """One a shard."""
+        return config.selfplay.shards
+
+    def games_at_once(self, config: AlphaZeroConfig) -> int:
+        """See `SelfPlayConfig.games`."""
+        return config.selfplay.games
+
+    def learning_rate(self, config: AlphaZeroConfig, progress: float) -> float:
+        """See `LearnerConfig.learning_rate_at`."""
+        return config.learner.learning_rate_at(progress)
+
+    def make_actor(self, config: AlphaZeroConfig, number: int) -> AlphaZeroActor:
+        """Shards of games against itself."""
+        return AlphaZeroActor(self.environment(config), config, number)
+
+    def make_learner(self, config: AlphaZeroConfig) -> AlphaZeroLearner:
+        """A fresh network and an empty window."""
+        return AlphaZeroLearner(
+            self.environment(config),
+            config.network,
+            config.learner,
+            seed=config.seed,
+            device=config.device,
+        )
+
+    def make_policy(self, config: AlphaZeroConfig) -> NetworkEvaluator:
+        """The network that a learner begins with, ready to evaluate."""
+        game = self.environment(config)
+        fresh = build_network(game, config.network, config.seed).state_dict()
+        return NetworkEvaluator(game, config.network, fresh, device=config.device)
+
+    def observation_shape(self, config: AlphaZeroConfig) -> tuple[int, ...]:
+        """Planes [n, C, H, W] of one shard."""
+        games = config.selfplay.games // config.selfplay.shards
+        return games, *self.environment(config).planes_shape
+
+    def measure_speed(self, config: AlphaZeroConfig, seconds: float) -> Iterator[Finding]:
+        """Search, network, self-play and learner, each for a moment."""
+        from agents.alphazero.speed import interpret, measure_speeds
+
+        return interpret(config, measure_speeds(config, seconds))
+
+    def bench(self, config: AlphaZeroConfig, seconds: float) -> dict[str, Any]:
+        """Self-play against the raw speed of its network."""
+        from agents.alphazero.bench import measure
+
+        return measure(config, seconds)
+
+    def player(
+        self,
+        game: Game,
+        run: Run,
+        step: int | None,
+        options: Mapping[str, str],
+        *,
+        name: str,
+        device: str,
+    ) -> Player:
+        """Its search with these options; 0 simulations play by the network alone."""
+        from agents.alphazero.player import network_player, playing_config
+        from agents.search_options import apply_options
+
+        raw = options.get("simulations") == "0"
+        config = None if raw else apply_options(playing_config(run), options)
+        return network_player(game, run, step, config, name=name, device=device)
+
+    def warm_up(self, config: AlphaZeroConfig, *, acting: bool, learning: bool) -> None:
+        """Compile the kernels of self-play, and those that make batches of games."""
+        game = self.environment(config)
+        if acting:
+            warm_up_playing(game, config.search)
+        if learning:
+            warm_up_learning(game)
+
+    def probes(self, config: AlphaZeroConfig, policy: NetworkEvaluator) -> Iterable[Probe]:
+        """Its network without and with a small search, to be measured against a solver."""
+        from agents.alphazero.player import probes
+
+        return probes(self.environment(config), config.search, policy)
+
+
+ALPHAZERO = AlphaZero()

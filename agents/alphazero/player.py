@@ -1,0 +1,98 @@
+"""A run's checkpoint as a player: its network alone, or with search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.players import (
+    MOST_TREES,
+    THREADS,
+    Analysis,
+    Player,
+    Probe,
+    SearchPlayer,
+    legal_masks,
+    opinion,
+)
+from envs.batch import encode_many
+from envs.game import Game
+from mcts.config import SearchConfig
+from mcts.search import Evaluator
+from store.run import Run
+from store.settings import run_settings
+
+PROBE_SIMULATIONS = 64  # a move, when a training is measured against a solver
+PLAYING_SIMULATIONS = 600  # a move, unless a run was trained with more or an agent's name says so
+
+
+class RawNetworkPlayer:
+    """The network's first thought: the likeliest legal move of its policy, without search."""
+
+    def __init__(self, game: Game, evaluator: Evaluator, name: str = "network") -> None:
+        self.game = game
+        self.evaluator = evaluator
+        self.name = name
+
+    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+        """See Player; nothing is left to chance."""
+        return self.analyze(states).best_action
+
+    def analyze(self, states: NDArray[Any]) -> Analysis:
+        """Policy over the legal moves, and the value, as the network gives them."""
+        planes = np.zeros((len(states), *self.game.planes_shape), np.float32)
+        encode_many(states, planes)
+        parts = [slice(i, i + MOST_TREES) for i in range(0, len(states), MOST_TREES)]
+        answers = [self.evaluator(planes[part]) for part in parts]
+        logits_NA = np.concatenate([logits for logits, _ in answers])
+        legal_NA = np.where(legal_masks(self.game, states), logits_NA, -np.inf)
+        odds_NA = np.exp(legal_NA - legal_NA.max(axis=1, keepdims=True))
+        policy_NA = (odds_NA / odds_NA.sum(axis=1, keepdims=True)).astype(np.float32)
+        return opinion(policy_NA, np.concatenate([values for _, values in answers]))
+
+
+def playing_config(run: Run) -> SearchConfig:
+    """The search that a run was trained with, as it plays: deeper, with proofs, without tree reuse.
+
+    Self-play is spread thin, for many games; who plays one has time for more simulations.
+    """
+    config = run_settings(run, "search", SearchConfig)
+    simulations = max(config.simulations, PLAYING_SIMULATIONS)
+    return replace(config, simulations=simulations, solve=True, tree_reuse=False)
+
+
+def network_player(
+    game: Game,
+    run: Run,
+    step: int | None,
+    config: SearchConfig | None,
+    *,
+    name: str,
+    device: str = "auto",
+) -> Player:
+    """A checkpoint as a player: with this search, or None for the policy alone.
+
+    Raises the store's errors where there is no such checkpoint.
+    """
+    from torch import set_num_threads  # seconds to import: not for the players without a network
+
+    from agents.alphazero.inference import load_evaluator
+
+    evaluator = load_evaluator(game, run, step, device)
+    if config is None:
+        return RawNetworkPlayer(game, evaluator, name)
+    set_num_threads(1)  # each of the search's threads runs a network of its own
+    evaluators = [evaluator, *(evaluator.replica() for _ in range(THREADS - 1))]
+    return SearchPlayer(game, evaluators, config, name=name)
+
+
+def probes(game: Game, search: SearchConfig, evaluator: Evaluator) -> Iterator[Probe]:
+    """The network alone on all positions, and with a small search on a part of them."""
+    yield Probe("no search", RawNetworkPlayer(game, evaluator), cost=1.0, interval_s=30.0)
+    config = replace(search, simulations=PROBE_SIMULATIONS, solve=True, tree_reuse=False)
+    player = SearchPlayer(game, [evaluator], config)
+    yield Probe(f"{PROBE_SIMULATIONS} simulations", player, cost=3.0, interval_s=60.0, positions=50)

@@ -1,0 +1,121 @@
+"""The algorithms by name, each imported when it is first asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from agents.metrics import MetricSpec
+from agents.training import TrainConfig
+from store.errors import RunMismatchError
+from store.run import RunInfo
+
+if TYPE_CHECKING:
+    from agents.algorithm import Algorithm
+
+
+class Entry(NamedTuple):
+    """Where an algorithm's parts are, each as "module:attribute".
+
+    Attributes:
+        algorithm: the `Algorithm`; importing it may import torch.
+        config: the class of its settings, for those who read a preset.
+        metrics: its `MetricSpec`s, for those who show a training.
+        techniques: what an ablation can leave out, {name: {setting: text}}; empty for none.
+    """
+
+    algorithm: str
+    config: str
+    metrics: str
+    techniques: str = ""
+
+
+ALGORITHMS = {
+    "alphazero": Entry(
+        "agents.alphazero.algorithm:ALPHAZERO",
+        "agents.alphazero.config:AlphaZeroConfig",
+        "agents.alphazero.metrics:METRICS",
+        "agents.alphazero.config:TECHNIQUES",
+    )
+}
+"""The algorithms by name; a program may add its own."""
+
+BUILT_IN = tuple(ALGORITHMS)
+"""The names of those that come with the program."""
+
+FIRST = "alphazero"
+"""The algorithm of runs and presets from before there was a choice; they name none."""
+
+
+def find_algorithm(name: str) -> Algorithm[Any]:
+    """The algorithm of that name; raises ValueError for none, with the nearest."""
+    found: Algorithm[Any] = _load(_entry(name).algorithm)
+    return found
+
+
+def find_config(name: str) -> type[TrainConfig]:
+    """The class of an algorithm's settings; raises ValueError for none of that name."""
+    found: type[TrainConfig] = _load(_entry(name).config)
+    return found
+
+
+def find_metrics(name: str) -> Sequence[MetricSpec]:
+    """An algorithm's metrics; raises ValueError for none of that name."""
+    found: Sequence[MetricSpec] = _load(_entry(name).metrics)
+    return found
+
+
+def find_techniques(name: str) -> Mapping[str, dict[str, str]]:
+    """What an ablation can leave out of an algorithm; raises ValueError for none of that name."""
+    where = _entry(name).techniques
+    found: Mapping[str, dict[str, str]] = _load(where) if where else {}
+    return found
+
+
+def algorithm_of(config: TrainConfig) -> Algorithm[Any]:
+    """The algorithm that these settings are of."""
+    return find_algorithm(config.algorithm)
+
+
+def name_of_run(info: RunInfo) -> str:
+    """The name of the algorithm that trained a run; RunMismatchError where it is not known here.
+
+    A run names its algorithm and never says where code is, so its name counts only if it is
+    registered.
+    """
+    name = info.algorithm or FIRST
+    if name not in ALGORITHMS:
+        raise RunMismatchError(
+            f"a run of the algorithm {name!r}: expected one of {', '.join(ALGORITHMS)}"
+        )
+    return name
+
+
+def algorithm_of_run(info: RunInfo) -> Algorithm[Any]:
+    """The algorithm that trained a run; raises as `name_of_run`."""
+    return find_algorithm(name_of_run(info))
+
+
+def metrics_of_run(info: RunInfo) -> Sequence[MetricSpec]:
+    """The metrics of the algorithm that trained a run; raises as `name_of_run`."""
+    return find_metrics(name_of_run(info))
+
+
+def config_of_run(info: RunInfo) -> type[TrainConfig]:
+    """The class of a run's settings; raises as `name_of_run`."""
+    return find_config(name_of_run(info))
+
+
+def _entry(name: str) -> Entry:
+    if name not in ALGORITHMS:
+        near = get_close_matches(name, list(ALGORITHMS), n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"algorithm {name!r}: expected one of {', '.join(ALGORITHMS)}{hint}")
+    return ALGORITHMS[name]
+
+
+def _load(where: str) -> Any:
+    module, _, attribute = where.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,93 @@
+"""Tensors and a trainer's state as bytes, read back without running anything that was stored."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import sys
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from store import checkpoints
+from store.errors import CheckpointError
+from store.upgrades import TRAINER
+
+UNREADABLE = (  # what reading a trainer's state raises for bytes that are none
+    *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, MemoryError),
+    *(RuntimeError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError),
+    *(OverflowError, AssertionError, ImportError),
+)
+
+
+def load_state(data: bytes) -> dict[str, Tensor]:
+    """The network's tensors from a checkpoint's safetensors bytes."""
+    return {
+        name: torch.from_numpy(np.array(array))
+        for name, array in checkpoints.tensors_from_bytes(data).items()
+    }
+
+
+def dump_state(state: dict[str, Tensor]) -> bytes:
+    """The network's tensors as safetensors bytes."""
+    return checkpoints.tensors_to_bytes({k: v.detach().cpu().numpy() for k, v in state.items()})
+
+
+def dump_trainer(state: dict[str, Any]) -> bytes:
+    """Optimiser and schedule state as `torch.save` bytes; equal states make equal bytes."""
+    buffer = io.BytesIO()
+    torch.save(_canonical({**state, "format": TRAINER.name}), buffer)
+    return buffer.getvalue()
+
+
+def _canonical(state: Any) -> Any:
+    """The same values, every string one object and every container one of its own.
+
+    Pickle refers back to an object that it meets again. A new learner shares some strings and
+    tuples that a resumed one holds twice, and equal states would make different bytes.
+    """
+    if isinstance(state, dict):
+        return {_canonical(key): _canonical(value) for key, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        return type(state)(map(_canonical, state))
+    return sys.intern(state) if isinstance(state, str) else state
+
+
+def load_trainer(data: bytes) -> dict[str, Any]:
+    """Read `dump_trainer`'s bytes without unpickling anything but tensors and plain values.
+
+    They are a pickle in a ZIP file, read with `weights_only`: it builds tensors and containers, and
+    calls nothing else. No tensor may be larger than the file, compressed or repeated by a stride.
+
+    Raises CheckpointError for all else, VersionError for the state of a newer version.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            if sum(part.file_size for part in parts.infolist()) > len(data):
+                raise ValueError("its parts are larger than itself")
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        if not isinstance(state, dict) or any(t.nbytes > len(data) for t in _tensors_in(state)):
+            raise ValueError("it holds no dict, or a tensor that is larger than itself")
+    except UNREADABLE as error:
+        what = str(error).strip().partition("\n")[0] or "nothing is known of why"
+        raise CheckpointError(
+            f"not a trainer's state, of {len(data):,} bytes ({type(error).__name__}: {what})"
+        ) from error
+    return TRAINER.read(state)
+
+
+def _tensors_in(state: Any) -> Iterator[Tensor]:
+    """The tensors in nested containers, each container looked into once."""
+    pending, seen = [state], set[int]()
+    while pending:
+        found = pending.pop()
+        if isinstance(found, Tensor):
+            yield found
+        elif isinstance(found, (dict, list, tuple, set)) and id(found) not in seen:
+            seen.add(id(found))
+            pending.extend(found.values() if isinstance(found, dict) else found)

@@ -1,0 +1,82 @@
+"""Settings that every training has, whatever its algorithm; nothing heavy is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class ClusterConfig:
+    """How a training is spread by Ray; nothing of it counts with `workers = 0`."""
+
+    worker_cpus: int = 1
+    """Cores of a worker, each with a thread that acts."""
+    learner_cpus: int = 1
+    """Threads of the learner, and cores set aside for it where Ray was running before."""
+    learner_gpus: float = 0.0
+    """Graphics cards of the learner (0.5: half of one)."""
+    inference_actors: int = 0
+    """Actors that evaluate positions for all workers; 0: each worker has a network of its own."""
+    inference_gpus: float = 1.0
+    """Graphics cards of each inference actor; 0 runs them on a processor."""
+    segment_rows: int = 1024
+    """Training rows that a worker plays for between two commits, in which it takes new weights."""
+    inference_timeout_s: float = 300.0
+    """A worker gives up an evaluation, and is replaced, when its inference actor has not answered
+    for so long; a training ends when one has found no place for so long and no node could take it.
+    """
+    backlog_rows: int = 65536
+    """Workers wait while so many rows, and a segment of each worker, are committed and not trained
+    on yet."""
+    worker_timeout_s: float = 600.0
+    """A worker that has not answered for so long is replaced."""
+
+    def __post_init__(self) -> None:
+        for name in ("worker_cpus", "learner_cpus", "segment_rows", "backlog_rows"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"cluster.{name} = {getattr(self, name)}: expected at least 1")
+        for name in ("learner_gpus", "inference_actors", "inference_gpus"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"cluster.{name} = {getattr(self, name)}: expected 0 or more")
+        for name in ("inference_timeout_s", "worker_timeout_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"cluster.{name} = {getattr(self, name)}: expected more than 0")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole training. A preset is a TOML file of these fields; any can be overridden.
+
+    An algorithm's own settings are a subclass that sets `algorithm` to the name it is registered
+    under (`agents.registry`).
+    """
+
+    algorithm: ClassVar[str] = ""
+
+    game: str = ""
+    """What is learned: the name of a game or an environment, or the path of a file."""
+    minutes: float = 10.0
+    """Wall-clock budget of the training over all of its sessions; 0 is no limit."""
+    games: int = 0
+    """Stop after this many games; 0 is no limit. With minutes = 0 the training is deterministic."""
+    seed: int = 0
+    """Seed of everything."""
+    workers: int = 0
+    """Ray workers; 0 runs everything in one process, without Ray."""
+    device: str = "auto"
+    """Where networks run: cpu, cuda, or auto (cuda where there is one)."""
+    publish_rows: int = 4096
+    """New training rows between two versions of the network that plays."""
+    checkpoint_minutes: float = 1.0
+    """Wall-clock minutes between checkpoints."""
+    checkpoint_rows: int = 0
+    """New training rows between checkpoints. 0 is by the clock or, where games alone end a training
+    in one process, every eight networks: such a training is deterministic."""
+    keep_all: bool = False
+    """Keep every checkpoint and all replay; else what nobody needs goes after each checkpoint."""
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise ValueError(f"workers = {self.workers}: expected 0 or more")

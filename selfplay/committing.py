@@ -1,0 +1,67 @@
+"""An actor whose finished episodes are committed to the store before anybody is told of them."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from agents.registry import algorithm_of
+from agents.training import TrainConfig
+from store.replay.episodes import Episode
+from store.replay.segments import SegmentWriter
+from store.run import Run
+
+
+def writer_name(run_name: str, seed: int, number: int) -> str:
+    """The store's writer id of an actor, the same whenever the run is resumed."""
+    return hashlib.blake2b(f"{run_name}/{seed}/{number}".encode(), digest_size=16).hexdigest()
+
+
+def fresh_number() -> int:
+    """The number of an actor that no other has or had, in any run."""
+    return uuid.uuid4().int >> 66  # 62 bits: a seed, and with an actor's threads still an int64
+
+
+class CommittingActor:
+    """An algorithm's actor and its writer in the store.
+
+    Attributes:
+        actor: the algorithm's.
+        writer: of its segments.
+    """
+
+    def __init__(
+        self, run: Run, config: TrainConfig, *, number: int = 0, next_seq: int | None = None
+    ) -> None:
+        algorithm = algorithm_of(config)
+        self.writer = SegmentWriter(
+            run,
+            algorithm.schema(config),
+            writer=writer_name(run.name, config.seed, number),
+            next_seq=next_seq,
+        )
+        self.actor = algorithm.make_actor(config, number)
+        self._finished: list[Episode] = []
+
+    def commit(self) -> list[str]:
+        """Write the episodes finished since the last commit as one segment.
+
+        Returns its key, for whoever reads it; [] where nothing was finished. Once this returns,
+        they are in the store. Raises StoreWriteError; they are then kept for another try.
+        """
+        self._finished += self.actor.take_episodes()
+        while self._finished:
+            self.writer.append(self._finished.pop(0))
+        key = self.writer.commit()
+        return [] if key is None else [key]
+
+    def state(self) -> tuple[bytes, dict[str, Any]]:
+        """The actor's state and the number of its next segment."""
+        data, rest = self.actor.state()
+        return data, {**rest, "next_seq": self.writer.next_seq}
+
+    def load_state(self, data: bytes, rest: Mapping[str, Any]) -> None:
+        """Continue from `state`; raises VersionError for a newer version's."""
+        self.actor.load_state(data, rest)

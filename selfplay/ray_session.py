@@ -1,0 +1,105 @@
+"""Ray for a process of ours: a cluster's, or one of our own that listens on loopback alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import ray
+
+from selfplay.compiling import one_at_a_time
+from selfplay.package_check import ROOT, check_packages
+from store.errors import StoreUrlError
+from store.files.opening import open_files
+
+LOOPBACK = "127.0.0.1"  # where our own Ray listens: nobody else has business there
+OBJECT_STORE_BYTES = 512 << 20  # of our own Ray: weights and planes, nothing that stays
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+NOT_SHIPPED = [".git", ".venv", "runs", "*.pyc", ".mypy_cache", ".ruff_cache", ".pytest_cache"]
+
+
+@contextmanager
+def connected(cpus: int) -> Iterator[bool]:
+    """Ray for this process: the cluster of RAY_ADDRESS or of the job, or one of our own here.
+
+    Yields whether it is our own. Ray's handler of SIGTERM is put away: the caller has its own.
+    """
+    if ray.is_initialized():  # the caller's, who will shut it down
+        yield False
+        return
+    here = "RAY_ADDRESS" not in os.environ
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    if here:
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # no card unless asked for
+        ray.init(
+            "local",
+            _node_ip_address=LOOPBACK,
+            num_cpus=cpus,
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            runtime_env={"env_vars": worker_environment()},
+            **QUIET,
+        )
+    else:
+        ray.init(runtime_env=shipped_environment(), **QUIET)
+    _keep_terminal_clean()
+    with suppress(ValueError, TypeError):  # not the main thread, or no handler of Python's
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    try:
+        yield here
+    finally:
+        ray.shutdown()
+
+
+def _keep_terminal_clean() -> None:
+    """Ray prints into the panel when a process dies, and has no option against it.
+
+    Here every such death becomes a notice of ours.
+    """
+    from ray._private import worker
+
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = lambda *_, **__: None
+
+
+def worker_environment() -> dict[str, str]:
+    """What every process needs: our packages, and the kernel cache of this one."""
+    kept = {name: os.environ[name] for name in ("LUDENS_CACHE_DIR",) if name in os.environ}
+    return {"PYTHONPATH": str(ROOT), **kept}
+
+
+def shipped_environment() -> dict[str, Any]:
+    """Our sources for a cluster that was not told of them; a job brings them along itself."""
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ or os.environ.get("RAY_JOB_SUBMISSION_ID"):
+        return {}
+    return {"working_dir": str(ROOT), "excludes": NOT_SHIPPED}
+
+
+def shared_store(store_url: str, workers: int) -> str:
+    """The store's address as other processes understand it: never a relative path.
+
+    Raises StoreUrlError for one that they cannot see.
+    """
+    url = open_files(store_url).url
+    if url.startswith("memory:"):
+        raise StoreUrlError(
+            f"the store {store_url!r} lives in one process, and {workers} workers cannot "
+            "see it: give a folder or an object store's URL, or --workers 0"
+        )
+    return url
+
+
+@contextmanager
+def settling() -> Iterator[None]:
+    """Around the first work of a process of Ray: it uses our packages, and compiles alone.
+
+    Raises RuntimeError where other packages would be imported than ours.
+    """
+    check_packages()
+    with one_at_a_time():
+        yield
