@@ -57,7 +57,26 @@ def test_a_store_of_before_is_listed_read_and_sound(store):
     assert verify(store, NAME).problems == {}
     run = open_run(store, NAME, game=NAME)
     assert [batch.end for _, batch in read_matches(run.files)] == [2]
+
     assert History(run).course().moments[-1].progress.games == 42
+
+
+def test_every_command_reads_a_store_of_before(store, tmp_path, capsys):
+    """Its journal has the figures as fields, and its run.json names no algorithm."""
+
+    def said(*words):
+        assert ludens.main([*words, "--store", str(store)]) == 0
+        return capsys.readouterr().out
+
+    assert NAME in said("runs")
+    watched = said("watch", NAME, "--once")
+    assert "42 games" in watched
+    assert "policy loss 2." in watched or "policy loss 1." in watched
+    page = tmp_path / "page.html"
+    said("report", NAME, "--out", str(page))
+    assert "cache hits" not in page.read_text()  # it is on the panel, not on the page
+    assert "policy loss" in page.read_text()
+    assert "10 games" in said("match", NAME, NAME, "random", "--games", "10")
 
 
 def test_a_run_of_before_plays(store):
