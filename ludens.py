@@ -175,6 +175,8 @@ few minutes at a time in turns, and then play each other. The same command goes 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 a failure, 2 a mistake in the command."""
     words = sys.argv[1:] if words is None else list(words)
+    if words[:1] == ["help"] and words[1:]:
+        words = [words[1], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview(), end="")
         return 0

@@ -36,6 +36,13 @@ class ConfigField:
         return "--" + self.name.replace("_", "-")
 
     @property
+    def placeholder(self) -> str:
+        """What stands for a value in help: its choices where they are few, else its type."""
+        if get_origin(self.type) is Literal:
+            return "|".join(get_args(self.type))
+        return {int: "N", float: "X", bool: "true|false", str: "TEXT"}[self.type]
+
+    @property
     def expected(self) -> str:
         """What values the field takes, in words."""
         if get_origin(self.type) is Literal:

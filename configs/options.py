@@ -51,8 +51,13 @@ def _add_option(
             help=f"not {spellings[0]}, where a run was begun with it",
         )
         return
+    default = str(found.default).lower() if isinstance(found.default, bool) else found.default
     parser.add_argument(
-        *spellings, dest=place, metavar="X", default=SUPPRESS, help=f"{said} [{found.default}]"
+        *spellings,
+        dest=place,
+        metavar=found.placeholder,
+        default=SUPPRESS,
+        help=f"{said} [{default}]",
     )
 
 

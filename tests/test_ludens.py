@@ -47,6 +47,16 @@ def test_training_help_says_what_every_setting_means(run: Run) -> None:
     _, out, _ = run("train", "--help")
     assert "--learner.batch-size" in out
     assert "AlphaZero: 4096" in " ".join(out.split())
+    for shape in ("--learner.passes X", "--learner.batch-size N", "--search.solve true|false"):
+        assert shape in out, shape
+    assert "--learner.value-mixing outcomes|scalar" in out
+
+
+def test_help_is_a_word_too(run: Run) -> None:
+    assert run("help", "train") == run("train", "--help")
+    assert run("help") == run("--help")
+    status, _, told = run("help", "trian")
+    assert (status, "did you mean 'train'?" in told) == (2, True)
 
 
 @pytest.mark.parametrize(
