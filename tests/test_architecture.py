@@ -1,8 +1,9 @@
 """The import rules and the sizes of the packages, read from the sources by `ast`.
 
-Every import counts, wherever it stands: inside a function, under `if TYPE_CHECKING`, or as a
-literal handed to `importlib.import_module`. To change a rule, change WALLS and docs/architecture.md
-together. What is over a size limit today is listed with its size, and may only shrink.
+Every import counts, wherever it is: inside a function, under `if TYPE_CHECKING`, or as a
+literal passed to `importlib.import_module`. To change a rule, change IMPORT_RULES and
+docs/architecture.md together. What exceeds a size limit today is listed with its size, which may
+only shrink.
 """
 
 import ast
@@ -24,39 +25,39 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class Wall(NamedTuple):
-    """What a room may import besides itself and the standard library."""
+class ImportRules(NamedTuple):
+    """What a package may import besides itself and the standard library."""
 
     ours: frozenset[str]
     third_party: frozenset[str]  # dotted prefixes: "ray.rllib" does not admit "ray.serve"
 
 
-def _wall(ours: str, third_party: str) -> Wall:
-    return Wall(frozenset(ours.split()), frozenset(third_party.split()))
+def _rules(ours: str, third_party: str) -> ImportRules:
+    return ImportRules(frozenset(ours.split()), frozenset(third_party.split()))
 
 
-# A key may be a folder inside a room; the longest matching key decides.
-WALLS = {
-    "envs": _wall("", "numpy numba gymnasium pettingzoo ale_py chess"),
-    "store": _wall("", "numpy pyarrow fsspec safetensors"),
-    "mcts": _wall("envs", "numpy numba"),
-    "agents": _wall("envs store mcts", "numpy numba torch safetensors"),
-    "agents/ppo": _wall("envs store mcts", "numpy numba torch safetensors gymnasium ray.rllib"),
-    "selfplay": _wall("envs store mcts agents", "numpy torch tensorboard ray"),
-    "arena": _wall(
+# A key may be a folder inside a package; the longest matching key decides.
+IMPORT_RULES = {
+    "envs": _rules("", "numpy numba gymnasium pettingzoo ale_py chess"),
+    "store": _rules("", "numpy pyarrow fsspec safetensors"),
+    "mcts": _rules("envs", "numpy numba"),
+    "agents": _rules("envs store mcts", "numpy numba torch safetensors"),
+    "agents/ppo": _rules("envs store mcts", "numpy numba torch safetensors gymnasium ray.rllib"),
+    "selfplay": _rules("envs store mcts agents", "numpy torch tensorboard ray"),
+    "arena": _rules(
         "envs store mcts agents",
         "numpy numba scipy rich textual textual_serve matplotlib jinja2 ray",
     ),
-    "configs": _wall("envs store mcts agents selfplay arena", ""),
-    "benchmarks": _wall(
+    "configs": _rules("envs store mcts agents selfplay arena", ""),
+    "benchmarks": _rules(
         "envs store mcts agents selfplay arena configs", "numpy numba torch ray jax mctx pgx"
     ),
-    "benchmarks/s3_server.py": _wall("", "moto werkzeug"),
-    "commands": _wall("envs store mcts agents selfplay arena configs benchmarks", ""),
-    "ludens.py": _wall("envs store mcts agents selfplay arena configs benchmarks commands", ""),
+    "benchmarks/s3_server.py": _rules("", "moto werkzeug"),
+    "commands": _rules("envs store mcts agents selfplay arena configs benchmarks", ""),
+    "ludens.py": _rules("envs store mcts agents selfplay arena configs benchmarks commands", ""),
 }
-ROOMS = frozenset(key for key in WALLS if "/" not in key and not key.endswith(".py"))
-OURS = ROOMS | {"ludens", "tests"}
+PACKAGES = frozenset(key for key in IMPORT_RULES if "/" not in key and not key.endswith(".py"))
+OURS = PACKAGES | {"ludens", "tests"}
 
 HOMELESS = re.compile(r"_?(utils?|commons?|core|misc)")
 
@@ -103,7 +104,7 @@ class Import(NamedTuple):
 
 
 def _imports_of(node: ast.AST, path: str) -> Iterator[Import]:
-    """The names that one statement or call imports; `path` is relative to the root."""
+    """Yield the names that one statement or call imports; `path` is relative to the root."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             yield Import(alias.name, node.lineno)
@@ -122,12 +123,12 @@ def _imports_of(node: ast.AST, path: str) -> Iterator[Import]:
 
 
 def all_imports(source: str, path: str) -> list[Import]:
-    """Every import of a file, at whatever depth."""
+    """Return every import of a file, at any depth."""
     return [found for node in ast.walk(ast.parse(source)) for found in _imports_of(node, path)]
 
 
 def imports_when_loaded(source: str, path: str) -> list[Import]:
-    """The imports that run when the file is imported: not in functions, not for type checkers."""
+    """Return the imports that run on import: not in functions, not for type checkers."""
     found: list[Import] = []
     pending: list[ast.AST] = [ast.parse(source)]
     while pending:
@@ -145,38 +146,40 @@ def imports_when_loaded(source: str, path: str) -> list[Import]:
 # --- judging ------------------------------------------------------------------------------------
 
 
-def _wall_of(path: str) -> tuple[str, Wall]:
-    inside = [key for key in WALLS if path == key or path.startswith(f"{key}/")]
+def _rules_of(path: str) -> tuple[str, ImportRules]:
+    inside = [key for key in IMPORT_RULES if path == key or path.startswith(f"{key}/")]
     key = max(inside, key=len)
-    return key, WALLS[key]
+    return key, IMPORT_RULES[key]
 
 
 def _admits(allowed: frozenset[str], name: str) -> bool:
     return any(name == prefix or name.startswith(f"{prefix}.") for prefix in allowed)
 
 
-def wall_violations(source: str, path: str) -> list[str]:
-    """`file:line: rule` for each import of `source` that goes through a wall."""
-    key, wall = _wall_of(path)
-    room = key.partition("/")[0]
+def rule_violations(source: str, path: str) -> list[str]:
+    """`file:line: rule` for each import of `source` that breaks a rule."""
+    key, rules = _rules_of(path)
+    package = key.partition("/")[0]
     problems = []
     for found in all_imports(source, path):
         if found.top in OURS:
-            if found.top != room and found.top not in wall.ours:
-                may = ", ".join(sorted(wall.ours)) or "nothing of ours"
+            if found.top != package and found.top not in rules.ours:
+                may = ", ".join(sorted(rules.ours)) or "nothing of ours"
                 rule = f"{key} may not import {found.top} ({found.name}); it may import {may}"
                 problems.append(f"{path}:{found.line}: {rule}")
-        elif found.top not in sys.stdlib_module_names and not _admits(wall.third_party, found.name):
-            may = ", ".join(sorted(wall.third_party))
+        elif found.top not in sys.stdlib_module_names and not _admits(
+            rules.third_party, found.name
+        ):
+            may = ", ".join(sorted(rules.third_party))
             rule = f"{key} may not use {found.name}; of third parties it may use {may}"
             problems.append(f"{path}:{found.line}: {rule}")
     return problems
 
 
 def homeless_names(paths: list[str]) -> list[str]:
-    """Modules and folders that are named after nothing."""
+    """Report modules and folders whose names say nothing."""
     return [
-        f"{path}:1: a thing lives with its owner, and '{part}' owns nothing: name what it holds"
+        f"{path}:1: '{part}' says nothing: name the module after what it holds"
         for path in paths
         for part in Path(path).with_suffix("").parts
         if HOMELESS.fullmatch(part)
@@ -184,7 +187,7 @@ def homeless_names(paths: list[str]) -> list[str]:
 
 
 def _files_loaded_by(name: str, root: Path) -> list[str]:
-    """The files of ours that run when `name` is imported: packages on the way, then the module."""
+    """Return our files that run when `name` is imported: packages on the way, then the module."""
     files = []
     for depth in range(1, name.count(".") + 2):
         stem = Path(*name.split(".")[:depth])
@@ -213,9 +216,9 @@ def heavy_imports_at_start(start: str, root: Path) -> list[str]:
 
 
 def import_circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """The files that reach themselves by imports, each circle once, in the order of their names.
+    """Return the import cycles, each once, files in alphabetical order.
 
-    Two circles that share a file come as one.
+    Two cycles that share a file are merged.
     """
     reached: dict[str, set[str]] = {}
     for start in graph:
@@ -235,7 +238,7 @@ def import_circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def code_lines(source: str) -> int:
-    """Lines of a file that hold code: not blank, no comment, no docstring."""
+    """Count the lines of a file that hold code: not blank, no comment, no docstring."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     code = {
         line
@@ -251,7 +254,7 @@ def code_lines(source: str) -> int:
 
 
 def function_lengths(source: str) -> dict[str, int]:
-    """Lines of each function, by its name; the longest of those of one name."""
+    """Count the lines of each function by name; of one name, the longest."""
     found: dict[str, int] = {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -261,7 +264,7 @@ def function_lengths(source: str) -> dict[str, int]:
 
 
 def size_problems(sizes: Mapping[str, int], limit: int, known: Mapping[str, int]) -> list[str]:
-    """What is over the limit and not known to be, or larger than known, or known for no reason."""
+    """Report what is over the limit and not listed, larger than listed, or listed needlessly."""
     problems = []
     for name in sorted({*sizes, *known}):
         size, listed = sizes.get(name, 0), known.get(name)
@@ -288,20 +291,20 @@ def _report(problems: list[str]) -> str:
     return "\n" + "\n".join(problems) + "\n(see docs/architecture.md)"
 
 
-@pytest.mark.parametrize("room", [*sorted(ROOMS), "ludens.py"])
-def test_imports_stay_within_the_walls(room: str) -> None:
-    paths = ["ludens.py"] if room == "ludens.py" else _sources(room)
-    assert paths, f"{room} has no sources"
+@pytest.mark.parametrize("package", [*sorted(PACKAGES), "ludens.py"])
+def test_imports_follow_the_rules(package: str) -> None:
+    paths = ["ludens.py"] if package == "ludens.py" else _sources(package)
+    assert paths, f"{package} has no sources"
     problems = [
         problem
         for path in paths
-        for problem in wall_violations((ROOT / path).read_text(encoding="utf-8"), path)
+        for problem in rule_violations((ROOT / path).read_text(encoding="utf-8"), path)
     ]
     assert not problems, _report(problems)
 
 
 def test_no_module_is_named_after_nothing() -> None:
-    problems = homeless_names(_sources(*ROOMS, "tests"))
+    problems = homeless_names(_sources(*PACKAGES, "tests"))
     assert not problems, _report(problems)
 
 
@@ -310,9 +313,9 @@ def test_help_imports_nothing_heavy() -> None:
     assert not problems, _report(problems)
 
 
-def test_no_files_import_each_other_in_a_circle() -> None:
+def test_no_files_form_an_import_cycle() -> None:
     graph = {}
-    for path in _sources(*ROOMS):
+    for path in _sources(*PACKAGES):
         imports = all_imports((ROOT / path).read_text(encoding="utf-8"), path)
         names = {found.name for found in imports if found.top in OURS}
         files = {file for name in names for file in _files_loaded_by(name, ROOT)}
@@ -322,13 +325,13 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 
 
 def test_no_folder_has_many_files() -> None:
-    folders = Counter(Path(path).parent.as_posix() for path in _sources(*ROOMS))
+    folders = Counter(Path(path).parent.as_posix() for path in _sources(*PACKAGES))
     problems = size_problems(folders, MOST_FILES, LARGE_FOLDERS)
     assert not problems, _report(problems)
 
 
 def test_no_file_is_long() -> None:
-    sizes = {path: code_lines((ROOT / path).read_text("utf-8")) for path in _sources(*ROOMS)}
+    sizes = {path: code_lines((ROOT / path).read_text("utf-8")) for path in _sources(*PACKAGES)}
     problems = size_problems(sizes, MOST_CODE_LINES, LARGE_FILES)
     assert not problems, _report(problems)
 
@@ -336,7 +339,7 @@ def test_no_file_is_long() -> None:
 def test_no_function_is_long() -> None:
     sizes = {
         f"{path}:{name}": lines
-        for path in _sources(*ROOMS)
+        for path in _sources(*PACKAGES)
         for name, lines in function_lengths((ROOT / path).read_text("utf-8")).items()
     }
     problems = size_problems(sizes, MOST_FUNCTION_LINES, LONG_FUNCTIONS)
@@ -344,22 +347,24 @@ def test_no_function_is_long() -> None:
 
 
 def test_arrows_run_one_way() -> None:
-    assert "arena" not in WALLS["selfplay"].ours
-    assert "selfplay" not in WALLS["arena"].ours
-    for key, wall in WALLS.items():
-        for lower in wall.ours:
-            missing = WALLS[lower].ours - wall.ours
+    assert "arena" not in IMPORT_RULES["selfplay"].ours
+    assert "selfplay" not in IMPORT_RULES["arena"].ours
+    for key, rules in IMPORT_RULES.items():
+        for lower in rules.ours:
+            missing = IMPORT_RULES[lower].ours - rules.ours
             assert not missing, f"{key} may import {lower}, but not {missing} below it"
-            assert key.partition("/")[0] not in WALLS[lower].ours, f"{key} and {lower}: a cycle"
+            assert key.partition("/")[0] not in IMPORT_RULES[lower].ours, (
+                f"{key} and {lower}: a cycle"
+            )
 
 
-def test_every_package_is_installed_and_has_walls() -> None:
+def test_every_package_is_installed_and_has_import_rules() -> None:
     tops = [init.parent for init in ROOT.glob("*/__init__.py") if init.parent.name != "tests"]
     folders = {init.parent.relative_to(ROOT) for top in tops for init in top.rglob("__init__.py")}
     packages = {".".join(folder.parts) for folder in folders}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(project["tool"]["setuptools"]["packages"]) == packages
-    assert {package.partition(".")[0] for package in packages} == ROOMS
+    assert {package.partition(".")[0] for package in packages} == PACKAGES
 
 
 def _project() -> Any:
@@ -476,8 +481,8 @@ def test_no_algorithm_is_named_outside_its_folder() -> None:
         ("ludens.py", "def train():\n    import numpy", "ludens.py may not use numpy"),
     ],
 )
-def test_an_import_through_a_wall_is_found(path: str, source: str, expected: str) -> None:
-    (problem,) = wall_violations(source, path)
+def test_a_forbidden_import_is_found(path: str, source: str, expected: str) -> None:
+    (problem,) = rule_violations(source, path)
     assert problem.startswith(f"{path}:{source.count(chr(10)) + 1}: ")
     assert expected in problem
 
@@ -491,8 +496,8 @@ def test_an_import_through_a_wall_is_found(path: str, source: str, expected: str
         ("ludens.py", "import argparse\nimport selfplay.loop, arena.monitor.panel, benchmarks"),
     ],
 )
-def test_an_import_through_a_door_is_not(path: str, source: str) -> None:
-    assert wall_violations(source, path) == []
+def test_an_allowed_import_is_not(path: str, source: str) -> None:
+    assert rule_violations(source, path) == []
 
 
 def test_a_pin_outside_its_range_is_found() -> None:
@@ -524,7 +529,7 @@ def test_a_heavy_import_behind_light_ones_is_found(tmp_path: Path) -> None:
     assert "ludens.py > configs/load.py > agents/settings.py" in problem
 
 
-def test_a_circle_of_imports_is_found() -> None:
+def test_an_import_cycle_is_found() -> None:
     graph = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": set(), "e": {"e"}, "f": {"a"}}
     assert import_circles(graph) == [["a", "b", "c"], ["e"]]
 
