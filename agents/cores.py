@@ -4,7 +4,7 @@ import os
 
 
 def allowed_cores() -> int:
-    """Count the cores that this process may run on: its affinity, or all where there is none.
+    """Count the cores that this process may run on: its affinity, or all if it has none.
 
     macOS has no affinity of processes, and `os.process_cpu_count` is not in Python 3.11.
     """

@@ -1,4 +1,4 @@
-"""What an examination of a machine finds, and the cores that it may use."""
+"""Findings of an examination of the machine, and the cores that it may use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Status = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, how it is, in a sentence, and what to do about it."""
+    """One finding: its subject, its status, a sentence, and advice."""
 
     name: str
     status: Status
@@ -22,14 +22,14 @@ class Finding:
 
 
 def usable_cores() -> float:
-    """Cores that this process may use: its affinity, and the quota of its container."""
+    """Count the cores that this process may use: its affinity, and the quota of its container."""
     allowed = float(allowed_cores())
     quota, _, period = first_line(Path("/sys/fs/cgroup/cpu.max")).partition(" ")
     return min(allowed, int(quota) / int(period)) if quota.isdigit() and period else allowed
 
 
 def first_line(path: Path) -> str:
-    """The first line of a file, without blanks around it; empty where there is none."""
+    """Return the first line of a file, stripped; empty if there is none."""
     try:
         return path.read_text().partition("\n")[0].strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""Metrics of a training, described once for everything that shows them."""
+"""Metrics of a run, described once for every display."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Look = Literal["count", "percent", "loss", "number", "exponent"]
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """One metric of a training: where its value comes from, and how it is shown.
+    """One metric of a run: the source of its value, and its display.
 
     The panel, TensorBoard, Prometheus, the journal and the report go through these specs.
 
@@ -48,7 +48,7 @@ class MetricSpec:
         rates: Mapping[str, float],
         learned: Mapping[str, float],
     ) -> float | None:
-        """The metric; None while it is not known, as a mean over nothing is.
+        """Return the metric; None while it is unknown, such as a mean over nothing.
 
         Args:
             totals: counters of all actors since the run began.
@@ -69,5 +69,5 @@ def metrics_of(
     rates: Mapping[str, float],
     learned: Mapping[str, float],
 ) -> dict[str, float | None]:
-    """The value of each metric by its name; see `MetricSpec.value`."""
+    """Return the value of each metric by its name; see `MetricSpec.value`."""
     return {spec.name: spec.value(totals, rates, learned) for spec in specs}

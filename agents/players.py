@@ -1,4 +1,4 @@
-"""Players: what chooses moves for batches of positions, be it chance, a network or a search."""
+"""Players, which choose moves for batches of positions: by chance, a network or a search."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ THREADS = max(1, min(2, allowed_cores()))  # more gain little for a few hundred 
 
 
 class Analysis(NamedTuple):
-    """What a player thinks of n positions; values are for the side to move."""
+    """A player's analysis of n positions; values are for the side to move."""
 
     best_action: NDArray[np.int64]  # [n]
     value_to_play: NDArray[np.float32]  # [n] in [-1, 1]; NaN where the player has no opinion
@@ -47,14 +47,14 @@ class Player(Protocol):
     name: str
 
     def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
-        """One legal action a position, int64 [n]; `rng` decides whatever is left to chance."""
+        """Choose one legal action a position, int64 [n]; `rng` decides whatever is random."""
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
-        """The player's opinion of each position."""
+        """Analyse each position."""
 
 
 class Probe(NamedTuple):
-    """A player to measure a training by, against positions whose best moves are known.
+    """A player to measure a run by, against positions whose best moves are known.
 
     Attributes:
         name: how it plays, as a column's title.
@@ -72,13 +72,13 @@ class Probe(NamedTuple):
 
 
 def legal_masks(game: Game, states: NDArray[Any]) -> NDArray[np.bool_]:
-    """Legal actions of each position, bool [n, A]."""
+    """Return the legal actions of each position, bool [n, A]."""
     masks = [game.legal_mask(state) for state in states]
     return np.array(masks, np.bool_).reshape(len(states), game.num_actions)
 
 
 def opinion(policy: NDArray[np.float32], value_to_play: NDArray[np.float32]) -> Analysis:
-    """The analysis of a player that knows a policy [n, A] and values [n] and has not searched."""
+    """Return the analysis of a policy [n, A] and values [n] without search."""
     count = len(policy)
     return Analysis(
         best_action=policy.argmax(axis=1),
@@ -92,7 +92,7 @@ def opinion(policy: NDArray[np.float32], value_to_play: NDArray[np.float32]) -> 
 
 
 class RandomPlayer:
-    """Any legal move, each as likely as the others."""
+    """Chooses any legal move with equal probability."""
 
     def __init__(self, game: Game) -> None:
         self.game = game
@@ -105,14 +105,14 @@ class RandomPlayer:
         return draws_NA.argmax(axis=1)
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
-        """The uniform policy, and no value."""
+        """Return the uniform policy, and no value."""
         masks_NA = legal_masks(self.game, states)
         policy_NA = (masks_NA / masks_NA.sum(axis=1, keepdims=True)).astype(np.float32)
         return opinion(policy_NA, np.full(len(states), np.nan, np.float32))
 
 
 class GreedyPlayer:
-    """The action that a policy values most, for environments of one player.
+    """Chooses the action that a policy values most, for environments of one player.
 
     `policy` answers the values [n, A] of the actions and those of the states [n].
     """
@@ -122,11 +122,11 @@ class GreedyPlayer:
         self.name = name
 
     def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
-        """See Player; nothing is left to chance."""
+        """See Player; deterministic."""
         return self.analyze(states).best_action
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
-        """The values as the policy has them; all weight is on the action that it takes."""
+        """Return the policy's values; all weight is on its chosen action."""
         values_NA, value_N = self.policy(states)
         best_NA = np.eye(values_NA.shape[1], dtype=np.float32)[values_NA.argmax(axis=1)]
         found = opinion(best_NA, np.asarray(value_N, np.float32))
@@ -134,7 +134,7 @@ class GreedyPlayer:
 
 
 class SearchPlayer:
-    """Tree search with an evaluator: a network's, or random rollouts. It never explores.
+    """Searches a tree with an evaluator: a network, or random rollouts. It never explores.
 
     Positions are shared out to one Search an evaluator, each run in a thread of its own. Nothing is
     kept from one call to the next, so an answer does not depend on what was asked before.
@@ -154,11 +154,11 @@ class SearchPlayer:
         self.name = name
 
     def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
-        """The best move of each search; chance decides the rollouts alone."""
+        """Choose the best move of each search; only the rollouts are random."""
         return self._search(states, int(rng.integers(1 << 62))).best_action
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
-        """What the searches found; always the same for the same positions."""
+        """Analyse by search; always the same for the same positions."""
         found = self._search(states, seed=0)
         return Analysis(
             best_action=found.best_action,
@@ -171,7 +171,7 @@ class SearchPlayer:
         )
 
     def _search(self, states: NDArray[Any], seed: int) -> RootResults:
-        """Search all positions, as many at once as fit into memory."""
+        """Search all positions, as many at once as fit in memory."""
         at_once = len(self.evaluators) * trees_that_fit(self.game, self.config)
         parts = [states[first : first + at_once] for first in range(0, len(states), at_once)]
         found = [self._search_together(part, seed + i) for i, part in enumerate(parts)]
@@ -190,7 +190,7 @@ class SearchPlayer:
 
 
 def side_by_side(player: Player, positions: int) -> Player:
-    """The player for so many positions while another thinks in a thread beside it.
+    """Return the player for a batch of this size while another thinks in a parallel thread.
 
     A small batch costs a network nearly what a larger one does, so one that has few positions for
     each of its threads leaves all but one to the other player. The moves are the same.
@@ -203,7 +203,7 @@ def side_by_side(player: Player, positions: int) -> Player:
 
 
 def trees_that_fit(game: Game, config: SearchConfig) -> int:
-    """Trees of one forest that stay within FOREST_BYTES, 1 to MOST_TREES."""
+    """Count the trees of one forest that fit in FOREST_BYTES, 1 to MOST_TREES."""
     node_bytes = NODE.itemsize + game.dtype.itemsize + game.max_legal * EDGE.itemsize
     return int(np.clip(FOREST_BYTES // (config.simulations * node_bytes), 1, MOST_TREES))
 
@@ -229,5 +229,5 @@ ROLLOUT_CONFIG = SearchConfig(
 
 
 def rollout_player(game: Game, config: SearchConfig, *, name: str = "mcts") -> SearchPlayer:
-    """Tree search whose leaves are valued by one random game each, on two threads."""
+    """Create a tree search that values leaves by one random game each, on two threads."""
     return SearchPlayer(game, [ROLLOUT] * THREADS, replace(config, cache_size=0), name=name)

@@ -1,4 +1,4 @@
-"""What a training says of itself: `selfplay` makes it, `arena` shows it; neither imports the other.
+"""The progress of a run: `selfplay` makes it, `arena` shows it; neither imports the other.
 
 Counters that every algorithm has are fields; an algorithm's own figures are metrics by name, which
 its `MetricSpec`s describe.
@@ -16,7 +16,7 @@ Event = Literal["compiling", "started", "games", "learned", "published", "checkp
 
 @dataclass(frozen=True)
 class Measured:
-    """A measurement of the policy that acts: a share for each of some sets of positions.
+    """A measurement of the policy that acts: a share for each of several sets of positions.
 
     Attributes:
         name: how it was measured, as a column's title: "no search".

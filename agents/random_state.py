@@ -1,4 +1,4 @@
-"""A generator's state in plain values, for any format."""
+"""The state of a random generator as plain values, for any format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def rng_state(rng: np.random.Generator) -> dict[str, Any]:
-    """A generator's state in plain values; its 128-bit integers as strings, for any format."""
+    """Return a generator's state as plain values; its 128-bit integers as strings."""
     state: Any = rng.bit_generator.state
     return {
         "state": str(state["state"]["state"]),
@@ -19,7 +19,7 @@ def rng_state(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def set_rng_state(rng: np.random.Generator, saved: dict[str, Any]) -> None:
-    """Restore `rng_state`."""
+    """Restore the state returned by `rng_state`."""
     rng.bit_generator.state = {
         "bit_generator": "PCG64",
         "state": {"state": int(saved["state"]), "inc": int(saved["inc"])},

@@ -1,4 +1,4 @@
-"""The algorithms by name, each imported when it is first asked for."""
+"""The algorithms by name, each imported on first use."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """Where an algorithm's parts are, each as "module:attribute".
+    """The parts of an algorithm, each as "module:attribute".
 
     Attributes:
         algorithm: the `Algorithm`; importing it may import torch.
         config: the class of its settings, for those who read a preset.
-        metrics: its `MetricSpec`s, for those who show a training.
+        metrics: its `MetricSpec`s, for displays of a run.
         techniques: what an ablation can leave out, {name: {setting: text}}; empty for none.
     """
 
@@ -50,37 +50,37 @@ FIRST = "alphazero"
 
 
 def find_algorithm(name: str) -> Algorithm[Any]:
-    """The algorithm of that name; raises ValueError for none, with the nearest."""
+    """Return the algorithm of that name; raises ValueError with the nearest name."""
     found: Algorithm[Any] = _load(_entry(name).algorithm)
     return found
 
 
 def find_config(name: str) -> type[TrainConfig]:
-    """The class of an algorithm's settings; raises ValueError for none of that name."""
+    """Return the class of an algorithm's settings; raises ValueError for an unknown name."""
     found: type[TrainConfig] = _load(_entry(name).config)
     return found
 
 
 def find_metrics(name: str) -> Sequence[MetricSpec]:
-    """An algorithm's metrics; raises ValueError for none of that name."""
+    """Return an algorithm's metrics; raises ValueError for an unknown name."""
     found: Sequence[MetricSpec] = _load(_entry(name).metrics)
     return found
 
 
 def find_techniques(name: str) -> Mapping[str, dict[str, str]]:
-    """What an ablation can leave out of an algorithm; raises ValueError for none of that name."""
+    """Return the techniques an ablation can leave out; raises ValueError for an unknown name."""
     where = _entry(name).techniques
     found: Mapping[str, dict[str, str]] = _load(where) if where else {}
     return found
 
 
 def algorithm_of(config: TrainConfig) -> Algorithm[Any]:
-    """The algorithm that these settings are of."""
+    """Return the algorithm of these settings."""
     return find_algorithm(config.algorithm)
 
 
 def name_of_run(info: RunInfo) -> str:
-    """The name of the algorithm that trained a run; RunMismatchError where it is not known here.
+    """Return the name of the algorithm of a run; raises RunMismatchError for an unknown one.
 
     A run names its algorithm and never says where code is, so its name counts only if it is
     registered.
@@ -94,17 +94,17 @@ def name_of_run(info: RunInfo) -> str:
 
 
 def algorithm_of_run(info: RunInfo) -> Algorithm[Any]:
-    """The algorithm that trained a run; raises as `name_of_run`."""
+    """Return the algorithm of a run; raises as `name_of_run`."""
     return find_algorithm(name_of_run(info))
 
 
 def metrics_of_run(info: RunInfo) -> Sequence[MetricSpec]:
-    """The metrics of the algorithm that trained a run; raises as `name_of_run`."""
+    """Return the metrics of the algorithm of a run; raises as `name_of_run`."""
     return find_metrics(name_of_run(info))
 
 
 def config_of_run(info: RunInfo) -> type[TrainConfig]:
-    """The class of a run's settings; raises as `name_of_run`."""
+    """Return the class of a run's settings; raises as `name_of_run`."""
     return find_config(name_of_run(info))
 
 

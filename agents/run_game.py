@@ -1,4 +1,4 @@
-"""Which game a run learned, and whether a game at hand is that one.
+"""The game that a run learned, compared with a given game.
 
 A store names the game and tells the hash of its source; it never says where code lies. So the game
 of a run is either one that comes with the program, or the one in a file that a person named.
@@ -14,18 +14,18 @@ from store.upgrades import UNKNOWN_SOURCE
 
 
 def registered_game(info: RunInfo) -> Game | None:
-    """The run's game, if it comes with the program; None where a person has to name its file."""
+    """Return the run's game if it comes with the program; None if its file must be named."""
     return find_game(info.game) if not info.game_source and info.game in BUILT_IN else None
 
 
 def source_of(game: Game) -> str:
-    """The hash of a game's source as runs keep it: SHA-256 of a user's file, else empty."""
+    """Return the hash of a game's source as runs store it: SHA-256 of a user's file, else empty."""
     found = file_of(game)
     return found.sha256 if found else ""
 
 
 def is_game_of(info: RunInfo, game: Game) -> bool:
-    """Whether the run learned this game, in whatever state its source is now.
+    """Return whether the run learned this game, whatever the present state of its source.
 
     A run from before hashes were kept may know the game by the name of its file.
     """
@@ -36,7 +36,7 @@ def is_game_of(info: RunInfo, game: Game) -> bool:
 
 
 def source_change(run: Run, game: Game) -> str | None:
-    """One sentence that the source of the run's game has changed; None if it has not."""
+    """Describe in one sentence that the source of the run's game has changed; else None."""
     found, before = file_of(game), run.info.game_source
     if found is None or before in ("", UNKNOWN_SOURCE, found.sha256):
         return None
@@ -47,7 +47,7 @@ def source_change(run: Run, game: Game) -> str | None:
 
 
 def how_to_name_it(run: Run, command: str) -> str:
-    """What to type for a run of a user's own game; `command` shows where FILE goes."""
+    """Say what to type for a run of a user's own game; `command` shows where FILE goes."""
     return (
         f"run {run.name!r} learned {run.info.game!r}, a game of its own; a store never says where "
         f"its file is, so name it: {command.replace('FILE', f'{run.info.game}.py')}"

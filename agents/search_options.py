@@ -1,4 +1,4 @@
-"""Options of a search read from words, as agents' names have them: `sims=400,c_init=2`."""
+"""Search options parsed from agents' names: `sims=400,c_init=2`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def apply_options(config: SearchConfig, options: Mapping[str, str]) -> SearchConfig:
-    """The search with these options, read by the type that each has.
+    """Return the search with these options, each parsed by its type.
 
     Raises ValueError for an unknown option, with the nearest, and for a value of another type.
     """

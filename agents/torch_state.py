@@ -1,4 +1,4 @@
-"""Tensors and a trainer's state as bytes, read back without running anything that was stored."""
+"""Tensors and a trainer's state as bytes, read back without executing anything stored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UNREADABLE = (  # what reading a trainer's state raises for bytes that are none
 
 
 def load_state(data: bytes) -> dict[str, Tensor]:
-    """The network's tensors from a checkpoint's safetensors bytes."""
+    """Return the network's tensors from a checkpoint's safetensors bytes."""
     return {
         name: torch.from_numpy(np.array(array))
         for name, array in checkpoints.tensors_from_bytes(data).items()
@@ -34,19 +34,19 @@ def load_state(data: bytes) -> dict[str, Tensor]:
 
 
 def dump_state(state: dict[str, Tensor]) -> bytes:
-    """The network's tensors as safetensors bytes."""
+    """Return the network's tensors as safetensors bytes."""
     return checkpoints.tensors_to_bytes({k: v.detach().cpu().numpy() for k, v in state.items()})
 
 
 def dump_trainer(state: dict[str, Any]) -> bytes:
-    """Optimiser and schedule state as `torch.save` bytes; equal states make equal bytes."""
+    """Return optimiser and schedule state as `torch.save` bytes; equal states make equal bytes."""
     buffer = io.BytesIO()
     torch.save(_canonical({**state, "format": TRAINER.name}), buffer)
     return buffer.getvalue()
 
 
 def _canonical(state: Any) -> Any:
-    """The same values, every string one object and every container one of its own.
+    """Copy the values so that equal strings are one object and no container is shared.
 
     Pickle refers back to an object that it meets again. A new learner shares some strings and
     tuples that a resumed one holds twice, and equal states would make different bytes.
@@ -82,7 +82,7 @@ def load_trainer(data: bytes) -> dict[str, Any]:
 
 
 def _tensors_in(state: Any) -> Iterator[Tensor]:
-    """The tensors in nested containers, each container looked into once."""
+    """Yield the tensors in nested containers, visiting each container once."""
     pending, seen = [state], set[int]()
     while pending:
         found = pending.pop()

@@ -1,4 +1,4 @@
-"""Settings that every training has, whatever its algorithm; nothing heavy is imported."""
+"""Settings that every algorithm has; nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class ClusterConfig:
-    """How a training is spread by Ray; nothing of it counts with `workers = 0`."""
+    """How Ray spreads a run; ignored with `workers = 0`."""
 
     worker_cpus: int = 1
     """Cores of a worker, each with a thread that acts."""
@@ -23,14 +23,14 @@ class ClusterConfig:
     segment_rows: int = 1024
     """Training rows that a worker plays for between two commits, in which it takes new weights."""
     inference_timeout_s: float = 300.0
-    """A worker gives up an evaluation, and is replaced, when its inference actor has not answered
-    for so long; a training ends when one has found no place for so long and no node could take it.
+    """Time after which a worker whose inference actor has not answered fails and is replaced; a run
+    ends when an inference actor is not placed within this time and no node could take it.
     """
     backlog_rows: int = 65536
-    """Workers wait while so many rows, and a segment of each worker, are committed and not trained
-    on yet."""
+    """Workers wait while more rows than this, and a segment of each worker, are committed and not
+    trained on yet."""
     worker_timeout_s: float = 600.0
-    """A worker that has not answered for so long is replaced."""
+    """Time after which a worker that has not answered is replaced."""
 
     def __post_init__(self) -> None:
         for name in ("worker_cpus", "learner_cpus", "segment_rows", "backlog_rows"):
@@ -46,7 +46,7 @@ class ClusterConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole training. A preset is a TOML file of these fields; any can be overridden.
+    """Settings of a run. A preset is a TOML file of these fields; any can be overridden.
 
     An algorithm's own settings are a subclass that sets `algorithm` to the name it is registered
     under (`agents.registry`).
@@ -57,9 +57,9 @@ class TrainConfig:
     game: str = ""
     """What is learned: the name of a game or an environment, or the path of a file."""
     minutes: float = 10.0
-    """Wall-clock budget of the training over all of its sessions; 0 is no limit."""
+    """Wall-clock budget of the run over all of its sessions; 0 is no limit."""
     games: int = 0
-    """Stop after this many games; 0 is no limit. With minutes = 0 the training is deterministic."""
+    """Stop after this many games; 0 is no limit. With minutes = 0 training is deterministic."""
     seed: int = 0
     """Seed of everything."""
     workers: int = 0
@@ -71,10 +71,10 @@ class TrainConfig:
     checkpoint_minutes: float = 1.0
     """Wall-clock minutes between checkpoints."""
     checkpoint_rows: int = 0
-    """New training rows between checkpoints. 0 is by the clock or, where games alone end a training
-    in one process, every eight networks: such a training is deterministic."""
+    """New training rows between checkpoints. 0 is by the clock or, where games alone limit a run in
+    one process, every eight networks: such a run is deterministic."""
     keep_all: bool = False
-    """Keep every checkpoint and all replay; else what nobody needs goes after each checkpoint."""
+    """Keep every checkpoint and all replay; else each checkpoint drops what is not needed."""
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
 
     def __post_init__(self) -> None:

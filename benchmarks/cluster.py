@@ -1,9 +1,9 @@
-"""What Ray costs, and what a second worker brings: two measurements of self-play under Ray.
+"""The cost of Ray, and the gain of a second worker: two measurements of self-play under Ray.
 
-Both play Connect Four with a fresh network that nobody trains. Who is measured takes turns: each
-stretch has the machine for itself, the others sit idle. Workers are started, asked and heard as in
-a training, by `selfplay.cluster.ClusterTraining.step`. A machine of two cores with anything else on
-it cannot show a factor of 2, so each stretch says what share of the cores others had.
+Both play Connect Four with a fresh network that is not trained. Measurements alternate: one stretch
+runs at a time, the others are idle. Workers are started and called as in a run, by
+`selfplay.cluster.ClusterTraining.step`. A machine of two cores with other work on it cannot show a
+factor of 2, so each stretch records what share of the cores other processes had.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RUN = "cluster"
 
 @dataclass(frozen=True)
 class Stretch:
-    """What one stretch measured.
+    """The figures of one stretch.
 
     Attributes:
         simulations_per_s: of all who played, by the clock.
@@ -59,14 +59,14 @@ class Player:
     ended_s: float = 0.0  # of its last round that counts, from the beginning of the stretch
 
     def add(self, report: RoundReport, at: float) -> None:
-        """Count a round that was answered `at` seconds after the beginning."""
+        """Count a round answered `at` seconds after the beginning."""
         self.simulations += report.counters["simulations"]
         self.played_s += report.seconds
         self.ended_s = at
 
 
 def stretch_of(players: Sequence[Player], machine: dict[str, float]) -> Stretch:
-    """The rates of all players together."""
+    """Return the rates of all workers together."""
     return Stretch(
         sum(player.simulations / player.ended_s for player in players),
         statistics.mean(player.played_s / player.ended_s for player in players),
@@ -75,14 +75,14 @@ def stretch_of(players: Sequence[Player], machine: dict[str, float]) -> Stretch:
 
 
 class RoundsHeard:
-    """The reports of a training's rounds, each once, as they come in."""
+    """The reports of a run's rounds, each once, as they arrive."""
 
     def __init__(self, training: ClusterTraining) -> None:
         self._recent = training.recent
         self._last: RoundReport | None = None
 
     def new(self) -> list[tuple[float, RoundReport]]:
-        """The rounds answered since the last call, and when; at least every half minute."""
+        """Yield the rounds answered since the last call, and when; at least every half minute."""
         found: list[tuple[float, RoundReport]] = []
         for at, report in reversed(self._recent):
             if report is self._last:
@@ -95,7 +95,7 @@ class RoundsHeard:
 
 @contextmanager
 def idle_training(config: AlphaZeroConfig) -> Iterator[tuple[ClusterTraining, str]]:
-    """A training whose workers have played one round each and whose learner is gone; its store.
+    """Yield a run whose workers have played one round each and whose learner is stopped; its store.
 
     The learner is needed once: it publishes the fresh network that everybody plays with.
     """
@@ -116,14 +116,14 @@ def idle_training(config: AlphaZeroConfig) -> Iterator[tuple[ClusterTraining, st
 
 
 def await_rounds(workers: Sequence[Member]) -> None:
-    """Let them end what they play and not count it."""
+    """Wait for the rounds in progress, without counting them."""
     for worker in workers:
         if worker.call is not None:
             worker.receive()
 
 
 def play_here(worker: Worker, training: ClusterTraining, seconds: float) -> Stretch:
-    """Rounds of a worker of this process, one after another."""
+    """Play rounds with a worker of this process, one after another."""
     assert training.learned is not None
     learned, rows = training.learned, training.config.cluster.segment_rows
     share, begun, player = MachineShare(), time.monotonic(), Player()
@@ -134,7 +134,7 @@ def play_here(worker: Worker, training: ClusterTraining, seconds: float) -> Stre
 
 
 def play_under_ray(training: ClusterTraining, workers: list[Member], seconds: float) -> Stretch:
-    """Rounds of some of a training's workers, asked by its driver.
+    """Play rounds with some of a run's workers, called by its driver.
 
     A worker counts up to its first answer after `seconds`, and plays on until all have come to
     theirs, so that everybody had the others beside it all the time.
@@ -157,7 +157,7 @@ def play_under_ray(training: ClusterTraining, workers: list[Member], seconds: fl
 
 
 def in_turns(works: Mapping[str, Callable[[], Stretch]], turns: int) -> dict[str, list[Stretch]]:
-    """Every work so often, the order turned about each time, so that a trend cancels out."""
+    """Run every work several times, in alternating order so that a trend cancels out."""
     done: dict[str, list[Stretch]] = {name: [] for name in works}
     for turn in range(turns):
         for name in list(works)[:: 1 if turn % 2 == 0 else -1]:
@@ -166,7 +166,7 @@ def in_turns(works: Mapping[str, Callable[[], Stretch]], turns: int) -> dict[str
 
 
 def compared(done: dict[str, list[Stretch]], over: str, under: str) -> dict[str, Any]:
-    """Medians of each, the ratio of neighbours and its median; JSON-ready."""
+    """Return each one's median, and the ratios of neighbours with their median; JSON-ready."""
     rates = {name: [s.simulations_per_s for s in stretches] for name, stretches in done.items()}
     ratios = [a / b for a, b in zip(rates[over], rates[under], strict=True)]
     return {
@@ -190,7 +190,7 @@ def _settings(workers: int, changes: AlphaZeroConfig | None) -> AlphaZeroConfig:
 def ray_cost(
     seconds: float, turns: int = TURNS, config: AlphaZeroConfig | None = None
 ) -> dict[str, Any]:
-    """A worker under Ray against the same worker called in this process.
+    """Measure a worker under Ray against the same worker in this process.
 
     A stretch takes `seconds` and what its last round takes longer.
     """
@@ -218,7 +218,7 @@ def ray_cost(
 def scaling(
     seconds: float, turns: int = TURNS, config: AlphaZeroConfig | None = None
 ) -> dict[str, Any]:
-    """Two workers under Ray against one of them, the other idle."""
+    """Measure two workers under Ray against one of them, the other idle."""
     facts, config = machine_facts(PACKAGES), _settings(2, config)
     with idle_training(config) as (training, _):
         training.learner.drop()

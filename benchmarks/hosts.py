@@ -1,4 +1,4 @@
-"""A training on three hosts and a store on a fourth, while cables are pulled and hosts die.
+"""A run on three hosts with a store on a fourth, while cables are pulled and hosts die.
 
 The hosts are namespaces of this machine, see `benchmarks.hosts_cluster`. One training goes through
 six stages: nothing happens; a host's cable is out for a minute; the host of the learner dies and
@@ -69,7 +69,7 @@ def undisturbed(stage: Stage, seconds: float) -> None:
 
 
 def cut_off(stage: Stage, seconds: float) -> None:
-    """The cable of the host without the learner is out for CUT_S."""
+    """Cut off the host without the learner for CUT_S."""
     cluster = stage.cluster
     left = cluster.host_of_learner()
     victim = _other(left)
@@ -89,7 +89,7 @@ def cut_off(stage: Stage, seconds: float) -> None:
 
 
 def killed(stage: Stage, seconds: float) -> None:
-    """The host of the learner falls silent and is dead; it starts again when the rest goes on."""
+    """Kill the learner's host; restart it when the rest continues."""
     cluster, saved = stage.cluster, stage.last_checkpoint()
     victim = cluster.host_of_learner()
     left = _other(victim)
@@ -116,7 +116,7 @@ def killed(stage: Stage, seconds: float) -> None:
 
 
 def head_restarted(stage: Stage, seconds: float) -> None:
-    """The head loses its power, and the driver with it; the same command, until it goes on."""
+    """Kill the head and the driver on it; repeat the same command until it continues."""
     cluster, saved, former = stage.cluster, stage.last_checkpoint(), stage.driver
     cluster.net.kill(HEAD)
     begun = time.monotonic()
@@ -144,7 +144,7 @@ def head_restarted(stage: Stage, seconds: float) -> None:
 
 
 def slow_link(stage: Stage, seconds: float) -> None:
-    """The store is far away, and some of what is sent there is lost on the way."""
+    """Slow down the link to the store and lose part of what is sent."""
     cluster, begun, steps = stage.cluster, time.monotonic(), stage.last.learner_steps
     stage.facts["connects_in_s_before"] = _connects_in_s(cluster)
     with cluster.net.slow_link(STORE_HOST, delay_s=DELAY_S, jitter_s=JITTER_S, loss=LOSS) as end:
@@ -158,7 +158,7 @@ def slow_link(stage: Stage, seconds: float) -> None:
 
 
 def ended(stage: Stage, seconds: float) -> None:
-    """The driver is asked to end."""
+    """Ask the driver to end."""
     stage.equal("exit status", stage.driver.finish(), 0)
     stage.equal("said last", stage.last.event, "finished")
     stage.check_store()
@@ -198,7 +198,7 @@ def _connects_in_s(cluster: Cluster) -> float:
 
 
 def measure(seconds: float, stages: tuple[Callable[[Stage, float], None], ...] = STAGES) -> Any:
-    """One training through the stages, one after another; JSON-ready."""
+    """Measure one run through the stages, one after another; JSON-ready."""
     facts, told = machine_facts(PACKAGES), {}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "programs.log"
@@ -222,7 +222,7 @@ def _end_of(log: Path) -> str:
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Go through all stages and write results/cluster_hosts.json; SystemExit where one is wrong."""
+    """Run all stages and write results/cluster_hosts.json; SystemExit if a check fails."""
     if why := missing():
         print(f"hosts was not measured: {why}")
         return

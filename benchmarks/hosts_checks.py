@@ -1,4 +1,4 @@
-"""A stage of the benchmark `hosts`: what was said and answered in it, and if that was right."""
+"""A stage of the benchmark `hosts`: its reports and answers, and their checks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Check:
 
 @dataclass
 class Stage:
-    """A part of the training.
+    """A part of the run.
 
     Attributes:
         facts: what was done and measured, JSON values.
@@ -43,21 +43,21 @@ class Stage:
 
     @property
     def driver(self) -> Driver:
-        """The driver of now."""
+        """Return the current driver."""
         return self.cluster.drivers[-1]
 
     @property
     def last(self) -> Said:
-        """What it said last."""
+        """Return its last report."""
         assert self.driver.last is not None
         return self.driver.last
 
     def equal(self, what: str, found: Any, expected: Any) -> None:
-        """Check that it is so."""
+        """Check that `found` equals `expected`."""
         self._note(Check(what, expected, found, found == expected))
 
     def between(self, what: str, found: float | None, least: float, most: float = 1e12) -> None:
-        """Check that a number was found, and lies within the bounds."""
+        """Check that a number was found and is within the bounds."""
         right = found is not None and least <= found <= most
         bounds = f"{least:g} to {most:g}" if most < 1e12 else f"at least {least:g}"
         self._note(Check(what, bounds, found, right))
@@ -70,16 +70,16 @@ class Stage:
         )
 
     def all_play(self) -> bool:
-        """Whether the driver says that all workers play."""
+        """Return whether the driver reports that all workers play."""
         said = self.driver.last
         return said is not None and said.workers == said.workers_wanted
 
     def plays(self, workers: int) -> bool:
-        """Whether the driver says that so many workers play."""
+        """Return whether the driver reports that `workers` workers play."""
         return self.driver.last is not None and self.driver.last.workers == workers
 
     def learns_again(self, since_s: float) -> bool:
-        """Whether weights were published after some time, and learned on after that."""
+        """Return whether, after some time, weights were published and training continued."""
         events = [said.event for said in self.said() if said.at_s > since_s]
         return "published" in events and "learned" in events[events.index("published") :]
 
@@ -89,7 +89,7 @@ class Stage:
         return max((s.learner_steps for s in said if s.event == "checkpoint"), default=-1)
 
     def said(self) -> list[Said]:
-        """What was said in this stage, by all drivers."""
+        """Return the reports of this stage, by all drivers."""
         return [
             said
             for driver in self.cluster.drivers
@@ -98,7 +98,7 @@ class Stage:
         ]
 
     def notices(self) -> list[tuple[float, str]]:
-        """The notices of this stage and the seconds from its beginning."""
+        """Return the notices of this stage and the seconds from its beginning."""
         return [
             (round(said.at_s - self.begun_s, 1), notice)
             for said in self.said()
@@ -110,7 +110,7 @@ class Stage:
         return [(at_s, text) for at_s, text in self.notices() if f" on {host} " in text]
 
     def answers(self, host: str, since_s: float) -> list[float]:
-        """When workers on a host answered."""
+        """Return when workers on a host answered."""
         return [
             answer.at_s
             for driver in self.cluster.drivers
@@ -119,19 +119,19 @@ class Stage:
         ]
 
     def check_naming(self, host: str, since_s: float) -> None:
-        """The driver says soon that something is wrong with a host."""
+        """Check that the driver soon reports a failure of a host."""
         named = [at_s for at_s, _ in self.notices_naming(host)]
         found = round(self.begun_s + named[0] - since_s, 1) if named else None
         self.between(f"seconds until it says that {host} fails", found, 0.0, SAID_S)
 
     def check_playing(self, host: str, since_s: float) -> None:
-        """The workers of a host that nothing was done to play on without a long pause."""
+        """Check that the workers of an undisturbed host play on without a long pause."""
         moments = [since_s, *self.answers(host, since_s), time.monotonic()]
         gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
         self.between(f"longest pause of {host} in seconds", round(max(gaps), 1), 0.0, GAP_S)
 
     def check_all_play_again(self, since_s: float) -> None:
-        """The driver says that all workers play, and goes on to say so for STEADY_S."""
+        """Check that the driver reports all workers playing for STEADY_S."""
         again = wait_until(self.all_have_played, BACK_S + STEADY_S)
         found = round(time.monotonic() - since_s - STEADY_S, 1) if again else None
         self.between("seconds until all workers play again", found, 0.0, BACK_S)
@@ -147,7 +147,7 @@ class Stage:
         )
 
     def check_store(self) -> None:
-        """Every game that was acknowledged is in the store, once."""
+        """Check that every acknowledged game is in the store, once."""
         steps = self.driver.last.learner_steps if self.driver.last else 0
         found = self.facts["store"] = self.cluster.audit(steps)
         self.between("games acknowledged until now", found["games_acknowledged"], 1)

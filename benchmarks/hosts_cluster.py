@@ -1,4 +1,4 @@
-"""A Ray over hosts of `benchmarks.namespaces`, an S3 server, and a training whose driver is heard.
+"""Ray on hosts of `benchmarks.namespaces`, an S3 server, and a run whose driver is recorded.
 
 `head` has Ray's head and the driver and plays nothing, as in docs/cluster.md; the hosts of PLAYING
 have CORES cores each for Ray, which starts again when it ends, as a pod's would; `store` serves S3.
@@ -39,7 +39,7 @@ DRIVER = [sys.executable, "-m", "benchmarks.hosts_driver"]
 
 @dataclass(frozen=True)
 class Round:
-    """An answer of a worker: so many games are in the store."""
+    """An answer of a worker, with the number of its games in the store."""
 
     at_s: float
     writer: str
@@ -94,12 +94,12 @@ class Driver:
 
     @property
     def runs(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether it is still running."""
         return self.process.poll() is None
 
     @property
     def last(self) -> Said | None:
-        """What it said last."""
+        """Return its last report."""
         return self.said[-1] if self.said else None
 
     def finish(self) -> int | None:
@@ -156,7 +156,7 @@ class Cluster:
             raise RuntimeError(f"the S3 server does not start: see {self._log.name}")
 
     def start_ray(self, host: str) -> None:
-        """Start Ray on a host; where it ends, it is started again."""
+        """Start Ray on a host; restart it whenever it ends."""
         head = f"{self.net.address(HEAD)}:{RAY_PORT}"
         first = ["--head", f"--port={RAY_PORT}", "--include-dashboard=false", "--num-cpus=0"]
         other = [f"--address={head}", f"--num-cpus={CORES}"]
@@ -185,7 +185,7 @@ class Cluster:
         return self.drivers[-1]
 
     def acknowledged(self) -> Counter[str]:
-        """Games that each writer has answered for, over all sessions."""
+        """Return the acknowledged games of each writer, over all sessions."""
         total: Counter[str] = Counter()
         for driver in self.drivers:
             for answer in list(driver.rounds):
@@ -204,7 +204,7 @@ class Cluster:
         return dict(json.loads(printed.splitlines()[-1]))
 
     def actors(self) -> dict[str, dict[str, int]]:
-        """How many workers and learners run on each host that is up, whoever asks for them."""
+        """Count the workers and learners on each host that is up."""
         return {
             name: {
                 "workers": len(named(processes, WORKER)),
@@ -215,7 +215,7 @@ class Cluster:
         }
 
     def host_of_learner(self) -> str:
-        """Where the learner runs; raises LookupError where none does."""
+        """Return the learner's host; raises LookupError if there is none."""
         found = [name for name, actors in self.actors().items() if actors["learners"]]
         if len(found) != 1:
             raise LookupError(f"expected one learner, found them on {found or 'no host'}")

@@ -1,4 +1,4 @@
-"""What the benchmark `hosts` runs on its hosts: the driver of a training, and the audit of a store.
+"""The programs of the benchmark `hosts`: the driver of a run, and the audit of a store.
 
     python -m benchmarks.hosts_driver train STORE RUN
     python -m benchmarks.hosts_driver audit STORE RUN
@@ -45,7 +45,7 @@ CONFIG = AlphaZeroConfig(
 
 
 class Tapped(cluster.ClusterTraining):
-    """A training that writes down each answer of a worker before it counts it."""
+    """A run that writes down each answer of a worker before it counts it."""
 
     def _take_round(self, report: RoundReport) -> list[Event]:
         say("round", writer=report.writer, host=report.host, games=report.counters["games"])
@@ -76,7 +76,7 @@ def _input_has_ended() -> bool:
 
 
 def run_training(store_url: str, run_name: str) -> None:
-    """Train until the input ends; an error ends it with the words that `ludens train` would say."""
+    """Train until the input ends; report an error in the words of `ludens train`."""
     cluster.ClusterTraining = Tapped  # type: ignore[misc]
     try:
         for progress in train(
@@ -89,7 +89,7 @@ def run_training(store_url: str, run_name: str) -> None:
 
 
 def run_audit(store_url: str, run_name: str) -> None:
-    """Hold the store against what was acknowledged and said."""
+    """Compare the store with what was acknowledged and reported."""
     told = json.load(sys.stdin)
     watched = Watched(
         acknowledged=Counter(told["acknowledged"]), learner_steps=told["learner_steps"]
@@ -100,7 +100,7 @@ def run_audit(store_url: str, run_name: str) -> None:
 
 
 def main() -> None:
-    """Do what the first argument says."""
+    """Run the program that the first argument names."""
     what, store_url, run_name = sys.argv[1:]
     {"train": run_training, "audit": run_audit}[what](store_url, run_name)
 

@@ -33,7 +33,7 @@ FIRST_PLAYER_ELO, DRAWS = 60.0, 0.1  # what moving first is worth; nu of Davidso
 MOST_GAMES = 200_000
 TOURNAMENTS = 5  # that a round-robin is played in too
 LADDERS = 300  # for what the bars cover
-GAME = find_game("tic_tac_toe")  # a board that nobody plays on
+GAME = find_game("tic_tac_toe")  # never played: results are drawn
 
 
 @dataclass(frozen=True)

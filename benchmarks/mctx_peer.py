@@ -93,7 +93,7 @@ def make_search(env: Any, root_policy: str, simulations: int) -> Callable[[Any, 
 
 
 def rate(search: Callable[[Any, Any], Any], states: Any, seconds: float) -> float:
-    """Searches a second, measured for about so many seconds."""
+    """Measure searches/s for about `seconds`."""
     key = jax.random.PRNGKey(0)
     done, begun = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - begun) < seconds:
@@ -103,7 +103,7 @@ def rate(search: Callable[[Any, Any], Any], states: Any, seconds: float) -> floa
 
 
 def shared(states: Any, threads: int) -> list[Any]:
-    """The states in as many equal parts."""
+    """Split the states into equal parts."""
     count = len(states.terminated) // threads
     return [
         jax.tree.map(lambda leaf, i=i: leaf[i * count : (i + 1) * count], states)

@@ -175,7 +175,7 @@ class Network:
     def kill(self, name: str) -> None:
         """Cut a host's power."""
         self.hosts.pop(name).kill()
-        # Its cable goes with it, unless connections of its that nobody answers keep its network.
+        # Its cable goes with it, unless its unanswered connections keep its network.
         with suppress(OSError):
             self.on_switch(f"link delete {port(name)}")
         if not wait_until(lambda: port(name) not in self.on_switch("link show"), SHORT_S):

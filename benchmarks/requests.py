@@ -1,4 +1,4 @@
-"""What the store's operations ask of an object store, in requests, as a run grows.
+"""The store operations' requests to an object store, as a run grows.
 
 The runs live in this process's memory behind `CountingFiles`: what is counted is what the store
 asks, not how long a server takes. That an operation there is that many requests of S3 is held by
@@ -39,7 +39,7 @@ MODEL = {"model.safetensors": b"weights", "trainer.pt": b"momentum"}
 
 
 def counted_run() -> tuple[Run, CountingFiles, CountingFiles]:
-    """A new run, its files, and those of its store."""
+    """Create a run, its files, and those of its store."""
     url = f"memory://requests-{uuid.uuid4().hex}"
     made = create_run(url, "run", game="connect_four", config={}, seed=0, versions={})
     store = CountingFiles(open_files(url))
@@ -48,14 +48,14 @@ def counted_run() -> tuple[Run, CountingFiles, CountingFiles]:
 
 
 def requests_of(files: CountingFiles, operation: Callable[[], Any]) -> int:
-    """Requests that an operation makes."""
+    """Count the requests of an operation."""
     files.reset()
     operation()
     return files.requests
 
 
 def saving() -> dict[str, dict[int, int]]:
-    """At so many checkpoints that are all kept: saving the last, finding the newest."""
+    """Count requests with all checkpoints kept: saving the last, finding the newest."""
     run, files, _ = counted_run()
     saved, found = {}, {}
     for number in range(1, max(CHECKPOINTS) + 1):
@@ -67,7 +67,7 @@ def saving() -> dict[str, dict[int, int]]:
 
 
 def training() -> dict[str, dict[int, int]]:
-    """After so many checkpoints: saving one and dropping what nobody needs, and what is stored."""
+    """Count requests after many checkpoints: saving one and pruning; with what is stored."""
     run, files, _ = counted_run()
     upkeep = Upkeep(run, Window(64, "row"))
     log = ReplayLog(run, SCHEMA, on_segment=upkeep.note_segment)
@@ -91,7 +91,7 @@ def training() -> dict[str, dict[int, int]]:
 
 
 def looking() -> dict[str, dict[int, int]]:
-    """At a run of so many segments, with 30 checkpoints and 200 files of matches."""
+    """Count requests of runs of SEGMENTS segments, 30 checkpoints and 200 files of matches."""
     found: dict[str, dict[int, int]] = {}
     for segments in SEGMENTS:
         run, files, store = counted_run()
@@ -102,7 +102,7 @@ def looking() -> dict[str, dict[int, int]]:
 
 
 def looks(run: Run, store: Files) -> dict[str, Callable[[], Any]]:
-    """Operations on a run by their name, ready to be counted; the last one changes it."""
+    """Return the operations on a run by name, ready to be counted; the last one changes it."""
     watch, reader, ratings = (
         LockWatch(run.files),
         ProgressReader(run.files),
@@ -118,7 +118,7 @@ def looks(run: Run, store: Files) -> dict[str, Callable[[], Any]]:
 
 
 def fill(run: Run, files: CountingFiles, segments: int) -> None:
-    """Segments of ten writers that nobody reads, checkpoints, matches, and the best of them."""
+    """Write segments of ten writers, checkpoints, matches, and the name of the best."""
     for number in range(segments):
         name = SegmentName(number // 10, 1, 0)
         files.create(f"replay/{number % 10:032x}/{name}", b"segment")
@@ -137,7 +137,7 @@ def pruned(run: Run) -> None:
 
 
 def measure() -> dict[str, Any]:
-    """All of it; {operation: {checkpoints or segments: requests}}."""
+    """Measure all; {operation: {checkpoints or segments: requests}}."""
     return {
         "by_checkpoints": {**saving(), **training()},
         "by_segments": looking(),

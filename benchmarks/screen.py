@@ -1,4 +1,4 @@
-"""How long the screen takes to answer a key, while an agent thinks and while nobody does.
+"""Latency of a key on the screen, with and without an agent searching.
 
 The real program plays Connect Four in a pseudo-terminal. A key moves the cursor; its time is from
 the write of the key to the read of the bytes that draw the cursor's mark. What is compared
@@ -73,7 +73,7 @@ class Terminal:
         os.write(self._master, KEYS[key])
 
     def read(self, seconds: float, until: bytes | None = None) -> bytes:
-        """What is drawn in so much time, or up to `until`; TimeoutError if that does not come."""
+        """Read the output of `seconds`, or up to `until`; TimeoutError if that does not come."""
         drawn, end = b"", time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
             if select.select([self._master], [], [], left)[0]:
@@ -85,7 +85,7 @@ class Terminal:
         return drawn
 
     def close(self) -> None:
-        """Leave the program, or end it where it does not listen."""
+        """Leave the program, or kill it if it does not respond."""
         try:
             self.press("leave")
             self.read(0.5)
@@ -99,7 +99,7 @@ class Terminal:
 
 @contextmanager
 def started(words: Sequence[str], root: Path = ROOT) -> Iterator[Terminal]:
-    """The program with its cursor on the board, ready for keys."""
+    """Start the program with its cursor on the board, ready for keys."""
     terminal = Terminal(words, root)
     try:
         terminal.read(STARTING_S, until=b"leave")  # of the line of keys, drawn last
@@ -112,7 +112,7 @@ def started(words: Sequence[str], root: Path = ROOT) -> Iterator[Terminal]:
 
 
 def answer_s(terminal: Terminal, key: str) -> float:
-    """Seconds from the key to the drawing of the cursor."""
+    """Return the seconds from the key to the drawing of the cursor."""
     begun = time.perf_counter()
     terminal.press(key)
     terminal.read(ANSWER_S, until=CURSOR)
@@ -120,7 +120,7 @@ def answer_s(terminal: Terminal, key: str) -> float:
 
 
 def answers_at_thought(terminal: Terminal, presses: int, rng: random.Random) -> list[float]:
-    """Seconds for each key, all of them while an agent thinks: each begins a game of its own."""
+    """Return each key's seconds while an agent searches; each key begins a new game."""
     taken: list[float] = []
     for attempt in range(10 * presses):
         if len(taken) == presses:
@@ -137,13 +137,13 @@ def answers_at_thought(terminal: Terminal, presses: int, rng: random.Random) -> 
 
 
 def is_thinking(drawn: bytes) -> bool:
-    """Whether the newest headline of the thought that was drawn is of an unfinished search."""
+    """Return whether the newest headline drawn is of an unfinished search."""
     heads = re.findall(rb"([\d,]+)/([\d,]+)", drawn)
     return bool(heads) and heads[-1][0] != heads[-1][1]
 
 
 def answers_idle(terminal: Terminal, presses: int, rng: random.Random) -> list[float]:
-    """Seconds for each key while the program waits for its user."""
+    """Return each key's seconds while the program waits for its user."""
     taken = []
     for number in range(presses):
         terminal.read(rng.uniform(*PAUSES_S))
@@ -152,7 +152,7 @@ def answers_idle(terminal: Terminal, presses: int, rng: random.Random) -> list[f
 
 
 def fresh_network(folder: str) -> str:
-    """A store whose run `fresh` has an untrained network of the preset's size; its name."""
+    """Create a store whose run `fresh` has an untrained network of the preset's size; its name."""
     game, network = find_game("connect_four"), NetworkConfig()
     config = {"game": game.name, "network": asdict(network), "search": asdict(SearchConfig())}
     run = create_run(folder, "fresh", game=game.name, config=config, seed=0, versions={})
@@ -162,7 +162,7 @@ def fresh_network(folder: str) -> str:
 
 
 def figures(taken: Sequence[float]) -> dict[str, float]:
-    """Median, 95th percentile and the longest, in ms."""
+    """Return the median, 95th percentile and maximum, in ms."""
     cuts = statistics.quantiles(taken, n=20, method="inclusive")
     of = {"median_ms": cuts[9], "p95_ms": cuts[18], "longest_ms": max(taken)}
     return {name: round(1000 * seconds, 1) for name, seconds in of.items()}

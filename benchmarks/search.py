@@ -149,7 +149,7 @@ class Peer:
         self.facts = self._ask(setup)
 
     def rate(self, root: str, threads: int) -> Rate:
-        """The peer's search with that root policy, its trees shared among so many threads."""
+        """Measure the peer's search with that root policy, its trees shared among `threads`."""
 
         def rate(seconds: float) -> tuple[float, float]:
             question = {"root": root, "threads": threads, "seconds": seconds}
@@ -237,7 +237,7 @@ def _ratios(rates: dict[str, float], way: str = "") -> dict[str, float]:
 
 
 def _alternate(rates: dict[str, Rate], seconds: float) -> tuple[dict[str, float], dict[str, float]]:
-    """Medians over ROUNDS turns of so many seconds: a second, and a second of one core."""
+    """Return medians over ROUNDS turns of `seconds`: rates by the clock, and by core seconds."""
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in rates}
     for _ in range(ROUNDS):
         for name, rate in rates.items():

@@ -1,6 +1,6 @@
-"""A cluster of many nodes on one machine: does one learner keep up with what dozens of actors do?
+"""A cluster of many nodes on one machine: whether one learner keeps up with dozens of actors.
 
-Each node is a raylet of its own. The driver and the learner are those of a training, the network is
+Each node is a raylet of its own. The driver and the learner are those of a run, the network is
 tiny; the workers commit recorded games at a worker's measured speed, or as fast as they can. All of
 them share the cores of one machine, so the second says what the store does when everybody wants it
 at once, not what a cluster could write.
@@ -110,7 +110,7 @@ def real_games_per_s() -> float:
 
 @contextmanager
 def simulated_nodes(nodes: int, cpus: int) -> Iterator[None]:
-    """A cluster of so many nodes of `cpus` cores on this machine, one more for the learner."""
+    """Start `nodes` simulated nodes of `cpus` cores here, and one more for the learner."""
     os.environ["RAY_AUTH_MODE"] = "disabled"  # its nodes trust each other: all are this machine
     cluster = Cluster(
         initialize_head=True,

@@ -1,4 +1,4 @@
-"""A long training whose Ray actors are killed at random: what is lost, and what it costs.
+"""A long run whose Ray actors are killed at random: what is lost, and what it costs.
 
 Two workers and a learner play and learn Connect Four with small settings. Every so often, at times
 drawn from an exponential distribution, SIGKILL goes to the process of a random actor: the learner
@@ -59,7 +59,7 @@ SMALL = AlphaZeroConfig(
 
 
 class Killer:
-    """Kills one of this process's Ray actors now and then; reproducible but for who is there.
+    """Kills one of this process's Ray actors at random times; reproducible given the same actors.
 
     Attributes:
         kills: how often each class of actors was hit.
@@ -115,7 +115,7 @@ def slope_per_hour(samples: Sequence[MemorySample], settling_s: float) -> float 
 
 @dataclass
 class Watched:
-    """A training as it went: what it acknowledged, its speed, its memory, what it told.
+    """The course of a run: what it acknowledged, its speed, its memory, its notices.
 
     Attributes:
         acknowledged: games that each writer has answered for.
@@ -135,7 +135,7 @@ class Watched:
     stopped: str = ""
 
     def sample(self, at_s: float) -> None:
-        """Note the memory of the driver, which is this process, and of the learner."""
+        """Record the memory of the driver, which is this process, and of the learner."""
         learners = named(family(os.getpid()), LEARNER)
         for samples, pids in ((self.driver, [os.getpid()]), (self.learner, learners)):
             for pid in pids:
@@ -144,7 +144,7 @@ class Watched:
 
     @property
     def simulations_per_s(self) -> float:
-        """By the clock, workers' restarts included; 0 if they never began."""
+        """Return simulations/s by the clock, workers' restarts included; 0 if they never began."""
         return self.simulations / self.playing_s if self.playing_s else 0.0
 
 
@@ -206,7 +206,7 @@ def _count(watched: Watched, heard: RoundsHeard) -> None:
 
 
 def audit(run: Run, watched: Watched) -> dict[str, Any]:
-    """What was acknowledged against what the store holds, writer by writer; JSON-ready.
+    """Compare the store with what was acknowledged, writer by writer; JSON-ready.
 
     More games than acknowledged are no fault: a worker may be killed between commit and answer.
     """
@@ -256,7 +256,7 @@ def measure(
     mean_s: float = SECONDS_BETWEEN_KILLS,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """A training of `seconds` with kills, and two shorter ones without; JSON-ready."""
+    """Measure a run of `seconds` with kills, and two shorter ones without; JSON-ready."""
     facts, killer = machine_facts(PACKAGES), Killer(mean_s, seed)
     calm_s = min(UNDISTURBED_SHARE * seconds, LONGEST_UNDISTURBED_S)
     with tempfile.TemporaryDirectory() as folder:

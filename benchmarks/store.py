@@ -262,7 +262,7 @@ def sampling_trajectories() -> dict[str, Work]:
 
 
 def polling(folder: Path) -> dict[str, Work]:
-    """A poll that finds nothing new, with so many segments of each of 1000 writers to list."""
+    """Prepare a poll that finds nothing new, with `segments` segments of each of 1000 writers."""
 
     def poll(log: ReplayLog) -> int:
         return 1 + len(log.poll())

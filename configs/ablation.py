@@ -1,4 +1,4 @@
-"""The variants of a preset that an ablation trains: all of it, and each time without one thing."""
+"""The variants of a preset in an ablation: all techniques, and all but one in turn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FULL, CONTROL = "full", "control"
 
 @dataclass(frozen=True)
 class Variant:
-    """One training of an ablation: its label, and the end of its run's name."""
+    """One run of an ablation: its label, and the end of its run's name."""
 
     label: str
     suffix: str
@@ -30,7 +30,7 @@ def plan_ablation(
     *,
     control: bool = True,
 ) -> list[Variant]:
-    """The preset itself, the same with another seed, and the preset without each technique.
+    """Return the preset, the same with another seed, and the preset without each technique.
 
     The control shows how far two trainings differ that are told the same: by chance alone.
 

@@ -1,4 +1,4 @@
-"""Words of the command line: commands and their options read, mistakes told in one line.
+"""The command line: parsing of commands and options, one-line error messages.
 
 Every mistake is raised as an exception and becomes text and an exit status in `explain` alone.
 """
@@ -25,11 +25,11 @@ FAILURES = (
 
 
 class UsageError(Exception):
-    """A mistake in the command's words."""
+    """A mistake on the command line."""
 
 
 class Command(NamedTuple):
-    """One word after `ludens`."""
+    """One command of `ludens`."""
 
     summary: str
     examples: str
@@ -38,7 +38,7 @@ class Command(NamedTuple):
 
 
 def read_words(name: str, command: Command, words: Sequence[str]) -> Namespace:
-    """The arguments of a command. Raises UsageError for a mistake, SystemExit after --help."""
+    """Parse a command's arguments. Raises UsageError for a mistake, SystemExit after --help."""
     parser = make_parser(name, command)
     args, unknown = parser.parse_known_args(words)
     if unknown:
@@ -49,7 +49,7 @@ def read_words(name: str, command: Command, words: Sequence[str]) -> Namespace:
 
 
 def make_parser(name: str, command: Command) -> ArgumentParser:
-    """The parser of one command's arguments."""
+    """Return the parser of one command's arguments."""
     import argparse
 
     class OneLineParser(argparse.ArgumentParser):
@@ -68,7 +68,7 @@ def make_parser(name: str, command: Command) -> ArgumentParser:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` where a known word resembles this one."""
+    """Return `; did you mean 'x'?` for a similar known word, else nothing."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, list(known), n=1, cutoff=0.5)
@@ -76,7 +76,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def explain(error: Exception) -> tuple[int, str]:
-    """The exit status of an error, and one line that says what went wrong."""
+    """Return the exit status of an error, and one line that explains it."""
     if isinstance(error, (UsageError, *_loaded(USAGE_ERRORS))):
         return USAGE, f"error: {error}"
     if isinstance(error, OSError) and error.filename is not None:
@@ -93,6 +93,6 @@ def explain(error: Exception) -> tuple[int, str]:
 
 
 def _loaded(names: Iterable[tuple[str, str]]) -> tuple[type[Exception], ...]:
-    """Those exception classes whose modules are loaded: others cannot have been raised."""
+    """Return the exception classes whose modules are loaded: others cannot have been raised."""
     modules = [(sys.modules.get(module), attribute) for module, attribute in names]
     return tuple(getattr(module, attribute) for module, attribute in modules if module)

@@ -1,4 +1,4 @@
-"""The fields of a training's configuration: dotted names, types, meanings, and reading of values.
+"""The fields of a run's configuration: dotted names, types, meanings, and parsing of values.
 
 One reading serves presets and the command line alike, so both refuse the same things in the same
 words. The dataclasses themselves are the only description: nothing is listed a second time here.
@@ -19,12 +19,12 @@ from agents.training import TrainConfig
 
 
 class ConfigError(ValueError):
-    """A preset, or an option given over it, that is not a valid configuration."""
+    """An invalid preset or option."""
 
 
 @dataclass(frozen=True)
 class ConfigField:
-    """One setting of a training."""
+    """One setting of a run."""
 
     name: str  # dotted, as in TOML: "learner.batch_size"
     type: Any  # int, float, bool, str, or a Literal of strings
@@ -32,7 +32,7 @@ class ConfigField:
 
     @property
     def option(self) -> str:
-        """The field on the command line: `--learner.batch-size`."""
+        """Return the option of the command line: `--learner.batch-size`."""
         return "--" + self.name.replace("_", "-")
 
     @property
@@ -44,7 +44,7 @@ class ConfigField:
 
     @property
     def expected(self) -> str:
-        """What values the field takes, in words."""
+        """Describe the values that the field takes."""
         if get_origin(self.type) is Literal:
             return "one of " + ", ".join(map(repr, get_args(self.type)))
         return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[
@@ -52,7 +52,7 @@ class ConfigField:
         ]
 
     def read_text(self, text: str) -> Any:
-        """The value of a command-line word. Raises ConfigError quoting it."""
+        """Parse a word of the command line. Raises ConfigError quoting it."""
         readings: dict[Any, Any] = {int: int, float: float, bool: _BOOLEANS.__getitem__}
         try:
             return self.check(readings.get(self.type, str)(text))
@@ -60,7 +60,7 @@ class ConfigField:
             raise self._refusal(text) from None
 
     def check(self, value: Any) -> Any:
-        """The value, a whole number turned into a float where one is wanted.
+        """Return the checked value, with a whole number converted where a float is expected.
 
         Raises ConfigError quoting it when it is of another type than the field's.
         """
@@ -85,13 +85,13 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
-    """`; did you mean 'x'?` for the nearest known word, or nothing when none is near."""
+    """Return `; did you mean 'x'?` for the nearest known word, else nothing."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def train_fields(config: type[TrainConfig]) -> dict[str, ConfigField]:
-    """Every setting of an algorithm's training by its dotted name."""
+    """Return every setting of an algorithm by its dotted name."""
     return {found.name: found for found in _fields_of(config, "")}
 
 
@@ -106,7 +106,7 @@ def _fields_of(config: type, prefix: str) -> Iterator[ConfigField]:
 
 
 def meanings(config: type[TrainConfig]) -> dict[str, str]:
-    """What each setting means, by its dotted name: the texts under the dataclasses' fields."""
+    """Return each setting's meaning by dotted name: the texts under the dataclasses' fields."""
     return dict(_meanings_of(config, ""))
 
 

@@ -21,7 +21,7 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
 class Panel(NamedTuple):
-    """A panel: its title, what it shows, and the curves' expressions by legend."""
+    """A panel: its title, its gauge, and the curves' expressions by legend."""
 
     title: str
     description: str
@@ -30,12 +30,12 @@ class Panel(NamedTuple):
 
 
 def newest(gauge: str) -> str:
-    """The value of a gauge for each run chosen, in Prometheus's language."""
+    """Return the PromQL expression of a gauge's newest value for each chosen run."""
     return f'max by (run) (ray_{gauge}{{run=~"$run"}})'
 
 
 def common(name: str, title: str, description: str) -> Panel:
-    """A panel of one gauge that every algorithm has."""
+    """Return a panel of one gauge that every algorithm has."""
     return Panel(title, description, {"{{run}}": newest(PREFIX + name)})
 
 
@@ -81,7 +81,7 @@ COMMON = (
 
 
 def panels_of(specs: Sequence[MetricSpec]) -> Iterator[Panel]:
-    """A panel for each chart of the metrics, and for each metric that has none."""
+    """Return a panel for each chart of the metrics, and for each metric without one."""
     charts: dict[str, list[MetricSpec]] = {}
     for spec in specs:
         charts.setdefault(spec.chart or spec.label, []).append(spec)
@@ -94,7 +94,7 @@ def panels_of(specs: Sequence[MetricSpec]) -> Iterator[Panel]:
 
 
 def dashboard() -> dict[str, Any]:
-    """The whole dashboard, as Grafana imports it."""
+    """Return the whole dashboard, as Grafana imports it."""
     panels = list(COMMON)
     for name in BUILT_IN:
         panels += panels_of(find_metrics(name))
@@ -152,7 +152,7 @@ def _drawn(number: int, panel: Panel) -> dict[str, Any]:
 
 
 def written() -> str:
-    """The dashboard as the text of its file."""
+    """Return the dashboard as the text of its file."""
     return json.dumps(dashboard(), indent=2) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Presets and what is given over them: a TrainConfig from a name and some options.
+"""Loading of a TrainConfig from a preset and options.
 
 The reading is done by hand over the dataclasses (`configs.fields`) and not by a command-line
 package: a field is an int, a float, a bool, a string or one of a few words, the same values come
@@ -23,12 +23,12 @@ Config = TypeVar("Config", bound=TrainConfig)
 
 
 def preset_names() -> list[str]:
-    """Names of the presets that come with the program."""
+    """Return the names of the presets that come with the program."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
 def load_config(preset: str, options: Mapping[str, str] | None = None) -> TrainConfig:
-    """The configuration of a preset with the given options over it.
+    """Return the configuration of a preset, overridden by the given options.
 
     Args:
         preset: a preset's name, a `.toml` file, a game's name or a game's `.py` file; a game
@@ -56,7 +56,7 @@ def load_config(preset: str, options: Mapping[str, str] | None = None) -> TrainC
 def load_config_of(
     kind: type[Config], preset: str, options: Mapping[str, str] | None = None
 ) -> Config:
-    """`load_config` for a caller that needs the settings of one algorithm.
+    """Call `load_config` for a caller that needs the settings of one algorithm.
 
     Raises ConfigError, for a preset of another algorithm too.
     """
@@ -69,21 +69,21 @@ def load_config_of(
 
 
 def asked_settings(preset: str, options: Mapping[str, str]) -> frozenset[str]:
-    """Dotted names of what the user asks for: the options, and what a preset file of theirs says.
+    """Return dotted names of requested settings: the options, and those in a user's preset file.
 
-    The presets that come with the program may change with it, and nobody asked for that.
+    Presets that come with the program may change with it, which is not a request by the user.
     """
     own = read_toml(Path(preset))[1] if preset.endswith(".toml") else {}
     return frozenset({*own, *(name.replace("-", "_") for name in options)})
 
 
 def default_run_name(preset: str) -> str:
-    """The run that a preset trains unless told otherwise: its own name."""
+    """Return the default run of a preset: its own name."""
     return Path(preset).stem if preset.endswith((".toml", ".py")) else preset
 
 
 def _read_preset(preset: str) -> tuple[type[TrainConfig], dict[str, Any], str]:
-    """The class of the settings, checked values by dotted name, and where they come from."""
+    """Return the class of the settings, checked values by dotted name, and their sources."""
     if preset.endswith(".toml"):
         return *read_toml(Path(preset)), preset
     if preset in preset_names():
@@ -105,7 +105,7 @@ def _read_preset(preset: str) -> tuple[type[TrainConfig], dict[str, Any], str]:
 
 
 def read_toml(path: Path) -> tuple[type[TrainConfig], dict[str, Any]]:
-    """The class of a preset file's settings and its values by dotted name.
+    """Return the class of a preset file's settings and its values by dotted name.
 
     The file names its algorithm (`algorithm = "..."`); one of before there was a choice does not.
     Raises ConfigError naming file and field.
@@ -146,7 +146,7 @@ def _field(config: type[TrainConfig], name: str, what: str) -> Any:
 
 
 def _build(config: Any, values: Mapping[str, Any], prefix: str) -> Any:
-    """A config dataclass from the values under `prefix`; the rest are its defaults."""
+    """Build a config dataclass from the values under `prefix`; the rest are its defaults."""
     own = {
         name.removeprefix(prefix): value
         for name, value in values.items()

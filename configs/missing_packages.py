@@ -1,4 +1,4 @@
-"""Packages that are not installed: what a command says of them, and the line that installs them.
+"""Missing packages: the message for a command, and the line that installs them.
 
 What only some commands need is imported where it is used, so its absence is noticed by those alone.
 """
@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def is_installed(module: str) -> bool:
-    """Whether a package can be imported by this name, as far as can be seen without importing."""
+    """Return whether a package with this import name is found, without importing it."""
     return find_spec(module) is not None
 
 
 def how_to_install(module: str) -> str:
-    """The command line that installs what an import name belongs to, in the tested version.
+    """Return the command that installs an import name's package, in the tested version.
 
     A package that is not of `pyproject.toml` was brought by another one: then it is `make setup`.
     """
@@ -34,7 +34,7 @@ def how_to_install(module: str) -> str:
 
 
 def what_is_missing(error: ModuleNotFoundError) -> str | None:
-    """What to say of a failed import; None if the module is one of ours, or of Python's own."""
+    """Return a message for a failed import; None if the module is ours or Python's own."""
     top = (error.name or "").partition(".")[0]
     is_ours = (ROOT / top).is_dir() or (ROOT / f"{top}.py").is_file()
     if not top or is_ours or top in sys.stdlib_module_names:
@@ -47,7 +47,7 @@ def _distribution(name: str) -> str:
 
 
 def _requirements() -> dict[str, str]:
-    """What `pyproject.toml` asks for: each name with its extra, without a version."""
+    """Return the requirements of `pyproject.toml`: each name with its extra, without a version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"].values()
     lines = [*project["dependencies"], *(line for extra in extras for line in extra)]

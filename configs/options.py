@@ -1,4 +1,4 @@
-"""Every setting of a training as an option of the command line."""
+"""Every setting of a run as an option of the command line."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def _add_option(
 
 
 def given_options(args: Namespace) -> dict[str, str]:
-    """The settings given on the command line: their texts by dotted name."""
+    """Return the settings given on the command line: their texts by dotted name."""
     given = vars(args).items()
     return {name.removeprefix(_MARK): text for name, text in given if name.startswith(_MARK)}

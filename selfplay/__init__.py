@@ -1,1 +1,1 @@
-"""Actors that play, a learner that learns, and the loop in which they meet through the store."""
+"""The training loop: actors and a learner, which communicate through the store."""

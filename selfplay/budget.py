@@ -1,4 +1,4 @@
-"""How much of a training's budget is used, over all of its sessions."""
+"""The used share of a run's budget, over all sessions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agents.training import TrainConfig
 
 
 class Budget:
-    """The clock of a training, and its end in minutes or in games, whichever comes first.
+    """Clock of a run, which ends after its minutes or its games, whichever comes first.
 
     The clock of a session stands still until `start`: loading and compiling are not training.
 
@@ -32,49 +32,49 @@ class Budget:
         self._started: float | None = None
 
     def start(self) -> None:
-        """Let the clock of this session run from now on; harmless when it runs already."""
+        """Start this session's clock; no effect if it runs already."""
         if self._started is None:
             self._started = self._clock()
 
     @property
     def runs(self) -> bool:
-        """Whether the clock of this session runs."""
+        """Return whether this session's clock runs."""
         return self._started is not None
 
     def session(self) -> float:
-        """Seconds of this session."""
+        """Return the seconds of this session."""
         return 0.0 if self._started is None else self._clock() - self._started
 
     def elapsed(self) -> float:
-        """Seconds of training over all sessions."""
+        """Return the seconds of training over all sessions."""
         return self.elapsed_before + self.session()
 
     def share(self, games: int) -> float:
-        """How much is used, 0 to 1; by the games finished where there is no time limit."""
+        """Return the used share, 0 to 1; by finished games if there is no time limit."""
         return share_used(self.limits(), self.elapsed(), games)
 
     def limits(self) -> dict[str, float]:
-        """{"minutes": ..., "games": ...}, as a checkpoint keeps them."""
+        """Return {"minutes": ..., "games": ...}, as checkpoints store them."""
         return {"minutes": self.seconds / 60.0, "games": self.games}
 
     def time_is_up(self) -> bool:
-        """Whether the minutes are used up."""
+        """Return whether the minutes are used up."""
         return 0 < self.seconds <= self.elapsed()
 
     def games_are_up(self, games: int) -> bool:
-        """Whether the games are used up, with so many finished."""
+        """Return whether `games` finished games use up the budget in games."""
         return 0 < self.games <= games
 
     def is_used(self, games: int) -> bool:
-        """Whether the minutes or the games are used up."""
+        """Return whether the minutes or the games are used up."""
         return self.time_is_up() or self.games_are_up(games)
 
 
 def share_used(limits: Mapping[str, float], elapsed_s: float, games: int) -> float:
-    """How much of {"minutes": ..., "games": ...} is used, 0 to 1; time counts where it is limited.
+    """Return the used share of {"minutes": ..., "games": ...}, 0 to 1, by time if time is limited.
 
     This sets the learning rate, so it depends on what was done and on the limits alone: a run whose
-    limits are raised goes on as a training of that length would from the same moment.
+    limits are raised continues as a run of that length would from the same moment.
     """
     if limits["minutes"] > 0:
         return min(elapsed_s / (60.0 * limits["minutes"]), 1.0)

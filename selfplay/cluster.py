@@ -1,10 +1,10 @@
-"""A training spread by Ray: workers play, a learner learns, and both are watched from here.
+"""Training on Ray: workers play, a learner trains, and this driver supervises both.
 
     workers -> segments in the store -> learner -> weights -> workers
 
 The actor, the trainer and the store are those of `selfplay.loop`; this file decides where they run,
-what they are asked next, and what happens when one of them fails. The driver itself holds nothing
-that is not in the store: killed anywhere, the same command goes on.
+which call each gets next, and what happens when one fails. All state of the driver is also in the
+store: after a kill at any point, the same command continues.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ from store.run import Run
 
 POLL_S = 0.5
 RATE_WINDOW_S = 30.0
-IDLE_S = 2.0  # a learner without new games is asked again after so long
-LATE_S = 2 * ROUND_S  # without an answer for so long, an actor is said not to work
+IDLE_S = 2.0  # until a learner without new games is called again
+LATE_S = 2 * ROUND_S  # without an answer, until an actor is reported as not working
 GOODBYE_S = 60.0  # for the last rounds and the last checkpoint
 
 
 class ClusterTraining:
-    """One training on a cluster: its members, what they reported, and the clock."""
+    """One run on a cluster: its members, their reports, and the clock."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class ClusterTraining:
     # -- starting ----------------------------------------------------------------------------
 
     def _start_server(self) -> Any:
-        """An inference actor, which Ray itself starts again: it has nothing to lose."""
+        """Start an inference actor; Ray restarts it by itself, as it holds no state to lose."""
         remote: Any = ray.remote(InferenceServer)
         asked = self._asked["inference"]
         options = remote.options(
@@ -139,7 +139,7 @@ class ClusterTraining:
     # -- working -----------------------------------------------------------------------------
 
     def step(self) -> list[Event]:
-        """Ask everybody who is free, wait for answers for a moment; what has happened."""
+        """Call every free member, wait for answers up to POLL_S, and return the events."""
         self._ask_learner()
         self._ask_workers()
         members = [self.learner, *self.workers]
@@ -147,7 +147,7 @@ class ClusterTraining:
         if not calls:
             time.sleep(POLL_S)
             return []
-        # The first answer, and with it all others that are there: who is done must not wait.
+        # Wait for one answer, then take all that are ready, so that no finished member waits.
         ray.wait(list(calls), timeout=POLL_S, fetch_local=False)
         ready, _ = ray.wait(list(calls), num_returns=len(calls), timeout=0, fetch_local=False)
         events: list[Event] = []
@@ -166,7 +166,7 @@ class ClusterTraining:
         return events + self._start_clock()
 
     def _start_clock(self) -> list[Event]:
-        """Let the budget run once a worker has compiled, a network is there, and evaluators are."""
+        """Start the budget once a worker has compiled and learner and evaluators are ready."""
         is_used = self.learned is None or self.budget.is_used(self.games())
         ready = any(worker.answered for worker in self.workers) and self.inference.are_up()
         if self.budget.runs or is_used or not ready:
@@ -175,9 +175,9 @@ class ClusterTraining:
         return ["started"]
 
     def is_over(self) -> bool:
-        """Whether the budget is used.
+        """Return whether the budget is used.
 
-        A session that begins with some of it left learns something: the minutes end none before.
+        A session that begins with budget left makes a training step before time can end it.
         """
         if self.learned is None:
             return False
@@ -187,14 +187,14 @@ class ClusterTraining:
         return self.budget.games_are_up(self.games()) or (has_learned and self.budget.time_is_up())
 
     def _named(self, member: Member) -> str:
-        """A member's name and, where there are several hosts, its own."""
+        """Return a member's name, with its host if there are several."""
         known = member.host and not self._own_ray
         return f"{member.name} on {member.host}" if known else member.name
 
     def _make_room(self) -> None:
-        """Let as many workers of one host go as the learner needs cores: without it all is idle."""
+        """Stop workers of one host to free the learner's cores; without a learner all are idle."""
         cluster = self.config.cluster
-        if cluster.learner_gpus:  # it waits for a card, which no worker has
+        if cluster.learner_gpus:  # it needs a card, and no worker holds one
             return
         there = [worker for worker in self.workers if worker.works]
         host, _ = Counter(worker.host for worker in there).most_common(1)[0] if there else ("", 0)
@@ -212,7 +212,7 @@ class ClusterTraining:
                 self.learner.ask("learn", share, self.metadata(), segments)
 
     def _ask_workers(self) -> None:
-        """Have new workers compile; give every other free one a round, unless they must wait."""
+        """Have new workers compile; give every other free worker a round unless it must wait."""
         learned, rows = self.learned, self.config.cluster.segment_rows
         self.notices += self.inference.notices()
         plays = self.inference.are_up() and not must_wait(self.config, self.rows_ahead())
@@ -227,13 +227,13 @@ class ClusterTraining:
                 worker.ask("play_round", rows, learned.version, learned.weights)
 
     def rows_ahead(self) -> int:
-        """Training rows committed and not trained on as often as the rate limit admits, about."""
+        """Estimate the training rows committed and not yet trained on as the rate limit admits."""
         learned = self.learned
         known = learned.backlog_rows + learned.unread_rows if learned else 0
         return known + self.announced.rows
 
     def _take(self, member: Member) -> list[Event]:
-        """The answer of a finished call."""
+        """Process the answer of a finished call."""
         late, answer = member.late, member.receive()
         if isinstance(answer, Failure):
             self._failed(member, answer)
@@ -293,7 +293,7 @@ class ClusterTraining:
         return events
 
     def _show_weights(self, report: LearnReport) -> None:
-        """Take the new weights for those who watch, and hand them to the inference actors."""
+        """Show the new weights to observers and pass them to the inference actors."""
         self.inference.load_weights(report.version, report.weights)
         try:
             data = ray.get(report.weights[0], timeout=GOODBYE_S)
@@ -318,7 +318,7 @@ class ClusterTraining:
     # -- ending ------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Let the rounds in progress end and be committed, learn from them, save; then let go."""
+        """Finish and commit the rounds in progress, train on them, save, release the actors."""
         deadline = self.clock() + GOODBYE_S
         for worker in self.workers:
             if worker.handle is not None and worker.call is not None:
@@ -351,19 +351,19 @@ class ClusterTraining:
         except RayError as error:
             self.notices.append(f"no last checkpoint: {first_line(error)}")
 
-    # -- telling -----------------------------------------------------------------------------
+    # -- reporting ---------------------------------------------------------------------------
 
     def games(self) -> int:
-        """Games finished over all sessions."""
+        """Return the games finished over all sessions."""
         return self.totals().get("games", 0)
 
     def totals(self) -> dict[str, int]:
-        """Counters over all sessions."""
+        """Return the counters over all sessions."""
         names = {*self.counts, *self.session}
         return {name: self.counts.get(name, 0) + self.session.get(name, 0) for name in names}
 
     def metadata(self) -> Mapping[str, Any]:
-        """What a checkpoint keeps of the training beside the learner."""
+        """Return what a checkpoint stores of the run besides the learner."""
         return {
             "elapsed_s": self.budget.elapsed(),
             "budget": self.budget.limits(),
@@ -371,7 +371,7 @@ class ClusterTraining:
         }
 
     def report(self, event: Event) -> Progress:
-        """The state of the run; the notices are handed over once."""
+        """Return the state of the run; each notice is returned once."""
         totals, learned = self.totals(), self.learned
         notices, self.notices = tuple(self.notices), []
         seconds = max(self.clock() - self.recent[0][0], POLL_S) if self.recent else 1.0
@@ -411,7 +411,7 @@ class ClusterTraining:
 def train_on_cluster(
     run: Run, config: TrainConfig, store_url: str, stop: Callable[[], bool]
 ) -> Iterator[Progress]:
-    """`selfplay.loop.train` with `workers` above 0: same budget, same reports, same end.
+    """Train as `selfplay.loop.train` with `workers` above 0: same budget, reports and end.
 
     Raises CrashLoopError when the workers or the learner fail again and again, with the reason.
     """

@@ -1,4 +1,4 @@
-"""An actor whose finished episodes are committed to the store before anybody is told of them."""
+"""An actor that commits its finished episodes to the store before reporting them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from store.run import Run
 
 
 def writer_name(run_name: str, seed: int, number: int) -> str:
-    """The store's writer id of an actor, the same whenever the run is resumed."""
+    """Return an actor's writer id in the store, stable across resumes."""
     return hashlib.blake2b(f"{run_name}/{seed}/{number}".encode(), digest_size=16).hexdigest()
 
 
 def fresh_number() -> int:
-    """The number of an actor that no other has or had, in any run."""
+    """Return an actor number that no other actor has in any run."""
     return uuid.uuid4().int >> 66  # 62 bits: a seed, and with an actor's threads still an int64
 
 
@@ -58,7 +58,7 @@ class CommittingActor:
         return [] if key is None else [key]
 
     def state(self) -> tuple[bytes, dict[str, Any]]:
-        """The actor's state and the number of its next segment."""
+        """Return the actor's state and the number of its next segment."""
         data, rest = self.actor.state()
         return data, {**rest, "next_seq": self.writer.next_seq}
 

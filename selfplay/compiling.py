@@ -1,4 +1,4 @@
-"""Compiling before a clock runs, while no other process of the machine does."""
+"""Compiling before a clock starts, one process of the machine at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Keep the other processes of this machine waiting that share its kernel cache.
+    """Hold a lock that lets one process of this machine compile at a time per kernel cache.
 
     Several that compile at once would write the same files.
     """

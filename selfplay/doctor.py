@@ -1,4 +1,4 @@
-"""Is this machine fit to train? What `ludens doctor` looks at, before it measures anything.
+"""Checks of the machine for `ludens doctor`, before any measurement.
 
 Each look is a function that answers a Finding; nothing it can meet is an error. The measurements
 are the algorithm's own (`Algorithm.measure_speed`).
@@ -45,7 +45,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_
 
 
 def examine(config: TrainConfig, store_url: str) -> Iterator[Finding]:
-    """Everything but speed, in the order of a report."""
+    """Yield every finding except speed, in the order of a report."""
     environment = os.environ
     yield cores(config, environment)
     yield memory(algorithm_of(config).memory_settings)
@@ -62,7 +62,7 @@ def examine(config: TrainConfig, store_url: str) -> Iterator[Finding]:
 
 
 def cores(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
-    """Whether the preset's threads and workers fit the cores, and whether these are free."""
+    """Check that the preset's threads and workers fit the cores, and that the cores are free."""
     count = usable_cores()
     load = os.getloadavg()[0]
     said = f"{count:g} cores, load {load:.1f}"
@@ -75,7 +75,7 @@ def cores(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
         fewer = "fewer --workers" if config.workers else f"--{setting} {max(1, int(count))}"
         return Finding("cores", "warning", f"{said}; {what} = {wanted}", f"use {fewer}")
     if load > BUSY_SHARE * count:
-        advice = "end what else runs: a training gets what is left, and so do the figures below"
+        advice = "end other work: training gets only the rest, as do the figures below"
         return Finding("cores", "warning", f"{said}: other work runs here", advice)
     if not config.workers and wanted < int(count):
         more = f"--{setting} {int(count)}, or --workers"
@@ -84,7 +84,7 @@ def cores(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
 
 
 def memory(settings: str) -> Finding:
-    """Memory that a training could take; `settings` are those of which smaller ones need less."""
+    """Check the memory that a run can use; `settings` are those that would lower its need."""
     lines = (line.partition(":") for line in _text(Path("/proc/meminfo")).splitlines())
     kilobytes = {name: int(rest.split()[0]) for name, _, rest in lines if rest.split()}
     if "MemAvailable" not in kilobytes:
@@ -115,7 +115,7 @@ def _by_amount(
 
 
 def graphics_card(config: TrainConfig) -> Finding:
-    """The card that `device` means, if any."""
+    """Check the card that `device` selects, if any."""
     try:
         torch = importlib.import_module("torch")
     except ImportError as error:
@@ -139,7 +139,7 @@ def graphics_card(config: TrainConfig) -> Finding:
 
 
 def threads(environment: Mapping[str, str]) -> Finding:
-    """Settings of the environment that make threads few, too many, or spin."""
+    """Check environment settings that limit, oversubscribe or busy-wait threads."""
     count = usable_cores()
     hurting = [
         f"{name}={environment[name]} is more than {count:g} cores"
@@ -159,7 +159,7 @@ def threads(environment: Mapping[str, str]) -> Finding:
 
 
 def packages(constraints: Path) -> Finding:
-    """Whether what is needed is installed, and in the versions that are tested together."""
+    """Check that required packages are installed in the versions that are tested together."""
     wanted = {}
     for line in _text(constraints).splitlines():
         name, equals, version = line.partition("#")[0].strip().partition("==")
@@ -191,12 +191,12 @@ def _canonical(name: str) -> str:
 
 
 def kernel_cache() -> Finding:
-    """Whether the compiled search is there. Ask before anything imports Numba, which makes it."""
+    """Check for compiled kernels. Call it before Numba is imported, which creates the folder."""
     folder = cache_root() / source_hash()
     parent = next(p for p in (folder, *folder.parents) if p.exists())
     if not os.access(parent, os.W_OK):
         advice = "set LUDENS_CACHE_DIR to a folder that can be written"
-        said = f"{folder} cannot be written: every start compiles anew"
+        said = f"{folder} cannot be written: every start compiles again"
         return Finding("kernel cache", "warning", said, advice)
     kernels = sum(1 for _ in folder.rglob("*.nbc"))
     if not kernels:
@@ -206,7 +206,7 @@ def kernel_cache() -> Finding:
 
 
 def ray(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
-    """Whether Ray can be imported, where it would run, and who could get in."""
+    """Check that Ray can be imported, where it would run, and who could connect."""
     wanted = config.workers > 0
     try:
         version = importlib.import_module("ray").__version__
@@ -218,11 +218,11 @@ def ray(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
     said = f"{version}, RAY_AUTH_MODE {mode}"
     if address and mode != "token":
         advice = "RAY_AUTH_MODE=token here and on the cluster (docs/cluster.md)"
-        said += f": whoever reaches {address} runs code there"
+        said += f": anyone who can reach {address} can run code there"
         return Finding("ray", "problem" if wanted else "warning", said, advice)
     if address:
         return Finding("ray", "ok", f"{said}, cluster at {address}")
-    here = "one of our own here, on loopback" if wanted else "not used with workers = 0"
+    here = "a local cluster on the loopback interface" if wanted else "not used with workers = 0"
     return Finding("ray", "ok", f"{said}, {here}")
 
 
@@ -230,7 +230,7 @@ def ray(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
 
 
 def store(store_url: str) -> Finding:
-    """Whether a file can be created, created once only, read back and removed."""
+    """Check that the store creates a file exclusively, reads it back and removes it."""
     try:
         files = open_files(store_url)
         is_new = isinstance(files, LocalFiles) and not files.root.exists()
@@ -251,7 +251,7 @@ def store(store_url: str) -> Finding:
 
 
 def _tried(files: Files) -> float | None:
-    """Seconds that it took; None where a file can be replaced."""
+    """Return the seconds of a trial write; None if an existing file can be replaced."""
     key, began = f"doctor-{uuid.uuid4().hex}", time.perf_counter()
     files.create(key, b"first")
     try:
@@ -265,7 +265,7 @@ def _tried(files: Files) -> float | None:
 
 
 def disk(store_url: str) -> Finding:
-    """Room for a store on a local disk."""
+    """Check the free space of a store on a local disk."""
     try:
         files = open_files(store_url)
     except StoreError as error:
@@ -285,7 +285,7 @@ TRANSFER_SHARE = 0.1  # of the seconds, where there are workers
 
 
 def examine_speed(config: TrainConfig, seconds: float) -> Iterator[Finding]:
-    """Measure for about so many seconds, and as long again to compile and to load.
+    """Measure for about `seconds`, plus about as long to compile and to load.
 
     Raises what the game, the device or Ray raise.
     """
@@ -298,7 +298,7 @@ def examine_speed(config: TrainConfig, seconds: float) -> Iterator[Finding]:
 
 
 def transfer_speed(shape: tuple[int, ...], seconds: float) -> float:
-    """Bytes a second of a float32 array of that shape to an actor of Ray and back."""
+    """Measure bytes/s of a float32 array of `shape` to a Ray actor and back."""
     import numpy as np
     import ray
 

@@ -1,4 +1,4 @@
-"""Evaluations for many workers by one policy: requests that come together become one batch."""
+"""Inference for many workers by one policy; simultaneous requests form one batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Answer = tuple[NDArray[np.float32], NDArray[np.float32], int]
 
 
 class InferenceServer:
-    """Evaluates for all who ask, with the weights it was given last.
+    """Evaluates requests from any worker with the weights it received last.
 
     Requests that arrive while the policy computes wait and are answered together: the more there
     are, the larger the batches, and none waits for a batch to fill. Restarted, it begins with the
@@ -46,10 +46,10 @@ class InferenceServer:
         self._working = False
 
     async def ready(self) -> None:
-        """Answer: there is a place for it, and it has its weights."""
+        """Answer once the actor is placed and has its weights."""
 
     async def load_weights(self, step: int, weights: list[Any]) -> int:
-        """Go on with version `step`, of which `weights` holds one reference; answers the step."""
+        """Switch to version `step`, of which `weights` holds one reference; return the step."""
         data = await weights[0]
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self.policy.load_weights, data, step)
@@ -59,7 +59,7 @@ class InferenceServer:
         return *self.policy(batch), self.policy.step
 
     async def evaluate(self, planes: NDArray[np.float32]) -> Answer:
-        """The policy's two answers [n, ...] to observations [n, ...], and their version."""
+        """Return the policy's two answers [n, ...] to observations [n, ...], and their version."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((planes, future))
         if not self._working:
@@ -68,7 +68,7 @@ class InferenceServer:
         return await future
 
     async def _work(self) -> None:
-        """Evaluate what waits, together, until nothing does."""
+        """Evaluate waiting requests in batches until none is left."""
         loop = asyncio.get_running_loop()
         while self._waiting:
             taken = self._take()
@@ -88,7 +88,7 @@ class InferenceServer:
         self._working = False
 
     def _take(self) -> list[tuple[NDArray[np.float32], asyncio.Future[Answer]]]:
-        """The requests of the next batch, the oldest first."""
+        """Take the requests of the next batch, the oldest first."""
         rows, count = 0, 0
         for planes, _ in self._waiting:
             if count and rows + len(planes) > MOST_ROWS:
@@ -99,7 +99,7 @@ class InferenceServer:
 
 
 class InferenceError(RuntimeError):
-    """No inference actor has answered in time; the message says how long it was waited for."""
+    """Inference timed out; the message gives the waiting time."""
 
 
 class RemoteEvaluator:
@@ -126,7 +126,7 @@ class RemoteEvaluator:
     def __call__(
         self, planes: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """See `agents.algorithm.Evaluate`. Raises InferenceError when the time is over."""
+        """See `agents.algorithm.Evaluate`. Raises InferenceError after the timeout."""
         logits, values, step = self._answer(planes)
         if step != self.step:
             self._renewed(step)

@@ -1,4 +1,4 @@
-"""Several trainings that take turns: a machine that slows down slows all of them alike."""
+"""Interleaved training of several runs, so that changes in machine speed affect all alike."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def train_in_turns(
     turn_s: float,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[str, Progress]]:
-    """Train each run to the end of its budget, always the one that was trained least so far.
+    """Train each run to the end of its budget, always the one trained least so far.
 
     Every turn ends in a checkpoint; the same call goes on after a stop. Yields (run, Progress)
     after every stage of a run's loop, with a "finished" at the end of each turn. Raises what
-    `selfplay.loop.train` raises, and ValueError for a training without end.
+    `selfplay.loop.train` raises, and ValueError for a run without a budget.
 
     Args:
         configs: the runs by name.
@@ -49,10 +49,10 @@ def train_in_turns(
 
 
 class _Turn:
-    """Whether a turn is over: its time is, and there is something new for a checkpoint to keep.
+    """Whether a turn is over: its time is up and there is progress for a checkpoint to save.
 
-    Without the latter, turns shorter than a round of the loop would never come to anything. The
-    clock runs from the end of the loading and compiling on.
+    Without the latter, turns shorter than a round of the loop would make no progress. The clock
+    starts when loading and compiling end.
     """
 
     def __init__(self, seconds: float, saved_step: int, stop: Callable[[], bool]) -> None:
@@ -77,7 +77,7 @@ def _is_used(progress: Progress) -> bool:
 
 
 def _saved(store_url: str, name: str) -> tuple[float, int]:
-    """Seconds and learner steps of a run's newest checkpoint; zeros where there is none."""
+    """Return seconds and learner steps of a run's newest checkpoint; zeros if there is none."""
     try:
         run = open_run(store_url, name)
         steps = checkpoints.steps(run)

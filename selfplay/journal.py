@@ -1,4 +1,4 @@
-"""What a training records of itself in the store, for whoever follows it from elsewhere."""
+"""The journal of a run's progress in the store, for readers elsewhere."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _logger = logging.getLogger("ludens.selfplay")
 
 
 class Journal:
-    """Writes a record every INTERVAL_S, after every learned stage and at the end.
+    """Writes a record every INTERVAL_S, after every training stage and at the end.
 
     It is one more of the watchers that are told of every stage. Whatever goes wrong with writing is
-    logged, once, and tried again later: a training never ends because of its journal. Its files are
+    logged, once, and tried again later: a run never ends because of its journal. Its files are
     those of `store.progress.log`; the first is made when the first stage came, when the run exists
     and is ours.
 
@@ -54,7 +54,7 @@ class Journal:
         self._warned = False
 
     def show(self, progress: Progress) -> None:
-        """Record a stage, if it is time."""
+        """Record a stage if the interval has passed."""
         self._notices += progress.notices
         self._last = progress
         now = self._clock()
@@ -89,7 +89,7 @@ class Journal:
 
 
 def to_record(progress: Progress, notices: Sequence[str], now: float) -> Record:
-    """A stage as JSON values: the fields of Progress by name, and each metric by its own."""
+    """Convert a stage to JSON values: the fields of Progress and the metrics, by name."""
     figures = {name: value for name, value in vars(progress).items() if name not in OF_THEIR_OWN}
     figures |= {
         **progress.metrics,
@@ -100,7 +100,7 @@ def to_record(progress: Progress, notices: Sequence[str], now: float) -> Record:
 
 
 def stand_in(records: Sequence[Record]) -> Record:
-    """The last of some neighbours, with the notices of them all, the newest of very many."""
+    """Return the last of several records with the notices of all, the newest if there are many."""
     notices = [notice for record in records for notice in record["notices"]]
     left_out = len(notices) - MOST_NOTICES
     if left_out > 0:
@@ -109,7 +109,7 @@ def stand_in(records: Sequence[Record]) -> Record:
 
 
 def _as_json(value: Any) -> Any:
-    """JSON has no NaN: None instead. Six digits of a number are more than anybody looks at."""
+    """Convert NaN to None, which JSON lacks, and round to six significant digits."""
     if isinstance(value, list):
         return [_as_json(inner) for inner in value]
     if isinstance(value, Mapping):

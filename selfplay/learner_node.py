@@ -1,4 +1,4 @@
-"""The learner as an actor of its own: asked for one stretch of learning after another."""
+"""The learner as a Ray actor, called for one stretch of training after another."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class LearnerNode:
         self._opened = False
 
     def _open(self) -> None:
-        """Do what may fail at the first call: Ray truncates the errors of constructors."""
+        """Initialise on the first call, because Ray truncates constructor errors."""
         if self._opened:
             return
         check_packages()
@@ -91,7 +91,7 @@ class LearnerNode:
         return open_run(*self._where, game=game_of(self.config).name)
 
     def _counted_on(self) -> dict[str, Any]:
-        """The checkpoint's metadata, its counters brought up to what the store holds after it."""
+        """Update the counters in a checkpoint's metadata with what the store holds after it."""
         known = self.trainer.log.episodes_read
         self.trainer.find()
         rows = self.trainer.read()
@@ -105,7 +105,7 @@ class LearnerNode:
         self.weights = [ray.put(self.trainer.publish())]
 
     def report(self, trained: int = 0) -> LearnReport:
-        """State of the learner now."""
+        """Return the state of the learner."""
         self._open()
         trainer, learner = self.trainer, self.trainer.learner
         return LearnReport(
@@ -130,7 +130,7 @@ class LearnerNode:
         segments: Sequence[str] = (),
         finish: bool = False,
     ) -> LearnReport:
-        """Read and train by turns for STRETCH_S at most, publish and save what is due.
+        """Read and train in turn for STRETCH_S at most, then publish and save what is due.
 
         `metadata` goes into a checkpoint; with `finish` one is saved in any case. `segments` are
         keys of what workers have committed and answered for. All that was announced is read before
@@ -152,7 +152,7 @@ class LearnerNode:
         return self.report(trained)
 
     def _stretch(self, progress_share: float) -> int:
-        """Take what has arrived and train on it, by turns; the steps made."""
+        """Take arrived segments and train on them in turn; return the steps made."""
         begun, trained = time.monotonic(), 0
         while time.monotonic() < begun + STRETCH_S:
             rows = self.trainer.read_some(wait=not self.trainer.limiter.steps_allowed())
@@ -163,12 +163,12 @@ class LearnerNode:
         return trained
 
     def _sweep_if_due(self) -> None:
-        """Look for what was committed and not announced: its worker died before it answered."""
+        """Search for segments that were committed and not announced because their worker died."""
         if time.monotonic() >= self._sweep_at:
             self.trainer.log.sweep()
             self._sweep_at = time.monotonic() + SWEEP_S
 
     def close(self) -> None:
-        """Let another trainer have the run: nothing more is learned here."""
+        """Release the run's lock for another trainer; no further training here."""
         if self._opened:
             self.lock.release()

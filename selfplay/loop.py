@@ -1,4 +1,4 @@
-"""The training loop: an actor and a learner that meet through the store.
+"""The training loop: an actor and a learner that communicate through the store.
 
     actor plays -> segments -> learner samples and trains -> weights -> actor
 
@@ -39,7 +39,7 @@ REPORT_SECONDS = 0.5  # between two reports of games in progress
 
 
 def versions() -> dict[str, str]:
-    """Versions of what makes the numbers."""
+    """Return the versions of packages that affect results."""
     names = ("ludens", "numpy", "numba", "torch", "pyarrow")
     found = {"python": platform.python_version()}
     for name in names:
@@ -51,7 +51,7 @@ def versions() -> dict[str, str]:
 
 
 class Training:
-    """A training run in one process: its parts, the clock, and what a checkpoint holds."""
+    """A run in one process: its parts, the clock, and the contents of a checkpoint."""
 
     def __init__(self, run: Run, config: TrainConfig) -> None:
         self.config = config
@@ -74,30 +74,30 @@ class Training:
         self.publish()
 
     def _actor(self, run: Run, saved: dict[str, Any]) -> CommittingActor:
-        """The actor, with the running games of the checkpoint if it has any."""
+        """Create the actor, with the running games of the checkpoint if it has any."""
         if "actor" in saved and self.trainer.checkpoint:
             actor = CommittingActor(run, self.config, next_seq=saved["actor"]["next_seq"])
             actor.load_state(self.trainer.checkpoint.files[ACTOR_FILE], saved["actor"])
             return actor
-        if saved:  # of a training on a cluster: earlier games of actor 0 must not be made again
+        if saved:  # of a run on a cluster: actor 0 must not repeat its earlier games
             return CommittingActor(run, self.config, number=fresh_number())
         return CommittingActor(run, self.config, next_seq=0)
 
     def has_learned(self) -> bool:
-        """Whether there was a training step in this session."""
+        """Return whether this session has made a training step."""
         return self.trainer.learner.steps > self.steps_before
 
     def games(self) -> int:
-        """Games finished over all sessions."""
+        """Return the games finished over all sessions."""
         return self.totals()["games"]
 
     def totals(self) -> dict[str, int]:
-        """Counters over all sessions."""
+        """Return the counters over all sessions."""
         before, session = self.counted_before, self.actor.counters()
         return {name: before.get(name, 0) + session.get(name, 0) for name in {**before, **session}}
 
     def play(self, interrupted: Callable[[], bool]) -> Iterator[Progress]:
-        """Let the actor play until there are enough rows for the next network, then commit them.
+        """Play until there are enough rows for the next network, then commit them.
 
         Reports every half second on the way.
         """
@@ -115,7 +115,7 @@ class Training:
             self.trainer.announce(self.committing.commit())
 
     def _rows_of_round(self) -> int:
-        """Training rows to play for: to the next network, or to the end of a budget in games.
+        """Return the training rows to play: to the next network, or to the end of a games budget.
 
         Such a budget ends with a round, never within one: how far each thread is at the moment when
         the last game wanted ends is a matter of chance, and a run must end the same always.
@@ -128,18 +128,18 @@ class Training:
         return max(1, min(self.config.publish_rows, left))
 
     def learn(self) -> None:
-        """Take the new games from the store and train as much as the rate limit admits."""
+        """Read the new games from the store and train as much as the rate limit admits."""
         self.trainer.read()
         games = self.games()
         is_last = self.budget.is_used(games)
         self.trainer.learn(self.budget.share(games), is_last=is_last)
 
     def publish(self) -> None:
-        """Hand the learner's weights to the actor."""
+        """Pass the learner's weights to the actor."""
         self.actor.load_weights(self.trainer.publish(), self.trainer.version)
 
     def save_checkpoint(self) -> None:
-        """Commit everything needed to continue; the actor begins again what a resumed one would.
+        """Save everything needed to continue; the actor restarts what a resumed one would restart.
 
         A checkpoint is named by the learner's step: with nothing learned since the last, it stands,
         and games played since are recognised by their identity when they are played again.
@@ -160,7 +160,7 @@ class Training:
 
     @contextmanager
     def in_stage(self) -> Iterator[None]:
-        """Marks memory as unfit for a checkpoint if what it encloses is broken off."""
+        """Mark memory as unfit for a checkpoint if the enclosed stage is interrupted."""
         self.between_stages = False
         yield
         self.between_stages = True
@@ -178,7 +178,7 @@ class Training:
             self.actor.close()
 
     def report(self, event: Event) -> Progress:
-        """The state of the run; the notices are handed over once."""
+        """Return the state of the run; each notice is returned once."""
         trainer, totals = self.trainer, self.totals()
         notices, self.notices = self.notices, ()
         seconds = max(self.play_seconds, 1e-9)
@@ -211,7 +211,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     changed_game: bool = False,
 ) -> Iterator[Progress]:
-    """Train, or continue training, until the budget is used, `stop` answers True, or it is closed.
+    """Train or continue until the budget is used, `stop` returns True, or the generator closes.
 
     In each case a checkpoint is written last. Yields a Progress after every stage of the loop.
     Raises the store's errors: a run of another game, a second trainer on the run, a full disk.
@@ -258,7 +258,7 @@ def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], boo
 
 
 def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
-    """Play and learn by turns until the budget is used or `stop` answers True.
+    """Play and train in turn until the budget is used or `stop` returns True.
 
     A session that begins with some of its budget left learns something: the minutes end none
     before that.

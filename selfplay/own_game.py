@@ -1,4 +1,4 @@
-"""The game of a training: from its configuration into the processes, and into the store.
+"""The game of a run: from its configuration into the processes and the store.
 
 The game of a configuration comes from the command line, or from a preset that was named there, and
 travels to every process of the training. It may be the path of a user's file; the run keeps the
@@ -18,17 +18,17 @@ from store.run import Run
 
 
 def game_of(config: TrainConfig) -> Any:
-    """The game or environment to learn, which has a `name`. Raises GameError."""
+    """Return the game or environment to learn, which has a `name`. Raises GameError."""
     return algorithm_of(config).environment(config)
 
 
 def stored_settings(config: TrainConfig, game: Any) -> dict[str, Any]:
-    """The configuration as a run keeps it: the game by its name."""
+    """Return the configuration as a run stores it: the game by its name."""
     return {**asdict(config), "game": game.name}
 
 
 def check_same_game(run: Run, game: Any, *, may_have_changed: bool) -> None:
-    """Raise RunMismatchError unless the run learned this game, from this very source.
+    """Raise RunMismatchError unless the run learned this game, from this same source.
 
     Games that were played are stored as moves and read by the rules of today, so with other rules
     a run would learn from games that no longer are what they were.

@@ -1,4 +1,4 @@
-"""Our packages have generic names: every process makes sure that it imports ours and no other's."""
+"""A check that our packages, whose names are generic, are imported from this checkout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGES = (
 
 
 def check_packages(root: Path = ROOT) -> None:
-    """Raise RuntimeError, naming the intruder's path, unless all our packages lie in `root`."""
+    """Raise RuntimeError with the other package's path unless all our packages are in `root`."""
     for name in PACKAGES:
         spec = find_spec(name)
         origin = Path(spec.origin).resolve() if spec and spec.origin else None

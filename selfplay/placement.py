@@ -1,4 +1,4 @@
-"""Whether a cluster can take an actor: what it asks for, against what the nodes have."""
+"""Placement of actors: the resources they request, compared with those of the nodes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ray.exceptions import RayError
 
 from agents.training import ClusterConfig
 
-UNPLACED_S = 60.0  # after so long without an answer, a new actor is said to have no place
+UNPLACED_S = 60.0  # until a new actor without an answer is reported as not placed
 
 
 class PlacementError(RuntimeError):
-    """An actor that a training needs has found no place; the message says what is lacking."""
+    """An actor that a run needs cannot be placed; the message names the missing resource."""
 
 
 def lacking(asked: Mapping[str, float], nodes: Sequence[Mapping[str, Any]]) -> str:
-    """What keeps every node from ever taking an actor, in words; empty if one could.
+    """Explain why no node can ever take an actor; empty if one can.
 
     Args:
         asked: amounts by Ray's names of resources.
@@ -41,7 +41,7 @@ def _nodes() -> list[dict[str, Any]]:
 
 
 def asked_of_nodes(cluster: ClusterConfig, own_ray: bool) -> dict[str, dict[str, float]]:
-    """What each kind of actor asks of its node, by Ray's names of resources.
+    """Return the resources that each kind of actor requests, by Ray's names.
 
     On our own Ray only workers ask for cores: the others share them, as those leave some time.
     """
@@ -57,7 +57,7 @@ def asked_of_nodes(cluster: ClusterConfig, own_ray: bool) -> dict[str, dict[str,
 
 
 def check_own_node(asked: Mapping[str, Mapping[str, float]]) -> None:
-    """Refuse what our own Ray will never have, as no node can join it; raises PlacementError."""
+    """Raise PlacementError for what a local Ray cluster lacks, as no node can join it."""
     for kind in ("learner", "inference"):
         if cause := lacking(asked[kind], _nodes()):
             raise PlacementError(
@@ -67,13 +67,13 @@ def check_own_node(asked: Mapping[str, Mapping[str, float]]) -> None:
 
 
 def unplaced_notice(name: str, asked: Mapping[str, float]) -> str:
-    """That an actor has no place yet, and why if no node could take it."""
+    """Return the notice that an actor is not placed, with the reason if no node can take it."""
     cause = lacking(asked, _nodes())
     return f"{name} has found no place on the cluster yet" + (f": {cause}" if cause else "")
 
 
 class InferenceActors:
-    """The inference actors of a training, from their start until all of them are up.
+    """The inference actors of a run, from their start until all are ready.
 
     Ray starts one again that died, so nothing else is done for them.
 
@@ -105,7 +105,7 @@ class InferenceActors:
         self._told: set[int] = set()
 
     def are_up(self) -> bool:
-        """Whether all have come up; raises PlacementError for one that cannot start."""
+        """Return whether all are ready; raises PlacementError for one that cannot start."""
         if self._coming:
             found, _ = ray.wait(list(self._coming), num_returns=len(self._coming), timeout=0)
             for call in found:
@@ -120,7 +120,7 @@ class InferenceActors:
         return not self._coming
 
     def notices(self) -> list[str]:
-        """What to say of those that have no place yet, once each.
+        """Return notices for actors that are not placed, once each.
 
         Raises PlacementError after the timeout, if no node could take one.
         """
@@ -137,15 +137,15 @@ class InferenceActors:
         return [unplaced_notice(f"inference actor {n}", self._asked) for n in missing]
 
     def cause(self) -> str:
-        """Why no node could take one now; empty if one could."""
+        """Explain why no node can take one now; empty if one can."""
         return lacking(self._asked, _nodes())
 
     def load_weights(self, step: int, weights: Sequence[Any]) -> None:
-        """Hand new weights to all; a reference in a list, and none waits for them."""
+        """Send new weights to all, a reference in a list, without waiting."""
         for handle in self.handles:
             handle.load_weights.remote(step, weights)
 
     def close(self) -> None:
-        """End them all."""
+        """Kill them all."""
         for handle in self.handles:
             ray.kill(handle)

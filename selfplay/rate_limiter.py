@@ -1,4 +1,4 @@
-"""How much a learner may train on what was made: samples per insert."""
+"""Rate limit of the learner: samples per insert."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class RateLimiter:
         self.credit = 0.0
 
     def earn(self, rows: int) -> None:
-        """Allow training on so many new rows."""
+        """Allow training on `rows` new rows."""
         self.credit += rows * self.passes
 
     def spend(self, steps: int) -> None:
-        """Take note of so many steps."""
+        """Record `steps` training steps."""
         self.credit -= steps * self.batch_size
 
     def steps_allowed(self) -> int:
-        """Training steps that are allowed now."""
+        """Return the training steps allowed now."""
         return max(0, int(self.credit // self.batch_size))
 
     def rows_owed(self) -> int:
-        """New rows that were not trained on as often as allowed."""
+        """Return the new rows not yet trained on as often as allowed."""
         return int(self.credit / self.passes)
 
     def steps_of(self, rows: int) -> int:
-        """Steps, at least one, that so many new rows allow."""
+        """Return the steps, at least one, that `rows` new rows allow."""
         return max(1, int(rows * self.passes // self.batch_size))

@@ -1,4 +1,4 @@
-"""A training's figures for Ray's metrics, from where Prometheus and Grafana take them."""
+"""A run's metrics for Ray, from which Prometheus and Grafana read them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ FAILURES = "ludens_worker_failures"
 
 
 def gauges(specs: Sequence[MetricSpec]) -> dict[str, str]:
-    """The description of each gauge by its name: the common ones and the algorithm's."""
+    """Return the description of each gauge by its name: the common ones and the algorithm's."""
     own = {gauge_name(spec.name): spec.description for spec in specs}
     return {gauge_name(name): text for name, text in GAUGES.items()} | own
 
 
 def gauge_name(name: str) -> str:
-    """A metric's name in Prometheus, where units are written out."""
+    """Return a metric's name in Prometheus, with units written out."""
     return PREFIX + (f"{name}econd" if name.endswith("_per_s") else name)
 
 

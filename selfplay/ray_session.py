@@ -1,4 +1,4 @@
-"""Ray for a process of ours: a cluster's, or one of our own that listens on loopback alone."""
+"""Ray in this process: an existing cluster, or a local one on the loopback interface."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from selfplay.package_check import ROOT, check_packages
 from store.errors import StoreUrlError
 from store.files.opening import open_files
 
-LOOPBACK = "127.0.0.1"  # where our own Ray listens: nobody else has business there
-OBJECT_STORE_BYTES = 512 << 20  # of our own Ray: weights and planes, nothing that stays
+LOOPBACK = "127.0.0.1"  # where a local cluster listens: no other host may connect
+OBJECT_STORE_BYTES = 512 << 20  # of a local cluster: weights and planes, nothing permanent
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 NOT_SHIPPED = [".git", ".venv", "runs", "*.pyc", ".mypy_cache", ".ruff_cache", ".pytest_cache"]
 
 
 @contextmanager
 def connected(cpus: int) -> Iterator[bool]:
-    """Ray for this process: the cluster of RAY_ADDRESS or of the job, or one of our own here.
+    """Connect to the cluster of RAY_ADDRESS or of the job, or start a local one.
 
     Yields whether it is our own. Ray's handler of SIGTERM is put away: the caller has its own.
     """
@@ -57,9 +57,9 @@ def connected(cpus: int) -> Iterator[bool]:
 
 
 def _keep_terminal_clean() -> None:
-    """Ray prints into the panel when a process dies, and has no option against it.
+    """Silence Ray's messages about dead processes, for which it has no option.
 
-    Here every such death becomes a notice of ours.
+    We report every such death as a notice.
     """
     from ray._private import worker
 
@@ -68,20 +68,20 @@ def _keep_terminal_clean() -> None:
 
 
 def worker_environment() -> dict[str, str]:
-    """What every process needs: our packages, and the kernel cache of this one."""
+    """Return what every process needs: our packages and this process's kernel cache."""
     kept = {name: os.environ[name] for name in ("LUDENS_CACHE_DIR",) if name in os.environ}
     return {"PYTHONPATH": str(ROOT), **kept}
 
 
 def shipped_environment() -> dict[str, Any]:
-    """Our sources for a cluster that was not told of them; a job brings them along itself."""
+    """Return our sources for a cluster; a job already brings its own."""
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ or os.environ.get("RAY_JOB_SUBMISSION_ID"):
         return {}
     return {"working_dir": str(ROOT), "excludes": NOT_SHIPPED}
 
 
 def shared_store(store_url: str, workers: int) -> str:
-    """The store's address as other processes understand it: never a relative path.
+    """Return the store's address as other processes understand it: never a relative path.
 
     Raises StoreUrlError for one that they cannot see.
     """
@@ -96,7 +96,7 @@ def shared_store(store_url: str, workers: int) -> str:
 
 @contextmanager
 def settling() -> Iterator[None]:
-    """Around the first work of a process of Ray: it uses our packages, and compiles alone.
+    """Check packages and compile alone during the first work of a Ray process.
 
     Raises RuntimeError where other packages would be imported than ours.
     """

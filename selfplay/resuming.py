@@ -1,4 +1,4 @@
-"""Going on with a run: its own settings, what may change, and what a longer budget means.
+"""Resuming a run: its stored settings, what may change, and the effect of a larger budget.
 
 A run keeps the settings that it began with (`store.settings` says how those of another version are
 read). What was asked for must agree with them. What was not asked for, and would come from a preset
@@ -21,11 +21,11 @@ from store.settings import newest_budget, read_settings
 
 BUDGET = frozenset({"minutes", "games"})
 OF_THE_MACHINE = frozenset({"device", "checkpoint_minutes", "workers"})  # and all of `cluster`
-WHEN_ASKED = frozenset({"keep_all"})  # may change, and is the run's own unless it was asked for
+WHEN_ASKED = frozenset({"keep_all"})  # may change; kept from the run unless given
 
 
 class Continued(NamedTuple):
-    """How a run goes on.
+    """The settings and notices of a resumed run.
 
     Attributes:
         config: its settings, with what was asked for.
@@ -39,14 +39,14 @@ class Continued(NamedTuple):
 
 
 def settings_of(run: Run) -> TrainConfig:
-    """The settings that a run began with; raises RunMismatchError for what cannot be read."""
-    # The game is the run's own matter, and compared when it is opened.
+    """Return the settings stored with a run; raises RunMismatchError if they cannot be read."""
+    # The game is compared when the run is opened, not here.
     stored = {name: value for name, value in run.info.config.items() if name != "game"}
     return read_settings(config_of_run(run.info), stored, f"run {run.name!r}")
 
 
 def check_resumable(run: Run, config: TrainConfig) -> None:
-    """A run goes on with the settings that it began with; raises RunMismatchError."""
+    """Raise RunMismatchError unless the settings agree with those stored with the run."""
     _refuse_other_algorithm(run, config)
     _refuse_changes(run, _differences(settings_of(run), config))
 
@@ -54,7 +54,7 @@ def check_resumable(run: Run, config: TrainConfig) -> None:
 def continue_run(
     store_url: str, name: str, config: TrainConfig, asked: Collection[str]
 ) -> Continued:
-    """The settings to go on with; those given, if there is no such run yet.
+    """Return the settings to resume with; those given if the run does not exist yet.
 
     Args:
         store_url: the store's address.
@@ -66,7 +66,7 @@ def continue_run(
     Raises:
         RunMismatchError: something else was asked for than the run has, or it is of another game.
     """
-    # Whether a file's game is the run's is known when it is loaded, and it is not for this.
+    # A file's game can be compared only when it is loaded, and it is not loaded here.
     game = None if config.game.endswith(".py") else config.game
     try:
         run = open_run(store_url, name, game=game)
@@ -88,7 +88,7 @@ def continue_run(
 def extension_notice(
     config: TrainConfig, first: Mapping[str, Any], saved: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """One line on the learning rate where a run has a larger budget than before; else nothing.
+    """Return one line on the learning rate if a run's budget was raised; else nothing.
 
     Args:
         config: what it goes on with.
@@ -105,7 +105,7 @@ def extension_notice(
     rates = [algorithm.learning_rate(config, share) for share in shares]
     course = "stays at {1:g}" if rates[0] == rates[1] else "goes from {0:g} to {1:g}"
     return (
-        f"extended from {_in_words(before)} to {_in_words(now)}: as in a training of that length, "
+        f"extended from {_in_words(before)} to {_in_words(now)}: as in a run of that length, "
         f"the learning rate {course.format(*rates)}, and ends at "
         f"{algorithm.learning_rate(config, 1.0):g}",
     )

@@ -1,4 +1,4 @@
-"""When an actor that failed is started again, and when there is no sense in trying any more."""
+"""Restarts of failed actors, and when to give up."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Kind = Literal["died", "preempted", "unavailable", "raised", "refused", "silent"
 
 
 class CrashLoopError(RuntimeError):
-    """Actors of a kind fail again and again; the message holds the last reason."""
+    """Actors of a kind fail repeatedly; the message gives the last reason."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a call of an actor did not answer.
+    """Why a call to an actor failed.
 
-    `died`: its process or node is gone; `preempted`: the node was taken back, nobody's fault;
+    `died`: its process or node is gone; `preempted`: the node was preempted, which is no error;
     `unavailable`: it may come back by itself; `raised`: our code raised in it; `refused`: our code
     raised because the store cannot be written now, and the actor keeps what it has; `silent`: it
     has not answered for too long.
@@ -44,17 +44,17 @@ class Failure:
 
     @property
     def keeps_actor(self) -> bool:
-        """Whether the same actor is asked again."""
+        """Return whether the same actor is called again."""
         return self.kind in ("unavailable", "refused")
 
     @property
     def counts(self) -> bool:
-        """Whether it is a sign of a crash loop."""
+        """Return whether it counts towards a crash loop."""
         return self.kind not in ("preempted", "unavailable")
 
 
 def diagnose(error: RayError) -> Failure:
-    """What an error of `ray.get` means."""
+    """Classify an error of `ray.get`."""
     cause = getattr(error, "cause", None)
     if isinstance(error, RayTaskError):
         root = cause if isinstance(cause, BaseException) else error
@@ -70,20 +70,20 @@ def diagnose(error: RayError) -> Failure:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, shortly: Ray explains itself at length."""
+    """Return the essential line of an error; Ray's own messages are long."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     detail = next((line for line in lines if line.startswith("The actor died because")), "")
     return detail or (lines[0] if lines else type(error).__name__)
 
 
 def is_hopeless(failure: Failure) -> bool:
-    """Whether to fail at once: another trainer has the run, or the run is of another kind."""
+    """Return whether to fail at once: another trainer has the run, or its kind differs."""
     return isinstance(failure.error, (RunLockedError, RunMismatchError))
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The answer of an actor that is there and has done nothing yet.
+    """The answer of an actor that is up and has done nothing yet.
 
     It is no sign that its work will succeed: neither the delay after a failure nor the count of a
     crash loop ends with it.
@@ -96,23 +96,23 @@ class Ready:
 
 
 class Backoff:
-    """Delay before the next attempt: doubled by each failure, begun anew by a success."""
+    """Delay before the next attempt: doubled by each failure, reset by a success."""
 
     def __init__(self) -> None:
         self.failures = 0  # in a row
 
     def failed(self) -> float:
-        """Seconds to wait after one more failure."""
+        """Record a failure and return the seconds to wait."""
         self.failures += 1
         return float(min(FIRST_DELAY_S * 2.0 ** (self.failures - 1), LONGEST_DELAY_S))
 
     def succeeded(self) -> None:
-        """Begin anew."""
+        """Reset the delay."""
         self.failures = 0
 
 
 class Member:
-    """One supervised actor: its handle, the call it is busy with, its failures.
+    """One supervised actor: its handle, the call in progress, its failures.
 
     Args:
         name: as people read it: "worker 3".
@@ -141,13 +141,13 @@ class Member:
         self._timeout_s = timeout_s
         self._clock = clock
         self._asked_at = 0.0
-        self._told = False  # that it has no place
+        self._told = False  # reported as not placed
         self.late = False
-        self._ready: Any = None  # what Ray answers once the actor has a place
+        self._ready: Any = None  # resolves once the actor is placed
         self.not_before = 0.0
 
     def is_free(self) -> bool:
-        """Whether it can be asked something now; it is started first where it is not there."""
+        """Return whether the actor can be called now; starts it first if it is down."""
         if self.call is not None or self._clock() < self.not_before:
             return False
         if self.handle is None:
@@ -157,31 +157,31 @@ class Member:
         return True
 
     def is_placed(self) -> bool:
-        """Whether it was started, and Ray has found a place for it."""
+        """Return whether it was started and Ray has placed it."""
         if self.handle is None:
             return False
         return self.answered or bool(ray.wait([self._ready], timeout=0)[0])
 
     def ask(self, method: str, *arguments: Any) -> None:
-        """Call a method of the actor; the answer comes through `receive`."""
+        """Call a method of the actor; `receive` returns the answer."""
         self.call = getattr(self.handle, method).remote(*arguments)
         self._asked_at, self.late = self._clock(), False
 
     def is_silent(self) -> bool:
-        """Whether a call is out for too long; starting takes its time and is not counted."""
+        """Return whether a call exceeds the timeout; starting is not counted."""
         waited = self._clock() - self._asked_at
         return self.call is not None and self.answered and waited > self._timeout_s
 
     def is_unplaced(self, after_s: float) -> bool:
-        """True once, when it was started so long ago and has no place yet."""
+        """Return True once, if it was started `after_s` ago and is not placed yet."""
         waits = self.call is not None and not self.answered
         if self._told or not waits or self._clock() - self._asked_at < after_s:
             return False
-        self._told = not self.is_placed()  # with a place, it may take its time to begin
+        self._told = not self.is_placed()  # once placed, it may start slowly
         return self._told
 
     def is_late(self, after_s: float) -> bool:
-        """True once a call, when it has not answered for so long though it did before."""
+        """Return True once a call, if it has not answered for `after_s` though it did before."""
         waits = self.call is not None and self.answered
         if self.late or not waits or self._clock() - self._asked_at < after_s:
             return False
@@ -189,7 +189,7 @@ class Member:
         return True
 
     def receive(self) -> Any:
-        """The answer of the finished call, or a Failure, after which the actor may be gone."""
+        """Return the answer of the finished call, or a Failure that may drop the actor."""
         call, self.call = self.call, None
         try:
             answer = ray.get(call)
@@ -202,7 +202,7 @@ class Member:
         return answer
 
     def fail(self, failure: Failure) -> Failure:
-        """Take note of a failure; the actor is dropped unless it can be asked again."""
+        """Record a failure; drops the actor unless it can be called again."""
         delay = self.backoff.failed()
         if not failure.keeps_actor or self.backoff.failures > FAILURES_OF_A_LOOP:
             self.drop()
@@ -220,7 +220,7 @@ class Member:
 
 
 class Watchdog:
-    """Recognises a crash loop of some members together: failures in a row, whoever fails."""
+    """Detects a crash loop of a group of members by their consecutive failures."""
 
     def __init__(self, what: str, members: int) -> None:
         self.what = what
@@ -228,11 +228,11 @@ class Watchdog:
         self.failures = 0
 
     def succeeded(self) -> None:
-        """One of them did its work."""
+        """Record a success of any member."""
         self.failures = 0
 
     def failed(self, failure: Failure) -> None:
-        """One of them failed; raises CrashLoopError when there have been too many."""
+        """Record a failure of any member; raises CrashLoopError after too many."""
         self.failures += failure.counts
         if self.failures >= self.limit:
             raise CrashLoopError(

@@ -1,4 +1,4 @@
-"""TensorBoard logs of a training: curves over the learner's steps."""
+"""TensorBoard logs of a run: curves over the learner's steps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TensorBoardLog:
         self._measured_at: dict[str, float] = {}
 
     def show(self, progress: Progress) -> None:
-        """Write a stage, and measurements that are new."""
+        """Write a stage, and new measurements."""
         if self._folder is None:
             return
         if progress.event in WRITTEN_EVENTS:
@@ -62,7 +62,7 @@ class TensorBoardLog:
 
 
 def scalars(progress: Progress, specs: Sequence[MetricSpec]) -> Iterator[tuple[str, float]]:
-    """The curves of a stage by name; none for what is not known yet."""
+    """Return the scalars of a stage by name; omits unknown ones."""
     curves: dict[str, float | None] = {
         "learner/minutes": progress.elapsed_s / 60,
         "selfplay/games": progress.games,

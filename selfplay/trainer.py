@@ -1,6 +1,6 @@
-"""The trainer: a learner, what it has read of the replay log, and its checkpoints.
+"""The trainer: a learner, its reader of the replay log, and its checkpoints.
 
-It is the half of a training that writes weights; the loop (`selfplay.loop`) puts an actor beside
+It is the half of a run that writes weights; the loop (`selfplay.loop`) puts an actor beside
 it in one process, the cluster (`selfplay.cluster`) puts many in others.
 """
 
@@ -22,14 +22,14 @@ from store.upkeep.retention import Window
 from store.upkeep.tidy import Upkeep
 
 TRAINER_FILE = "trainer.pt"
-ROUNDS_BETWEEN = 8  # of the loop, between the checkpoints of a training without a clock
+ROUNDS_BETWEEN = 8  # of the loop, between the checkpoints of a run without a clock
 SEGMENTS_AT_ONCE = 32  # decoded and taken into the window together
 
 
 def checkpoint_rows(config: TrainConfig) -> int:
-    """New training rows between checkpoints; 0 where they go by the clock.
+    """Return the new training rows between checkpoints; 0 if they go by the clock.
 
-    A training by games in one process makes the same games always. A checkpoint begins running
+    A run limited by games in one process is deterministic. A checkpoint begins running
     searches again, so the clock must not decide when there is one.
     """
     by_games = config.games and not config.minutes and not config.workers
@@ -37,7 +37,7 @@ def checkpoint_rows(config: TrainConfig) -> int:
 
 
 class Trainer:
-    """Learns from a run's replay log and saves checkpoints; continues from the newest valid one.
+    """Trains on a run's replay log and saves checkpoints; resumes from the newest valid one.
 
     Attributes:
         checkpoint: what it continued from, or None.
@@ -68,7 +68,7 @@ class Trainer:
         self._rows_at_save = self.learner.rows_added
 
     def _restore(self, checkpoint: checkpoints.Checkpoint) -> None:
-        """Continue from a checkpoint: the learner's state, its window, what it may train on."""
+        """Resume from a checkpoint: the learner's state, its window, and the rate limit."""
         state = load_trainer(checkpoint.files[TRAINER_FILE])
         cursor = checkpoint.metadata["cursor"]
         newest = self.log.load_newest(self.window_rows, of=self.row_field, until=cursor)
@@ -86,32 +86,32 @@ class Trainer:
 
     @property
     def saved(self) -> dict[str, Any]:
-        """Metadata of the checkpoint it continued from; empty without one."""
+        """Return the metadata of the checkpoint it resumed from; empty without one."""
         return self.checkpoint.metadata if self.checkpoint else {}
 
     @property
     def unread_rows(self) -> int:
-        """Training rows in the store that are known and not read, by the games read so far."""
+        """Estimate the unread training rows in the store from the rows a game so far."""
         rows_per_game = self.rows_read / self.log.episodes_read if self.log.episodes_read else 1.0
         return round(self.log.unread_episodes * rows_per_game)
 
     def announce(self, segments: Iterable[str]) -> None:
-        """Note segments to be read, by their keys; asks nothing of the store."""
+        """Add segments to be read, by key; makes no request to the store."""
         self.log.announce(segments)
 
     def find(self, until: Cursor | None = None) -> None:
-        """List the store for segments to be read that were not announced; for resuming."""
+        """List the store for segments that were not announced; used on resume."""
         self.log.find(until)
 
     def read(self) -> int:
-        """Take all games noted from the store; how many training rows they hold."""
+        """Read all announced games from the store; return their training rows."""
         rows = 0
         while self.log.segments_to_take:
             rows += self.read_some()
         return rows
 
     def read_some(self, *, wait: bool = True) -> int:
-        """Take the next few segments from the store, or those that have arrived; their rows."""
+        """Take the next few segments, or those that have arrived; return their rows."""
         rows = self.learner.add(self.log.take(SEGMENTS_AT_ONCE, wait=wait))
         self.limiter.earn(rows)
         self.rows_read += rows
@@ -120,7 +120,7 @@ class Trainer:
     def learn(
         self, progress_share: float, most_steps: int | None = None, *, is_last: bool = False
     ) -> int:
-        """Train as much as the rate limit admits, or `most_steps`; the steps made.
+        """Train as much as the rate limit admits, `most_steps` at most; return the steps made.
 
         The last call of a session makes a step where there is any row to train on yet. Without one
         no checkpoint would tell of the games since the last, and so of the budget that they used.
@@ -135,24 +135,24 @@ class Trainer:
         return steps
 
     def publish(self) -> bytes:
-        """The weights to act by, as safetensors bytes; their version is noted."""
+        """Return the weights to act by, as safetensors bytes, and record their version."""
         self.version = self.learner.steps
         return self.learner.weights()
 
     def checkpoint_due(self) -> bool:
-        """Whether the configured rows or minutes since the last checkpoint are over."""
+        """Return whether the configured rows or minutes since the last checkpoint have passed."""
         if rows := checkpoint_rows(self.config):
             return self.learner.rows_added - self._rows_at_save >= rows
         return time.monotonic() - self._saved_at >= 60.0 * self.config.checkpoint_minutes
 
     def is_saved(self) -> bool:
-        """Whether the newest checkpoint has all that was learned: it is named by the step."""
+        """Return whether the newest checkpoint, named by its step, holds all training steps."""
         return self.learner.steps == self.saved_step
 
     def save(self, files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> None:
-        """Commit a checkpoint of this trainer and of what else the caller needs to continue.
+        """Save a checkpoint of this trainer and of what else the caller needs to continue.
 
-        Then what nobody needs any more goes, unless all is to be kept (see `store.upkeep.tidy`).
+        Then drops what is no longer needed, unless `keep_all` is set (see `store.upkeep.tidy`).
         """
         cursor = self.log.cursor
         checkpoints.save(

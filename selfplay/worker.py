@@ -1,4 +1,4 @@
-"""A worker: the actor of self-play, asked for one round after another from another process.
+"""A worker: the actor of self-play in its own process, called for one round after another.
 
 It plays until its share of rows is made or its time is over, commits what it finished to the store
 and answers: what it has answered for is in the store. It knows nothing of Ray but how to fetch
@@ -30,14 +30,14 @@ from selfplay.supervision import Ready
 from store import checkpoints
 from store.run import open_run
 
-ROUND_S = 20.0  # a round ends by then, however few rows it has made
+ROUND_S = 20.0  # longest round, however few rows it has made
 WEIGHTS_TIMEOUT_S = 60.0
 _logger = logging.getLogger("ludens.selfplay")
 
 
 @dataclass(frozen=True)
 class RoundReport:
-    """What a worker has done since its last report, all of it committed.
+    """What a worker has committed since its last report.
 
     Attributes:
         writer: its id in the store.
@@ -58,7 +58,7 @@ class RoundReport:
 
 
 class Worker:
-    """Plays rounds for a training; `stop` may be called from another thread meanwhile."""
+    """Plays rounds for a run; another thread may call `stop` meanwhile."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Worker:
         self._opened = False
 
     def _open(self) -> None:
-        """Do what may fail at the first call: Ray truncates the errors of constructors."""
+        """Initialise on the first call, because Ray truncates constructor errors."""
         if self._opened:
             return
         check_packages()
@@ -93,7 +93,7 @@ class Worker:
         self._opened = True
 
     def _remote_evaluators(self) -> list[RemoteEvaluator]:
-        """Have the actor evaluated by inference actors, by turns for its threads; [] without those.
+        """Assign inference actors to the actor's threads in rotation; [] if there are none.
 
         The actor notes a version that changes within a round before the first answer of it.
         """
@@ -112,7 +112,7 @@ class Worker:
         return remote
 
     def prepare(self) -> Ready:
-        """Open the run and compile, so that the first round is played at full speed.
+        """Open the run and compile, so that the first round plays at full speed.
 
         Raises RuntimeError where other packages would be imported than ours, and the store's
         errors.
@@ -121,7 +121,7 @@ class Worker:
         return Ready(os.uname().nodename)
 
     def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> RoundReport:
-        """Play for `rows` more training rows, ROUND_S at most, and commit the games finished.
+        """Play `rows` more training rows, for ROUND_S at most, and commit the finished games.
 
         `weights` holds one reference to the safetensors bytes of version `step`; in a list, so that
         they are fetched only where they are new.
@@ -149,19 +149,19 @@ class Worker:
         )
 
     def stop(self) -> None:
-        """End the round that is being played soon, and those to come at once."""
+        """End the current round soon and later ones at once."""
         self.stopping = True
 
     def _take_weights(self, step: int, weights: Sequence[Any]) -> None:
-        """Play on with version `step`, or with the store's newest if it cannot be fetched."""
-        if self.remote:  # an inference actor brings its weights by itself
+        """Switch to version `step`, or to the store's newest if it cannot be fetched."""
+        if self.remote:  # an inference actor has its own weights
             self.step = max(evaluator.step for evaluator in self.remote)
             return
         if step == self.step:
             return
         try:
             data = ray.get(weights[0], timeout=WEIGHTS_TIMEOUT_S)
-        except RayError as error:  # whoever published them is gone
+        except RayError as error:  # the process that published them is gone
             _logger.warning("weights of step %d cannot be fetched: %s", step, error)
             step, data = self._newest_saved(error)
             if step == self.step:

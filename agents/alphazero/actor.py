@@ -1,4 +1,4 @@
-"""The actor of AlphaZero: plays games against itself with the newest weights it was given."""
+"""The actor of AlphaZero: plays games against itself with its newest weights."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ class AlphaZeroActor:
 
     @property
     def policy(self) -> NetworkEvaluator:
-        """The network that plays; for use between calls of `play` only."""
+        """Return the network that plays; only between calls of `play`."""
         assert isinstance(self.evaluators[0], NetworkEvaluator)
         return self.evaluators[0]
 
     @property
     def threads(self) -> int:
-        """Evaluators that it needs: one a shard."""
+        """Return the number of evaluators needed: one a shard."""
         return len(self.shards)
 
     def load_weights(self, data: bytes, step: int) -> None:
-        """Play on with these safetensors weights; what the old ones evaluated is forgotten."""
+        """Switch to these safetensors weights; forget the evaluations of the old ones."""
         state = load_state(data)
         networks = [e for e in self.evaluators if isinstance(e, NetworkEvaluator)]
         for network in networks:
@@ -70,19 +70,19 @@ class AlphaZeroActor:
         self.use(networks or self._compiled(state, step), step)
 
     def _compiled(self, state: dict[str, torch.Tensor], step: int) -> list[NetworkEvaluator]:
-        """A network for each shard."""
+        """Return a network for each shard."""
         config = self.config
         first = NetworkEvaluator(self.game, config.network, state, step=step, device=config.device)
         return [first, *(first.replica() for _ in self.shards[1:])]
 
     def use(self, evaluators: Sequence[Evaluator], step: int) -> None:
-        """Play on with an evaluator for each shard, of the network of this step."""
+        """Switch to an evaluator for each shard, of the network of this step."""
         self.evaluators = list(evaluators)
         for number in range(len(self.shards)):
             self.renew(number, step)
 
     def renew(self, number: int, step: int) -> None:
-        """Note that a shard's evaluator has the weights of `step` from now on.
+        """Record that a shard's evaluator has the weights of `step` from now on.
 
         What other weights evaluated is forgotten. Called between two rounds, or from the shard's
         own evaluator before it answers.
@@ -91,12 +91,12 @@ class AlphaZeroActor:
         self.shards[number].search.clear_cache()
 
     def begin_round(self, rows: int) -> None:
-        """Set every shard the goal of finishing games with its part of `rows` more rows."""
+        """Set every shard's goal to its part of `rows` more rows."""
         part = -(-rows // len(self.shards))
         self._goals = [shard.rows_made + part for shard in self.shards]
 
     def play(self, pause: Callable[[], bool]) -> bool:
-        """Play towards the round's goals until `pause` answers True; whether all are reached."""
+        """Play until all goals are reached or `pause` returns True; return whether they are."""
 
         def play_shard(i: int) -> list[Episode]:
             return self.shards[i].play(self.evaluators[i], self._goals[i], pause)
@@ -106,13 +106,13 @@ class AlphaZeroActor:
         return all(s.rows_made >= goal for s, goal in zip(self.shards, self._goals, strict=True))
 
     def take_episodes(self) -> list[Episode]:
-        """The games finished since the last call, shard by shard."""
+        """Return the games finished since the last call, shard by shard."""
         taken = [episode for episodes in self._finished for episode in episodes]
         self._finished = [[] for _ in self.shards]
         return taken
 
     def counters(self) -> dict[str, int]:
-        """Games, rows, plies, resignations and the search's counters since it was made.
+        """Return games, rows, plies, resignations and the search's counters since creation.
 
         What the actor counted whose state it continues is left out.
         """
@@ -129,12 +129,12 @@ class AlphaZeroActor:
         return totals
 
     def on_checkpoint(self) -> None:
-        """Begin every running search again, as a resumed actor does."""
+        """Restart every running search, as a resumed actor does."""
         for shard in self.shards:
             shard.forget_trees()
 
     def state(self) -> tuple[bytes, dict[str, Any]]:
-        """The running games as safetensors bytes, and the random generators as JSON values."""
+        """Return the running games as safetensors bytes, the random generators as JSON values."""
         arrays: dict[str, NDArray[Any]] = {}
         for i, shard in enumerate(self.shards):
             for name, array in shard.state_arrays().items():

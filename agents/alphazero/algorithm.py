@@ -1,4 +1,4 @@
-"""AlphaZero as the loop sees it: its config, its metrics, and what makes its parts."""
+"""AlphaZero's interface to the loop: its config, its metrics, and its factories."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class AlphaZero(Algorithm[AlphaZeroConfig]):
     memory_settings = "--learner.window-rows, --selfplay.games or --search.cache-size"
 
     def schema(self, config: AlphaZeroConfig) -> EpisodeSchema:
-        """A game: its moves, and the rows to learn from."""
+        """Return the schema of a game: its moves, and the rows to learn from."""
         return SCHEMA
 
     def row_field(self, config: AlphaZeroConfig) -> str:
-        """Each row says its ply."""
+        """Return the field of plies, one a row."""
         return "row_ply"
 
     def window_rows(self, config: AlphaZeroConfig) -> int:
@@ -49,11 +49,11 @@ class AlphaZero(Algorithm[AlphaZeroConfig]):
         return config.learner.passes
 
     def environment(self, config: AlphaZeroConfig) -> Game:
-        """The game; raises GameError."""
+        """Return the game; raises GameError."""
         return game_of(config)
 
     def worker_config(self, config: AlphaZeroConfig) -> AlphaZeroConfig:
-        """As many threads as cores, each with as many games as before.
+        """Return settings with as many threads as cores and as many games a thread as before.
 
         With an inference actor a core has two threads, so that one half of its games searches while
         the other half is evaluated elsewhere.
@@ -64,7 +64,7 @@ class AlphaZero(Algorithm[AlphaZeroConfig]):
         return replace(config, selfplay=shaped)
 
     def acting_threads(self, config: AlphaZeroConfig) -> int:
-        """One a shard."""
+        """Return one a shard."""
         return config.selfplay.shards
 
     def games_at_once(self, config: AlphaZeroConfig) -> int:
@@ -76,11 +76,11 @@ class AlphaZero(Algorithm[AlphaZeroConfig]):
         return config.learner.learning_rate_at(progress)
 
     def make_actor(self, config: AlphaZeroConfig, number: int) -> AlphaZeroActor:
-        """Shards of games against itself."""
+        """Create shards of self-play games."""
         return AlphaZeroActor(self.environment(config), config, number)
 
     def make_learner(self, config: AlphaZeroConfig) -> AlphaZeroLearner:
-        """A fresh network and an empty window."""
+        """Create a fresh network and an empty window."""
         return AlphaZeroLearner(
             self.environment(config),
             config.network,
@@ -90,24 +90,24 @@ class AlphaZero(Algorithm[AlphaZeroConfig]):
         )
 
     def make_policy(self, config: AlphaZeroConfig) -> NetworkEvaluator:
-        """The network that a learner begins with, ready to evaluate."""
+        """Create the network that a learner begins with, ready to evaluate."""
         game = self.environment(config)
         fresh = build_network(game, config.network, config.seed).state_dict()
         return NetworkEvaluator(game, config.network, fresh, device=config.device)
 
     def observation_shape(self, config: AlphaZeroConfig) -> tuple[int, ...]:
-        """Planes [n, C, H, W] of one shard."""
+        """Return the shape of one shard's planes, [n, C, H, W]."""
         games = config.selfplay.games // config.selfplay.shards
         return games, *self.environment(config).planes_shape
 
     def measure_speed(self, config: AlphaZeroConfig, seconds: float) -> Iterator[Finding]:
-        """Search, network, self-play and learner, each for a moment."""
+        """Measure search, network, self-play and learner."""
         from agents.alphazero.speed import interpret, measure_speeds
 
         return interpret(config, measure_speeds(config, seconds))
 
     def bench(self, config: AlphaZeroConfig, seconds: float) -> dict[str, Any]:
-        """Self-play against the raw speed of its network."""
+        """Measure self-play against the raw speed of its network."""
         from agents.alphazero.bench import measure
 
         return measure(config, seconds)
@@ -122,7 +122,7 @@ class AlphaZero(Algorithm[AlphaZeroConfig]):
         name: str,
         device: str,
     ) -> Player:
-        """Its search with these options; 0 simulations play by the network alone."""
+        """Return its search with these options; 0 simulations play by the network alone."""
         from agents.alphazero.player import network_player, playing_config
         from agents.search_options import apply_options
 
@@ -139,7 +139,7 @@ class AlphaZero(Algorithm[AlphaZeroConfig]):
             warm_up_learning(game)
 
     def probes(self, config: AlphaZeroConfig, policy: NetworkEvaluator) -> Iterable[Probe]:
-        """Its network without and with a small search, to be measured against a solver."""
+        """Return its network without and with a small search, to measure against a solver."""
         from agents.alphazero.player import probes
 
         return probes(self.environment(config), config.search, policy)

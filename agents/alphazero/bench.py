@@ -1,4 +1,4 @@
-"""How much of the network's raw speed self-play turns into simulations."""
+"""The share of the network's raw speed that self-play turns into simulations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCHES = (32, 64, 128, 256, 512)
 
 
 def raw_speed(evaluator: NetworkEvaluator, batch: int, seconds: float) -> float:
-    """Evaluations per second of one thread with batches of that size."""
+    """Measure evaluations/s of one thread with batches of `batch` positions."""
     planes = np.zeros((batch, *evaluator.game.planes_shape), np.float32)
     evaluator(planes)
     count, start = 0, time.perf_counter()
@@ -32,7 +32,7 @@ def raw_speed(evaluator: NetworkEvaluator, batch: int, seconds: float) -> float:
 
 
 def play_speed(shard: Shard, evaluator: NetworkEvaluator, seconds: float) -> dict[str, float]:
-    """The search's counters per second of one shard's self-play."""
+    """Measure one shard's self-play in the search's counters/s."""
     before, start = shard.search.counters(), time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
         shard.advance(evaluator)
@@ -47,7 +47,7 @@ def measure(
     evaluator: NetworkEvaluator | None = None,
     repetitions: int = 5,
 ) -> dict[str, Any]:
-    """Self-play simulations/s against the network's raw evaluations/s, in turn in one process.
+    """Measure self-play simulations/s and raw evaluations/s, alternately in one process.
 
     `evaluator` is the network to play with, a fresh one if None (which plays shorter games and
     proves less). `seconds` is shared by the repetitions; the first third of it warms up, so that

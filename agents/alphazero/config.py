@@ -41,7 +41,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class LearnerConfig:
-    """How the network is trained (AlphaZero's loss)."""
+    """Settings of the learner (AlphaZero's loss)."""
 
     batch_size: int = 1024
     """Rows of a training step (AlphaZero: 4096)."""
@@ -50,8 +50,8 @@ class LearnerConfig:
     final_learning_rate: float = 1e-4
     """Learning rate at the end of training, reached by a cosine from `decay_start` on."""
     decay_start: float = 0.4
-    """Share of the training after which the learning rate falls. A run that is extended goes on
-    with the rate of a training of its new length, which is higher again."""
+    """Share of the budget after which the learning rate falls. An extended run continues with the
+    rate of a run of its new length, which is higher again."""
     weight_decay: float = 1e-4
     """Decoupled weight decay of the convolutions' and linear layers' weights."""
     value_weight: float = 1.0
@@ -105,7 +105,7 @@ class LearnerConfig:
 
 @dataclass(frozen=True)
 class SelfPlayConfig:
-    """How games are played against oneself."""
+    """Settings of self-play."""
 
     games: int = 256
     """Games in progress at once, over all shards."""
@@ -156,7 +156,7 @@ class SelfPlayConfig:
 
 @dataclass(frozen=True)
 class AlphaZeroConfig(TrainConfig):
-    """A whole AlphaZero training (Silver et al. 2018)."""
+    """Settings of an AlphaZero run (Silver et al. 2018)."""
 
     algorithm: ClassVar[str] = "alphazero"
 

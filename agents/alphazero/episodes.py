@@ -1,4 +1,4 @@
-"""What self-play remembers of a game, and the training rows made of it.
+"""A self-play game as it is stored, and the training rows made from it.
 
 Games keep moves, sparse policies and results; positions are replayed by the compiled rules, so a
 change of the network's encoding does not invalidate a log.
@@ -56,7 +56,7 @@ class GameRecord:
 
 
 def to_episode(record: GameRecord, uuid: bytes) -> Episode:
-    """A game in the store's form."""
+    """Convert a game to the store's form."""
     row, action = np.nonzero(record.row_policy)
     counts = np.bincount(row, minlength=len(record.row_ply))
     return Episode(
@@ -77,7 +77,7 @@ def to_episode(record: GameRecord, uuid: bytes) -> Episode:
 
 
 def ring_fields(game: Game) -> dict[str, tuple[Any, tuple[int, ...]]]:
-    """The arrays of one training row in RAM, as `store.memory.ring.Ring` takes them."""
+    """Return the arrays of one training row in RAM, as `store.memory.ring.Ring` takes them."""
     return {
         "state": (game.dtype, ()),
         "policy": (np.float32, (game.num_actions,)),
@@ -98,7 +98,7 @@ def outcome_shares(value_to_play: NDArray[Any]) -> NDArray[np.float32]:
 def to_rows(
     game: Game, batches: Sequence[EpisodeBatch], config: LearnerConfig
 ) -> dict[str, NDArray[Any]]:
-    """Training rows of stored games: records [R], policies float32 [R, A] and outcomes [R, 3].
+    """Return training rows of games: records [R], policies float32 [R, A] and outcomes [R, 3].
 
     A row without a policy to learn (a proven loss, unless `config.lost_policy`) has zeros there. A
     game that could not have been played, whoever stored it, is left out with a warning.
@@ -132,13 +132,13 @@ def to_rows(
 
 
 def _kept(batch: EpisodeBatch, sound: NDArray[np.bool_]) -> EpisodeBatch:
-    """The games that are sound, with a warning of how many are not."""
+    """Return the valid games; warns with the number of invalid ones."""
     _logger.warning("%d stored games are none of this game and left out", np.sum(~sound))
     return batch.take(np.flatnonzero(sound))
 
 
 def _fits(batch: EpisodeBatch, num_actions: int) -> NDArray[np.bool_]:
-    """Whether each game's arrays belong together: as many of a kind as another says, in bounds."""
+    """Return whether each game's arrays agree in length and are in bounds."""
     rows, entries = batch.lengths("row_ply"), batch.lengths("policy_action")
     fits = (batch.lengths("outcome") == 1) & (batch.lengths("opening_plies") == 1)
     for name in ("row_value", "row_exact", "policy_count"):

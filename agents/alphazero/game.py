@@ -1,4 +1,4 @@
-"""The game of a configuration, which a person named: by its name, or by the path of its file."""
+"""The game of a configuration, given by its name or by the path of its file."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from envs.game_file import find_or_load, typed_game
 
 
 def game_of(config: AlphaZeroConfig) -> Game:
-    """The game to learn; raises GameError."""
+    """Return the game to learn; raises GameError."""
     return find_or_load(typed_game(config.game))

@@ -26,7 +26,7 @@ CPU_ROWS = 128  # one pass on a processor: the activations of more leave its sec
 
 
 def padded(count: int) -> int:
-    """Rows that a batch of so many positions is evaluated as: oneDNN prepares kernels once a shape.
+    """Round a batch size up to an evaluated size: oneDNN prepares kernels once a shape.
 
     A multiple of ROW_MULTIPLE, and below it a power of two: one position takes a third of the time
     of 32. With fewer than FEWEST_ROWS oneDNN's float32 kernels round otherwise, and the opinion of
@@ -38,7 +38,7 @@ def padded(count: int) -> int:
 
 
 def choose_device(device: str) -> torch.device:
-    """`auto` is CUDA where there is one. Raises ValueError for a device that is not there."""
+    """Resolve a device; `auto` is CUDA if there is one. Raises ValueError for a missing device."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -51,7 +51,7 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """`auto` is bfloat16 on CUDA and on processors that multiply in it, else float32.
+    """Resolve a precision; `auto` is bfloat16 on CUDA and CPUs with bfloat16, else float32.
 
     Elsewhere bfloat16 is emulated: three times slower than float32 (AVX-512 without BF16).
     """
@@ -99,10 +99,10 @@ class NetworkEvaluator:
         self._module = self._compile(self._state)
 
     def _compile(self, state: dict[str, Tensor]) -> Any:
-        """The network ready to run: traced, where Python would cost the threads each other's time.
+        """Compile the network: traced, because Python would make the threads wait for each other.
 
         The weights stay parameters. Frozen into the graph they are faster to use in float32 by a
-        tenth, but a graph is never freed, and a training has thousands of versions.
+        tenth, but a graph is never freed, and a run has thousands of versions.
         """
         module = self._folded(state)
         if self.device.type != "cpu":
@@ -119,7 +119,7 @@ class NetworkEvaluator:
         return _Inference(network, self.dtype).to(self.device).eval()
 
     def update(self, state: dict[str, Tensor], step: int) -> None:
-        """Go on with other weights of the same network; not while another thread evaluates."""
+        """Switch to other weights of the same network; not while another thread evaluates."""
         self._state = _copied(state)
         with torch.no_grad():
             self._module.load_state_dict(self._folded(self._state).state_dict())
@@ -130,7 +130,7 @@ class NetworkEvaluator:
         self.update(load_state(data), step)
 
     def replica(self) -> NetworkEvaluator:
-        """The same network compiled again, for another thread."""
+        """Compile the same network again, for another thread."""
         other = copy.copy(self)
         other._module = other._compile(self._state)
         return other
@@ -150,7 +150,7 @@ class NetworkEvaluator:
     def _evaluate(
         self, planes: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """One pass of the network."""
+        """Evaluate one batch."""
         count = len(planes)
         shape = padded(count), *self.game.planes_shape
         batch = torch.empty(shape, memory_format=torch.channels_last)
@@ -162,14 +162,14 @@ class NetworkEvaluator:
 
 
 def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors as they are now: whoever gave them may train on."""
+    """Copy the tensors, because the caller may train on."""
     return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
 def load_evaluator(
     game: Game, run: Run, step: int | None = None, device: str = "auto"
 ) -> NetworkEvaluator:
-    """The evaluator of a run's checkpoint: the newest valid one, or that of `step`.
+    """Load the evaluator of a run's checkpoint: the newest valid one, or that of `step`.
 
     Raises the store's errors where there is no such checkpoint.
     """
@@ -186,7 +186,7 @@ def load_evaluator(
 
 
 def _check_fits(config: NetworkConfig, state: Mapping[str, Tensor], run: Run) -> None:
-    """Raise CheckpointError for a network that has more than the file of its weights can hold.
+    """Raise CheckpointError for a network with more values than the file of its weights can hold.
 
     The settings are a stored text: a network of their size is not built on their word alone.
     """

@@ -28,7 +28,7 @@ from store.replay.episodes import EpisodeBatch
 def alphazero_loss(
     policy_logits: Tensor, outcome_logits: Tensor, policy: Tensor, outcome: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropies of policy [N, A] and of win/draw/loss [N, 3] against the targets, in nats.
+    """Return cross-entropies of policy [N, A] and win/draw/loss [N, 3] with the targets, in nats.
 
     AlphaZero's loss (2018, equation 1) with the squared error replaced by win/draw/loss
     cross-entropy; weight decay is the optimiser's. A row whose policy is zeros has none to learn:
@@ -41,7 +41,7 @@ def alphazero_loss(
 
 
 class AlphaZeroLearner:
-    """Trains a network on the rows of a window; knows nothing of who plays.
+    """Trains a network on the rows of a window; independent of who plays.
 
     `progress` in [0, 1] is how much of the training is over, and sets the learning rate.
     """
@@ -71,17 +71,17 @@ class AlphaZeroLearner:
 
     @property
     def batch_size(self) -> int:
-        """Training rows of a step."""
+        """Return the training rows of a step."""
         return self.config.batch_size
 
     @property
     def rows_added(self) -> int:
-        """Training rows taken since the run began."""
+        """Return the training rows added since the run began."""
         return self.ring.total_added
 
     @property
     def window_rows(self) -> int:
-        """Training rows that it samples from now."""
+        """Return the training rows in the window."""
         return self.ring.sampled_rows
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
@@ -93,7 +93,7 @@ class AlphaZeroLearner:
         ]
 
     def add(self, batches: Sequence[EpisodeBatch]) -> int:
-        """Take stored games into the window; how many rows."""
+        """Add stored games to the window; return their rows."""
         if not batches:
             return 0
         rows = to_rows(self.game, list(batches), self.config)
@@ -104,7 +104,7 @@ class AlphaZeroLearner:
         return count
 
     def train(self, steps: int, progress: float) -> dict[str, float]:
-        """Make that many steps; mean losses in nats. The window must not be empty."""
+        """Train `steps` steps; return mean losses in nats. The window must not be empty."""
         rate = self.config.learning_rate_at(progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -135,7 +135,7 @@ class AlphaZeroLearner:
         return policy_loss.detach(), value_loss.detach()
 
     def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows of the window under random symmetries: planes [n, C, H, W], policy, outcome."""
+        """Sample rows under random symmetries: planes [n, C, H, W], policy, outcome."""
         rows = self.ring.sample(self.rng, count)
         planes = np.empty((count, *self.game.planes_shape), np.float32)
         encode_many(rows["state"], planes)
@@ -164,11 +164,11 @@ class AlphaZeroLearner:
                 tensor.copy_(trained[name])
 
     def weights(self) -> bytes:
-        """The averaged weights, which play, as safetensors bytes."""
+        """Return the averaged weights, which play, as safetensors bytes."""
         return dump_state(self.averaged.state_dict())
 
     def state(self) -> dict[str, Any]:
-        """Everything but the window: weights, optimiser, counters and random state."""
+        """Return all state but the window: weights, optimiser, counters and random state."""
         return {
             "config": asdict(self.config),
             "network": self.network.state_dict(),
@@ -193,7 +193,7 @@ class AlphaZeroLearner:
 def augment(
     planes: NDArray[np.float32], cells: NDArray[np.int32], chosen: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Planes [n, C, H, W] under the chosen symmetries [n] of `cells` int32 [S, H*W]."""
+    """Permute planes [n, C, H, W] by the chosen symmetries [n] of `cells` int32 [S, H*W]."""
     flat = planes.reshape(*planes.shape[:2], -1)
     turned = np.take_along_axis(flat, cells[chosen][:, None, :].astype(np.int64), 2)
     return turned.reshape(planes.shape)

@@ -1,4 +1,4 @@
-"""What AlphaZero has to show of a training."""
+"""Metrics of an AlphaZero run."""
 
 from __future__ import annotations
 

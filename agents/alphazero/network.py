@@ -16,7 +16,7 @@ from envs.game import Game
 
 
 class ConvBlock(nn.Module):
-    """Convolution and batch norm, which `fold` melts into one convolution."""
+    """Convolution and batch norm, which `fold` merges into one convolution."""
 
     def __init__(self, inputs: int, outputs: int, size: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class ConvBlock(nn.Module):
         return out
 
     def fold(self) -> None:
-        """Take the norm's running statistics into the convolution's weights and bias."""
+        """Fold the norm's running statistics into the convolution's weights and bias."""
         if isinstance(self.norm, nn.BatchNorm2d):
             self.conv = fuse_conv_bn_eval(self.conv, self.norm)
             self.norm = nn.Identity()
@@ -49,7 +49,7 @@ class GlobalPooling(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around which the input is carried."""
+    """Two 3x3 convolutions with a skip connection."""
 
     def __init__(self, filters: int, pooled: bool) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class PolicyValueNetwork(nn.Module):
         return policy, value
 
     def fold(self) -> None:
-        """Melt every batch norm into its convolution: for inference alone."""
+        """Fold every batch norm into its convolution, for inference only."""
         self.eval()
         for module in self.modules():
             if isinstance(module, ConvBlock):
@@ -103,7 +103,7 @@ class PolicyValueNetwork(nn.Module):
 
 
 def build_network(game: Game, config: NetworkConfig, seed: int) -> PolicyValueNetwork:
-    """A freshly initialised network for a game, the same for the same seed."""
+    """Create a network for a game, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = PolicyValueNetwork(game.planes_shape, game.num_actions, config)
@@ -111,6 +111,6 @@ def build_network(game: Game, config: NetworkConfig, seed: int) -> PolicyValueNe
 
 
 def value_of(win_draw_loss: Tensor) -> Tensor:
-    """value_to_play [N] in [-1, 1] from win/draw/loss logits [N, 3]."""
+    """Return value_to_play [N] in [-1, 1] from win/draw/loss logits [N, 3]."""
     share = win_draw_loss.softmax(1)
     return share[:, 0] - share[:, 2]

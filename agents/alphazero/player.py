@@ -26,12 +26,12 @@ from mcts.search import Evaluator
 from store.run import Run
 from store.settings import run_settings
 
-PROBE_SIMULATIONS = 64  # a move, when a training is measured against a solver
+PROBE_SIMULATIONS = 64  # a move, when a run is measured against a solver
 PLAYING_SIMULATIONS = 600  # a move, unless a run was trained with more or an agent's name says so
 
 
 class RawNetworkPlayer:
-    """The network's first thought: the likeliest legal move of its policy, without search."""
+    """Plays the likeliest legal move of the network's policy, without search."""
 
     def __init__(self, game: Game, evaluator: Evaluator, name: str = "network") -> None:
         self.game = game
@@ -39,11 +39,11 @@ class RawNetworkPlayer:
         self.name = name
 
     def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
-        """See Player; nothing is left to chance."""
+        """See Player; deterministic."""
         return self.analyze(states).best_action
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
-        """Policy over the legal moves, and the value, as the network gives them."""
+        """Return the network's policy over the legal moves, and its value."""
         planes = np.zeros((len(states), *self.game.planes_shape), np.float32)
         encode_many(states, planes)
         parts = [slice(i, i + MOST_TREES) for i in range(0, len(states), MOST_TREES)]
@@ -56,7 +56,7 @@ class RawNetworkPlayer:
 
 
 def playing_config(run: Run) -> SearchConfig:
-    """The search that a run was trained with, as it plays: deeper, with proofs, without tree reuse.
+    """Return a run's search for playing: deeper, with proofs, without tree reuse.
 
     Self-play is spread thin, for many games; who plays one has time for more simulations.
     """
@@ -74,7 +74,7 @@ def network_player(
     name: str,
     device: str = "auto",
 ) -> Player:
-    """A checkpoint as a player: with this search, or None for the policy alone.
+    """Return a checkpoint as a player: with this search, or None for the policy alone.
 
     Raises the store's errors where there is no such checkpoint.
     """
@@ -91,7 +91,7 @@ def network_player(
 
 
 def probes(game: Game, search: SearchConfig, evaluator: Evaluator) -> Iterator[Probe]:
-    """The network alone on all positions, and with a small search on a part of them."""
+    """Return the network alone for all positions, and with a small search for some of them."""
     yield Probe("no search", RawNetworkPlayer(game, evaluator), cost=1.0, interval_s=30.0)
     config = replace(search, simulations=PROBE_SIMULATIONS, solve=True, tree_reuse=False)
     player = SearchPlayer(game, [evaluator], config)

@@ -27,7 +27,7 @@ from store.replay.episodes import Episode
 
 @dataclass
 class ResignStatistics:
-    """How often resignation would have been wrong, from the games that were played on."""
+    """Counts how often resignation would have been wrong, from games played to the end."""
 
     resigned: int = 0
     played_on: int = 0
@@ -110,7 +110,7 @@ class Shard:
         self.begin_searches(slots)
 
     def _openings(self, slots: NDArray[np.int64]) -> NDArray[Any]:
-        """Positions [n] to begin games from, some after random moves, which are noted; none over.
+        """Return positions [n] to start from, some after recorded random moves; none is terminal.
 
         An opening that ends its game is drawn again, one ply shorter.
         """
@@ -157,7 +157,7 @@ class Shard:
         return episodes
 
     def advance(self, evaluator: Evaluator) -> list[Episode]:
-        """One round: evaluate a leaf of every game, play the moves decided; games finished."""
+        """Evaluate a leaf of every game and play the decided moves; return the ended games."""
         planes = self.search.select()
         if len(planes):
             self.search.receive(*evaluator(planes))
@@ -165,7 +165,7 @@ class Shard:
         return self.finish_moves(done) if len(done) else []
 
     def finish_moves(self, slots: NDArray[np.int64]) -> list[Episode]:
-        """Note the finished searches, play their moves; the games that ended."""
+        """Play the moves of the finished searches; return the games that ended."""
         results = self.search.read(slots, self._temperatures(slots))
         self._note_rows(slots, results)
         players, _, _ = status_of(self.search.roots(slots))
@@ -190,13 +190,13 @@ class Shard:
         return episodes
 
     def _temperatures(self, slots: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Temperature by the plies since the opening: exponential from first to final."""
+        """Return the temperature by plies since the opening: exponential from first to final."""
         c = self.config
         decay = 0.5 ** ((self.ply[slots] - self.opening[slots]) / c.temperature_halflife)
         return c.final_temperature + (c.temperature - c.final_temperature) * decay
 
     def _note_rows(self, slots: NDArray[np.int64], results: RootResults) -> None:
-        """Keep what there is to learn: full searches, and a share of the other proven positions."""
+        """Record training rows: full searches, and a share of the other proven positions."""
         keep = self.full[slots].copy()
         if self.config.proven_row_share > 0.0:
             drawn = self.rng.random(len(slots)) < self.config.proven_row_share
@@ -227,7 +227,7 @@ class Shard:
     # -- ending ------------------------------------------------------------------------------
 
     def _finish(self, slot: int, player: int, value_to_play: float) -> Episode:
-        """The episode of a game that ends with this value for this player."""
+        """Return the episode of a game that ends with this value for this player."""
         outcome = float(value_to_play) if player == 0 else -float(value_to_play)
         loser = self.would_resign[slot]
         if loser >= 0 and self.never_resigns[slot]:
@@ -250,7 +250,7 @@ class Shard:
         return to_episode(record, hashlib.blake2b(name, digest_size=16).digest())
 
     def counters(self) -> dict[str, int]:
-        """The search's counters, and games, rows, plies and resignations so far."""
+        """Return the search's counters, and games, rows, plies and resignations so far."""
         return self.search.counters() | {
             "games": self.games_finished,
             "rows": self.rows_made,
@@ -261,7 +261,7 @@ class Shard:
     # -- resuming ----------------------------------------------------------------------------
 
     def forget_trees(self) -> None:
-        """Begin every running search again from its position: what a resumed shard does too."""
+        """Restart every running search from its position, as a resumed shard does."""
         slots = np.arange(len(self.ply))
         self.search.place(self.search.roots(slots), slots)
         self.search.clear_cache()
@@ -273,7 +273,7 @@ class Shard:
     )  # fmt: skip
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
-        """The running games and random streams as arrays, between two rounds."""
+        """Return the running games and random streams as arrays, between two rounds."""
         arrays: dict[str, NDArray[Any]] = {n: getattr(self, n) for n in self._GAME_ARRAYS}
         arrays["streams"] = self.search.forest.info["stream"].copy()
         arrays["totals"] = np.array(
@@ -283,11 +283,11 @@ class Shard:
         return arrays
 
     def state_dict(self) -> dict[str, Any]:
-        """The random generator's state, to go with `state_arrays`."""
+        """Return the random generator's state, which belongs to `state_arrays`."""
         return rng_state(self.rng)
 
     def load_state(self, arrays: dict[str, NDArray[Any]], rng: dict[str, Any]) -> None:
-        """Continue the games of `state_arrays`, their searches begun anew.
+        """Continue the games of `state_arrays`; their searches restart.
 
         Raises CheckpointError for moves that the rules do not allow.
         """
@@ -303,7 +303,7 @@ class Shard:
         self.begin_searches(slots)
 
     def _stored_positions(self) -> NDArray[Any]:
-        """The positions of the running games, as their moves lead there; see `replay_rows`."""
+        """Return the positions of the running games by replaying their moves; see `replay_rows`."""
         games, longest = self.moves.shape
         states, legal = self.game.new_states(games), np.zeros(games, np.bool_)
         replay_rows(

@@ -1,4 +1,4 @@
-"""How fast this machine would train a preset, what holds it back, and what would be faster.
+"""The training speed of a preset on this machine, its bottleneck, and faster settings.
 
 The search without a network, the network without a search, the learner and the two of self-play
 together are each measured for a moment, more than once, and the best counts: other work can only
@@ -43,7 +43,7 @@ SEARCH, INFERENCE, PLAY, LEARNER = 0.1, 0.2, 0.5, 0.2
 
 @dataclass
 class Speeds:
-    """What was measured, a second and all threads together.
+    """Measured speeds, per second and over all threads.
 
     Attributes:
         search: simulations without a network.
@@ -61,7 +61,7 @@ class Speeds:
 
 
 def measure_speeds(config: AlphaZeroConfig, seconds: float) -> Speeds:
-    """Measure for about so many seconds, and as long again to compile and to load.
+    """Measure for about `seconds`, plus about as long to compile and to load.
 
     Raises what the game, the device or Ray raise.
     """
@@ -93,7 +93,7 @@ def play_sizes(config: AlphaZeroConfig) -> list[int]:
 
 
 class _Uniform:
-    """Answers at once: no move is better than another, nobody is winning."""
+    """Evaluates at once: a uniform policy and value 0."""
 
     def __init__(self, game: Game) -> None:
         self._actions = game.num_actions
@@ -117,7 +117,7 @@ class _Threads:
         return list(self.pool.map(work, range(self.config.selfplay.shards)))
 
     def evaluate(self, evaluators: Sequence[Any], batch: int, seconds: float) -> float:
-        """Evaluations a second with batches of that size."""
+        """Measure evaluations/s with batches of that size."""
         turn = seconds / TURNS
         return max(
             float(sum(self._everywhere(lambda i: raw_speed(evaluators[i], batch, turn))))
@@ -125,7 +125,7 @@ class _Threads:
         )
 
     def play(self, evaluators: Sequence[Any], games: int, seconds: float) -> dict[str, float]:
-        """The search's counters a second, and `plies`, the moves searched."""
+        """Measure the search's counters/s, and `plies`, the moves searched."""
         config, count = self.config, self.config.selfplay.shards
         selfplay = replace(config.selfplay, games=games)
         shards = [
@@ -170,7 +170,7 @@ def _torch_threads(count: int) -> Iterator[None]:
 
 
 def _learner_speeds(game: Game, config: AlphaZeroConfig, seconds: float) -> dict[int, float]:
-    """Rows a second by batch size, learning from initial positions and a uniform policy."""
+    """Measure rows/s by batch size, learning from initial positions and a uniform policy."""
     threads = config.cluster.learner_cpus if config.workers else config.selfplay.shards
     policy = np.full((LEARNER_ROWS, game.num_actions), 1.0 / game.num_actions, np.float32)
     speeds = {}
@@ -205,13 +205,13 @@ def _steps_a_second(learner: AlphaZeroLearner, seconds: float) -> float:
 
 
 def smallest_near_best(speeds: dict[int, float]) -> int:
-    """The smallest size whose speed is as good as the best."""
+    """Return the smallest size whose speed is close to the best."""
     best = max(speeds.values())
     return min(size for size, speed in speeds.items() if speed >= NEAR * best)
 
 
 def cost_shares(config: AlphaZeroConfig, speeds: Speeds) -> dict[str, float]:
-    """Of the time that a game takes: the network, the search, the learner, and the rest.
+    """Return the shares of a game's time: the network, the search, the learner, and the rest.
 
     The learner shares the processor with self-play where there are no workers; with workers it is
     left out, having cores of its own.
@@ -229,7 +229,7 @@ def cost_shares(config: AlphaZeroConfig, speeds: Speeds) -> dict[str, float]:
 
 
 def games_an_hour(config: AlphaZeroConfig, speeds: Speeds, cores: float) -> float:
-    """Games that a training of this preset would finish in an hour here; see the module's text."""
+    """Estimate games/h of a run of this preset on this machine; see the module's text."""
     played = _played_games(speeds, config)
     learning = _learning_seconds(config, speeds)
     if not config.workers:
@@ -239,18 +239,18 @@ def games_an_hour(config: AlphaZeroConfig, speeds: Speeds, cores: float) -> floa
 
 
 def _played_games(speeds: Speeds, config: AlphaZeroConfig) -> float:
-    """Games a second of self-play alone."""
+    """Return games/s of self-play alone."""
     return max(speeds.play[config.selfplay.games]["plies"], 1e-9) / speeds.game_plies
 
 
 def _learning_seconds(config: AlphaZeroConfig, speeds: Speeds) -> float:
-    """Seconds that the learner spends on a game's rows."""
+    """Return the learner's seconds for a game's rows."""
     rows = config.selfplay.full_share * speeds.game_plies
     return rows * config.learner.passes / speeds.learner[config.learner.batch_size]
 
 
 def interpret(config: AlphaZeroConfig, speeds: Speeds) -> Iterator[Finding]:
-    """The measurements as findings."""
+    """Convert the measurements to findings."""
     games, batch = config.selfplay.games, config.learner.batch_size
     simulations = {size: play["simulations"] for size, play in speeds.play.items()}
     yield Finding("search", "ok", f"{speeds.search:,.0f} simulations/s without a network")
@@ -280,7 +280,7 @@ REMEDIES = {
 def _sized(
     name: str, setting: str, present: int, speeds: dict[int, float], unit: str, what: str
 ) -> Finding:
-    """Speeds by size, and whether another size than the preset's would be worth it."""
+    """Return speeds by size, and whether a size other than the preset's would be faster."""
     said = _by_size(speeds, unit, what)
     if speeds[present] >= NEAR * max(speeds.values()):
         return Finding(name, "ok", f"{said}; {setting} = {present} is as good as any")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A training on the nodes of one Slurm job; what stands behind the script goes to `ludens train`:
+# Training on the nodes of one Slurm job; arguments of the script go to `ludens train`:
 #
 #   sbatch configs/cluster/slurm.sh othello --run big --store /shared/ludens --workers 120
 #

@@ -52,7 +52,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     ("count", "load", "workers", "environment", "status", "advice"),
     [
         (2, 0.1, 0, {}, "ok", ""),
-        (2, 1.5, 0, {}, "warning", "end what else runs"),
+        (2, 1.5, 0, {}, "warning", "end other work"),
         (1, 0.0, 0, {}, "warning", "--selfplay.shards 1"),
         (8, 0.0, 0, {}, "warning", "--selfplay.shards 8"),
         (2, 0.0, 4, {}, "warning", "fewer --workers"),

@@ -95,9 +95,7 @@ def test_a_run_of_before_trains_on_by_the_command_that_began_it(store, capsys):
     assert "run 'tic_tac_toe' keeps the settings that it began with: " in out
     assert "network.filters is 2, not 16" in out
     assert "0 minutes" not in out
-    assert (
-        "extended from 40 games to 60 games: as in a training of that length, the learning" in out
-    )
+    assert "extended from 40 games to 60 games: as in a run of that length, the learning" in out
     assert "more --games trains on" in out
     (found,) = summarize_store(store)
     assert (found.state, found.games_goal, found.checkpoints) == ("finished", 60, 2)
@@ -226,7 +224,7 @@ def test_an_extended_run_says_what_the_learning_rate_does():
     """The rate is that of a training of the new length at the same moment, by the cosine's value:
     finished at 10 of 10 minutes is 10 of 40, before the fall, or halfway down of 40 / 3."""
     assert rates_told(10.0, 600.0, 40.0) == (
-        "extended from 10 minutes to 40 minutes: as in a training of that length, the learning "
+        "extended from 10 minutes to 40 minutes: as in a run of that length, the learning "
         "rate goes from 0.001 to 0.1, and ends at 0.001",
     )
     (told,) = rates_told(10.0, 600.0, 40.0 / 3)
