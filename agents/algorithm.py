@@ -129,14 +129,14 @@ class Learner(Protocol):
 class Algorithm(ABC, Generic[Config]):
     """A learning method: a config, metrics, and factories of an actor, a learner and a player.
 
-    What has a default here suits an algorithm with one thread and no compiled code.
+    The defaults suit an algorithm with one thread and no compiled code.
 
     Attributes:
         name: the name that it is registered under.
         config: the class of its settings.
         metrics: of a run, in the order of a panel.
         threads_setting: the setting that says how many threads an actor has, by its dotted name.
-        memory_settings: the options that need less memory with smaller values, in words.
+        memory_settings: the options whose smaller values need less memory, in words.
     """
 
     name: str

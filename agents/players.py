@@ -137,7 +137,7 @@ class SearchPlayer:
     """Searches a tree with an evaluator: a network, or random rollouts. It never explores.
 
     Positions are shared out to one Search an evaluator, each run in a thread of its own. Nothing is
-    kept from one call to the next, so an answer does not depend on what was asked before.
+    kept from one call to the next, so an answer does not depend on earlier calls.
     """
 
     def __init__(
@@ -192,8 +192,8 @@ class SearchPlayer:
 def side_by_side(player: Player, positions: int) -> Player:
     """Return the player for a batch of this size while another thinks in a parallel thread.
 
-    A small batch costs a network nearly what a larger one does, so one that has few positions for
-    each of its threads leaves all but one to the other player. The moves are the same.
+    A small batch costs a network nearly as much as a larger one, so with few positions a thread the
+    player leaves all threads but one to the other player. The moves are the same.
     """
     if not isinstance(player, SearchPlayer) or positions >= len(player.evaluators) * FULL_BATCH:
         return player

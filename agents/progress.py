@@ -34,14 +34,14 @@ class Progress:
     """State of a training run. Totals count from the run's beginning, rates from this session's.
 
     Attributes:
-        policy: what acts now (`Actor.policy`); usable until the generator goes on.
+        policy: what acts now (`Actor.policy`); usable until the generator resumes.
         budget_s, games_goal: the budget; 0 without one.
         positions: training rows.
         network_version: learner steps of the weights that act.
         games_in_flight: games in progress at once.
         first_game_s: from the call of `train` to this session's first finished game.
         metrics: the algorithm's metrics; None or NaN for what is not known yet.
-        measured: the newest measurements of the policy, if anybody makes any.
+        measured: the newest measurements of the policy, if any.
         workers: that act now; 0 in one process.
         staleness: learner steps between the weights that act and the newest, the mean.
         notices: what happened since the last report that a person should know.

@@ -1,7 +1,7 @@
 """The game that a run learned, compared with a given game.
 
-A store names the game and tells the hash of its source; it never says where code lies. So the game
-of a run is either one that comes with the program, or the one in a file that a person named.
+A store has the game's name and the hash of its source, never a path to code. So the game of a run
+is either one that comes with the program, or one in a file named by the user.
 """
 
 from __future__ import annotations

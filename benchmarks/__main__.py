@@ -74,7 +74,7 @@ def _is_linux() -> bool:
 
 
 def _possible() -> list[str]:
-    """The benchmarks that this system can run; the others are named."""
+    """Return the benchmarks that this system can run; prints the others."""
     left_out = [] if _is_linux() else sorted(LINUX_ONLY)
     if left_out:
         print(f"left out, as they need Linux: {', '.join(left_out)}")

@@ -1,4 +1,4 @@
-"""Files that count what is asked of them, so that a cost that grows with age fails a test."""
+"""Files that count their requests, so that a test fails if a cost grows with a run's age."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _one_at_a_time = threading.Lock()
 
 
 class CountingFiles:
-    """Any `Files`, with the calls of each operation counted over all views of it.
+    """Any `Files`, counting the calls of each operation over all its views.
 
     Attributes:
         calls: {operation: calls}.
@@ -33,12 +33,12 @@ class CountingFiles:
 
     @property
     def requests(self) -> int:
-        """Requests so far."""
+        """Return the requests so far."""
         return sum(n for name, n in self.calls.items() if name not in FREE)
 
     @property
     def url(self) -> str:
-        """Where the files are."""
+        """Return the location of the files."""
         return self._files.url
 
     def reset(self) -> None:
@@ -46,17 +46,17 @@ class CountingFiles:
         self.calls.clear()
 
     def within(self, folder: str) -> CountingFiles:
-        """The same place seen from a folder in it, counted together."""
+        """Return a view of a subfolder that shares the counts."""
         return CountingFiles(self._files.within(folder), self.calls)
 
     def tree(self, folder: str) -> list[FileEntry]:
-        """As `Files.tree`, a request for each page."""
+        """Call `Files.tree`, counting a request for each page."""
         found = self._files.tree(folder)
         self.calls["tree"] += max(1, -(-len(found) // PAGE))
         return found
 
     def remove_many(self, keys: Collection[str]) -> None:
-        """As `Files.remove_many`, a request for each page."""
+        """Call `Files.remove_many`, counting a request for each page."""
         self.calls["remove_many"] += -(-len(keys) // PAGE)
         self._files.remove_many(keys)
 

@@ -38,7 +38,7 @@ GAME = find_game("tic_tac_toe")  # never played: results are drawn
 
 @dataclass(frozen=True)
 class Scene:
-    """Agents whose true ratings are drawn, and how well they are to be known.
+    """Agents with random true ratings, and the required precision.
 
     Attributes:
         agents: how many checkpoints.
@@ -65,7 +65,7 @@ SCENES = {
 
 
 class Found(NamedTuple):
-    """What a tournament came to: games, the widest bar in Elo, share of the bars that cover."""
+    """The result of a tournament: games, the widest bar in Elo, share of the bars that cover."""
 
     games: int
     widest: float
@@ -73,7 +73,7 @@ class Found(NamedTuple):
 
 
 def true_ratings(scene: Scene, seed: int) -> NDArray[np.float64]:
-    """Elo of the checkpoints in the order of their training: fast at first, then ever slower."""
+    """Return Elo of the checkpoints in training order: steep at first, then flatter."""
     rng = np.random.default_rng(seed)
     course = 1.0 - np.exp(-4.0 * np.arange(scene.agents) / (scene.agents - 1))
     return scene.gain * course + rng.normal(0.0, scene.scatter, scene.agents)
@@ -91,14 +91,14 @@ class DrawnGames(LocalPool):
         self.openings = openings
 
     def play(self, planned: PlannedBatch) -> Batch:
-        """The batch, drawn; each pair has an opening of its own."""
+        """Draw the batch; each pair has an opening of its own."""
         points = self.draw(*planned.key.agents, len(planned.openings))
         numbers = range(planned.first_pair, planned.end)
         ids = tuple(f"{planned.key.id} {number}" for number in numbers)
         return Batch(planned.first_pair, points, np.ones_like(points), ids)
 
     def draw(self, one: str, other: str, pairs: int) -> NDArray[np.int64]:
-        """Half points [pairs, 2] of the first-named agent, moving first and moving second."""
+        """Draw half points [pairs, 2] of the first-named agent, moving first and moving second."""
         difference = (self.elo[one] - self.elo[other]) / ELO
         favour = (FIRST_PLAYER_ELO + self.rng.normal(0.0, self.openings, pairs)) / ELO
         columns = []
@@ -110,7 +110,7 @@ class DrawnGames(LocalPool):
 
 
 def adaptive(scene: Scene, seed: int, store: str) -> Found:
-    """A ladder, played until its bars are narrow enough."""
+    """Play a ladder until its bars are narrow enough."""
     run = create_run(store, f"r{seed}", game=GAME.name, config={}, seed=0, versions={})
     for step in range(scene.agents):
         checkpoints.save(run, step, {checkpoints.MODEL_FILE: b""}, {})
@@ -130,7 +130,7 @@ def _boards(seed: int) -> Iterator[Opening]:
 
 
 def round_robin(scene: Scene, seed: int) -> Found:
-    """A round-robin of pairs, played until its bars are as narrow."""
+    """Play a round-robin of pairs until its bars are as narrow."""
     names = [f"c{step}" for step in range(scene.agents)]
     elo = dict(zip(names, true_ratings(scene, seed).tolist(), strict=True))
     pool = DrawnGames("memory://", elo, np.random.default_rng([seed, 2]), scene.openings)
@@ -148,14 +148,14 @@ def round_robin(scene: Scene, seed: int) -> Found:
 
 
 def _covered(elo: Mapping[str, float], ratings: Ratings) -> float:
-    """Share of the agents whose bar reaches the truth; both are about their mean."""
+    """Return the share of agents whose bar covers the true rating; both relative to their mean."""
     truth = np.array([elo[name] for name in ratings.agents])
     off = np.abs(ratings.elo - (truth - truth.mean()))
     return float((off <= ratings.error_bars()).mean())
 
 
 def coverage(scene: Scene, seeds: Sequence[int]) -> tuple[float, float]:
-    """(share of the bars that cover the truth, its standard error) over ladders with these seeds.
+    """Return (share of bars that cover the true rating, its standard error) over these seeds.
 
     The bars of a ladder share their games and their zero, so the ladders are the sample.
     """
@@ -165,7 +165,7 @@ def coverage(scene: Scene, seeds: Sequence[int]) -> tuple[float, float]:
 
 
 def measure(tournaments: int = TOURNAMENTS, ladders: int = LADDERS) -> dict[str, Any]:
-    """Both ways of choosing over several drawn trainings, then what the ladders' bars cover."""
+    """Measure both ways of choosing over several drawn runs, then the coverage of the bars."""
     facts = machine_facts()
     with tempfile.TemporaryDirectory() as store:
         climbed = [adaptive(TRAINING, seed, store) for seed in range(tournaments)]

@@ -1,4 +1,4 @@
-"""The facts of the machine that a measurement was made on, and the file it is written to."""
+"""Facts of the machine that made a measurement, and the file of its result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = ("numba", "numpy", "torch")
 
 
 def machine_facts(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
-    """What a reader needs to compare a figure with one of their own; JSON-ready.
+    """Return the facts needed to compare a figure with one of another machine; JSON-ready.
 
     `load_average` is that of the last minute, the measurement itself not included when this is
     called before it: a figure taken beside other work says so.
@@ -48,7 +48,7 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
 
 
 def _first_values(path: Path) -> dict[str, str]:
-    """The first value of each key of a `key : value` file; empty where there is none."""
+    """Return the first value of each key of a `key : value` file; empty if it is missing."""
     values: dict[str, str] = {}
     if path.is_file():
         for line in path.read_text().splitlines():
@@ -58,7 +58,7 @@ def _first_values(path: Path) -> dict[str, str]:
 
 
 def _memory_gib() -> float | None:
-    """Memory of the machine in GiB; None where the system does not say."""
+    """Return the machine's memory in GiB; None if the system does not report it."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
     except (ValueError, OSError):  # names that this system does not know

@@ -1,4 +1,4 @@
-"""A match whose games are played together, against the same games one at a time."""
+"""A match whose games are played together, against the same games played one at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROUNDS = 3  # the two ways alternate, so that other work on the machine slows bo
 
 
 def measure(seconds: float = 30.0, games: int = GAMES) -> dict[str, Any]:
-    """Games/s of two fresh networks both ways; `seconds` are those of the games one at a time.
+    """Measure games/s of two fresh networks both ways; `seconds` are for the games one at a time.
 
     One at a time a player has all of its threads' networks, but a single tree to feed them.
     """
@@ -67,7 +67,7 @@ def _player(game: Game, seed: int) -> Player:
 
 
 def _play(game: Game, players: tuple[Player, Player], openings: Sequence[Opening]) -> float:
-    """Seconds that these pairs take, played together."""
+    """Return the seconds of playing these pairs together."""
     states = np.repeat(np.concatenate([opening.state for opening in openings]), 2)
     began = time.perf_counter()
     for _ in play_out(game, players, states, _chances()):
@@ -78,7 +78,7 @@ def _play(game: Game, players: tuple[Player, Player], openings: Sequence[Opening
 def _one_at_a_time(
     game: Game, players: tuple[Player, Player], openings: Sequence[Opening], seconds: float
 ) -> float:
-    """Games/s, over as many whole pairs as `seconds` have room for, at least one."""
+    """Return games/s over as many whole pairs as fit in `seconds`, at least one."""
     began, count, elapsed = time.perf_counter(), 0, 0.0
     for opening in openings:
         for seats in (players, players[::-1]):

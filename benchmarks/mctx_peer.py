@@ -25,7 +25,7 @@ NEVER = float(np.finfo(np.float32).min)  # the logit of an illegal action
 
 
 def positions_after(env: Any, games: list[list[int]]) -> Any:
-    """The states that each list of actions leads to, stacked along the first axis."""
+    """Return the states that each list of actions leads to, stacked along the first axis."""
     step = jax.jit(env.step)
     states = []
     for actions in games:
@@ -39,17 +39,17 @@ def positions_after(env: Any, games: list[list[int]]) -> Any:
 
 
 def without_observation(state: Any) -> Any:
-    """A state whose planes are never computed: a uniform evaluator looks at none."""
+    """Return a state whose planes are never computed, as a uniform evaluator needs none."""
     return state.replace(observation=jnp.zeros((len(state.terminated),), jnp.bool_))
 
 
 def uniform_logits(state: Any) -> Any:
-    """Equal logits for the legal actions."""
+    """Return equal logits for the legal actions."""
     return jnp.where(state.legal_action_mask, 0.0, NEVER)
 
 
 def make_recurrent(env: Any) -> Callable[..., Any]:
-    """The model of mctx: the rules, a uniform prior and value 0."""
+    """Return mctx's model: the rules, a uniform prior and value 0."""
 
     def recurrent(params: Any, key: Any, action: Any, state: Any) -> Any:
         mover = state.current_player
@@ -67,7 +67,7 @@ def make_recurrent(env: Any) -> Callable[..., Any]:
 
 
 def make_search(env: Any, root_policy: str, simulations: int) -> Callable[[Any, Any], Any]:
-    """A compiled function (key, states) -> action weights of a search from every state."""
+    """Compile a function (key, states) -> action weights of a search from every state."""
     recurrent = make_recurrent(env)
 
     def search(key: Any, states: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Hosts made of namespaces: each has an address, a name, processes and a /dev/shm of its own.
+"""Hosts made of Linux namespaces: each has its own address, name, processes and /dev/shm.
 
 A host is a shell that waits in namespaces of its own, and all that is started beside it. A veth
 pair links it to a bridge in the namespaces of the switch, and to nothing else. Killing its first
@@ -43,7 +43,7 @@ read -r _ || true
 
 
 def missing() -> str:
-    """Why no hosts can be made here; empty if they can."""
+    """Explain why hosts cannot be made here; empty if they can."""
     if not sys.platform.startswith("linux"):
         return "network namespaces are Linux's"
     if os.geteuid() != 0:
@@ -56,7 +56,7 @@ def missing() -> str:
 
 
 class Host:
-    """A host from its making until `kill`; `run` and `start` work inside of it.
+    """A host, until `kill`; `run` and `start` start programs in it.
 
     Args:
         name: what `uname -n` says there.
@@ -81,7 +81,7 @@ class Host:
         self.pid = family(self._outer.pid)[1]
 
     def command(self, arguments: Sequence[str], **environment: str) -> list[str]:
-        """What runs `arguments` inside, in the checkout, from the outside."""
+        """Return the outside command that runs `arguments` inside, in the checkout."""
         settings = [f"{name}={value}" for name, value in environment.items()]
         enter = ["nsenter", "--target", str(self.pid), "--all", "env", "-C", str(ROOT)]
         return [*enter, *settings, *arguments]
@@ -89,7 +89,7 @@ class Host:
     def start(
         self, arguments: Sequence[str], environment: Mapping[str, str], **options: Any
     ) -> subprocess.Popen[str]:
-        """A program inside, which ends with the host at the latest."""
+        """Start a program inside, which ends with the host at the latest."""
         command = self.command(arguments, **environment)
         return subprocess.Popen(command, text=True, start_new_session=True, **options)
 
@@ -112,13 +112,13 @@ class Host:
         return done.stdout
 
     def processes(self) -> list[int]:
-        """Ids, as this process sees them, of all that runs there."""
+        """Return the ids, as this process sees them, of all processes inside."""
         mine = _process_space(self.pid)
         everyone = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
         return [pid for pid in everyone if mine is not None and _process_space(pid) == mine]
 
     def kill(self) -> None:
-        """A power cut: SIGKILL to every process at once. Harmless when repeated."""
+        """Cut the power: SIGKILL to every process at once. No effect when repeated."""
         self._outer.kill()  # and the kernel kills the first process with it, which all others
         self._outer.wait(SHORT_S)
         wait_until(lambda: not is_alive(self.pid), SHORT_S, poll_s=0.01)
@@ -149,18 +149,18 @@ class Network:
         self.switch = Host("switch", self._hosts_file)
 
     def address(self, name: str) -> str:
-        """The IPv4 address of a host."""
+        """Return the IPv4 address of a host."""
         return f"{SUBNET}.{self.names.index(name) + 1}"
 
     def open(self) -> None:
-        """Switch on: a bridge, then the hosts."""
+        """Create a bridge, then the hosts."""
         self.on_switch("link add br0 type bridge")
         self.on_switch("link set br0 up")
         for name in self.names:
             self.boot(name)
 
     def boot(self, name: str) -> Host:
-        """Start a host, and plug it in; it keeps its address, also that of its network card."""
+        """Start and connect a host; it keeps its IP and MAC addresses."""
         host = self.hosts[name] = Host(name, self._hosts_file)
         number = self.names.index(name) + 1
         _ip(
@@ -182,18 +182,18 @@ class Network:
             raise RuntimeError(f"the cable of {name!r} is still there")
 
     def cut_off(self, name: str) -> None:
-        """Pull a host's cable out of the switch: its processes live on and reach no other."""
+        """Disconnect a host from the switch: its processes live on and reach no other."""
         self.on_switch(f"link set {port(name)} down")
 
     def put_back(self, name: str) -> None:
-        """Plug the cable in again."""
+        """Reconnect a host."""
         self.on_switch(f"link set {port(name)} up")
 
     @contextmanager
     def slow_link(
         self, name: str, *, delay_s: float, jitter_s: float, loss: float
     ) -> Iterator[Callable[[], dict[str, int]]]:
-        """Between a host and the switch, both ways: frames are late, and some are lost.
+        """Delay frames between a host and the switch, both ways, and lose some.
 
         Yields a function that ends it and returns how many frames passed and were lost. The kernel
         may lack `tc netem` (a module of its own), so a process does it, between two TAP devices.
@@ -230,7 +230,7 @@ class Network:
         return _ip(arguments, self.switch)
 
     def close(self) -> None:
-        """Switch everything off."""
+        """Remove all hosts and the switch."""
         for host in [*self.hosts.values(), self.switch]:
             host.kill()
         self.hosts.clear()
@@ -238,7 +238,7 @@ class Network:
 
 @contextmanager
 def network(names: Sequence[str]) -> Iterator[Network]:
-    """Hosts of these names on a switch of their own; all gone at the end."""
+    """Create hosts of these names on their own switch; all are removed at the end."""
     with tempfile.TemporaryDirectory() as folder:
         made = Network(names, Path(folder))
         try:
@@ -249,7 +249,7 @@ def network(names: Sequence[str]) -> Iterator[Network]:
 
 
 def wait_until(holds: Callable[[], bool], timeout_s: float, poll_s: float = 0.2) -> bool:
-    """Whether it holds within the time."""
+    """Wait until the condition holds; return whether it did within the time."""
     deadline = time.monotonic() + timeout_s
     while not (held := holds()) and time.monotonic() < deadline:
         time.sleep(poll_s)
@@ -257,7 +257,7 @@ def wait_until(holds: Callable[[], bool], timeout_s: float, poll_s: float = 0.2)
 
 
 def port(name: str) -> str:
-    """A host's interface at the switch."""
+    """Return the name of a host's interface at the switch."""
     return f"to-{name}"
 
 

@@ -1,4 +1,4 @@
-"""How many training rows of self-play are positions of the Connect Four test sets, by chance."""
+"""Training rows of self-play that are, by chance, positions of the Connect Four test sets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Position = tuple[int, int]
 
 
 def mirrored(boards: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Bitboards [N] with their columns in the opposite order."""
+    """Return bitboards [N] with their columns in the opposite order."""
     turned = np.zeros_like(boards)
     for column in range(COLUMNS):
         stones = (boards >> np.uint64(column) * _BITS) & _COLUMN
@@ -34,14 +34,14 @@ def mirrored(boards: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def positions(own: NDArray[np.uint64], mask: NDArray[np.uint64]) -> list[Position]:
-    """Positions [N] of bitboards, the same for a position and its mirror image."""
+    """Return positions [N] of bitboards, the same for a position and its mirror image."""
     seen = zip(own.tolist(), mask.tolist())
     images = zip(mirrored(own).tolist(), mirrored(mask).tolist())
     return [min(pair) for pair in zip(seen, images)]
 
 
 def meetings(states: NDArray[Any]) -> tuple[int, int]:
-    """Of records [N]: how many are in a test set, and how many positions of the sets they are."""
+    """Count the records [N] that are in a test set, and the sets' positions that they are."""
     known = {
         position
         for tested in load_test_sets().values()
@@ -52,7 +52,7 @@ def meetings(states: NDArray[Any]) -> tuple[int, int]:
 
 
 def measure(seconds: float) -> dict[str, Any]:
-    """Rows of the preset's self-play under a uniform evaluator, played for about `seconds`."""
+    """Count rows of self-play under a uniform evaluator, played for about `seconds`."""
     facts = machine_facts()
     game, config = find_game("connect_four"), load_config_of(AlphaZeroConfig, "connect_four")
     shard = Shard(game, config.search, config.selfplay, config.selfplay.games, seed=0, number=0)

@@ -1,4 +1,4 @@
-"""What the system says of processes: who belongs to us, what they use, what others use meanwhile.
+"""Processes as the system sees them: our process tree, its usage, and the usage of others.
 
 Read from /proc, so this is for Linux. Ray's processes are children of the one that started it.
 """
@@ -23,19 +23,19 @@ IDLE, IO_WAIT, STEAL = 3, 4, 7  # of the first line of /proc/stat
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of a process after its name, which may hold blanks; [] when it is gone."""
+    """Return the fields of a process after its name, which may hold blanks; [] when it is gone."""
     with suppress(OSError):
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return []
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process is there and has not ended; one that waits to be reaped has."""
+    """Return whether a process exists and has not ended; a zombie has."""
     return _stat(pid)[STATE:1] not in ([], ["Z"])
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
+    """Return the ids of a process and of all its descendants."""
     children: dict[int, list[int]] = {}
     for folder in PROC.iterdir():
         if folder.name.isdigit() and (fields := _stat(int(folder.name))):
@@ -47,7 +47,7 @@ def family(pid: int) -> list[int]:
 
 
 def named(pids: Iterable[int], prefix: str) -> list[int]:
-    """Those whose command line begins so; a Ray actor calls itself `ray::<class>`."""
+    """Return those whose command line begins so; a Ray actor's begins with `ray::<class>`."""
     found = []
     for pid in pids:
         with suppress(OSError):
@@ -57,7 +57,7 @@ def named(pids: Iterable[int], prefix: str) -> list[int]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
-    """Time on a core that each of them has had; those that are gone are left out."""
+    """Return the core seconds of each process; omits those that are gone."""
     fields = {pid: found for pid in pids if (found := _stat(pid))}
     return {
         pid: (int(found[USER_TICKS]) + int(found[SYSTEM_TICKS])) / TICKS_PER_S
@@ -66,7 +66,7 @@ def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
 
 
 def resident_mib(pid: int) -> float | None:
-    """Resident memory in MiB, pages shared with others included; None when it is gone."""
+    """Return resident memory in MiB, shared pages included; None when it is gone."""
     with suppress(OSError):
         pages = int((PROC / str(pid) / "statm").read_text().split()[1])
         return pages * PAGE / 2**20
@@ -74,7 +74,7 @@ def resident_mib(pid: int) -> float | None:
 
 
 class MachineShare:
-    """Shares of the machine's cores, from when it is made until it is asked.
+    """Shares of the machine's cores, from creation to each call.
 
     A process of ours that ended meanwhile is counted among the others.
     """
@@ -85,14 +85,14 @@ class MachineShare:
 
     @staticmethod
     def _core_seconds() -> tuple[float, float, float]:
-        """Of all cores since the start: all, busy, stolen by the host."""
+        """Return core seconds since boot: all, busy, stolen by the host."""
         first = (PROC / "stat").read_text().partition("\n")[0]
         ticks = [int(field) for field in first.split()[1:9]]
         idle, stolen, total = ticks[IDLE] + ticks[IO_WAIT], ticks[STEAL], sum(ticks)
         return total / TICKS_PER_S, (total - idle - stolen) / TICKS_PER_S, stolen / TICKS_PER_S
 
     def shares(self) -> dict[str, float]:
-        """`ours`: of this process and its descendants; `others`; `stolen` by the host, 0 to 1."""
+        """Return `ours`: this process and descendants; `others`; `stolen` by the host, 0 to 1."""
         every, busy, stolen = (
             now - then for now, then in zip(self._core_seconds(), self._machine, strict=True)
         )

@@ -51,7 +51,7 @@ RUN = "reading"
 
 
 class SegmentMould:
-    """Makes segments of the same games under new UUIDs, without encoding them again and again."""
+    """Makes segments of the same games under new UUIDs without encoding them each time."""
 
     def __init__(self, games: EpisodeBatch, rows: int) -> None:
         ends = np.cumsum(games.lengths("row_ply"))
@@ -63,17 +63,17 @@ class SegmentMould:
 
     @property
     def size(self) -> int:
-        """Of a segment, in bytes."""
+        """Return the size of a segment in bytes."""
         return len(self._data)
 
     def cast(self, seed: int) -> bytes:
-        """The bytes of a segment, the same for the same seed."""
+        """Return the bytes of a segment, the same for the same seed."""
         uuids = np.random.default_rng(seed).bytes(UUID_BYTES * self.games)
         return self._data[: self._place] + uuids + self._data[self._place + len(uuids) :]
 
 
 class SlowStore:
-    """`Files` of a run whose every request takes LATENCY_S, as an object store's may.
+    """The `Files` of a run in which every request takes LATENCY_S, as on an object store.
 
     Segments are made again when they are read: a store's memory is not the reader's. All else lies
     on the disk.
@@ -90,7 +90,7 @@ class SlowStore:
         self._segments: dict[str, dict[str, int]] = {}
 
     def commit(self, writer: str, seq: int, seed: int) -> str:
-        """What a writer on another machine does; the key of its segment."""
+        """Commit a segment as a writer on another machine does; return its key."""
         name = str(SegmentName(seq, self._mould.games, zlib.crc32(self._mould.cast(seed))))
         self._segments.setdefault(writer, {})[name] = seed
         return f"{REPLAY_FOLDER}/{writer}/{name}"
@@ -146,7 +146,7 @@ class SlowStore:
 
 @dataclass
 class Writers:
-    """Writers that commit a segment every so often, each at its own moment of the period.
+    """Writers that commit segments at a fixed period, each at its own phase.
 
     Attributes:
         committed: rows so far.
@@ -228,7 +228,7 @@ def read_from_many(
     latency_s: float = LATENCY_S,
     games: int = GAMES,
 ) -> dict[str, Any]:
-    """Let the writers write and the learner read and learn for so long; JSON-ready."""
+    """Write and read for `seconds`, with one learner and many writers; JSON-ready."""
     facts = machine_facts(PACKAGES)
     recorded = recorded_games(games)
     config = _config(writers)
@@ -298,7 +298,7 @@ def _config(writers: int) -> AlphaZeroConfig:
 def _learn(
     learner: SlowStoreLearner, written: Writers, config: AlphaZeroConfig, seconds: float
 ) -> tuple[Mapping[str, list[float]], dict[str, float]]:
-    """Call the learner as a driver does; what was seen after each stretch."""
+    """Call the learner as a driver does; record each stretch."""
     share, begun, trained = MachineShare(), time.monotonic(), 0
     samples: dict[str, list[float]] = {
         name: [] for name in ("at_s", "read", "unread", "trained", "mib")

@@ -1,4 +1,4 @@
-"""An actor that plays nothing: it commits recorded games again and again, at a given speed.
+"""An actor that commits recorded games again and again, at a given speed, without playing.
 
 It imports little beside the store and Ray, so that dozens of them fit into one machine.
 """
@@ -26,7 +26,7 @@ LEAST_PRIORITY = 19
 
 @dataclass(frozen=True)
 class ReplayedRound:
-    """What `selfplay.worker.RoundReport` says, and when the round's games were in the store.
+    """A `selfplay.worker.RoundReport` with the time at which its games were stored.
 
     Attributes:
         committed_at: of `time.monotonic`, which is the same clock for all processes of a machine.
@@ -42,7 +42,7 @@ class ReplayedRound:
 
 
 class ReplayingWorker:
-    """Stands in for `selfplay.worker.Worker`, with the same calls.
+    """Replaces `selfplay.worker.Worker`, with the same calls.
 
     It runs at the least priority: on a real cluster it would have cores of its own, and the learner
     would have its own too.
@@ -66,7 +66,7 @@ class ReplayingWorker:
         self._step = -1
 
     def prepare(self) -> Ready:
-        """Nothing is to be compiled."""
+        """Do nothing: there is nothing to compile."""
         return Ready(os.uname().nodename)
 
     def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> ReplayedRound:

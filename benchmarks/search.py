@@ -40,7 +40,7 @@ Rate = Callable[[float], tuple[float, float]]
 
 
 def random_games(game: Game, count: int, seed: int = 0) -> list[list[int]]:
-    """`count` random openings of up to MOST_PLIES plies, none of which ends the game."""
+    """Return `count` random openings of up to MOST_PLIES plies, none of which ends the game."""
     rng = np.random.default_rng(seed)
     games: list[list[int]] = []
     while len(games) < count:
@@ -56,7 +56,7 @@ def random_games(game: Game, count: int, seed: int = 0) -> list[list[int]]:
 
 
 def plain_config(root: str) -> SearchConfig:
-    """A search that does what mctx does and no more."""
+    """Return a search with only the features of mctx."""
     return SearchConfig(
         simulations=SIMULATIONS,
         root="gumbel" if root == "gumbel" else "puct",
@@ -72,7 +72,7 @@ def plain_config(root: str) -> SearchConfig:
 
 
 def our_rate(game: Game, games: list[list[int]], root: str, threads: int) -> Rate:
-    """Our search over these positions, compiled and warm, its trees shared among `threads`."""
+    """Measure our search over these positions, warm, its trees divided over `threads`."""
     states = np.stack([np.asarray(game.position(actions)) for actions in games])
     parts = np.array_split(states, threads)
     searches = [Search(game, plain_config(root), len(part)) for part in parts]
@@ -97,7 +97,7 @@ def our_rate(game: Game, games: list[list[int]], root: str, threads: int) -> Rat
 
 
 def batch_rate(game: Game, games: list[list[int]], root: str) -> Rate:
-    """Our search through `select` and `receive`, one thread, with an evaluator that costs nothing.
+    """Measure our search through `select` and `receive`, one thread, with a free evaluator.
 
     What is left beside a network: encoding, softmax, and a call each way a batch.
     """
@@ -126,7 +126,7 @@ def _rate(search_once: Callable[[], None], seconds: float, trees: int) -> float:
 
 
 def _with_core_seconds(rate: Callable[[float], float]) -> Rate:
-    """The rate, and that of one core's seconds, which other work on the machine distorts less."""
+    """Return the rate, and the rate per core second, which other work distorts less."""
 
     def both(seconds: float) -> tuple[float, float]:
         used, begun = time.process_time(), time.perf_counter()
@@ -176,7 +176,7 @@ class Peer:
 
 @contextlib.contextmanager
 def peer_of(python: str | None, game: str, games: list[list[int]]) -> Iterator[Peer | None]:
-    """The peer in that Python, or in this one if it has mctx and pgx, or None."""
+    """Return the peer in that Python, or in this one if it has mctx and pgx, or None."""
     if python is None and all(importlib.util.find_spec(name) for name in ("mctx", "pgx")):
         python = sys.executable
     if python is None or game not in GAMES:
@@ -190,7 +190,7 @@ def peer_of(python: str | None, game: str, games: list[list[int]]) -> Iterator[P
 
 
 def measure(game: str, seconds: float = 20.0, peer_python: str | None = None) -> dict[str, Any]:
-    """Median simulations a second of our search, and of mctx + pgx where they can be imported.
+    """Measure median simulations/s of our search, and of mctx + pgx if they can be imported.
 
     The measurement takes about `seconds`, compilation not included. Raises GameError for an
     unknown game.
@@ -228,7 +228,7 @@ def measure(game: str, seconds: float = 20.0, peer_python: str | None = None) ->
 
 
 def _ratios(rates: dict[str, float], way: str = "") -> dict[str, float]:
-    """Ours, compiled or by another way, over the peer's better one, for both root policies."""
+    """Return ours, compiled or not, over the peer's better one, for both root policies."""
     ratios = {}
     for root in ("puct", "gumbel"):
         peer = max(rates[f"mctx_{root}"], rates[f"mctx_{root}_one_thread"])

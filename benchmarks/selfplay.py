@@ -13,7 +13,7 @@ PRESETS = ("connect_four",)
 
 
 def measure(config: AlphaZeroConfig, seconds: float = 20.0) -> dict[str, Any]:
-    """Simulations/s of self-play and evaluations/s of the network at its best batch, in one run.
+    """Measure simulations/s of self-play and evaluations/s of the network at its best batch.
 
     See `agents.alphazero.bench.measure`; it takes about `seconds`, compilation not included.
     """
@@ -22,7 +22,7 @@ def measure(config: AlphaZeroConfig, seconds: float = 20.0) -> dict[str, Any]:
 
 
 def rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    """Rates as whole numbers, ratios with three decimals."""
+    """Round rates to whole numbers and ratios to three decimals."""
     rounded: dict[str, Any] = {}
     for name, figure in figures.items():
         if isinstance(figure, list):

@@ -64,7 +64,7 @@ POINTS = 30  # of a series in the result
 
 
 def recorded_games(count: int) -> EpisodeBatch:
-    """Games of Connect Four played by the preset's search, a uniform policy in the network's place.
+    """Record Connect Four games of the preset's search with a uniform policy for the network.
 
     At least `count`, as many as finish together at the end.
     """
@@ -86,7 +86,7 @@ def recorded_games(count: int) -> EpisodeBatch:
 
 
 def learner_rows_per_s(games: EpisodeBatch, config: AlphaZeroConfig) -> float:
-    """Rows a second that the tiny network learns from in this process, on one thread's share."""
+    """Measure rows/s that the tiny network learns in this process, on one thread."""
     game = find_game(config.game)
     learner = AlphaZeroLearner(game, config.network, config.learner, seed=0, device="cpu")
     learner.add([games])
@@ -99,7 +99,7 @@ def learner_rows_per_s(games: EpisodeBatch, config: AlphaZeroConfig) -> float:
 
 
 def real_games_per_s() -> float:
-    """Games a second of one core of self-play, from the results of the other benchmarks."""
+    """Return games/s of one core of self-play, from the results of the other benchmarks."""
     cores = json.loads((RESULTS / "store.json").read_text())["per_core_s"]
     clock = json.loads((RESULTS / "store.json").read_text())["per_s"]
     return float(actors_fed(clock, cores)["games_per_core_s"])
@@ -128,14 +128,14 @@ def simulated_nodes(nodes: int, cpus: int) -> Iterator[None]:
 
 
 class TimedLog(ReplayLog):
-    """A replay log that notes how long it takes to read what is new, in seconds."""
+    """A replay log that records how long each read of new segments takes, in seconds."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run, SCHEMA)
         self.poll_s: list[float] = []
 
     def take(self, max_segments: int | None = None, *, wait: bool = True) -> list[EpisodeBatch]:
-        """As the log's, timed."""
+        """Call the log's `take`, timed."""
         begun = time.monotonic()
         batches = super().take(max_segments, wait=wait)
         self.poll_s.append(time.monotonic() - begun)
@@ -143,7 +143,7 @@ class TimedLog(ReplayLog):
 
 
 class WatchedLearner(LearnerNode):
-    """The real learner, with a clock at its log and an account of its memory."""
+    """The real learner, with its log timed and its memory recorded."""
 
     def watch(self) -> float:
         """Open the run, which must be empty, and time its polls from now on; memory in MiB."""
@@ -153,7 +153,7 @@ class WatchedLearner(LearnerNode):
         return self._memory()
 
     def facts(self) -> tuple[list[float], float]:
-        """How long each poll has taken, in seconds, and the memory now in MiB."""
+        """Return the seconds of each poll so far, and the present memory in MiB."""
         return self.log.poll_s, self._memory()
 
     def _memory(self) -> float:
@@ -161,7 +161,7 @@ class WatchedLearner(LearnerNode):
 
 
 class SimulatedTraining(ClusterTraining):
-    """The real driver, whose workers replay games; it notes what was committed and learned.
+    """The real driver, whose workers replay games; records what was committed and learned.
 
     Attributes:
         committed: when each round's games were in the store, and their rows.
@@ -292,7 +292,7 @@ def _config(
 
 
 def _expected_rows_per_s(stubs: int, games_per_s: float, rows_per_game: float) -> float:
-    """Of all stubs; without a speed, what one writer of this machine was measured to write."""
+    """Return rows/s of all stubs; without a given speed, as measured for one writer here."""
     if not games_per_s:
         rates = json.loads((RESULTS / "store.json").read_text())["per_s"]
         return float(rates["episodes_written"]) * rows_per_game
@@ -305,7 +305,7 @@ def _with_passes(config: AlphaZeroConfig, passes: float, rows_per_s: float) -> A
 
 
 def _begin(training: SimulatedTraining) -> float:
-    """Watch the learner, then wait until every worker has committed; the learner's memory."""
+    """Observe the learner, wait until every worker has committed; return the learner's memory."""
     assert training.learner.is_free()
     memory = ray.get(training.learner.handle.watch.remote())
     while not all(worker.works for worker in training.workers):
@@ -349,7 +349,7 @@ def _unread(
 
 
 def series(values: Sequence[int]) -> dict[str, Any]:
-    """A quantity over time, thinned; it grows if its last third is far above its first."""
+    """Return a quantity over time, thinned; it grows if its last third is far above its first."""
     third = max(1, len(values) // 3)
     first, last = (statistics.fmean(part or [0]) for part in (values[:third], values[-third:]))
     return {
@@ -361,7 +361,7 @@ def series(values: Sequence[int]) -> dict[str, Any]:
 
 
 def _poll_times(polls: Sequence[float]) -> Mapping[str, float]:
-    """In milliseconds, those that found nothing new among them."""
+    """Return poll times in milliseconds, with those of polls that found nothing new."""
     third = max(1, len(polls) // 3)
     parts = {
         "median": statistics.median(polls),
@@ -373,7 +373,7 @@ def _poll_times(polls: Sequence[float]) -> Mapping[str, float]:
 
 
 def _stored(run: Run) -> dict[str, int]:
-    """What is in the store at the end, the last rounds included."""
+    """Count what is in the store at the end, the last rounds included."""
     folders = [f"{REPLAY_FOLDER}/{writer}" for writer in run.files.folders(REPLAY_FOLDER)]
     log = ReplayLog(run, SCHEMA)
     log.poll()

@@ -1,4 +1,4 @@
-"""A slow and lossy cable: hands Ethernet frames from one TAP device to another, later.
+"""A slow, lossy cable: passes Ethernet frames from one TAP device to another, later.
 
     python -m benchmarks.slow_link DELAY_S JITTER_S LOSS
 
@@ -29,7 +29,7 @@ MOST_WAITING = 10_000  # frames of one direction; more are lost, as in a full sw
 
 @dataclass
 class Direction:
-    """One of the two ways through the cable.
+    """One of the two directions of the cable.
 
     Attributes:
         waiting: frames and when they are due, in order.
@@ -46,7 +46,7 @@ class Direction:
     _last_due: float = 0.0
 
     def take(self, frame: bytes, now: float) -> None:
-        """Lose a frame, or let it wait for its time."""
+        """Lose a frame, or queue it for its time."""
         if self.rng.random() < self.loss or len(self.waiting) >= MOST_WAITING:
             self.lost += 1
             return
@@ -55,7 +55,7 @@ class Direction:
         self.waiting.append((self._last_due, frame))
 
     def due(self, now: float) -> list[bytes]:
-        """The frames that are through by now."""
+        """Return the frames whose time has come."""
         through = []
         while self.waiting and self.waiting[0][0] <= now:
             through.append(self.waiting.popleft()[1])
@@ -64,7 +64,7 @@ class Direction:
 
 
 def open_tap(name: str) -> int:
-    """A new TAP device; it is gone when the descriptor is closed."""
+    """Open a new TAP device, which is removed when the descriptor is closed."""
     descriptor = os.open(TUN_DEVICE, os.O_RDWR | os.O_NONBLOCK)
     request = struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI)
     fcntl.ioctl(descriptor, TUNSETIFF, request)
@@ -72,7 +72,7 @@ def open_tap(name: str) -> int:
 
 
 def relay(taps: tuple[int, int], ways: tuple[Direction, Direction], stop: int) -> None:
-    """Carry frames both ways until the descriptor `stop` can be read."""
+    """Pass frames both ways until the descriptor `stop` can be read."""
     while True:
         dues = [way.waiting[0][0] for way in ways if way.waiting]
         pause = max(0.0, min(dues) - time.monotonic()) if dues else None
@@ -91,7 +91,7 @@ def relay(taps: tuple[int, int], ways: tuple[Direction, Direction], stop: int) -
 
 
 def main() -> None:
-    """Be the cable."""
+    """Run the cable."""
     delay_s, jitter_s, loss = map(float, sys.argv[1:])
     taps = open_tap("near"), open_tap("far")
     there, back = (Direction(delay_s, jitter_s, loss, random.Random(i)) for i in range(2))

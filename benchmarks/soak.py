@@ -72,7 +72,7 @@ class Killer:
         self._next = self._rng.exponential(mean_s)
 
     def strike(self, elapsed_s: float) -> None:
-        """Kill one if it is time. Where none of the class is up, the kill waits for one."""
+        """Kill one actor if it is time; without one of the class, the kill is postponed."""
         if elapsed_s < self._next:
             return
         kind = LEARNER if self._rng.random() < LEARNER_SHARE else WORKER
@@ -94,7 +94,7 @@ class MemorySample:
 
 
 def slope_per_hour(samples: Sequence[MemorySample], settling_s: float) -> float | None:
-    """How fast memory grows, MiB an hour: least squares, one slope for all lives of a process.
+    """Return memory growth in MiB/h: least squares, one slope for all lives of a process.
 
     The first `settling_s` of each life are left out; None when too little is left.
     """

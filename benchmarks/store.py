@@ -65,12 +65,12 @@ Work = Callable[[], int]
 
 
 def new_run(folder: Path, name: str) -> Run:
-    """An empty run."""
+    """Create an empty run."""
     return create_run(folder, name, game="connect_four", config={}, seed=0, versions={})
 
 
 def writing_games(folder: Path, episodes: list[Episode]) -> dict[str, Work]:
-    """One segment of games, committed: given one at a time as an actor does, or as a batch."""
+    """Commit one segment of games: one game at a time as an actor does, or as a batch."""
     batch = EpisodeBatch.of(SCHEMA, episodes)
     one, whole = (SegmentWriter(new_run(folder, name), SCHEMA) for name in ("one", "whole"))
 
@@ -89,7 +89,7 @@ def writing_games(folder: Path, episodes: list[Episode]) -> dict[str, Work]:
 
 
 def writing_frames(folder: Path, batches: list[EpisodeBatch]) -> dict[str, Work]:
-    """A segment of frames committed, compressed or not; beside it an npz file, as durable."""
+    """Commit a segment of frames, compressed or not; beside it an npz file, as durable."""
     writers = {
         "frames_written_zstd": SegmentWriter(new_run(folder, "zstd"), FRAMES, "zstd"),
         "frames_written_raw": SegmentWriter(new_run(folder, "raw"), FRAMES),
@@ -117,7 +117,7 @@ def writing_frames(folder: Path, batches: list[EpisodeBatch]) -> dict[str, Work]
 def reading(
     folder: Path, game: Game, episodes: list[Episode], frames: list[EpisodeBatch]
 ) -> dict[str, Work]:
-    """Whole logs read by a new reader, their bytes still in the system's cache."""
+    """Read whole logs with a new reader, their bytes still in the system's cache."""
     games_run, frames_run = new_run(folder, "games"), new_run(folder, "frames")
     writer = SegmentWriter(games_run, SCHEMA)
     for _ in range(10):
@@ -147,7 +147,7 @@ def reading(
 
 
 def _renamed(batch: EpisodeBatch) -> EpisodeBatch:
-    """The same episodes under new UUIDs, so that they count again."""
+    """Return the same episodes under new UUIDs, so that they count again."""
     uuids = np.frombuffer(os.urandom(batch.uuids.size), np.uint8).reshape(batch.uuids.shape)
     return EpisodeBatch(batch.schema, uuids, batch.offsets, batch.values)
 
@@ -156,7 +156,7 @@ def _renamed(batch: EpisodeBatch) -> EpisodeBatch:
 
 
 def sampling_positions(game: Game) -> dict[str, Work]:
-    """Batches as AlphaZero's learner makes them, up to the tensor; beside it planes from an npz."""
+    """Sample as AlphaZero's learner does, up to the tensor; beside it planes from an npz."""
     rng = np.random.default_rng(0)
     states = game.new_states(POSITIONS)
     wanted = rng.integers(0, 30, POSITIONS)
@@ -193,7 +193,7 @@ def sampling_positions(game: Game) -> dict[str, Work]:
 
 
 def sampling_by_priority() -> dict[str, Work]:
-    """A batch drawn from 2^20 rows of one number each, and its priorities given back."""
+    """Draw a batch from 2^20 rows of one number each, and update its priorities."""
     rng = np.random.default_rng(0)
     ring = Ring(1 << 20, {"number": (np.int64, ())})
     ring.extend(number=np.arange(ring.capacity))
@@ -212,7 +212,7 @@ def sampling_by_priority() -> dict[str, Work]:
 
 
 def sampling_frames(batches: list[EpisodeBatch]) -> dict[str, Work]:
-    """Transitions of stacks of 4 frames over 3 steps, and frames put into the ring."""
+    """Sample transitions of stacks of 4 frames over 3 steps, and add frames to the ring."""
     rng = np.random.default_rng(0)
     rings = {
         "uniform": FrameRing(FRAMES_IN_RAM, FRAMES, steps=3),
@@ -239,7 +239,7 @@ def sampling_frames(batches: list[EpisodeBatch]) -> dict[str, Work]:
 
 
 def sampling_trajectories() -> dict[str, Work]:
-    """Batches of 64 sequences of 16 steps of 10 agents, 64 numbers each, one in eight too old."""
+    """Sample 64 sequences of 16 steps of 10 agents, 64 numbers each, one in eight too old."""
     agents, steps, count = 10, 160, 400
     schema = trajectory_schema(
         agents, {"observation": (np.float32, (64,))}, {"lstm": (np.float32, (128,))}
@@ -288,7 +288,7 @@ def polling(folder: Path) -> dict[str, Work]:
 def everything(
     game: Game, episodes: list[Episode], batches: list[EpisodeBatch]
 ) -> Iterator[dict[str, Work]]:
-    """All works by name, with their files in a folder that lasts as long."""
+    """Yield all works by name, with their files in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="ludens-store-") as name:
         folder = Path(name)
         yield {
@@ -304,7 +304,7 @@ def everything(
 
 
 def rate(work: Work, seconds: float) -> tuple[float, float]:
-    """How many a second, and a second of processor time; at least once, for about `seconds`."""
+    """Return rates per second and per core second; at least one call, for about `seconds`."""
     done, used, begun = 0, time.process_time(), time.perf_counter()
     while True:
         done += work()
@@ -314,7 +314,7 @@ def rate(work: Work, seconds: float) -> tuple[float, float]:
 
 
 def actors_fed(wall: dict[str, float], core: dict[str, float]) -> dict[str, Any]:
-    """How many cores of Connect Four self-play one learner's store keeps up with.
+    """Return how many cores of Connect Four self-play one learner's store keeps up with.
 
     A game takes the simulations that a trained network's games took, and a core makes as many a
     second as it made while that network played. The learner reads the games and replays their
@@ -342,7 +342,7 @@ def actors_fed(wall: dict[str, float], core: dict[str, float]) -> dict[str, Any]
 
 
 def measure(seconds: float = 30.0) -> dict[str, Any]:
-    """Medians of all works over ROUNDS turns, in about `seconds` and the time to prepare."""
+    """Measure medians of all works over ROUNDS turns, in about `seconds` plus preparation."""
     facts = machine_facts(("numpy", "numba", "pyarrow"))
     game = find_game("connect_four")
     episodes = game_episodes(game, SEGMENT_EPISODES)

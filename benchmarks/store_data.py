@@ -1,4 +1,4 @@
-"""What the store's benchmark stores: Connect Four games, and frames of 84 x 84.
+"""Data of the store's benchmark: Connect Four games, and frames of 84 x 84.
 
 The frames are made, not recorded, in the way of an Atari screen: 210 x 160 pixels of walls, rows of
 bricks of which more and more are gone, ground in blocks of some shades, and digits of a score. All
@@ -27,7 +27,7 @@ FRAMES = frames_schema((84, 84))
 
 
 def played_games(game: Game, count: int, seed: int = 0) -> NDArray[np.uint16]:
-    """Moves [count, MOVES] of random games that last so long."""
+    """Return moves [count, MOVES] of random games of that length."""
     rng = np.random.default_rng(seed)
     found = np.empty((0, MOVES), np.uint16)
     while len(found) < count:
@@ -41,7 +41,7 @@ def played_games(game: Game, count: int, seed: int = 0) -> NDArray[np.uint16]:
 
 
 def game_episodes(game: Game, count: int) -> list[Episode]:
-    """Games as self-play writes them: 40 moves, 12 rows with policies over all actions."""
+    """Return games as self-play writes them: 40 moves, 12 rows with policies over all actions."""
     rng = np.random.default_rng(1)
     episodes = []
     for moves in played_games(game, count):
@@ -55,7 +55,7 @@ def game_episodes(game: Game, count: int) -> list[Episode]:
 
 
 def made_frames(count: int, seed: int) -> NDArray[np.uint8]:
-    """Frames [count, 84, 84] of one stream; see the top of this file."""
+    """Return frames [count, 84, 84] of one stream; see the top of this file."""
     rng = np.random.default_rng(seed)
     background, scrolls = _background(rng), seed % 4 == 3
     figures = rng.integers(0, 255, (FIGURES, 2, 14, 10), np.uint8)  # two pictures of each
@@ -77,7 +77,7 @@ def made_frames(count: int, seed: int) -> NDArray[np.uint8]:
 
 
 def _background(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Walls, rows of bricks, and ground of blocks of some shades, [210, 160]."""
+    """Draw walls, rows of bricks, and ground of blocks in several shades, [210, 160]."""
     ground = np.kron(rng.integers(20, 90, (42, 32)), np.ones((5, 5), np.int64))
     background = ground.astype(np.uint8)
     background[:, :8] = background[:, -8:] = 142
@@ -88,7 +88,7 @@ def _background(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _area_weights(pixels: int, kept: int) -> NDArray[np.float32]:
-    """What share [kept, pixels] of each pixel makes a kept one, when areas are averaged."""
+    """Return the share [kept, pixels] of each pixel in a kept one, when areas are averaged."""
     edges = np.arange(kept + 1) * (pixels / kept)
     pixel = np.arange(pixels)
     overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
@@ -97,7 +97,7 @@ def _area_weights(pixels: int, kept: int) -> NDArray[np.float32]:
 
 
 def frame_pieces(number: int, frames: NDArray[np.uint8]) -> EpisodeBatch:
-    """The pieces `number` of all streams, from frames [STREAMS, PIECE_FRAMES, 84, 84]."""
+    """Return the pieces `number` of all streams, from frames [STREAMS, PIECE_FRAMES, 84, 84]."""
     rng = np.random.default_rng(number)
     pieces = []
     for stream, own in enumerate(frames):

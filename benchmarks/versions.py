@@ -23,7 +23,7 @@ PLAYED = "connect_four"
 
 
 def _bench(checkout: Path, what: str, of: str, seconds: float) -> dict[str, Any]:
-    """What `ludens bench` of that checkout measures. Raises RuntimeError where it fails."""
+    """Return the `ludens bench` figures of that checkout. Raises RuntimeError if it fails."""
     command = [sys.executable, "ludens.py", "bench", what, of, "--seconds", str(seconds), "--json"]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -33,7 +33,7 @@ def _bench(checkout: Path, what: str, of: str, seconds: float) -> dict[str, Any]
 
 
 def figures(checkout: Path, seconds: float) -> dict[str, float]:
-    """Simulations: of the search by core second, of self-play by second."""
+    """Return simulations: of the search by core second, of self-play by second."""
     found: dict[str, float] = {}
     for game in SEARCHED:
         measured = _bench(checkout, "search", game, seconds)["simulations_per_core_s"]
@@ -48,7 +48,7 @@ def _commit(checkout: Path) -> str:
 
 
 def measure(other: Path, seconds: float) -> dict[str, Any]:
-    """Ratios of this checkout over the other, one a round, and their medians."""
+    """Measure the ratios of this checkout to the other, one a round, and their medians."""
     facts = machine_facts()
     rounds = []
     for number in range(ROUNDS + 1):

@@ -32,7 +32,7 @@ def plan_ablation(
 ) -> list[Variant]:
     """Return the preset, the same with another seed, and the preset without each technique.
 
-    The control shows how far two trainings differ that are told the same: by chance alone.
+    The control shows how far two runs with the same settings differ by chance.
 
     Args:
         preset: as `load_config` takes it.

@@ -1,7 +1,7 @@
 """The fields of a run's configuration: dotted names, types, meanings, and parsing of values.
 
-One reading serves presets and the command line alike, so both refuse the same things in the same
-words. The dataclasses themselves are the only description: nothing is listed a second time here.
+Presets and the command line share one parser, so both refuse the same values with the same message.
+The dataclasses themselves are the only description: nothing is listed a second time here.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class ConfigField:
     def check(self, value: Any) -> Any:
         """Return the checked value, with a whole number converted where a float is expected.
 
-        Raises ConfigError quoting it when it is of another type than the field's.
+        Raises ConfigError quoting it if its type is not the field's.
         """
         if get_origin(self.type) is Literal:
             if value not in get_args(self.type):

@@ -1,6 +1,7 @@
 """Missing packages: the message for a command, and the line that installs them.
 
-What only some commands need is imported where it is used, so its absence is noticed by those alone.
+Packages for some commands are imported where they are used, so only those commands fail without
+them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def is_installed(module: str) -> bool:
 def how_to_install(module: str) -> str:
     """Return the command that installs an import name's package, in the tested version.
 
-    A package that is not of `pyproject.toml` was brought by another one: then it is `make setup`.
+    A package not in `pyproject.toml` is another's dependency, which `make setup` installs.
     """
     name = _distribution(module.partition(".")[0])
     requirement = _requirements().get(name)

@@ -10,8 +10,8 @@ from agents.training import TrainConfig
 class Announcements:
     """Segments announced by workers and not yet acknowledged by the learner, by key.
 
-    They stay here until the learner has answered the call that names them. If it fails, the next
-    call names them again, to it or to the one in its place: a reader passes over what it knows.
+    They stay here until the learner has answered the call that names them. If the call fails, the
+    next one names them again, to this learner or its replacement: a reader skips known segments.
     """
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from agents.training import TrainConfig
 class Budget:
     """Clock of a run, which ends after its minutes or its games, whichever comes first.
 
-    The clock of a session stands still until `start`: loading and compiling are not training.
+    The clock of a session runs from `start`: loading and compiling do not count.
 
     Args:
         config: has the limits; a limit of 0 is none.

@@ -413,7 +413,7 @@ def train_on_cluster(
 ) -> Iterator[Progress]:
     """Train as `selfplay.loop.train` with `workers` above 0: same budget, reports and end.
 
-    Raises CrashLoopError when the workers or the learner fail again and again, with the reason.
+    Raises CrashLoopError when the workers or the learner fail repeatedly, with the reason.
     """
     shared_url = shared_store(store_url, config.workers)
     with connected(cpus=config.workers * config.cluster.worker_cpus) as own_ray:

@@ -48,8 +48,8 @@ class CommittingActor:
     def commit(self) -> list[str]:
         """Write the episodes finished since the last commit as one segment.
 
-        Returns its key, for whoever reads it; [] where nothing was finished. Once this returns,
-        they are in the store. Raises StoreWriteError; they are then kept for another try.
+        Returns its key in a list; [] if no episode finished. Once this returns, the episodes are in
+        the store. Raises StoreWriteError; they are then kept for another try.
         """
         self._finished += self.actor.take_episodes()
         while self._finished:

@@ -13,7 +13,7 @@ from pathlib import Path
 def one_at_a_time() -> Iterator[None]:
     """Hold a lock that lets one process of this machine compile at a time per kernel cache.
 
-    Several that compile at once would write the same files.
+    Processes that compile at the same time would write the same files.
     """
     folder = Path(os.environ["NUMBA_CACHE_DIR"])
     with (folder / "compiling.lock").open("w") as file:

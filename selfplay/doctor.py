@@ -1,6 +1,6 @@
 """Checks of the machine for `ludens doctor`, before any measurement.
 
-Each look is a function that answers a Finding; nothing it can meet is an error. The measurements
+Each check is a function that returns a Finding and does not raise. The measurements
 are the algorithm's own (`Algorithm.measure_speed`).
 """
 

@@ -29,9 +29,8 @@ Answer = tuple[NDArray[np.float32], NDArray[np.float32], int]
 class InferenceServer:
     """Evaluates requests from any worker with the weights it received last.
 
-    Requests that arrive while the policy computes wait and are answered together: the more there
-    are, the larger the batches, and none waits for a batch to fill. Restarted, it begins with the
-    newest checkpoint.
+    Requests that arrive during an evaluation form the next batch, so batches grow with the load
+    and no request waits for a batch to fill. After a restart it loads the newest checkpoint.
     """
 
     def __init__(self, store_url: str, run_name: str, config: TrainConfig) -> None:
@@ -105,13 +104,13 @@ class InferenceError(RuntimeError):
 class RemoteEvaluator:
     """The evaluator of one thread of an actor, answered by an inference actor.
 
-    It waits while that is being replaced, and no longer than `timeout_s`.
+    It waits while Ray replaces that actor, at most `timeout_s`.
 
     Args:
         handle: the inference actor.
         timeout_s: an evaluation that takes longer has failed.
-        renewed: called with the version of an answer, before that is handed out, where it is
-            another than that of the answer before.
+        renewed: called with an answer's version, before the answer is returned, if the version
+            has changed.
 
     Attributes:
         step: version of the network that gave the last answer.

@@ -23,7 +23,7 @@ def train_in_turns(
 ) -> Iterator[tuple[str, Progress]]:
     """Train each run to the end of its budget, always the one trained least so far.
 
-    Every turn ends in a checkpoint; the same call goes on after a stop. Yields (run, Progress)
+    Every turn ends in a checkpoint; the same call continues after a stop. Yields (run, Progress)
     after every stage of a run's loop, with a "finished" at the end of each turn. Raises what
     `selfplay.loop.train` raises, and ValueError for a run without a budget.
 
@@ -31,7 +31,7 @@ def train_in_turns(
         configs: the runs by name.
         store_url: where they are kept.
         turn_s: seconds of training in a turn at least; it also lasts until something is learned.
-        stop: asked often; True ends the turn and all that would follow.
+        stop: polled often; True ends this turn and all later ones.
     """
     for name, config in configs.items():
         if not (config.minutes or config.games):

@@ -24,10 +24,9 @@ _logger = logging.getLogger("ludens.selfplay")
 class Journal:
     """Writes a record every INTERVAL_S, after every training stage and at the end.
 
-    It is one more of the watchers that are told of every stage. Whatever goes wrong with writing is
-    logged, once, and tried again later: a run never ends because of its journal. Its files are
-    those of `store.progress.log`; the first is made when the first stage came, when the run exists
-    and is ours.
+    It observes every stage, like other displays. A failed write is logged once and tried again
+    later: a run never ends because of its journal. Its files are those of `store.progress.log`; the
+    first is made at the first stage, when this process holds the run.
 
     Args:
         store_url, run_name: where to write.

@@ -2,11 +2,11 @@
 
     actor plays -> segments -> learner samples and trains -> weights -> actor
 
-`train` is a generator of `Progress`; panels, logs and solver checks consume it and the loop knows
-none of them. Everything needed to continue is in the newest checkpoint and the segments before it.
-With a budget in games and checkpoints by rows, a killed run is made again bit for bit from its
-newest checkpoint. A stop on request adds a checkpoint where there would have been none, and running
-searches begin again there: what follows is as good as without the stop, but not the same games.
+`train` is a generator of `Progress`; panels, logs and solver checks consume it, and the loop is
+independent of them. Everything needed to continue is in the newest checkpoint and the segments
+before it. With a budget in games and checkpoints by rows, a killed run is reproduced bit for bit
+from its newest checkpoint. A requested stop adds a checkpoint, and running searches restart there:
+the run is equally good afterwards, but plays other games.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Training:
         self.begun = time.monotonic()
         self.first_game_s: float | None = None
         self.play_seconds = 0.0
-        self.between_stages = True  # what is in memory can be saved
+        self.between_stages = True  # memory is consistent and can be saved
         self.trainer = Trainer(run, config)
         saved = self.trainer.saved
         self.budget.elapsed_before = saved.get("elapsed_s", 0.0)
@@ -99,7 +99,7 @@ class Training:
     def play(self, interrupted: Callable[[], bool]) -> Iterator[Progress]:
         """Play until there are enough rows for the next network, then commit them.
 
-        Reports every half second on the way.
+        Yields a report every half second meanwhile.
         """
         self.actor.begin_round(self._rows_of_round())
         reached = False
@@ -117,8 +117,8 @@ class Training:
     def _rows_of_round(self) -> int:
         """Return the training rows to play: to the next network, or to the end of a games budget.
 
-        Such a budget ends with a round, never within one: how far each thread is at the moment when
-        the last game wanted ends is a matter of chance, and a run must end the same always.
+        Such a budget ends with a round, never within one: the progress of each thread at the end of
+        the last game varies, and a run must always end the same.
         """
         if not self.config.games:
             return self.config.publish_rows
@@ -141,8 +141,8 @@ class Training:
     def save_checkpoint(self) -> None:
         """Save everything needed to continue; the actor restarts what a resumed one would restart.
 
-        A checkpoint is named by the learner's step: with nothing learned since the last, it stands,
-        and games played since are recognised by their identity when they are played again.
+        A checkpoint is named by the learner's step: without a training step since the last one,
+        that is kept, and games played since are recognised by their id when they are played again.
         """
         if self.trainer.is_saved():
             return
@@ -168,7 +168,7 @@ class Training:
     def close(self) -> None:
         """Save what can be saved and release the threads.
 
-        Where a stage was broken off the last checkpoint stands; nothing in the store is lost.
+        After an interrupted stage the last checkpoint is kept; nothing in the store is lost.
         """
         try:
             if self.between_stages:
@@ -213,7 +213,7 @@ def train(
 ) -> Iterator[Progress]:
     """Train or continue until the budget is used, `stop` returns True, or the generator closes.
 
-    In each case a checkpoint is written last. Yields a Progress after every stage of the loop.
+    A checkpoint is always written last. Yields a Progress after every stage of the loop.
     Raises the store's errors: a run of another game, a second trainer on the run, a full disk.
     A user's game whose file has changed since the run began is another game unless `changed_game`
     says that the rules are the same.
@@ -260,8 +260,7 @@ def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], boo
 def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
     """Play and train in turn until the budget is used or `stop` returns True.
 
-    A session that begins with some of its budget left learns something: the minutes end none
-    before that.
+    A session that begins with budget left makes a training step before time can end it.
     """
     budget = training.budget
     if not budget.runs:  # it was used up before this session

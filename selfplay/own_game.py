@@ -1,8 +1,8 @@
 """The game of a run: from its configuration into the processes and the store.
 
-The game of a configuration comes from the command line, or from a preset that was named there, and
-travels to every process of the training. It may be the path of a user's file; the run keeps the
-game's name and the hash of that file instead, and never gives a configuration its game back.
+The game of a configuration comes from the command line, or from a preset named there, and goes to
+every process of the run. It may be the path of a user's file; the run stores the game's name and
+the hash of that file instead, and a stored run never sets a configuration's game.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def stored_settings(config: TrainConfig, game: Any) -> dict[str, Any]:
 def check_same_game(run: Run, game: Any, *, may_have_changed: bool) -> None:
     """Raise RunMismatchError unless the run learned this game, from this same source.
 
-    Games that were played are stored as moves and read by the rules of today, so with other rules
-    a run would learn from games that no longer are what they were.
+    Games are stored as moves and replayed by the present rules, so under other rules a run would
+    learn from different games.
 
     Args:
-        run: the run that is to go on.
-        game: the game at hand.
-        may_have_changed: the rules are the same although the source is not, says the user.
+        run: the run to resume.
+        game: the given game.
+        may_have_changed: the user states that the rules are the same although the source is not.
     """
     if not is_game_of(run.info, game):
         raise RunMismatchError(

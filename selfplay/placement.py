@@ -22,7 +22,7 @@ def lacking(asked: Mapping[str, float], nodes: Sequence[Mapping[str, Any]]) -> s
 
     Args:
         asked: amounts by Ray's names of resources.
-        nodes: as `ray.nodes()` tells them.
+        nodes: as `ray.nodes()` returns them.
     """
     offered = [node["Resources"] for node in nodes if node["Alive"]]
     if any(all(o.get(name, 0.0) >= n for name, n in asked.items()) for o in offered):
@@ -43,7 +43,7 @@ def _nodes() -> list[dict[str, Any]]:
 def asked_of_nodes(cluster: ClusterConfig, own_ray: bool) -> dict[str, dict[str, float]]:
     """Return the resources that each kind of actor requests, by Ray's names.
 
-    On our own Ray only workers ask for cores: the others share them, as those leave some time.
+    On a local cluster only workers request cores: the learner and inference actors share them.
     """
     shared = 0.0 if own_ray else 1.0
     return {
@@ -75,7 +75,7 @@ def unplaced_notice(name: str, asked: Mapping[str, float]) -> str:
 class InferenceActors:
     """The inference actors of a run, from their start until all are ready.
 
-    Ray starts one again that died, so nothing else is done for them.
+    Ray restarts one that died, so they are not supervised here.
 
     Args:
         start: makes one; returns its handle at once, as Ray does.

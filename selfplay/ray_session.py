@@ -26,7 +26,7 @@ NOT_SHIPPED = [".git", ".venv", "runs", "*.pyc", ".mypy_cache", ".ruff_cache", "
 def connected(cpus: int) -> Iterator[bool]:
     """Connect to the cluster of RAY_ADDRESS or of the job, or start a local one.
 
-    Yields whether it is our own. Ray's handler of SIGTERM is put away: the caller has its own.
+    Yields whether it is a local one. Ray's SIGTERM handler is removed: the caller has its own.
     """
     if ray.is_initialized():  # the caller's, who will shut it down
         yield False
@@ -83,7 +83,7 @@ def shipped_environment() -> dict[str, Any]:
 def shared_store(store_url: str, workers: int) -> str:
     """Return the store's address as other processes understand it: never a relative path.
 
-    Raises StoreUrlError for one that they cannot see.
+    Raises StoreUrlError for a store that they cannot reach.
     """
     url = open_files(store_url).url
     if url.startswith("memory:"):
@@ -98,7 +98,7 @@ def shared_store(store_url: str, workers: int) -> str:
 def settling() -> Iterator[None]:
     """Check packages and compile alone during the first work of a Ray process.
 
-    Raises RuntimeError where other packages would be imported than ours.
+    Raises RuntimeError if packages other than ours would be imported.
     """
     check_packages()
     with one_at_a_time():

@@ -1,8 +1,8 @@
 """Resuming a run: its stored settings, what may change, and the effect of a larger budget.
 
 A run keeps the settings that it began with (`store.settings` says how those of another version are
-read). What was asked for must agree with them. What was not asked for, and would come from a preset
-or a default that has changed since, gives way.
+read). Requested settings must agree with them. Settings that were not requested, and come from a
+preset or a default that has changed since, yield to the run's.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Continued(NamedTuple):
     """The settings and notices of a resumed run.
 
     Attributes:
-        config: its settings, with what was asked for.
-        kept: settings that the preset has otherwise now: {dotted name: (the run's, the preset's)}.
-        added: settings that came after the run, at their defaults: {dotted name: value}.
+        config: its settings, with those requested.
+        kept: settings that now differ in the preset: {dotted name: (the run's, the preset's)}.
+        added: settings that are newer than the run, at their defaults: {dotted name: value}.
     """
 
     config: TrainConfig
@@ -59,12 +59,12 @@ def continue_run(
     Args:
         store_url: the store's address.
         name: the run's.
-        config: a preset with what was asked for.
-        asked: dotted names of what was asked for: it is taken, or refused where a run cannot change
-            it. The rest is the run's; its budget is the one of its newest session.
+        config: a preset with the requested settings.
+        asked: dotted names of the requested settings, which are used, or refused if a run cannot
+            change them. The rest is the run's; its budget is the one of its newest session.
 
     Raises:
-        RunMismatchError: something else was asked for than the run has, or it is of another game.
+        RunMismatchError: a requested setting differs from the run's, or the run is of another game.
     """
     # A file's game can be compared only when it is loaded, and it is not loaded here.
     game = None if config.game.endswith(".py") else config.game
@@ -91,7 +91,7 @@ def extension_notice(
     """Return one line on the learning rate if a run's budget was raised; else nothing.
 
     Args:
-        config: what it goes on with.
+        config: the settings to resume with.
         first: the settings that the run began with, as stored.
         saved: metadata of the checkpoint it continues from; empty without one.
     """

@@ -34,8 +34,8 @@ class Failure:
 
     `died`: its process or node is gone; `preempted`: the node was preempted, which is no error;
     `unavailable`: it may come back by itself; `raised`: our code raised in it; `refused`: our code
-    raised because the store cannot be written now, and the actor keeps what it has; `silent`: it
-    has not answered for too long.
+    raised because the store cannot be written now, and the actor keeps its unwritten data;
+    `silent`: it has not answered for too long.
     """
 
     kind: Kind
@@ -85,8 +85,8 @@ def is_hopeless(failure: Failure) -> bool:
 class Ready:
     """The answer of an actor that is up and has done nothing yet.
 
-    It is no sign that its work will succeed: neither the delay after a failure nor the count of a
-    crash loop ends with it.
+    It does not show that work will succeed, so it resets neither the delay after a failure nor the
+    count of a crash loop.
 
     Attributes:
         host: where it runs.
@@ -115,9 +115,9 @@ class Member:
     """One supervised actor: its handle, the call in progress, its failures.
 
     Args:
-        name: as people read it: "worker 3".
-        start: makes the actor; returns its handle at once, as Ray does.
-        timeout_s: without an answer for so long, it is given up.
+        name: for messages: "worker 3".
+        start: creates the actor; returns its handle at once, as Ray does.
+        timeout_s: a call without an answer for longer has failed.
         clock: monotonic seconds.
 
     Attributes:

@@ -18,8 +18,8 @@ WRITTEN_EVENTS = frozenset({"learned", "finished"})
 class TensorBoardLog:
     """Writes scalars into a run's folder, for `tensorboard --logdir STORE`.
 
-    The files are made with the first stage that has something to write, when the run exists. They
-    grow as they are written, which an object store's files cannot: there nothing is written.
+    The files are made at the first stage with values, when the run exists. TensorBoard appends to
+    its files, which an object store does not support: there nothing is written.
     """
 
     def __init__(self, store_url: str, run_name: str, specs: Sequence[MetricSpec]) -> None:

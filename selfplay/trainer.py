@@ -29,8 +29,8 @@ SEGMENTS_AT_ONCE = 32  # decoded and taken into the window together
 def checkpoint_rows(config: TrainConfig) -> int:
     """Return the new training rows between checkpoints; 0 if they go by the clock.
 
-    A run limited by games in one process is deterministic. A checkpoint begins running
-    searches again, so the clock must not decide when there is one.
+    A run limited by games in one process is deterministic. A checkpoint restarts running
+    searches, so the clock must not decide when to save one.
     """
     by_games = config.games and not config.minutes and not config.workers
     return config.checkpoint_rows or (ROUNDS_BETWEEN * config.publish_rows if by_games else 0)
@@ -122,8 +122,8 @@ class Trainer:
     ) -> int:
         """Train as much as the rate limit admits, `most_steps` at most; return the steps made.
 
-        The last call of a session makes a step where there is any row to train on yet. Without one
-        no checkpoint would tell of the games since the last, and so of the budget that they used.
+        The last call of a session makes a step if there is any row to train on. Without it no
+        checkpoint would record the games since the last one, and the budget that they used.
         """
         allowed = self.limiter.steps_allowed()
         if is_last and self.limiter.credit > 0.0:

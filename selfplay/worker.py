@@ -1,8 +1,8 @@
 """A worker: the actor of self-play in its own process, called for one round after another.
 
-It plays until its share of rows is made or its time is over, commits what it finished to the store
-and answers: what it has answered for is in the store. It knows nothing of Ray but how to fetch
-weights; `selfplay.cluster` decides where it runs.
+It plays until its rows are made or its time is up, commits finished games to the store and answers:
+all that an answer names is in the store. It uses Ray only to fetch weights; `selfplay.cluster`
+decides where it runs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class RoundReport:
         counters: those of the actor, of this round.
         host: where it runs.
         segments: keys of what it committed, for the learner to fetch. Those of the report before
-            are among them once more, in case that one was lost on the way.
+            are among them once more, in case that report was lost in transit.
     """
 
     writer: str
@@ -95,7 +95,7 @@ class Worker:
     def _remote_evaluators(self) -> list[RemoteEvaluator]:
         """Assign inference actors to the actor's threads in rotation; [] if there are none.
 
-        The actor notes a version that changes within a round before the first answer of it.
+        The actor records a version that changes within a round before its first answer.
         """
         if not self._inference:
             return []
@@ -114,8 +114,7 @@ class Worker:
     def prepare(self) -> Ready:
         """Open the run and compile, so that the first round plays at full speed.
 
-        Raises RuntimeError where other packages would be imported than ours, and the store's
-        errors.
+        Raises RuntimeError if packages other than ours would be imported, and the store's errors.
         """
         self._open()
         return Ready(os.uname().nodename)
@@ -124,7 +123,7 @@ class Worker:
         """Play `rows` more training rows, for ROUND_S at most, and commit the finished games.
 
         `weights` holds one reference to the safetensors bytes of version `step`; in a list, so that
-        they are fetched only where they are new.
+        they are fetched only if they are new.
 
         Raises StoreWriteError: the games are then kept, and committed first in the next round;
         InferenceError where an inference actor does not answer; what `prepare` raises; and the

@@ -84,7 +84,7 @@ class AlphaZeroActor:
     def renew(self, number: int, step: int) -> None:
         """Record that a shard's evaluator has the weights of `step` from now on.
 
-        What other weights evaluated is forgotten. Called between two rounds, or from the shard's
+        Evaluations of other weights are forgotten. Called between two rounds, or from the shard's
         own evaluator before it answers.
         """
         self.shards[number].network_step = step
@@ -114,7 +114,7 @@ class AlphaZeroActor:
     def counters(self) -> dict[str, int]:
         """Return games, rows, plies, resignations and the search's counters since creation.
 
-        What the actor counted whose state it continues is left out.
+        Counts from before a loaded state are not included.
         """
         return {
             name: count - self._counted_before.get(name, 0)

@@ -95,7 +95,7 @@ class LearnerConfig:
         """Constant until `decay_start`, then a cosine down to `final_learning_rate`.
 
         `progress` in [0, 1] is the share of the budget that is used, so raising the budget raises
-        the rate again: without that, little more is learned (SGDR, Loshchilov & Hutter 2017).
+        the rate again: otherwise training would gain little more (SGDR, Loshchilov & Hutter 2017).
         """
         start = self.decay_start
         over = min(max((progress - start) / max(1.0 - start, 1e-9), 0.0), 1.0)

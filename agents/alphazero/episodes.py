@@ -101,7 +101,7 @@ def to_rows(
     """Return training rows of games: records [R], policies float32 [R, A] and outcomes [R, 3].
 
     A row without a policy to learn (a proven loss, unless `config.lost_policy`) has zeros there. A
-    game that could not have been played, whoever stored it, is left out with a warning.
+    game that the rules do not allow is left out with a warning.
     """
     batch = EpisodeBatch.concatenate(SCHEMA, batches)
     if not (fits := _fits(batch, game.num_actions)).all():

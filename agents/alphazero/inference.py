@@ -29,8 +29,8 @@ def padded(count: int) -> int:
     """Round a batch size up to an evaluated size: oneDNN prepares kernels once a shape.
 
     A multiple of ROW_MULTIPLE, and below it a power of two: one position takes a third of the time
-    of 32. With fewer than FEWEST_ROWS oneDNN's float32 kernels round otherwise, and the opinion of
-    a position would depend on its company.
+    of 32. With fewer than FEWEST_ROWS oneDNN's float32 kernels round differently, and a
+    position's evaluation would depend on the others in its batch.
     """
     if count < ROW_MULTIPLE:
         return max(FEWEST_ROWS, 1 << max(0, count - 1).bit_length())
@@ -171,7 +171,7 @@ def load_evaluator(
 ) -> NetworkEvaluator:
     """Load the evaluator of a run's checkpoint: the newest valid one, or that of `step`.
 
-    Raises the store's errors where there is no such checkpoint.
+    Raises the store's errors if there is no such checkpoint.
     """
     if step is None:
         checkpoint = checkpoints.latest_valid(run, names=[checkpoints.MODEL_FILE])
@@ -188,7 +188,7 @@ def load_evaluator(
 def _check_fits(config: NetworkConfig, state: Mapping[str, Tensor], run: Run) -> None:
     """Raise CheckpointError for a network with more values than the file of its weights can hold.
 
-    The settings are a stored text: a network of their size is not built on their word alone.
+    Stored settings are untrusted: their sizes are checked before a network is built.
     """
     widest = max((size for tensor in state.values() for size in tensor.shape), default=0)
     widths = {name: getattr(config, name) for name in ("filters", "head_filters", "value_hidden")}

@@ -31,8 +31,8 @@ def alphazero_loss(
     """Return cross-entropies of policy [N, A] and win/draw/loss [N, 3] with the targets, in nats.
 
     AlphaZero's loss (2018, equation 1) with the squared error replaced by win/draw/loss
-    cross-entropy; weight decay is the optimiser's. A row whose policy is zeros has none to learn:
-    the policy loss is the mean over the other rows, 0 where there are none.
+    cross-entropy; weight decay is the optimiser's. A row whose policy is zeros has no policy
+    target: the policy loss is the mean over the other rows, 0 if there are none.
     """
     with_policy = policy.sum().clamp(min=1.0)  # a policy sums to 1
     policy_loss = -(policy * functional.log_softmax(policy_logits, 1)).sum() / with_policy
@@ -43,7 +43,7 @@ def alphazero_loss(
 class AlphaZeroLearner:
     """Trains a network on the rows of a window; independent of who plays.
 
-    `progress` in [0, 1] is how much of the training is over, and sets the learning rate.
+    `progress` in [0, 1] is the used share of the budget, and sets the learning rate.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ class RawNetworkPlayer:
 def playing_config(run: Run) -> SearchConfig:
     """Return a run's search for playing: deeper, with proofs, without tree reuse.
 
-    Self-play is spread thin, for many games; who plays one has time for more simulations.
+    Self-play divides its simulations among many games; a single game has time for more.
     """
     config = run_settings(run, "search", SearchConfig)
     simulations = max(config.simulations, PLAYING_SIMULATIONS)
@@ -76,7 +76,7 @@ def network_player(
 ) -> Player:
     """Return a checkpoint as a player: with this search, or None for the policy alone.
 
-    Raises the store's errors where there is no such checkpoint.
+    Raises the store's errors if there is no such checkpoint.
     """
     from torch import set_num_threads  # seconds to import: not for the players without a network
 

@@ -149,7 +149,7 @@ class Shard:
     ) -> list[Episode]:
         """Play until the finished games hold `goal` training rows in all, or `pause` answers True.
 
-        Where it pauses changes nothing in what is played.
+        Pauses do not affect the games.
         """
         episodes: list[Episode] = []
         while self.rows_made < goal and not pause():

@@ -1,9 +1,9 @@
 """The training speed of a preset on this machine, its bottleneck, and faster settings.
 
 The search without a network, the network without a search, the learner and the two of self-play
-together are each measured for a moment, more than once, and the best counts: other work can only
-slow a measurement down. A fresh network stands for a trained one, which proves more and plays
-longer games: the prediction is of the order of the truth, and no more.
+together are each measured briefly, several times, and the best counts: other work can only slow a
+measurement down. A fresh network replaces a trained one, which proves more and plays longer games:
+the prediction is right in its order of magnitude only.
 """
 
 from __future__ import annotations
@@ -213,8 +213,8 @@ def smallest_near_best(speeds: dict[int, float]) -> int:
 def cost_shares(config: AlphaZeroConfig, speeds: Speeds) -> dict[str, float]:
     """Return the shares of a game's time: the network, the search, the learner, and the rest.
 
-    The learner shares the processor with self-play where there are no workers; with workers it is
-    left out, having cores of its own.
+    Without workers the learner shares the processor with self-play; with workers it has its own
+    cores and is left out.
     """
     play = speeds.play[config.selfplay.games]
     network = play["evaluations"] / max(speeds.inference.values())

@@ -1,6 +1,6 @@
 """Compiling everything that a run uses, or loading it from the cache, before its clock starts.
 
-Each kernel is called once on throwaway objects, with the types that the training calls it with.
+Each kernel is called once on throwaway objects, with the types that training uses.
 Nothing is trained here: autograd would not survive the fork of a process that has used it.
 """
 

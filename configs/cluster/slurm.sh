@@ -70,7 +70,7 @@ done
 
 # Where Ray does not start, ray symmetric-run says so and exits with 0.
 if [[ ! -s $started && $status -eq 0 && -z $again ]]; then
-  echo "slurm.sh: the training was never started; the reason stands above" >&2
+  echo "slurm.sh: training was never started; see the reason above" >&2
   exit 1
 fi
 if [[ $again == yes ]]; then scontrol requeue "$SLURM_JOB_ID"; fi
