@@ -1,7 +1,7 @@
 """Simulated ladders: how many games the adaptive choice of pairs saves, and what the bars cover.
 
 Games are drawn from the ratings' own model, of agents whose ratings are known. They rise as those
-of a training do, or lie close together while openings favour one side. How long a real ladder
+of a run do, or lie close together while openings favour one side. How long a real ladder
 takes is measured by `ludens rate` itself.
 """
 
