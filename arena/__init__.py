@@ -1,1 +1,1 @@
-"""Matches, perfect solvers, and everything that shows a game or a training to a person."""
+"""Matches, ratings, perfect solvers, and the displays of games and training runs."""

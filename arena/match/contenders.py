@@ -1,7 +1,7 @@
-"""Agents that are rated: under one name each, however they were called, and with a home in a store.
+"""Give each rated agent one exact name, and find the run that stores its matches.
 
-A result is worth something only if it is known who played. So RUN becomes RUN@STEP with the newest
-step, and options are written in one way.
+A result is useful only if it says exactly who played. So RUN becomes RUN@STEP with the newest
+step, and options are written in a fixed form.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from store.run import Run
 
 
 def exact_name(text: str, game: Game, store_url: str) -> str:
-    """The agent's name with its checkpoint's step and its options in order.
+    """Return an agent's name with its checkpoint's step and its options in order.
 
-    Raises AgentNameError for a name that nobody has, StoreError for a run without checkpoints.
+    Raises AgentNameError for an unknown name, StoreError for a run without checkpoints.
     """
     name, step, options = parse_agent_name(text)
     if name == "mcts":
@@ -38,7 +38,7 @@ def exact_name(text: str, game: Game, store_url: str) -> str:
 
 
 def written(name: str, step: int | None, options: dict[str, str]) -> str:
-    """An agent's parts as its name: mcts:1000, RUN@12000:root=gumbel,sims=64."""
+    """Format an agent's parts as a name: mcts:1000, RUN@12000:root=gumbel,sims=64."""
     if name == "mcts" and list(options) == ["simulations"]:
         return f"mcts:{options['simulations']}"
     words = [f"{'sims' if key == 'simulations' else key}={options[key]}" for key in sorted(options)]
@@ -47,7 +47,7 @@ def written(name: str, step: int | None, options: dict[str, str]) -> str:
 
 
 def newest_step(run: Run) -> int:
-    """The step of the newest intact checkpoint; raises StoreError where there is none."""
+    """Return the step of the newest intact checkpoint; raises StoreError if there is none."""
     newest = checkpoints.latest_valid(run, names=[checkpoints.MODEL_FILE])
     if newest is None:
         raise StoreError(f"run {run.name!r} has no checkpoint yet")
@@ -55,7 +55,7 @@ def newest_step(run: Run) -> int:
 
 
 def home_of(agents: list[str], game: Game, store_url: str) -> Run | None:
-    """The run that keeps the record of their match: the first that is a run's, if one is."""
+    """Return the run that stores a match's record: the first agent's that is a run, or None."""
     for agent in agents:
         name = parse_agent_name(agent).name
         if name not in RESERVED:
@@ -64,10 +64,10 @@ def home_of(agents: list[str], game: Game, store_url: str) -> Run | None:
 
 
 def parse_anchors(text: str, game: Game, store_url: str) -> dict[str, float | None]:
-    """Exact names of `AGENT[=ELO],...`, each with the Elo it is fixed at, or None.
+    """Parse `AGENT[=ELO],...` into exact names, each with its fixed Elo or None.
 
     A comma before an option of a search belongs to the agent: mcts:sims=50,c_init=2,random.
-    Raises AgentNameError for a name that nobody has, or that comes twice.
+    Raises AgentNameError for an unknown or repeated name.
     """
     anchors: dict[str, float | None] = {}
     for words in _agent_words(text):

@@ -1,4 +1,4 @@
-"""How many openings a game has: the distinct positions after so many plies, counted exactly."""
+"""Count a game's openings: the distinct positions after a number of plies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHILDREN_BYTES = 1 << 24
 
 @cache
 def enough_plies(game: Game) -> int:
-    """The fewest plies with ENOUGH distinct openings, or the most that are not too many.
+    """Return the fewest plies with ENOUGH distinct openings, or the most plies allowed.
 
     A small game has fewer: tic-tac-toe's third is 3 plies, which lead to 252 positions.
     """
@@ -35,9 +35,9 @@ def enough_plies(game: Game) -> int:
 
 
 def distinct_openings(game: Game, plies: int) -> NDArray[Any] | None:
-    """Every position [n] that exactly `plies` moves lead to and the game goes on from, once each.
+    """List the distinct unfinished positions [n] after exactly `plies` moves.
 
-    Their order is that of their bytes. None where a ply on the way has over MOST_POSITIONS.
+    They are sorted by their bytes. None where a ply on the way has over MOST_POSITIONS.
     """
     states = game.new_states(1)
     for _ in range(plies):
@@ -49,7 +49,7 @@ def distinct_openings(game: Game, plies: int) -> NDArray[Any] | None:
 
 
 def _one_ply_on(game: Game, states: NDArray[Any], most: int) -> NDArray[Any] | None:
-    """The distinct positions one ply after these, or None as soon as there are more than `most`."""
+    """Expand positions by one ply, without duplicates; None if more than `most` result."""
     at_once = max(1, min(4096, _CHILDREN_BYTES // (game.max_legal * game.dtype.itemsize)))
     children = np.zeros(at_once * game.max_legal, game.dtype)
     as_bytes = np.dtype((np.void, game.dtype.itemsize))

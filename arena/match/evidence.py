@@ -1,6 +1,6 @@
-"""What counts as evidence: a game that is played again is still one game.
+"""Count each distinct game once: a repeated game is no new evidence.
 
-An agent that searches with a network, or plays its policy, leaves nothing to chance in a match. Two
+An agent that searches with a network, or plays its policy, is deterministic in a match. Two
 such agents play the same game whenever they begin from the same opening, whatever the seed, the
 batch or the day (but for the last bits of a network's answer, which are no new evidence either), so
 a pair of games from an opening counts once over all that is recorded of them.
@@ -30,18 +30,18 @@ _RANDOM = re.compile(r"random:(\d{1,4})")
 
 
 def repeat_themselves(agents: Iterable[str]) -> bool:
-    """Whether agents of these exact names play the same game again from the same opening."""
+    """Whether agents with these exact names repeat the same game from the same opening."""
     return not any(re.split("[@:]", agent)[0] in PLAY_BY_CHANCE for agent in agents)
 
 
 class Evidence:
-    """The pairs of games that count; each batch is shown once to the same `Evidence`."""
+    """The pairs of games that count; pass each batch to one `Evidence` only once."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, frozenset[str]], set[str]] = {}
 
     def take(self, key: MatchKey, batch: Batch) -> Batch:
-        """The batch without the pairs that repeat one which was taken before, or one another."""
+        """Return the batch without pairs that repeat an earlier pair or each other."""
         if not repeat_themselves(key.agents):
             return batch
         seen = self._openings(key)
@@ -53,7 +53,7 @@ class Evidence:
         return batch if len(kept) == len(batch.points) else batch.only(kept)
 
     def has_all(self, key: MatchKey, openings: Iterable[Opening]) -> bool:
-        """Whether pairs from these openings would tell nothing new of two agents."""
+        """Whether all pairs from these openings would repeat games that were counted."""
         if not repeat_themselves(key.agents):
             return False
         seen = self._openings(key)
@@ -64,7 +64,7 @@ class Evidence:
 
 
 def distinct(records: Iterable[tuple[MatchKey, Batch]]) -> Iterator[tuple[MatchKey, Batch]]:
-    """Recorded batches with the pairs that count; those of which none does are left out."""
+    """Keep the pairs that count of recorded batches; drop batches without any."""
     evidence = Evidence()
     for key, batch in records:
         counted = evidence.take(key, batch)
@@ -73,7 +73,7 @@ def distinct(records: Iterable[tuple[MatchKey, Batch]]) -> Iterator[tuple[MatchK
 
 
 def opening_ids(key: MatchKey, batch: Batch) -> tuple[str, ...]:
-    """The opening of each pair, by `Opening.id`; drawn again where the record does not name it.
+    """Return each pair's `Opening.id`, drawn again where the record does not name it.
 
     Where that cannot be done (a book, a game of one's own) each pair of a match counts as one from
     another opening.
@@ -86,21 +86,21 @@ def opening_ids(key: MatchKey, batch: Batch) -> tuple[str, ...]:
 
 
 class _Unnamed:
-    """The ids of a stream of openings, kept as far as they were drawn."""
+    """The ids of a stream of openings, cached as they are drawn."""
 
     def __init__(self, stream: Iterator[Opening]) -> None:
         self._stream = islice(stream, MOST_UNNAMED)
         self._ids: list[str] = []
 
     def up_to(self, end: int) -> list[str]:
-        """At least so many, while there are."""
+        """Return at least `count` ids, fewer if the stream ends."""
         self._ids += (o.id for o in islice(self._stream, max(0, end - len(self._ids))))
         return self._ids
 
 
 @lru_cache(maxsize=256)
 def _unnamed(game_name: str, label: str, seed: int) -> _Unnamed:
-    """The openings of a match whose records do not name them; none where nothing says which.
+    """Return the openings of a match whose records do not name them; none if unknown.
 
     Built-in games alone: a name that comes from a store is no file to import.
     """
@@ -115,7 +115,7 @@ def _unnamed(game_name: str, label: str, seed: int) -> _Unnamed:
 
 
 def _repeating_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
-    """Random openings of records that do not name them: they began again when few were left."""
+    """Draw random openings as older records did: the stream restarts when few are left."""
     rng = np.random.default_rng([seed, 0])
     seen: set[bytes] = set()
     while True:

@@ -1,7 +1,7 @@
-"""Matches: pairs of games from shared openings, colours swapped, many at once.
+"""Play matches: pairs of games from shared openings, colours swapped, many at a time.
 
-A match goes on in batches of pairs. With a log each finished batch is in the store, and the same
-match continues after those that are there.
+A match is played in batches of pairs. With a log each finished batch is stored, and the same
+match continues after the stored batches.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from envs.game import Game
 
 PAIRS_AT_ONCE = 128
 SPRT_PAIRS_AT_ONCE = 32  # how often a sequential test looks
-SPRT_GAMES = 20_000  # after so many it gives up, unless told otherwise
+SPRT_GAMES = 20_000  # default limit of a test's games
 
 Report = Callable[[int, int], None]  # games finished, of how many
 
@@ -55,7 +55,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class MatchResult:
-    """What a match came to, seen by its first agent."""
+    """The result of a match from its first agent's view."""
 
     game: str
     agents: tuple[str, str]
@@ -67,13 +67,13 @@ class MatchResult:
     pairs: tuple[int, int, int, int, int]  # pairs of 0, 1/2, 1, 3/2 and 2 points
     interval: tuple[float, float]  # 95% confidence of the score
     mean_plies: float  # openings included
-    resumed_games: int = 0  # that were recorded before
+    resumed_games: int = 0  # recorded before this call
     repeated_games: int = 0  # recorded ones that repeat others, and do not count
     is_used_up: bool = False  # from these openings the agents would only repeat their games
     sprt: SprtState | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Values for JSON; the score is said too."""
+        """Return values for JSON, with the score."""
         sprt = {"sprt": self.sprt._asdict()} if self.sprt else {}
         return {**asdict(self), **sprt, "score": self.total.score}
 
@@ -88,7 +88,7 @@ class Match:
         self._drawn: list[Opening] = []
 
     def plan(self, first_pair: int, pairs: int) -> PlannedBatch:
-        """So many pairs from that one on. The same key and numbers are the same games.
+        """Plan a batch of consecutive pairs. The same key and numbers give the same games.
 
         Once the openings are used up, agents that play by chance begin again with the first; for
         others the batch is shorter, or empty: they would play the same games again.
@@ -107,7 +107,7 @@ def play_batch(
     planned: PlannedBatch,
     report: Callable[[int], None] = lambda finished: None,
 ) -> Batch:
-    """Play these pairs, all at once, reporting the number of finished games now and then."""
+    """Play the pairs of a batch together, reporting the number of finished games."""
     first, seed = planned.first_pair, planned.key.seed
     states = np.repeat(np.concatenate([o.state for o in planned.openings]), 2)
     rngs = [np.random.default_rng([seed, 1, 2 * first, agent]) for agent in range(2)]
@@ -136,7 +136,7 @@ def play_match(
 
     Args:
         game: the game.
-        first: the agent whose results are told.
+        first: the agent whose results are returned.
         second: its opponent.
         games: how many, recorded ones included (default: 100; with a test, `SPRT_GAMES` at most).
         seed: of openings and chances.
@@ -144,7 +144,7 @@ def play_match(
         sprt: a test that ends the match as soon as it is decided, after a whole batch.
         log: where results are recorded, and from which the match goes on.
         pool: who plays it, by the agents' names (default: the players themselves, here).
-        report: is told how far it is.
+        report: called with the progress.
 
     Raises:
         ValueError: the number of games is not even and positive, or there are not as many openings.
@@ -171,7 +171,7 @@ def play_match(
 def _recorded_progress(
     match: Match, wanted: int, log: MatchLog | None, sprt: Sprt | None
 ) -> _MatchProgress:
-    """A match of so many pairs as far as it was recorded before."""
+    """Load the recorded part of a match of that many pairs."""
     recorded = [] if log is None else [b.up_to(wanted) for b in log.read()]
     todo = _cut(
         [(0, wanted)] if log is None else log.gaps(wanted),
@@ -186,7 +186,7 @@ def _follow(
     log: MatchLog | None,
     tell: Callable[[], None],
 ) -> None:
-    """Record the batches of a match as they are over, until its test is decided."""
+    """Record the batches of a match as they finish, until its test is decided."""
     try:
         for planned, batch in played:
             progress.add(planned, batch if log is None else log.write(batch))
@@ -198,7 +198,7 @@ def _follow(
 
 
 def _cut(gaps: Iterable[tuple[int, int]], at_once: int) -> list[tuple[int, int]]:
-    """(first pair, pairs) of batches that fill the gaps [first, end) and end at multiples."""
+    """Cut the gaps [first, end) into batches (first pair, pairs) that end at multiples."""
     return [
         (first, min(end, stop + at_once) - first)
         for begin, end in gaps
@@ -208,7 +208,7 @@ def _cut(gaps: Iterable[tuple[int, int]], at_once: int) -> list[tuple[int, int]]
 
 
 class _MatchProgress:
-    """The batches of a match that are over, and the state of its test.
+    """The finished batches of a match, and the state of its test.
 
     Attributes:
         match: whose batches these are.
@@ -227,11 +227,11 @@ class _MatchProgress:
         self._sprt = sprt
         self._evidence = Evidence()
         self._counts = np.zeros(5, np.int64)  # pairs that the test has looked at
-        self._looked = 0  # at so many batches of the prefix
+        self._looked = 0  # batches of the prefix that the test has looked at
         self._decided = False
 
     def plans(self) -> Iterator[PlannedBatch]:
-        """The batches to play, in order, as far as there are openings for them."""
+        """Yield the batches to play, in order, as far as there are openings for them."""
         for first, pairs in list(self.unplayed.items()):
             planned = self.match.plan(first, pairs)
             self.impossible += pairs - len(planned.openings)
@@ -242,7 +242,7 @@ class _MatchProgress:
                 del self.unplayed[first]
 
     def add(self, planned: PlannedBatch, batch: Batch) -> None:
-        """One more batch is there."""
+        """Add a finished batch."""
         del self.unplayed[planned.first_pair]
         self._batches = sorted([*self._batches, batch], key=lambda b: b.first_pair)
 
@@ -260,19 +260,19 @@ class _MatchProgress:
         return self._decided
 
     def played(self) -> list[Batch]:
-        """The result's batches: those after the one that decided the test were not part of it."""
+        """Return the batches of the result, up to the one that decided the test."""
         return self._prefix()[: self._looked] if self.is_decided() else self._batches
 
     def counted(self) -> list[Batch]:
-        """Those of `played` with the pairs that count."""
+        """Return the batches of `played` with only the pairs that count."""
         return [b for _, b in distinct((self.match.key, batch) for batch in self.played())]
 
     def resumed(self) -> int:
-        """Games of the result that were recorded before."""
+        """Count the games of the result that were recorded before."""
         return sum(b.points.size for b in self.counted() if b.first_pair in self._recorded)
 
     def is_used_up(self, counted: int) -> bool:
-        """Whether these pairs have played all openings, and further games would repeat theirs."""
+        """Whether all openings are played, so that further games would repeat earlier ones."""
         if self.is_decided() or not repeat_themselves(self.match.key.agents):
             return False
         is_short = counted < sum(len(batch.points) for batch in self.played())
@@ -299,7 +299,7 @@ def _wanted_pairs(games: int | None, openings: Openings, sprt: Sprt | None) -> i
 
 
 def pair_counts(batches: list[Batch]) -> NDArray[np.int64]:
-    """Pairs [5] with 0, 1/2, 1, 3/2 and 2 points of the first agent."""
+    """Count pairs [5] by the first agent's points: 0, 1/2, 1, 3/2 and 2."""
     points = [b.points.sum(axis=1) for b in batches]
     return np.bincount(np.concatenate([[], *points]).astype(np.int64), minlength=5)
 
@@ -310,7 +310,7 @@ def play_out(
     states: NDArray[Any],
     rngs: list[np.random.Generator],
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
-    """Play positions [n] out; in even ones the first agent has the first player's side.
+    """Play positions [n] to the end; in even ones the first agent is the first player.
 
     Both agents think at the same time, about the positions where each is to move. Yields after
     every ply the first agent's scores, NaN while a game goes on, and the plies played.

@@ -1,4 +1,4 @@
-"""Openings of matches: positions that each pair of games begins from, random, even or of a book.
+"""Make the openings of matches: random, balanced, or read from a book.
 
 A stream of openings depends on its seed alone, and a longer match begins with those of a shorter.
 Each opening comes once, and the stream ends when all were drawn.
@@ -24,7 +24,7 @@ from arena.solvers.registry import find_solver
 from envs.game import Game, NotationError
 
 ATTEMPTS = 100  # at an opening that differs from the earlier ones
-CANDIDATES, KEPT = 64, 16  # of so many random openings, the most even ones are played
+CANDIDATES, KEPT = 64, 16  # random openings drawn, and the most even ones played
 EVEN_SIMULATIONS = 400
 
 
@@ -56,7 +56,7 @@ class Openings:
 
 
 def random_openings(game: Game, plies: int | None = None) -> Openings:
-    """So many random moves (default: `enough_plies`).
+    """Make openings of `plies` random moves (default: `enough_plies`).
 
     The stream raises ValueError when random games end before they are that long.
     """
@@ -67,7 +67,7 @@ def random_openings(game: Game, plies: int | None = None) -> Openings:
 
 
 def balanced_openings(game: Game, plies: int | None = None) -> Openings:
-    """Openings that favour neither side, so that the better agent decides more of the games.
+    """Make openings that favour neither side, so that fewer games follow from the opening.
 
     They are the drawn positions that the game's solver has; without any, random ones, the most even
     quarter by the solver or, where there is none, by a search with rollouts.
@@ -86,7 +86,7 @@ def balanced_openings(game: Game, plies: int | None = None) -> Openings:
 
 
 def book_openings(game: Game, path: Path) -> Openings:
-    """The openings of a file, one a line as the moves that lead there; # begins a comment.
+    """Read the openings of a file, one a line as moves; # begins a comment.
 
     Their order is the seed's. Lines that lead to the same position count once.
 
@@ -115,7 +115,7 @@ def book_openings(game: Game, path: Path) -> Openings:
 
 
 def _random_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
-    """Random walks while they find what is new; then, in random order, what they have missed."""
+    """Yield new positions of random walks; then the positions they missed, in random order."""
     rng = np.random.default_rng([seed, 0])
     seen: set[bytes] = set()
     while (state := _new_position(game, plies, rng, seen)) is not None:
@@ -132,7 +132,7 @@ def _random_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
 def _new_position(
     game: Game, plies: int, rng: np.random.Generator, seen: Container[bytes]
 ) -> NDArray[Any] | None:
-    """A position [1] after random moves that was not seen; None after ATTEMPTS at one in vain."""
+    """Draw an unseen position [1] by random moves; None after ATTEMPTS without one."""
     for _ in range(ATTEMPTS):
         state = random_position(game, plies, rng)
         if state is not None and state.tobytes() not in seen:
@@ -141,7 +141,7 @@ def _new_position(
 
 
 def random_position(game: Game, plies: int, rng: np.random.Generator) -> NDArray[Any] | None:
-    """A record array [1] after random moves, or None if the game ends on the way."""
+    """Play random moves to a record array [1]; None if the game ends on the way."""
     states = game.new_states(1)
     for _ in range(plies):
         legal = np.flatnonzero(game.legal_mask(states[0]))

@@ -1,4 +1,4 @@
-"""A pool that plays batches of matches, several at once; they may be over in any order.
+"""The interface of pools that play batches of matches, several at a time, in any order.
 
 What decides a batch's games is in `PlannedBatch` and in its two agents. So it does not matter who
 plays it, when, or after which attempts: the pools in `arena.match.workers` all play the same games.
@@ -31,7 +31,7 @@ class PlannedBatch:
 
     @property
     def end(self) -> int:
-        """Number of pairs of the match up to the last of these."""
+        """Number of the pair after the batch's last."""
         return self.first_pair + len(self.openings)
 
 
@@ -52,30 +52,30 @@ class MatchPool(Protocol):
 
     @property
     def in_flight(self) -> Collection[PlannedBatch]:
-        """What was submitted and neither taken nor cancelled."""
+        """Number of batches submitted and neither taken nor cancelled."""
 
     @property
     def has_room(self) -> bool:
-        """Whether one more would be begun at once."""
+        """Whether one more batch would start at once."""
 
     def submit(self, batch: PlannedBatch) -> None:
-        """Have it played."""
+        """Submit a batch."""
 
     def take(self) -> tuple[PlannedBatch, Batch]:
-        """Wait for one that is over; at least one must be in flight.
+        """Wait for a finished batch; at least one must be in flight.
 
         Raises UnplayableError, ChildProcessError when workers die of this batch again and again,
         and what an agent raises.
         """
 
     def cancel(self) -> None:
-        """Forget all that is in flight, and stop playing it."""
+        """Stop and drop the batches in flight."""
 
 
 def play_all(
     pool: MatchPool, batches: Iterable[PlannedBatch]
 ) -> Generator[tuple[PlannedBatch, Batch], None, None]:
-    """Each batch as it is over; begun in order, and only when there is room for it.
+    """Yield each batch when it is finished; batches start in order, when there is room.
 
     When the caller stops early, or fails, what is in flight is cancelled. Raises like `take`.
     """
@@ -91,6 +91,6 @@ def play_all(
 
 
 def fill(pool: MatchPool, plan: Callable[[], PlannedBatch | None]) -> None:
-    """Submit what is planned next while there is room, until nothing is."""
+    """Submit planned batches while there is room, until the plan is empty."""
     while pool.has_room and (batch := plan()) is not None:
         pool.submit(batch)

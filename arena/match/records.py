@@ -1,8 +1,8 @@
-"""Records of matches in the store: one immutable file a batch of pairs, written when it is over.
+"""Store records of matches: one immutable file a batch of pairs, written when it ends.
 
     <store>/<run>/matches/<id>-<first pair>-<pairs>.jsonl
 
-Nothing in a store is appended to or replaced (an object store could not), so a match grows by
+Files in a store are never appended to or replaced (an object store could not), so a match grows by
 files. Its id comes from what decides its games: game, agents, seed and openings; so the same match
 finds its own files and goes on after them. A file has one line: agents, total, score, the result of
 each game, and the opening of each pair.
@@ -52,7 +52,7 @@ class MatchKey:
 
 @dataclass(frozen=True)
 class Batch:
-    """n pairs of a match that were played together.
+    """n pairs of a match, played together.
 
     Attributes:
         first_pair: number of pairs of the match before these.
@@ -73,17 +73,17 @@ class Batch:
         return self.first_pair + len(self.points)
 
     def outcomes(self) -> NDArray[np.int64]:
-        """Pairs counted as `arena.rating.elo.Results` takes them, [3, 3]."""
+        """Count the pairs by result, [3, 3], as `arena.rating.elo.Results` takes them."""
         counts = np.zeros((3, 3), np.int64)
         np.add.at(counts, (self.points[:, 0], self.points[:, 1]), 1)
         return counts
 
     def up_to(self, pairs: int) -> Batch:
-        """Without the pairs of the match from that number on."""
+        """Return the batch without the pairs numbered `end` and later."""
         return self.only(range(min(len(self.points), max(0, pairs - self.first_pair))))
 
     def only(self, kept: Sequence[int]) -> Batch:
-        """These of its pairs alone, by their places in the batch."""
+        """Return a batch of these pairs alone, by their indices in the batch."""
         chosen = np.array(kept, np.int64)
         ids = None if self.opening_ids is None else tuple(self.opening_ids[i] for i in kept)
         return Batch(self.first_pair, self.points[chosen], self.plies[chosen], ids)
@@ -97,11 +97,11 @@ class MatchLog:
         self.key = key
 
     def read(self) -> list[Batch]:
-        """The batches that are there, in the order of their pairs; none holds a pair again."""
+        """Read the recorded batches in the order of their pairs, without repeated pairs."""
         return [batch for key, batch in read_matches(self._files, self.key.id) if key == self.key]
 
     def gaps(self, pairs: int, taken: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
-        """Runs [first, end) of the first `pairs` pairs that were not played and are not `taken`.
+        """List the ranges [first, end) of the first `pairs` pairs neither played nor `taken`.
 
         Batches that were played at the same time may be recorded in any order, so a match that was
         cut has gaps. A damaged file's pairs are lost, not played again.
@@ -120,7 +120,7 @@ class MatchLog:
         return found
 
     def write(self, batch: Batch) -> Batch:
-        """Commit a batch. What another process committed of it meanwhile counts instead.
+        """Commit a batch. If another process committed it first, that record counts.
 
         Raises StoreWriteError when the store refuses, AlreadyStoredError for a damaged twin.
         """
@@ -139,18 +139,18 @@ class ReadableFiles(Protocol):
     """What reading records needs of a run's `Files`."""
 
     def names(self, folder: str) -> list[str]:
-        """Sorted names of the files right in a folder."""
+        """List the files directly in a folder, sorted by name."""
 
     def read(self, key: str, most: int | None = None) -> bytes:
-        """The whole file, of so many bytes at most; raises OSError."""
+        """Read a file of at most `most` bytes; raises OSError."""
 
 
 def read_matches(
     files: ReadableFiles, match_id: str | None = None
 ) -> Iterator[tuple[MatchKey, Batch]]:
-    """Every recorded batch of a run, or those of one match; no pair of a match comes twice.
+    """Read the recorded batches of a run, or of one match, without repeated pairs.
 
-    What cannot be read is told in a warning and passed over; other forms of record are ignored.
+    Unreadable files are skipped with a warning; other kinds of record are ignored.
     """
     ends: dict[str, int] = {}
     for name in files.names(MATCH_FOLDER):  # sorted: by match, then by pair

@@ -1,4 +1,4 @@
-"""Matches as people read them: a count while they last, a table when they are over."""
+"""Print matches as text: a count during play, a table at the end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MatchProgress:
 
 
 def summary(result: MatchResult, sprt: Sprt | None = None) -> str:
-    """The result in a few lines; `sprt` is the test that the match was played for."""
+    """Format a result in a few lines; `sprt` is the match's test, if any."""
     low, high = result.interval
     total = result.total
     lost, half, even, most, won = result.pairs
@@ -68,7 +68,7 @@ def _openings(label: str) -> str:
 
 
 def _repetition(result: MatchResult) -> list[str]:
-    """What is said where games were, or would be, played again."""
+    """Format a note on repeated games, empty without any."""
     lines = []
     if result.is_used_up:
         pairs = result.total.games // 2

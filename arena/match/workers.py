@@ -1,4 +1,4 @@
-"""Who plays the batches of a match: this process, or tasks of Ray.
+"""Play the batches of a match in this process or in Ray tasks.
 
 A task holds nothing but the agents that its process loaded before. If that process or its node
 dies, Ray plays the batch again elsewhere, and the games are the same.
@@ -33,7 +33,7 @@ Guard = Callable[[], AbstractContextManager[object]]
 
 
 class LoadedAgents:
-    """The agents of one game and store that played last."""
+    """A cache of the agents of one game and store that played last."""
 
     def __init__(self, game: Game, store_url: str) -> None:
         self.game = game
@@ -41,12 +41,12 @@ class LoadedAgents:
         self._players: OrderedDict[str, Player] = OrderedDict()
 
     def play(self, planned: PlannedBatch) -> Batch:
-        """The batch, played. Raises UnplayableError, and what an agent raises."""
+        """Play a batch. Raises UnplayableError, and what an agent raises."""
         one, other = (self.load(name) for name in planned.key.agents)
         return play_batch(self.game, (one, other), planned)
 
     def load(self, name: str) -> Player:
-        """The agent of that name; raises UnplayableError."""
+        """Load an agent by name; raises UnplayableError."""
         if name in self._players:
             self._players.move_to_end(name)
             return self._players[name]
@@ -60,11 +60,11 @@ class LoadedAgents:
         return player
 
     def know(self, names: Iterable[str]) -> bool:
-        """Whether all of them are loaded."""
+        """Whether all these agents are loaded."""
         return all(name in self._players for name in names)
 
     def warm(self, planned: PlannedBatch) -> None:
-        """Compile what the batch needs, or load it from the cache on disk; plays next to nothing.
+        """Compile the kernels that a batch needs, or load them from the cache on disk.
 
         Raises UnplayableError.
         """
@@ -76,7 +76,7 @@ class LoadedAgents:
 
 
 class LocalPool:
-    """`MatchPool` in this process: one batch, played when it is taken."""
+    """A `MatchPool` in this process: one batch, played by `take`."""
 
     def __init__(self, game: Game, store_url: str) -> None:
         self._agents = LoadedAgents(game, store_url)
@@ -102,7 +102,7 @@ class LocalPool:
         return planned, self.play(planned)
 
     def play(self, planned: PlannedBatch) -> Batch:
-        """The batch, played. Raises like `LoadedAgents.play`."""
+        """Play a batch. Raises like `LoadedAgents.play`."""
         return self._agents.play(planned)
 
     def cancel(self) -> None:
@@ -111,7 +111,7 @@ class LocalPool:
 
 
 class RayPool:
-    """`MatchPool` of a Ray that this process is connected to: each batch is a task on one core.
+    """A `MatchPool` on the connected Ray cluster: each batch is a task on one core.
 
     Args:
         workers: batches at once.
@@ -149,7 +149,7 @@ class RayPool:
     def take(self) -> tuple[PlannedBatch, Batch]:
         """See MatchPool."""
         ready: list[Any] = []
-        while not ready:  # in short waits: Ctrl-C is heard between them
+        while not ready:  # short waits, so that Ctrl-C is handled between them
             ready, _ = self._ray.wait(list(self._calls), timeout=POLL_S)
         planned = self._calls.pop(ready[0])
         try:
@@ -167,7 +167,7 @@ class RayPool:
         return planned, answer
 
     def cancel(self) -> None:
-        """See MatchPool; the processes that play are ended at once."""
+        """See MatchPool; kills the playing processes at once."""
         for call in self._calls:
             with suppress(self._ray.exceptions.RayError):
                 self._ray.cancel(call, force=True)
@@ -180,7 +180,7 @@ def _agents_here(game: str | Path, store_url: str) -> LoadedAgents:
 
 
 def play_in_worker(planned: PlannedBatch, game: str | Path, store_url: str, guard: Guard) -> Batch:
-    """A task of `RayPool`. Raises like `LoadedAgents.play`."""
+    """Play a batch as a task of `RayPool`. Raises like `LoadedAgents.play`."""
     agents = _agents_here(game, store_url)
     if not agents.know(planned.key.agents):
         with guard():

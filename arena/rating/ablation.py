@@ -1,6 +1,6 @@
-"""What an ablation shows: each variant's strength over the first one, and its errors where known.
+"""Compare an ablation's variants: Elo over the first one, and error rates where known.
 
-The newest checkpoints of all variants play a ladder in which the first variant stands fixed at zero
+The newest checkpoints of all variants play a ladder in which the first variant is fixed at zero
 Elo, so that every error bar is that of a difference from it. Each plays with its own run's search:
 a variant that searches otherwise is rated with that difference.
 """
@@ -41,7 +41,7 @@ class VariantResult:
         error: half of its 95% interval.
         superiority: likelihood that it is stronger than the first variant.
         games: rated games.
-        trained: what its training came to.
+        trained: its training so far.
         errors: None for a game without a solver.
     """
 
@@ -75,7 +75,7 @@ def ablation_ladder(
     openings: Openings,
     settings: LadderSettings,
 ) -> Ladder:
-    """A ladder of the runs' newest checkpoints, with the first run's fixed at zero.
+    """Make a ladder of the runs' newest checkpoints, with the first run's fixed at zero.
 
     Raises StoreError for a run without a checkpoint.
     """
@@ -86,7 +86,7 @@ def ablation_ladder(
 
 
 def measure_errors(ladder: Ladder) -> dict[str, ErrorRates]:
-    """The errors of all who play, by name; empty for a game without a solver."""
+    """Measure each agent's error rates, by name; empty for a game without a solver."""
     sets = solved_sets(ladder.game.name)
     if not sets:
         return {}
@@ -105,7 +105,7 @@ def ablation_of(
     labels: Mapping[str, str],
     errors: Mapping[str, ErrorRates],
 ) -> Ablation:
-    """What this state of the ladder says of the variants, `labels` by run."""
+    """Make the ablation's results from a ladder state; `labels` are by run."""
     ratings = state.ratings
     bars = dict(zip(ratings.agents, ratings.error_bars().tolist(), strict=True))
     elo = dict(zip(ratings.agents, ratings.elo.tolist(), strict=True))

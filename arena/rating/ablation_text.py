@@ -1,4 +1,4 @@
-"""An ablation as people read it: its trainings while they take turns, and the table at the end."""
+"""Print an ablation: its runs while they train in turns, and the table at the end."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ HEADER = ("variant", "Elo", "+-", "LOS", "games", "trained on", "simulations")
 
 
 class TurnsDisplay:
-    """A row a variant, redrawn in place on a terminal; elsewhere a line now and then.
+    """Shows a row a variant, redrawn in place on a terminal; elsewhere prints lines.
 
     Args:
         title: in the first line.
         labels: {run: label of its variant}.
-        specs: the metrics of the trainings; the losses have columns.
+        specs: the metrics of the runs; the losses have columns.
         console: where to (default: standard output, or standard error with `on_stderr`).
     """
 
@@ -74,13 +74,13 @@ class TurnsDisplay:
             self._live.stop()
 
     def notice(self, text: str) -> None:
-        """Say something out of turn."""
+        """Print a notice."""
         self._notice = text
         if not self._live:
             self._console.print(text, highlight=False, soft_wrap=True)
 
     def show(self, run: str, progress: Progress) -> None:
-        """Take note of a stage of one of the trainings."""
+        """Record a stage of one of the runs."""
         self._now, self._latest[run] = run, progress
         if self._live:
             return
@@ -90,7 +90,7 @@ class TurnsDisplay:
             self._console.print(words, highlight=False, soft_wrap=True)
 
     def render(self) -> Table:
-        """All variants as they stand."""
+        """Draw the current state of all variants."""
         table = Table(title=self.title, title_justify="left", caption=self._notice, box=None)
         table.caption_justify = "left"
         common = ("variant", "trained", "games", "positions", "step")
@@ -115,7 +115,7 @@ class TurnsDisplay:
 
 
 def ablation_text(found: Ablation) -> str:
-    """The table, and how to read it."""
+    """Format the table, and how to read it."""
     rated = found.table
     where = f"{rated.simulations} simulations a move" if rated.simulations else "no search"
     first = found.results[0].variant

@@ -1,4 +1,4 @@
-"""Ratings: maximum likelihood over paired games, with error bars that know about the pairs.
+"""Fit Elo ratings by maximum likelihood, with error bars that account for paired games.
 
 The model is Bradley & Terry's (1952) with the draws of Davidson (1970) and an advantage for the
 player who moves first. With `x` the difference of two ratings, that advantage added to the first
@@ -26,8 +26,8 @@ NORMAL_95 = 1.959964
 ELO = 400.0 / math.log(10.0)  # Elo points in a unit of log odds
 PRIOR_ELO = 1000.0
 PRIOR_LOG_DRAW = 3.0
-# Before the variance of a pairing's own pairs is believed, which tells little where they are few,
-# so many pairs of equals are added: with the variance of independent games, and with that of all.
+# The variance of a pairing's own pairs is unreliable when they are few. So this many pairs
+# of equals are added: with the variance of independent games, and with that of all pairings.
 VARIANCE_PAIRS, POOLED_PAIRS, EQUAL_PAIR_VARIANCE = 8, 32, 0.5
 
 Floats = NDArray[np.float64]
@@ -35,13 +35,13 @@ Outcomes = NDArray[np.int64]  # [3, 3] pairs by result (loss, draw, win) as firs
 
 
 def pentanomial(outcomes: Outcomes) -> NDArray[np.int64]:
-    """Pairs of 0, 1/2, 1, 3/2 and 2 points, [5], of one agent's outcomes [3, 3]."""
+    """Count the pairs of 0, 1/2, 1, 3/2 and 2 points, [5], in an agent's outcomes [3, 3]."""
     flipped = np.fliplr(outcomes)
     return np.array([flipped.trace(2 - points) for points in range(5)], np.int64)
 
 
 def score_interval(pair_scores: Floats) -> tuple[float, float]:
-    """95% confidence interval of the score from pairs' scores [n], each 0 to 1.
+    """Compute the 95% confidence interval of the score from pairs' scores [n], each 0 to 1.
 
     The games of a pair share their opening, so the pairs are the sample. One pair lost and one won
     are added, as Agresti & Coull (1998) add to a proportion: a clean sweep stays uncertain.
@@ -65,7 +65,7 @@ class Results:
         Raises ValueError for an agent against itself.
         """
         if first == second:
-            raise ValueError(f"{first!r} against itself: that rates nobody")
+            raise ValueError(f"{first!r} against itself: expected two different agents")
         if first > second:  # the other agent won what this one lost, and was second when it was not
             first, second, outcomes = second, first, outcomes[::-1, ::-1].T
         known = self._outcomes.setdefault((first, second), np.zeros((3, 3), np.int64))
@@ -76,21 +76,21 @@ class Results:
             self._totals.setdefault(name, np.zeros(2, np.int64))[:] += pairs, mine
 
     def agents(self) -> list[str]:
-        """Sorted names of all that played."""
+        """List the agents that played, sorted by name."""
         return sorted({name for pairing in self._outcomes for name in pairing})
 
     def of(self, first: str, second: str) -> Outcomes:
-        """The outcomes [3, 3] between two agents, seen by the first-named."""
+        """Return the outcomes [3, 3] between two agents, from the first-named agent's view."""
         if first < second:
             return self._outcomes.get((first, second), np.zeros((3, 3), np.int64)).copy()
         return self.of(second, first)[::-1, ::-1].T if first != second else np.zeros((3, 3), int)
 
     def items(self) -> Iterable[tuple[tuple[str, str], Outcomes]]:
-        """((agent, agent), outcomes) of each pairing that was played."""
+        """Yield ((agent, agent), outcomes) of each pairing that was played."""
         return sorted(self._outcomes.items())
 
     def games_and_score(self, agent: str) -> tuple[int, float]:
-        """Games of one agent, and its share of their points (NaN without games)."""
+        """Return an agent's number of games and its share of the points (NaN without games)."""
         pairs, half_points = self._totals.get(agent, np.zeros(2, np.int64)).tolist()
         return 2 * pairs, half_points / (4 * pairs) if pairs else math.nan
 
@@ -116,11 +116,11 @@ class Ratings:
     variance_ratio: float
 
     def error_bars(self) -> Floats:
-        """Half the width of each rating's 95% confidence interval, [N]."""
+        """Compute half the width of each rating's 95% confidence interval, [N]."""
         return NORMAL_95 * np.sqrt(np.diag(self.covariance).clip(0.0))
 
     def superiority(self, one: str, other: str) -> float:
-        """Likelihood that one agent is stronger than another, 0 to 1."""
+        """Compute the likelihood that one agent is stronger than another, 0 to 1."""
         i, j = self.agents.index(one), self.agents.index(other)
         difference = self.elo[i] - self.elo[j]
         variance = self.covariance[i, i] + self.covariance[j, j] - 2 * self.covariance[i, j]
@@ -129,7 +129,7 @@ class Ratings:
         return float(ndtr(difference / math.sqrt(variance)))
 
     def pair_information(self) -> Floats:
-        """[N, N] expected information, per Elo squared, of one pair about each difference."""
+        """Compute one pair's expected information on each difference, [N, N] per Elo squared."""
         difference = (self.elo[:, None] - self.elo[None, :]) / ELO
         advantage = self.first_player_elo / ELO
         each = [_game_moments(difference + a, self.log_draw)[1] for a in (advantage, -advantage)]
@@ -153,7 +153,7 @@ def fit_ratings(
     prior_elo: float = PRIOR_ELO,
     near: Ratings | None = None,
 ) -> Ratings:
-    """The most likely ratings, and their covariance from the inverse Hessian.
+    """Fit the most likely ratings, and their covariance from the inverse Hessian.
 
     That covariance takes games as independent. Games of a pair are not (they share an opening), so
     each pairing's part of it is scaled by its pairs' observed variance over the model's, from the
@@ -169,7 +169,7 @@ def fit_ratings(
         near: ratings to begin the search at, as of fewer games; they only make it shorter.
 
     Raises:
-        ValueError: nobody is to be rated.
+        ValueError: there is no agent to rate.
     """
     fixed = dict(anchors or {})
     names = tuple(sorted({*results.agents(), *agents, *fixed}))
@@ -220,7 +220,7 @@ class _Model:
         self.precision = 1.0 / np.square(sd)
 
     def start(self, near: Ratings | None) -> Floats:
-        """Free parameters to begin at."""
+        """Return the initial free parameters."""
         parameters = self.given.copy()
         if near is not None:
             elo = dict(zip(near.agents, near.elo.tolist(), strict=True))
@@ -232,7 +232,7 @@ class _Model:
         return parameters[self.free]
 
     def full(self, free: Floats) -> Floats:
-        """All parameters [N + 2]."""
+        """Return all parameters [N + 2]."""
         parameters = self.given.copy()
         parameters[self.free] = free
         return parameters
@@ -256,7 +256,7 @@ class _Model:
         return slope[self.free] + (self.precision * (parameters - self.centre))[self.free]
 
     def _hessian(self, free: Floats, scale: Floats | None = None) -> Floats:
-        """Of the free parameters; the games of each kind weighted by `scale` [G]."""
+        """Compute the free parameters' Hessian, games of each kind weighted by `scale` [G]."""
         parameters = self.full(free)
         x = self.design @ parameters[:-1]
         weights = self.games * (1.0 if scale is None else scale)
@@ -289,7 +289,7 @@ class _Model:
         return Ratings(self.names, elo, covariance, advantage, log_draw, mean_ratio)
 
     def _variance_ratios(self, free: Floats) -> Floats:
-        """Of each pairing: how much its pairs' scores vary, over what the model says.
+        """Compute each pairing's variance of the pair scores over the model's variance.
 
         Towards the ratio of all pairs together, by `POOLED_PAIRS`. A ladder ends when its bars are
         narrow: by the few pairs of each pairing alone, it would end where these seem to vary least.
@@ -308,12 +308,12 @@ class _Model:
 
 
 def _log_odds(x: Floats, log_draw: float) -> Floats:
-    """Log odds [G, 3] of loss, draw and win."""
+    """Compute log odds [G, 3] of loss, draw and win."""
     return np.stack([-x / 2, np.full_like(x, log_draw), x / 2], axis=-1)
 
 
 def _chances(x: Floats, log_draw: float) -> Floats:
-    """Probabilities [..., 3] of loss, draw and win."""
+    """Compute probabilities [..., 3] of loss, draw and win."""
     log_odds = _log_odds(x, log_draw)
     odds = np.exp(log_odds - log_odds.max(axis=-1, keepdims=True))
     return odds / odds.sum(axis=-1, keepdims=True)
@@ -328,7 +328,7 @@ def _game_moments(x: Floats, log_draw: float) -> tuple[Floats, Floats]:
 
 
 def intransitive_triples(results: Results) -> list[tuple[str, str, str]]:
-    """(A, B, C) where A beats B, B beats C and C beats A, each beyond 95% confidence."""
+    """List (A, B, C) where A beats B, B beats C and C beats A, each beyond 95% confidence."""
     beats = {(a, b): _is_better(results.of(a, b)) for a, b in permutations(results.agents(), 2)}
     return [
         cycle
@@ -346,7 +346,7 @@ def _is_better(outcomes: Outcomes) -> bool:
 
 
 def trend(elo: Floats, covariance: Floats, at: Any) -> tuple[float, float]:
-    """(slope, its standard error) of ratings over their places `at` [n], by least squares.
+    """Fit (slope, its standard error) of ratings over their places `at` [n], by least squares.
 
     Generalised: the ratings' errors and their correlations are accounted for (Aitken 1935).
     Raises ValueError for fewer than two places.

@@ -1,6 +1,6 @@
-"""A ladder: checkpoints of runs and fixed anchors play until their ratings are known well enough.
+"""Play a ladder: checkpoints and anchors play until their error bars are narrow enough.
 
-Which pair of agents plays next is decided by what it teaches: the pairing whose games, by the
+The next pairing is the most informative one: the pairing whose games, by the
 present ratings, narrow the error bars most (a step of optimal experimental design). Every
 batch is recorded, and a ladder begins with all that is recorded of its agents. Pairs of games that
 were played before count once (`arena.match.evidence`).
@@ -67,7 +67,7 @@ class LadderSettings:
 
 @dataclass(frozen=True)
 class LadderState:
-    """The ratings of a ladder so far, and who needs more games.
+    """The ratings of a ladder so far, and the agents that need more games.
 
     `waited_for` are the agents whose bars are still too wide; none when it is done. Those of
     `out_of_reach` are too wide as well, and will remain so.
@@ -83,7 +83,7 @@ class LadderState:
 def open_runs(
     store_url: str, names: Sequence[str], game: Game | None = None
 ) -> tuple[Game, list[Run]]:
-    """The runs of these names, and their game; `game`, where it does not come with the program.
+    """Open runs by name, and return them with their game; `game` is a user's own, if any.
 
     Raises AgentNameError for a name that comes twice, runs of different games, or a game that has
     to be given; StoreError for a run that is not there or has no checkpoint.
@@ -112,12 +112,12 @@ def _game_of(run: Run, given: Game | None) -> Game:
 
 
 def thinned(steps: Sequence[int], most: int) -> list[int]:
-    """At most so many of these rising steps, the first and the newest always among them.
+    """Choose at most `most` of these rising steps, the first and the newest among them.
 
     With `most` 1 only the newest. Else the first step in each cell of 1, 2, 4, ... steps, of the
     smallest such size that leaves few enough: what was chosen of fewer steps and is dropped later
     is never chosen again, and the rest stays, so that no game is wasted on it. The cells are those
-    of milestones (`store.upkeep.milestones`), so dropping old checkpoints brings no newcomer.
+    of milestones (`store.upkeep.milestones`), so dropping old checkpoints adds no new one.
     """
     if most == 1:
         return [*steps[-1:]]
@@ -133,7 +133,7 @@ def most_informative(
     wide: Sequence[str],
     excluded: frozenset[frozenset[str]] = frozenset(),
 ) -> tuple[str, str] | None:
-    """The two agents whose next batch narrows the bars most, or None if none narrows any.
+    """Choose the two agents whose next batch narrows the bars most, or None.
 
     A batch that tells `w` about the difference d of two ratings takes Cd (Cd)' w / (1 + w d'Cd)
     from the covariance C; what counts is the variance of the `wide` agents.
@@ -161,13 +161,13 @@ def most_informative(
 
 
 def _of_differences(moments: Floats) -> Floats:
-    """Second moments [n, n] of x_i - x_j, from those of x."""
+    """Compute second moments [n, n] of x_i - x_j, from those of x."""
     each = np.diag(moments)
     return each[:, None] + each[None, :] - 2.0 * moments
 
 
 def out_of_reach(ratings: Ratings, results: Results, wide: Sequence[str]) -> tuple[str, ...]:
-    """Who of the `wide` had many games and is hardly known for it.
+    """List the `wide` agents whose bars stay wide after many games.
 
     So it is with an agent that loses or wins them all, or that draws them all: its games told less
     than HOPELESS_SHARE of what as many decided games against its equals would have.
@@ -183,7 +183,7 @@ def out_of_reach(ratings: Ratings, results: Results, wide: Sequence[str]) -> tup
 
 
 def as_if_played(ratings: Ratings, batches: Collection[PlannedBatch]) -> Ratings:
-    """The ratings with the covariance expected once these are over (see `most_informative`)."""
+    """Return the ratings with the covariance expected after these (see `most_informative`)."""
     index = {name: i for i, name in enumerate(ratings.agents)}
     information = ratings.pair_information()
     covariance = ratings.covariance.copy()
@@ -231,7 +231,7 @@ class Ladder:
 
     def __post_init__(self) -> None:
         self._pool: MatchPool = self.pool or LocalPool(self.game, self.store_url)
-        for name in self.anchors:  # whoever cannot play is told before anything is played
+        for name in self.anchors:  # an agent that cannot play fails before the first game
             find_agent(name, self.game, self.store_url)
         for run in self.runs:
             for key, batch in read_matches(run.files):
@@ -242,11 +242,11 @@ class Ladder:
 
     @property
     def has_openings(self) -> bool:
-        """Whether no pairing has been refused yet because it had played every opening."""
+        """Whether no pairing has run out of openings."""
         return not self._excluded
 
     def refresh(self) -> bool:
-        """List the runs' checkpoints anew; True when others play now than before."""
+        """List the runs' checkpoints again; True when the contenders changed."""
         found = {
             self.name_of(run.name, step): (run.name, step)
             for run in self.runs
@@ -257,11 +257,11 @@ class Ladder:
         return is_new
 
     def name_of(self, run: str, step: int) -> str:
-        """The exact name of a checkpoint as it plays here."""
+        """Return the exact name of a checkpoint with the ladder's search."""
         return written(run, step, {"simulations": str(self.settings.simulations)})
 
     def place_of(self, agent: str) -> tuple[str, int] | None:
-        """(run, step) of an agent that is rated here as a checkpoint, ("", 0) of an anchor."""
+        """Return (run, step) of a rated checkpoint, ("", 0) of an anchor."""
         name, step, options = parse_agent_name(agent)
         if step is not None and name in [run.name for run in self.runs]:
             if options == {"simulations": str(self.settings.simulations)}:
@@ -269,7 +269,7 @@ class Ladder:
         return ("", 0) if agent in self.anchors else None
 
     def state(self) -> LadderState:
-        """The ratings now, and whose bars are too wide.
+        """Compute the ratings, and list the agents whose bars are too wide.
 
         Zero is the mean of the contenders, unless an anchor is fixed.
         """
@@ -292,7 +292,7 @@ class Ladder:
     def _waited_for(
         self, ratings: Ratings, coming: Collection[PlannedBatch] = ()
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Who needs more games by these ratings, when those to come are played; who in vain."""
+        """List who needs more games after those in flight, and whom more games do not help."""
         bars = dict(zip(ratings.agents, ratings.error_bars().tolist()))
         wide = [name for name in self._able() if bars[name] > self.settings.width]
         playing = {name for batch in coming for name in batch.key.agents}
@@ -308,8 +308,8 @@ class Ladder:
         """Play batch after batch until all bars are narrow or the games are used up.
 
         Yields the state before the first batch and after each; new checkpoints join when
-        `refresh` finds them. A pool with room for several has them all played at once: each is
-        chosen as if those in flight were over. Raises ValueError where there is nobody to play
+        `refresh` finds them. A pool with room for several plays them at the same time: each is
+        chosen as if those in flight were over. Raises ValueError when there is no agent to play
         against, and like `MatchPool.take`.
         """
         try:
@@ -335,7 +335,7 @@ class Ladder:
         return sorted({*self.contenders, *self.anchors} - self._unplayable)
 
     def _plan(self, state: LadderState) -> PlannedBatch | None:
-        """The batch that teaches most beside those in flight; None when nothing is left to do."""
+        """Plan the most informative batch beside those in flight; None when all is done."""
         coming = self._pool.in_flight
         expected = as_if_played(state.ratings, coming) if coming else state.ratings
         wide, _ = self._waited_for(expected, coming)
@@ -355,7 +355,7 @@ class Ladder:
         return (self.settings.games - self.new_games) // 2 - planned
 
     def _batch_of(self, one: str, other: str) -> PlannedBatch | None:
-        """The next pairs of two agents, None when they have played every opening.
+        """Plan the next pairs of two agents; None when they have played every opening.
 
         Openings that they have played in another match, by another seed, are passed over where they
         are a whole batch; a few among new ones are played again and do not count.
@@ -379,12 +379,12 @@ class Ladder:
         return None
 
     def _pairs_at_once(self, one: str, other: str) -> int:
-        """The more is known of both, the less hangs on a choice; many games are played faster."""
+        """Return the pairs of a batch: more when both ratings are known well, which is faster."""
         known = min(self.results.games_and_score(name)[0] for name in (one, other))
         return max(PAIRS_AT_ONCE, min(known // 4, MOST_PAIRS_AT_ONCE))
 
     def _take(self) -> None:
-        """Wait for a batch, and count it."""
+        """Wait for a batch, and add its results."""
         try:
             planned, batch = self._pool.take()
         except UnplayableError as gone:
@@ -399,13 +399,13 @@ class Ladder:
         self.new_games += batch.points.size
 
     def _count(self, key: MatchKey, batch: Batch) -> None:
-        """Add to the results what of a batch is new."""
+        """Add a batch's new pairs to the results."""
         self.results.add(*key.agents, self._evidence.take(key, batch).outcomes())
 
     def _log(self, key: MatchKey) -> MatchLog:
         return MatchLog(self._home(*key.agents).files, key)
 
     def _home(self, one: str, other: str) -> Run:
-        """The run that keeps their record: that of the first checkpoint, or else the first run."""
+        """Return the run that stores their record: the first checkpoint's, else the first run."""
         names = [place[0] for place in map(self.place_of, (one, other)) if place]
         return next((run for name in names for run in self.runs if run.name == name), self.runs[0])

@@ -1,4 +1,4 @@
-"""Ladders as people read them: how far it is, the table, and what it says of the training."""
+"""Print ladders as text: progress, the table, and what it says of the training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LEFT = (1,)  # the agents
 
 
 class LadderProgress:
-    """One line that changes on a terminal, a line now and then elsewhere; on standard error."""
+    """Shows one changing line on a terminal, prints lines elsewhere; on standard error."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stderr.isatty()
         self._due = 0.0
 
     def __call__(self, state: LadderState) -> None:
-        """Print how far the ladder is, if it is time to."""
+        """Print the progress of the ladder, if it is time to."""
         if time.monotonic() < self._due:
             return
         interval = TERMINAL_INTERVAL_S if self._is_terminal else PLAIN_INTERVAL_S
@@ -33,14 +33,14 @@ class LadderProgress:
         print(line, end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
-        """Take the line away, for what is printed next."""
+        """Clear the line before other output."""
         if self._is_terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
         self._due = 0.0
 
 
 def table_text(table: RatingTable) -> str:
-    """The table and what follows from it."""
+    """Format the table and what follows from it."""
     where = f"{table.simulations} simulations a move" if table.simulations else "no search"
     lines = [
         f"{table.game}, {where}, openings {table.openings}, "
@@ -62,7 +62,7 @@ def table_text(table: RatingTable) -> str:
 
 
 def width_notes(table: RatingTable) -> list[str]:
-    """Why a bar is wider than it should be; nothing when none is."""
+    """Explain bars that are wider than asked; empty when none is."""
     if table.is_reached:
         return []
     if not table.has_openings:
@@ -99,7 +99,7 @@ def _trend(found: Trend) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Collection[int]) -> list[str]:
-    """Rows as lines, columns apart by two blanks; those of `left` begin at their left edge."""
+    """Align rows into lines, columns two blanks apart; those of `left` are left-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -1,4 +1,4 @@
-"""The ladder as a picture: Elo over a training's time, games and simulations, with error bands."""
+"""Plot a ladder: Elo over training time, games and simulations, with error bands."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SIMULATIONS = _Axis("simulations of self-play", lambda row: row.trained_simulat
 
 
 def default_path(runs: list[Run]) -> Path | None:
-    """Where the picture goes unless told: into the first run's folder, if that is a local one."""
+    """Return the default path of the picture: the first run's folder, if it is local."""
     files = runs[0].files
     if not isinstance(files, LocalFiles):
         return None
@@ -40,7 +40,7 @@ def default_path(runs: list[Run]) -> Path | None:
 
 
 def check_path(path: Path) -> Path:
-    """The path, if a picture can be written there; raises ValueError.
+    """Return the path if a picture can be written there; raises ValueError.
 
     Raises ModuleNotFoundError without matplotlib: now, and not after the games.
     """
@@ -54,7 +54,7 @@ def check_path(path: Path) -> Path:
 
 
 def write_plot(table: RatingTable, path: Path) -> list[Path]:
-    """Write the picture as PNG and SVG, named as `path` is; the files that were written."""
+    """Write the picture as PNG and SVG under the stem of `path`; return both files."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -99,7 +99,7 @@ def _draw(axes: Axes, table: RatingTable, kind: _Axis) -> None:
 
 
 def _draw_anchors(axes: Axes, table: RatingTable) -> None:
-    """Lines for the anchors; those far from the checkpoints, which would flatten them, as text."""
+    """Draw lines for the anchors; those far from the checkpoints, as text."""
     low, high = axes.get_ylim()
     reach = FAR_ANCHOR * (high - low)
     far = []

@@ -1,4 +1,4 @@
-"""Rating as it happens: play until it is known, tell it, go on while training goes on."""
+"""Rate checkpoints: play until the ratings are known, and follow runs in training."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rate(
     settled: Tell,
     pause: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Play the ladder; False if it was interrupted (Ctrl-C), with what was known told all the same.
+    """Play the ladder, reporting each state; False if it was interrupted (Ctrl-C).
 
     Checkpoints are safe from pruning while they play, and the best of each run is noted, so that it
     stays safe.
@@ -36,9 +36,9 @@ def rate(
     Args:
         ladder: what is played.
         follow: let new checkpoints join, and go on until no run is being trained any more.
-        progress: is told every state.
-        settled: is told the state when nothing is left to play for now, or at the interruption.
-        pause: sleeps so many seconds.
+        progress: called with every state.
+        settled: called with the state when nothing is left to play for now, or on Ctrl-C.
+        pause: sleeps a number of seconds.
     """
     state = ladder.state()
     watches = [LockWatch(run.files) for run in ladder.runs]
@@ -63,7 +63,7 @@ def rate(
 def _more_comes(
     ladder: Ladder, watches: Sequence[LockWatch], pause: Callable[[float], None]
 ) -> bool:
-    """Wait for a checkpoint; False when there is none and nobody trains, or games are used up.
+    """Wait for a checkpoint; False when no run is in training or the games are used up.
 
     A look is two requests a run, one at its lock and one at its checkpoints.
     """
@@ -83,7 +83,7 @@ def _is_training(watches: Sequence[LockWatch]) -> bool:
 
 
 def _may_be_held(watch: LockWatch) -> bool:
-    """Whether a lock is held, as far as is known yet; not where it cannot be examined."""
+    """Whether a lock may be held; False where it cannot be examined."""
     try:
         return watch.look() is not False
     except (OSError, StoreError):
@@ -98,7 +98,7 @@ class _HeldCheckpoints:
         self._holds: dict[str, tuple[list[int], Hold]] = {}
 
     def renew(self) -> None:
-        """Hold the checkpoints that play now, and let go of the others after that."""
+        """Hold the checkpoints that play now, then release the others."""
         for run in self._ladder.runs:
             steps = sorted(s for name, s in self._ladder.contenders.values() if name == run.name)
             before, hold = self._holds.get(run.name, (None, None))

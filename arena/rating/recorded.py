@@ -1,4 +1,4 @@
-"""Ratings of a run's checkpoints from the matches that the store has recorded."""
+"""Rate a run's checkpoints from its recorded matches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _logger = logging.getLogger("ludens.arena")
 
 
 class Rated(NamedTuple):
-    """One agent's place: Elo about the mean of all, half its 95% interval, games, score 0 to 1."""
+    """An agent's rating: Elo about the mean, half its 95% interval, games, score 0 to 1."""
 
     agent: str
     elo: float
@@ -37,7 +37,7 @@ class Rated(NamedTuple):
 
 @dataclass(frozen=True)
 class Best:
-    """The checkpoint that plays best, as far as the recorded matches tell.
+    """The best checkpoint by the recorded matches.
 
     `elo` is about the mean of all who played, `error` half its 95% interval. Where no checkpoint
     has a recorded match it is the newest: `games` is 0, the others are None.
@@ -50,7 +50,7 @@ class Best:
 
 
 def recorded_ratings(files: ReadableFiles) -> list[Rated]:
-    """All agents of a run's recorded matches, the strongest first; [] where there are none.
+    """Rate the agents of a run's recorded matches, strongest first; [] without matches.
 
     Games that were played again count once (`arena.match.evidence`).
     """
@@ -81,7 +81,7 @@ class RatingsWatch:
         self._ratings: list[Rated] = []
 
     def look(self) -> list[Rated]:
-        """As `recorded_ratings`; fitted again only where there is a new record."""
+        """Return `recorded_ratings`, fitted again only when there is a new record."""
         listed = self._files.names(MATCH_FOLDER)
         if listed != self._names:
             self._names = listed
@@ -89,18 +89,18 @@ class RatingsWatch:
         return self._ratings
 
     def names(self, folder: str) -> list[str]:
-        """The records as they were listed last."""
+        """Return the records of the last listing."""
         return (self._names or []) if folder == MATCH_FOLDER else self._files.names(folder)
 
     def read(self, key: str, most: int | None = None) -> bytes:
-        """The whole file, of so many bytes at most."""
+        """Read a file of at most `most` bytes."""
         if key not in self._read:
             self._read[key] = self._files.read(key, most)
         return self._read[key]
 
 
 def elo_by_step(ratings: Sequence[Rated], run_name: str) -> list[tuple[int, Rated]]:
-    """Those of them that are checkpoints of the run, RUN@STEP or RUN@STEP:OPTIONS, by their step.
+    """Select the run's checkpoints (RUN@STEP or RUN@STEP:OPTIONS), by step.
 
     Of a step that played with several options, the one with the most games.
     """
@@ -116,7 +116,7 @@ def elo_by_step(ratings: Sequence[Rated], run_name: str) -> list[tuple[int, Rate
 
 
 def best_checkpoint(run: Run) -> Best | None:
-    """Of the checkpoints that are there, the one with the highest recorded Elo; else the newest.
+    """Return the stored checkpoint with the highest recorded Elo, else the newest.
 
     None when there is no checkpoint.
     """
@@ -135,7 +135,7 @@ def _best_of(
 
 
 def note_best_checkpoint(run: Run) -> None:
-    """Note the best rated checkpoint in the store: pruning spares it, and `ludens runs` knows it.
+    """Note the best rated checkpoint in the store, so that pruning keeps it.
 
     Nothing is noted where no checkpoint has a recorded match. What fails is logged.
     """
@@ -153,7 +153,7 @@ def note_best_checkpoint(run: Run) -> None:
 def best_checkpoints(
     store_url: str | Path, summaries: Iterable[RunSummary]
 ) -> dict[str, Best | None]:
-    """`best_checkpoint` of each of these runs of a store; None for one that cannot be read.
+    """Find `best_checkpoint` of each of these runs of a store; None for an unreadable run.
 
     Nothing is asked of a run whose best is noted, or that has no recorded match.
     """
@@ -169,6 +169,6 @@ def best_checkpoints(
             return None
 
     summaries = list(summaries)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:  # a far store is worth waiting for
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # requests to a remote store overlap
         found = pool.map(best, summaries)
         return {run.name: best for run, best in zip(summaries, found, strict=True)}

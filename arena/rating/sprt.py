@@ -1,4 +1,4 @@
-"""The generalised sequential probability ratio test on pairs of games: stop as soon as it is known.
+"""Run the generalised sequential probability ratio test on pairs of games.
 
 Wald's test (1945) compares two hypotheses, elo0 and elo1, while games come in. The distribution of
 a pair's five results is not known, so its likelihood under each hypothesis is the greatest that a
@@ -26,7 +26,7 @@ Decision = Literal["elo0", "elo1", "undecided"]
 
 
 class SprtState(NamedTuple):
-    """Where a test stands: log likelihood ratio, its bounds, and what they say."""
+    """State of a test: log likelihood ratio, its bounds, and the decision."""
 
     llr: float
     lower: float
@@ -61,12 +61,12 @@ class Sprt:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Log likelihood ratios at which elo0, or elo1, is accepted."""
+        """Return the log likelihood ratios at which elo0, or elo1, is accepted."""
         lower = math.log(self.beta / (1.0 - self.alpha))
         return lower, math.log((1.0 - self.beta) / self.alpha)
 
     def state(self, pairs: Sequence[int] | NDArray[np.int64]) -> SprtState:
-        """What the counts [5] of pairs with 0, 1/2, 1, 3/2 and 2 points say."""
+        """Compute the state from counts [5] of pairs with 0, 1/2, 1, 3/2 and 2 points."""
         lower, upper = self.bounds
         llr = log_likelihood_ratio(pairs, self.elo0, self.elo1)
         decision: Decision = "elo0" if llr <= lower else "elo1" if llr >= upper else "undecided"
@@ -74,14 +74,14 @@ class Sprt:
 
 
 def score_of(elo: float) -> float:
-    """The expected score of an agent that is stronger by so much."""
+    """Convert an Elo difference to the expected score."""
     return 1.0 / (1.0 + math.exp(-elo / ELO))
 
 
 def log_likelihood_ratio(
     pairs: Sequence[int] | NDArray[np.int64], elo0: float, elo1: float
 ) -> float:
-    """Log likelihood of elo1 less that of elo0, given counts [5] of pairs; 0 without pairs."""
+    """Compute the log likelihood ratio of elo1 to elo0 from pair counts [5]; 0 without pairs."""
     counts = np.asarray(pairs, np.float64)
     if not counts.sum():
         return 0.0
@@ -91,7 +91,7 @@ def log_likelihood_ratio(
 
 
 def _likeliest(counts: NDArray[np.float64], mean: float) -> NDArray[np.float64]:
-    """The distribution [5] with this mean score that makes the counts most likely.
+    """Find the distribution [5] with this mean score that makes the counts most likely.
 
     By Lagrange it is p / (1 + t (score - mean)), p the observed one, with the t that fits the mean;
     t lies where every term is positive (Owen 1988).

@@ -1,4 +1,4 @@
-"""The rating table of a ladder: each run's best checkpoint, and whether training still gains."""
+"""Make a ladder's rating table: each run's best checkpoint, and its trend in Elo."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Row:
 
 
 class Trained(NamedTuple):
-    """What a run had behind it at a checkpoint; None where that is not known."""
+    """A run's training up to a checkpoint; None where unknown."""
 
     minutes: float | None = None
     games: int | None = None  # of self-play
@@ -68,7 +68,7 @@ class Trend:
 
     @property
     def verdict(self) -> str:
-        """Whether it gains, as far as the error bars tell."""
+        """Say whether the run gains, given the error bars."""
         if self.per_1000_steps > self.error:
             return "still gains"
         return "loses strength" if self.per_1000_steps < -self.error else "shows no gain"
@@ -93,13 +93,13 @@ class RatingTable:
     intransitive: list[tuple[str, str, str]]
 
     def to_json(self) -> dict[str, Any]:
-        """Values for JSON; verdicts are said too."""
+        """Return values for JSON, with the verdicts."""
         trends = {run: {**asdict(t), "verdict": t.verdict} for run, t in self.trends.items()}
         return {**asdict(self), "trends": trends}
 
 
 def table_of(ladder: Ladder, state: LadderState) -> RatingTable:
-    """The table of this state of the ladder."""
+    """Make the table of a ladder state."""
     rows = _rows(ladder, state.ratings)
     of_runs = {run.name: [row for row in rows if row.run == run.name] for run in ladder.runs}
     trends = {name: _trend(found, state.ratings) for name, found in of_runs.items()}
@@ -147,7 +147,7 @@ def _rows(ladder: Ladder, ratings: Ratings) -> list[Row]:
 
 
 def how_trained(run: Run, step: int) -> Trained:
-    """How far the training was at a checkpoint; nothing where it cannot be read any more."""
+    """Return the training up to a checkpoint; empty where it cannot be read any more."""
     try:
         found = checkpoints.read_metadata(run, step)
     except (CheckpointError, CheckpointNotFoundError):
@@ -159,7 +159,7 @@ def how_trained(run: Run, step: int) -> Trained:
 
 
 def _trend(rows: list[Row], ratings: Ratings) -> Trend | None:
-    """None for fewer than three checkpoints."""
+    """Fit a run's trend; None for fewer than three checkpoints."""
     placed = [(row.step, row.agent) for row in rows if row.step is not None]
     newest = sorted(placed)[-TREND_CHECKPOINTS:]
     if len(newest) < 3:
