@@ -1,4 +1,4 @@
-"""Agents by name, the same wherever one is named.
+"""Parse agent names and load the agents; every command uses the same names.
 
 random            any legal move
 mcts:1000         rollout MCTS with 1000 simulations a move (also mcts:sims=1000,c_init=2)
@@ -34,7 +34,7 @@ from store.run import Run, list_runs, nearest_names, open_run
 
 HUMAN = "human"
 WITHOUT_OPTIONS = ("random", "solver", HUMAN)
-RESERVED = (*WITHOUT_OPTIONS, "mcts")  # no run is named so
+RESERVED = (*WITHOUT_OPTIONS, "mcts")  # names that no run may have
 ROLLOUT_SIMULATIONS = 1000
 
 _AGENT = re.compile(r"(?P<name>[^@:]+)(@(?P<step>[^:]*))?(:(?P<options>.*))?")
@@ -43,19 +43,19 @@ _logger = logging.getLogger("ludens.arena")
 
 
 class AgentNameError(ValueError):
-    """Text that names no agent, or one that cannot play this game."""
+    """The text names no agent, or one that cannot play this game."""
 
 
 class AgentName(NamedTuple):
-    """An agent's name in its parts."""
+    """The parts of an agent's name."""
 
     name: str  # random, mcts, solver, human, or a run
     step: int | None
-    options: dict[str, str]  # by name, unread
+    options: dict[str, str]  # by name, not parsed
 
 
 def parse_agent_name(text: str) -> AgentName:
-    """Read `NAME[@STEP][:KEY=VALUE,...]`; a lone number stands for `sims=`.
+    """Parse `NAME[@STEP][:KEY=VALUE,...]`; a lone number stands for `sims=`.
 
     Raises AgentNameError for anything else.
     """
@@ -85,9 +85,9 @@ def _parse_option(text: str, word: str) -> tuple[str, str]:
 def find_agent(
     text: str, game: Game, store_url: str, *, simulations: int | None = None, device: str = "auto"
 ) -> Player:
-    """The player of that name; `simulations`, when given, replace those of a player that searches.
+    """Load a player by name; `simulations`, when given, override those of its search.
 
-    Raises AgentNameError for a name that nobody has, suggesting the nearest, and the store's errors
+    Raises AgentNameError for an unknown name, suggesting the nearest, and the store's errors
     for a run that cannot be read.
     """
     name, step, options = parse_agent_name(text)
@@ -132,7 +132,7 @@ def _trained_agent(
 
 
 def find_run(name: str, game: Game, store_url: str) -> Run:
-    """The run of that name, which has to be of this game. Raises AgentNameError."""
+    """Open a run of this game by name. Raises AgentNameError."""
     try:
         run = open_run(store_url, name)
     except (RunNotFoundError, RunNameError):

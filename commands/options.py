@@ -1,4 +1,4 @@
-"""Options that several commands have, and how their results are printed."""
+"""Add the options that several commands share, and print results."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def game_argument(parser: ArgumentParser) -> None:
 
 
 def own_game_argument(parser: ArgumentParser, what: str) -> None:
-    """The file of a user's game, where a command takes the game from a run: no store names it."""
+    """Add the option for a user's game file; a store does not hold its path."""
     parser.add_argument("--game", metavar="FILE.py", help=f"a game of your own, {what}")
 
 
 def named_game(word: str) -> Game:
-    """The game that a word of the command line names, by its name or its file."""
+    """Load a game by its name or its file."""
     from envs.game_file import find_or_load, typed_game
 
     return find_or_load(typed_game(word))
@@ -60,7 +60,7 @@ def openings_arguments(parser: ArgumentParser) -> None:
 
 
 def chosen_openings(game: Game, args: Namespace) -> Openings:
-    """The openings that `openings_arguments` were given for."""
+    """Make the openings that the options of `openings_arguments` ask for."""
     from arena.match.openings import balanced_openings, book_openings, random_openings
 
     if args.openings is None:

@@ -1,4 +1,4 @@
-"""Commands that have an agent think: to play with, and to analyze positions."""
+"""Commands that play against an agent and analyze positions with one."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def play(args: Namespace) -> int:
 
 
 def _play_in_browser(args: Namespace, title: str) -> int:
-    """Serve this same command, which has the browser for its screen."""
+    """Serve this same command to the browser."""
     from arena.play.screen.web import serve
     from selfplay.package_check import ROOT
 
@@ -78,7 +78,7 @@ def _play_in_browser(args: Namespace, title: str) -> int:
 
 
 def _read_line(prompt: str) -> str:
-    """A line of input with its newline, "" at the end of input; edited where it is a terminal."""
+    """Read a line of input with its newline, "" at its end; editable on a terminal."""
     if sys.stdin.isatty():
         with suppress(ImportError):  # some builds of Python come without it
             import readline  # noqa: F401  (arrow keys and history in input())

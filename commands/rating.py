@@ -49,7 +49,7 @@ def match_arguments(parser: ArgumentParser) -> None:
         told = f"how often to accept {of} wrongly (default: 0.05)"
         parser.add_argument(rate, type=float, default=0.05, metavar="P", help=told)
     parser.add_argument(
-        "--no-record", action="store_true", help="leave the run's records alone, play all anew"
+        "--no-record", action="store_true", help="neither use nor write the run's records"
     )
     _workers_argument(parser)
     json_argument(parser)
@@ -110,7 +110,7 @@ def rate_arguments(parser: ArgumentParser) -> None:
         help="further agents, fixed at an Elo if given (default: random,mcts:100,mcts:1000)",
     )
     own_game_argument(parser, "where the runs learned one")
-    parser.add_argument("--follow", action="store_true", help="go on while a training goes on")
+    parser.add_argument("--follow", action="store_true", help="go on while a run is in training")
     parser.add_argument(
         "--plot", metavar="FILE", help="the picture, .png and .svg (default: in the run's folder)"
     )
@@ -152,7 +152,7 @@ def rate(args: Namespace) -> int:
 
 
 def _plot_path(args: Namespace, runs: list[Run]) -> Path | None:
-    """Where the picture goes; without matplotlib there is none, unless --plot asks for one."""
+    """Return the picture's path; None without matplotlib, unless --plot asks for one."""
     from arena.rating.plot import check_path, default_path
     from configs.missing_packages import how_to_install, is_installed
 
@@ -166,13 +166,13 @@ def _plot_path(args: Namespace, runs: list[Run]) -> Path | None:
 
 def _workers_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="play on so many cores, by Ray"
+        "--workers", type=int, default=0, metavar="N", help="play on N cores, by Ray"
     )
 
 
 @contextmanager
 def _match_pool(word: str, args: Namespace) -> Iterator[MatchPool | None]:
-    """The Ray of so many workers, on this machine or the cluster that is told of; None without."""
+    """Connect to Ray for that many workers, here or on the given cluster; None for 0."""
     if args.workers < 0:
         raise UsageError(f"--workers {args.workers}: expected 0 or more")
     if not args.workers:

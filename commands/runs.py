@@ -1,4 +1,4 @@
-"""The command on the runs of a store, with its actions."""
+"""The command on the runs of a store, and its actions."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def runs_arguments(parser: ArgumentParser) -> None:
         added = actions.add_parser(name, help=what, description=what, allow_abbrev=False)
         for word in words:
             added.add_argument(word.lower().partition(".")[0].replace("@", "_"), metavar=word)
-        # No defaults here: they would hide what stands before the action.
+        # No defaults here: they would override options before the action.
         added.add_argument("--store", metavar="URL", default=argparse.SUPPRESS)
         added.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
         return added
 
     action("verify", "read every file of a run and name each problem; changes nothing", "RUN")
-    prune = action("prune", "drop old checkpoints and replay that nobody needs", "RUN")
+    prune = action("prune", "drop old checkpoints and replay that are no longer needed", "RUN")
     prune.add_argument("--keep-last", type=int, metavar="K", help="the newest K checkpoints")
     prune.add_argument(
         "--keep-every", type=int, default=0, metavar="N", help="and the steps that N divides"
@@ -112,7 +112,7 @@ def _prune(args: Namespace) -> int:
 
 
 def _window(run: Run) -> Window | None:
-    """What a trainer of this run loads when it resumes, as its settings say."""
+    """Return what a trainer of this run loads on resume, by its settings."""
     from agents.registry import algorithm_of_run
     from selfplay.resuming import settings_of
     from store.errors import RunMismatchError

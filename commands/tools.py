@@ -1,4 +1,4 @@
-"""Commands that examine: this machine, the rules of a game, the speed of the parts."""
+"""Commands that check this machine, a game's rules, and the speed of the parts."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def bench(args: Namespace) -> int:
 
 
 def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """A result's figures as lines."""
+    """Flatten a result's figures into lines."""
     for name, figure in found.items():
         if isinstance(figure, dict):
             yield from _flat(figure, f"{prefix}{name}.")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from configs.ablation import Variant
     from selfplay.tensorboard_log import TensorBoardLog
 
-RESERVED = ("random", "mcts", "solver", "human")  # agents that no run may be named after
+RESERVED = ("random", "mcts", "solver", "human")  # names of agents, which no run may have
 
 
 def train_arguments(parser: ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def train(args: Namespace) -> int:
     _refuse_agent_name(name)
     config = _continued(config, name, args)
     _say_what_is_missing()
-    # The terminal answers at once, before the seconds that the rest takes to import.
+    # Print first: importing the rest takes seconds.
     from agents.registry import find_metrics
     from arena.monitor.panel import open_display
 
@@ -67,7 +67,7 @@ def train(args: Namespace) -> int:
 
 
 def _continued(config: TrainConfig, name: str, args: Namespace) -> TrainConfig:
-    """The settings to train with: the run's own, if it exists, with what was asked for."""
+    """Return the settings to train with: an existing run's own, with the options given."""
     from configs.loader import asked_settings
     from configs.options import given_options
     from selfplay.resuming import continue_run
@@ -109,7 +109,7 @@ def _train_and_watch(
 
 
 def _curves(store: str, name: str, specs: Sequence[MetricSpec]) -> list[TensorBoardLog]:
-    """The log for TensorBoard, if that is installed."""
+    """Open the TensorBoard log, if TensorBoard is installed."""
     from configs.missing_packages import is_installed
 
     if not is_installed("tensorboard"):
@@ -227,7 +227,7 @@ def ablate(args: Namespace) -> int:
 
 
 def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
-    """Train all variants to their end; False if that was interrupted."""
+    """Train all variants to the end; False if interrupted."""
     from contextlib import ExitStack
 
     from agents.registry import find_metrics
@@ -244,7 +244,7 @@ def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
     facts, turn_s = machine_facts(), 60.0 * args.turn
     with ExitStack() as opened:
         journals = {run: opened.enter_context(Journal(args.store, run, facts)) for run in runs}
-        # An object has standard output to itself.
+        # JSON is the only text on standard output.
         display = opened.enter_context(TurnsDisplay(title, labels, specs, on_stderr=args.json))
         stop = opened.enter_context(_stop_signal(display.notice))
         for run, progress in train_in_turns(

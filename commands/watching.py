@@ -1,4 +1,4 @@
-"""Commands that show a training: as it goes, and as a page."""
+"""Commands that show a training run: live, and as a page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def watch_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a training run, here or elsewhere")
-    parser.add_argument("--once", action="store_true", help="print where it stands, and leave")
+    parser.add_argument("--once", action="store_true", help="print its state once, and exit")
     store_argument(parser)
     json_argument(parser, "one JSON object at every change; with --once, one")
 
@@ -44,7 +44,7 @@ def watch(args: Namespace) -> int:
     elif args.once:
         show_once(history, run.info.game, where)
     else:
-        history.course()  # before the panel: a run without a journal is told in one line
+        history.course()  # before the panel: a run without a journal gets a one-line error
         with suppress(KeyboardInterrupt):
             if args.json:
                 for found in each_moment(history):
@@ -69,7 +69,7 @@ def report(args: Namespace) -> int:
     from store.run import open_run
 
     run = open_run(args.store, args.run)
-    # A run may come from anybody: no file is run for it, but the one that is named here.
+    # A run may come from an untrusted store: only the file named here is executed.
     game = named_game(args.game) if args.game else registered_game(run.info)
     if game is not None and not is_game_of(run.info, game):
         raise UsageError(f"run {args.run!r} learned {run.info.game!r}, not {game.name!r}")

@@ -93,7 +93,7 @@ class _Unnamed:
         self._ids: list[str] = []
 
     def up_to(self, end: int) -> list[str]:
-        """Return at least `count` ids, fewer if the stream ends."""
+        """Return at least `end` ids, fewer if the stream ends."""
         self._ids += (o.id for o in islice(self._stream, max(0, end - len(self._ids))))
         return self._ids
 

@@ -67,7 +67,7 @@ def random_openings(game: Game, plies: int | None = None) -> Openings:
 
 
 def balanced_openings(game: Game, plies: int | None = None) -> Openings:
-    """Make openings that favour neither side, so that fewer games follow from the opening.
+    """Make openings that favour neither side, so that fewer results follow from the opening alone.
 
     They are the drawn positions that the game's solver has; without any, random ones, the most even
     quarter by the solver or, where there is none, by a search with rollouts.

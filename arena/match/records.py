@@ -79,7 +79,7 @@ class Batch:
         return counts
 
     def up_to(self, pairs: int) -> Batch:
-        """Return the batch without the pairs numbered `end` and later."""
+        """Return the batch without the match's pairs from number `pairs` on."""
         return self.only(range(min(len(self.points), max(0, pairs - self.first_pair))))
 
     def only(self, kept: Sequence[int]) -> Batch:

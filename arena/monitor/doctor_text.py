@@ -1,4 +1,4 @@
-"""A doctor's findings as people read them."""
+"""Print the doctor's findings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH = 100
 
 
 class ShownFinding(Protocol):
-    """What was looked at, how it stands, a sentence, and what to do about it."""
+    """A finding: its name, status, text, and advice."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -49,7 +49,7 @@ def show_finding(found: ShownFinding, console: Console | None = None) -> None:
 
 
 def verdict(findings: Iterable[ShownFinding]) -> str:
-    """How many of each kind, in a sentence."""
+    """Count the findings of each status, in a sentence."""
     kinds = [found.status for found in findings]
     problems, warnings = kinds.count("problem"), kinds.count("warning")
     if not problems and not warnings:

@@ -1,4 +1,4 @@
-"""How figures of a training are written: metrics by their specs, times, shares."""
+"""Format a run's figures: metrics by their specs, times, shares."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ UNKNOWN = "-"
 
 
 def duration(seconds: float) -> str:
-    """Seconds as `1:02:03` or `2:03`."""
+    """Format seconds as `1:02:03` or `2:03`."""
     whole = max(0, round(seconds))
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def percent(share: float) -> str:
-    """A share as a percentage with one decimal: `0.7%`."""
+    """Format a share as a percentage with one decimal: `0.7%`."""
     return f"{100 * share:.1f}%"
 
 
 def metric_value(spec: MetricSpec, progress: Progress) -> float:
-    """A metric of a stage; NaN while it is not known.
+    """Return a metric of a stage; NaN while unknown.
 
     A journal of an earlier version holds the counters that a share is made of.
     """
@@ -36,12 +36,12 @@ def metric_value(spec: MetricSpec, progress: Progress) -> float:
 
 
 def metric_text(spec: MetricSpec, progress: Progress) -> str:
-    """A metric of a stage as people read it."""
+    """Format a metric of a stage."""
     return number_text(spec, metric_value(spec, progress))
 
 
 def number_text(spec: MetricSpec, number: float) -> str:
-    """A number of a metric as people read it; a dash for NaN."""
+    """Format a metric's number; a dash for NaN."""
     if math.isnan(number):
         return UNKNOWN
     if spec.look == "percent":

@@ -1,4 +1,4 @@
-"""A training's course as its journal in the store tells it, from the first session to the newest.
+"""Read a run's course from its journal in the store, from the first session to the newest.
 
 A session that was killed goes on from its last checkpoint: what it had reached beyond that is
 gone, and is left out here too.
@@ -20,12 +20,12 @@ NO_METRICS = frozenset({"time", "notices", "measured"})  # of a record, beside P
 
 
 class NoHistoryError(StoreError):
-    """A run has no journal: it was not trained yet, or by a version that wrote none."""
+    """The run has no journal: it was not trained yet, or by a version that wrote none."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A stage of a training run and when it was.
+    """A stage of a training run and its time.
 
     `progress.policy` is None: a journal holds figures, and the weights are in the checkpoints.
     """
@@ -36,7 +36,7 @@ class Moment:
 
 @dataclass
 class Course:
-    """A training so far: its moments, and the facts of each session's machine."""
+    """A run's training so far: its moments, and the facts of each session's machine."""
 
     moments: list[Moment] = field(default_factory=list)
     sessions: list[Mapping[str, Any]] = field(default_factory=list)
@@ -51,7 +51,7 @@ class History:
         self._course = Course()
 
     def course(self) -> Course:
-        """The course as it stands now.
+        """Read the course so far.
 
         Raises:
             NoHistoryError: the run has no journal; the error says what it has.
@@ -66,7 +66,7 @@ class History:
 
 
 def moments_of(session: Session) -> list[Moment]:
-    """The moments of a session; a record that is none is left out."""
+    """List the moments of a session, without records that are no moments."""
     found = []
     for record in session.records:
         try:
@@ -77,7 +77,7 @@ def moments_of(session: Session) -> list[Moment]:
 
 
 def to_moment(record: Record) -> Moment:
-    """The moment that a record of `selfplay.journal` holds; raises KeyError for what is none.
+    """Decode a record of `selfplay.journal`; raises KeyError if it is no moment.
 
     What is not a field of Progress is a metric. What the record lacks has its default.
     """
@@ -97,7 +97,7 @@ def to_moment(record: Record) -> Moment:
 
 
 def _measured(record: Record) -> Iterator[Measured]:
-    """The measurements of a record that were made.
+    """Decode the measurements of a record.
 
     Before they had names of their own, a record held them as {name: shares, name_at: seconds}.
     """
@@ -112,10 +112,10 @@ def _measured(record: Record) -> Iterator[Measured]:
 
 
 def continued(sessions: Sequence[Sequence[Moment]]) -> list[Moment]:
-    """The moments of all sessions that led to the newest, in order."""
+    """Join the moments of all sessions that led to the newest, in order."""
     kept: list[Moment] = []
     for number, moments in enumerate(sessions):
-        # On a cluster a session learns what was before it only when its learner answers.
+        # On a cluster a session knows the earlier progress only once its learner answers.
         known = [m for m in moments if not number or m.progress.games or m.progress.learner_steps]
         if known:
             begun = known[0].progress.elapsed_s

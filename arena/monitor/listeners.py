@@ -1,4 +1,4 @@
-"""The stages of a training run, passed on to whatever shows them or writes them down."""
+"""Pass the stages of a training run to the listeners that show or record them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from agents.progress import Progress
 
 
 class Listener(Protocol):
-    """Something that shows every stage, or writes it down."""
+    """An object that shows or records every stage."""
 
     def show(self, progress: Progress, /) -> None:
-        """Take note of a stage and of its latest measurements."""
+        """Show or record a stage with its latest measurements."""
 
 
 # Measures the policy that acts, if that is due; the stage with the latest measurements.
@@ -22,7 +22,7 @@ Measure = Callable[[Progress], Progress]
 def tell_listeners(
     stages: Iterable[Progress], measure: Measure, listeners: Sequence[Listener]
 ) -> Progress:
-    """Run a training to its end, telling the listeners each stage; the last stage.
+    """Train to the end, passing each stage to the listeners; return the last stage.
 
     Raises RuntimeError where there is no stage at all.
     """

@@ -1,4 +1,4 @@
-"""What a training shows: a live panel on a terminal, a line now and then elsewhere."""
+"""Show a training run: a live panel on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOW_TO_STOP = "Ctrl-C saves and stops; the same command goes on from there"
 
 
 def sparkline(history: Sequence[float], bottom: float = 0.0, width: int = SPARK_WIDTH) -> str:
-    """The course of a series in `width` characters at most, from `bottom` to its largest number."""
+    """Draw a series in at most `width` characters, from `bottom` to its largest number."""
     size = min(width, len(history))
     parts = [
         history[i * len(history) // size : (i + 1) * len(history) // size] for i in range(size)
@@ -41,7 +41,7 @@ def sparkline(history: Sequence[float], bottom: float = 0.0, width: int = SPARK_
 
 
 def seconds_left(progress: Progress) -> float | None:
-    """Until the budget is used, at this pace; None where there is none or no pace yet."""
+    """Estimate seconds until the budget is used; None without a budget or a pace."""
     if progress.budget_s:
         return max(0.0, progress.budget_s - progress.elapsed_s)
     if progress.games_goal and progress.games:
@@ -50,13 +50,13 @@ def seconds_left(progress: Progress) -> float | None:
 
 
 def budget(progress: Progress) -> str:
-    """The time used, of what there is."""
+    """Format the time used of the budget."""
     used = duration(progress.elapsed_s)
     return f"{used}/{duration(progress.budget_s)}" if progress.budget_s else used
 
 
 def line(progress: Progress, specs: Sequence[MetricSpec]) -> str:
-    """A stage in one line."""
+    """Format a stage in one line."""
     if progress.event == "compiling":
         return f"{budget(progress)}  {COMPILING}"
     parts = [
@@ -101,7 +101,7 @@ class PlainLines:
         pass
 
     def notice(self, text: str) -> None:
-        """Say something out of turn."""
+        """Print a notice."""
         self.say(text)
 
     def show(self, progress: Progress) -> None:
@@ -114,7 +114,7 @@ class PlainLines:
 
 
 class LivePanel:
-    """Redraws all there is to know in place, as long as it is entered."""
+    """Redraws the panel in place while it is entered."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class LivePanel:
         self._live.stop()
 
     def notice(self, text: str) -> None:
-        """Say something in the last line."""
+        """Show a notice in the last line."""
         self._notice = text
 
     def show(self, progress: Progress) -> None:
@@ -177,7 +177,7 @@ class LivePanel:
         return Text(sparkline(history, bottom), style="cyan")
 
     def render(self) -> RenderableType:
-        """The panel as it stands at this moment."""
+        """Draw the current panel."""
         progress = self._progress
         if progress is None or progress.event == "compiling":
             doing = "loading the network" if progress is None else COMPILING
@@ -234,7 +234,7 @@ class LivePanel:
 
 
 def measured_table(measured: Sequence[Measured], spark: Callable[[str], Text]) -> Table:
-    """The newest measurements, a column each, with the course of every share."""
+    """Draw the newest measurements, a column each, with the course of every share."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("moves that lose the result", no_wrap=True)
     for found in measured:
@@ -252,7 +252,7 @@ def measured_table(measured: Sequence[Measured], spark: Callable[[str], Text]) -
 def open_display(
     title: str, where: str, specs: Sequence[MetricSpec], console: Console | None = None
 ) -> LivePanel | PlainLines:
-    """The panel on a terminal, plain lines elsewhere; enter it before the first stage."""
+    """Make the panel on a terminal, plain lines elsewhere; enter it before the first stage."""
     console = console or Console()
     if console.is_terminal and not console.is_dumb_terminal:
         return LivePanel(title, where, specs, console)

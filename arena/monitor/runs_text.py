@@ -1,4 +1,4 @@
-"""Runs of a store as people read them: the table, what was verified, pruned, packed."""
+"""Format the runs of a store: their table, and what was verified, pruned, packed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNKNOWN = "-"
 
 
 def runs_table(runs: Sequence[RunSummary], best: Mapping[str, Best | None], store_url: str) -> str:
-    """One line a run, its best checkpoint by its name, and a line for each that cannot be read."""
+    """Format a line a run with its best checkpoint, and a line for each unreadable run."""
     if not runs:
         return f"no runs in {store_url!r} yet; `ludens train connect_four` begins one"
     lines = _aligned([HEADER, *(_row(run, best.get(run.name)) for run in runs)])
@@ -85,7 +85,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def size_text(size: int) -> str:
-    """A number of bytes in three or four digits: 999 B, 12.3 MB (of 1000 each)."""
+    """Format bytes in three or four digits: 999 B, 12.3 MB (1 MB is 1000^2 bytes)."""
     if size < 1000:
         return f"{size} B"
     scaled = float(size)
@@ -97,7 +97,7 @@ def size_text(size: int) -> str:
 
 
 def verification_text(found: Verification) -> str:
-    """What was verified, each problem with the name of its file, and what was put aside before."""
+    """Format a verification: each problem with its file, and the quarantined files."""
     kinds = f" of {', '.join(found.kinds)}" if found.kinds else ""
     lines = [
         f"run {found.run!r}",
@@ -128,7 +128,7 @@ def _listed(word: str, found: Mapping[str, str]) -> list[str]:
 
 
 def pruning_text(plan: PrunePlan, *, dry_run: bool) -> str:
-    """What goes and what stays, and why not more goes."""
+    """Format what pruning drops and keeps, and why it does not drop more."""
     verb = "would drop" if dry_run else "dropped"
     steps = [*plan.drop_unfinished, *plan.drop_steps]
     named = f" ({', '.join(map(str, steps))})" if steps else ""
@@ -151,7 +151,7 @@ def pruning_text(plan: PrunePlan, *, dry_run: bool) -> str:
 
 
 def exported_text(exported: Exported) -> str:
-    """What the archive holds."""
+    """Format the content of an archive."""
     return (
         f"{exported.path}: run {exported.run!r}, {exported.files:,} files, "
         f"{size_text(exported.size)}"
@@ -159,7 +159,7 @@ def exported_text(exported: Exported) -> str:
 
 
 def imported_text(imported: Imported) -> str:
-    """Where the run is now."""
+    """Format the imported run's place."""
     return (
         f"{imported.url}: run {imported.run!r}, {imported.files:,} files, "
         f"{size_text(imported.size)}, all verified"

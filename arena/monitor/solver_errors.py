@@ -1,7 +1,7 @@
-"""The error rates of the policy that acts, measured during training where a solver knows.
+"""Measure the acting policy's error rates during training, for games with a solver.
 
 Every probe of the algorithm (its network alone, say, and with a small search) is measured as often
-as costs two hundredths of the time together. The solvers' scores are never trained on.
+as takes 2% of the time in total. The solvers' scores are never trained on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MakeProbes = Callable[[Any], Iterable[Probe]]
 
 
 class SolverErrorMeter:
-    """Measures each probe whenever it is due, and remembers the latest results.
+    """Measures each probe when it is due, and keeps the latest results.
 
     Args:
         game: the name of the game; without a solver nothing is measured.
@@ -53,7 +53,7 @@ class SolverErrorMeter:
 
     @property
     def sets(self) -> list[SolvedSet]:
-        """The positions, loaded when first needed."""
+        """Return the positions, loaded on first use."""
         if self._sets is None:
             self._sets = solved_sets(self._game)
         return self._sets
@@ -81,7 +81,7 @@ class SolverErrorMeter:
                 self._latest[probe.name] = Measured(probe.name, now, shares)
 
     def _timed(self, probe: Probe) -> tuple[Errors, float]:
-        """The error rates, and the seconds they took; 0 for the first, which compiles too."""
+        """Measure error rates and the seconds taken; 0 for the first, which also compiles."""
         sets = self.sets
         if probe.positions:
             sets = [part.first(probe.positions) for part in sets]

@@ -1,4 +1,4 @@
-"""Stopping a training run by Ctrl-C or SIGTERM."""
+"""Stop a training run by Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class StopSignal:
-    """Ctrl-C and SIGTERM: the first asks for a clean end, the second ends the process at once."""
+    """Handles Ctrl-C and SIGTERM: the first stops cleanly, the second ends the process."""
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -21,7 +21,7 @@ class StopSignal:
         self._before: dict[int, Any] = {}
 
     def __call__(self) -> bool:
-        """Whether somebody asked to stop."""
+        """Whether a stop was requested."""
         return self.received is not None
 
     def __enter__(self) -> StopSignal:

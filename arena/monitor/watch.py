@@ -1,4 +1,4 @@
-"""Following a training from any terminal, by its journal: `ludens watch`."""
+"""Follow a training run from any terminal, by its journal: `ludens watch`."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from arena.monitor.panel import LivePanel, PlainLines, line, sparkline
 from arena.rating.recorded import Rated, RatingsWatch, elo_by_step, recorded_ratings
 
 POLL_S = 2.0
-STALE_S = 60.0  # a training records something every ten seconds
-RATINGS_S = 60.0  # between two looks at the recorded matches
+STALE_S = 60.0  # a running session records every ten seconds
+RATINGS_S = 60.0  # between two reads of the recorded matches
 HOW_TO_LEAVE = "Ctrl-C leaves; the training goes on without you"
 
 State = Literal["training", "finished", "stopped", "lost"]
 
 
 def state_of(newest: Moment, now: float) -> State:
-    """What becomes of a training whose newest record is this; `now` is in seconds since 1970.
+    """Derive a run's state from its newest record; `now` is in seconds since 1970.
 
-    "lost": it said no goodbye and is silent. It was killed, or its clock and ours disagree, or one
+    "lost": it is silent without having ended. It was killed, or its clock and ours disagree, or one
     stage takes it longer than STALE_S.
     """
     progress = newest.progress
@@ -40,7 +40,7 @@ def state_of(newest: Moment, now: float) -> State:
 
 
 def state_text(state: State, newest: Moment, now: float) -> str:
-    """The state in a sentence."""
+    """Describe the state in a sentence."""
     if state == "training":
         return HOW_TO_LEAVE
     why = {"finished": "its budget is used", "stopped": "stopped", "lost": "without a goodbye"}
@@ -49,24 +49,24 @@ def state_text(state: State, newest: Moment, now: float) -> str:
 
 
 class Display(Protocol):
-    """What `LivePanel` and `PlainLines` have in common."""
+    """The interface of `LivePanel` and `PlainLines`."""
 
     def show(self, progress: Progress) -> None:
         """Show a stage."""
 
     def notice(self, text: str) -> None:
-        """Say something out of turn."""
+        """Show a notice."""
 
 
 @dataclass(frozen=True)
 class EloLine:
-    """The checkpoints' ratings as far as matches were recorded: one line, empty without any."""
+    """The checkpoints' ratings by recorded matches in one line, empty without any."""
 
     text: str = ""
 
     @classmethod
     def of(cls, ratings: Sequence[Rated], run_name: str) -> EloLine:
-        """The line of these ratings of a run's recorded matches."""
+        """Format the ratings of a run's recorded matches."""
         rated = elo_by_step(ratings, run_name)
         if not rated:
             return cls()
@@ -79,20 +79,20 @@ class EloLine:
 
 
 class WatchPanel(LivePanel):
-    """The training's panel, with the checkpoints' ratings under it."""
+    """The run's panel, with the checkpoints' ratings under it."""
 
     elo = EloLine()
 
     def render(self) -> RenderableType:
-        """The panel as it stands at this moment."""
+        """Draw the current panel."""
         drawn = super().render()
         return Group(drawn, Text(f"  {self.elo.text}", style="cyan")) if self.elo.text else drawn
 
 
 def feed(display: Display, course: Course, shown: Moment | None) -> None:
-    """Show what came after the moment shown last; of the past, as if it had been seen.
+    """Show the moments after the one shown last, earlier ones as the panel's history.
 
-    Plain lines are only told of the newest: nobody wants to read a day again.
+    Plain lines show only the newest: repeating a day of them helps no reader.
     """
     new = course.moments
     if shown is not None:
@@ -115,7 +115,7 @@ def follow(
     pause: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.time,
 ) -> None:
-    """Show a training as it goes on, until interrupted; raises NoHistoryError where none is."""
+    """Show a run while it trains, until interrupted; raises NoHistoryError without a journal."""
     shown, state, rated_at = None, "", 0.0
     ratings = RatingsWatch(history.run.files)
     while True:
@@ -127,7 +127,7 @@ def follow(
             feed(display, course, shown)
             shown = newest
         before, state = state, state_of(newest, now())
-        if state == "lost" and before != state:  # its clock stands still
+        if state == "lost" and before != state:  # its clock stops
             display.show(replace(newest.progress, event="finished", notices=()))
         if isinstance(display, LivePanel) or before != state:
             display.notice(state_text(state, newest, now()))
@@ -135,7 +135,7 @@ def follow(
 
 
 def as_json(history: History, now: float, ratings: RatingsWatch | None = None) -> dict[str, Any]:
-    """Where the training stands, as values for JSON."""
+    """Return the state of a run as values for JSON."""
     rated = (ratings or RatingsWatch(history.run.files)).look()
     newest = history.course().moments[-1]
     progress = {
@@ -160,7 +160,7 @@ def each_moment(
     pause: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.time,
 ) -> Any:
-    """Yields `as_json` now and whenever there is something new, until interrupted."""
+    """Yield `as_json` now and after each new record, until interrupted."""
     last: Mapping[str, Any] = {}
     ratings = RatingsWatch(history.run.files)
     while True:
@@ -172,7 +172,7 @@ def each_moment(
 
 
 def show_once(history: History, title: str, where: str, console: Console | None = None) -> None:
-    """Print where the training stands: the panel on a terminal, lines elsewhere."""
+    """Print the state of a run: the panel on a terminal, lines elsewhere."""
     console = console or Console()
     course, now = history.course(), time.time()
     newest, specs = course.moments[-1], metrics_of_run(history.run.info)
@@ -195,7 +195,7 @@ def show_once(history: History, title: str, where: str, console: Console | None 
 def open_watch(
     title: str, where: str, specs: Sequence[MetricSpec], console: Console | None = None
 ) -> WatchPanel | PlainLines:
-    """The panel on a terminal, plain lines elsewhere."""
+    """Make the panel on a terminal, plain lines elsewhere."""
     console = console or Console()
     if console.is_terminal and not console.is_dumb_terminal:
         return WatchPanel(title, where, specs, console)

@@ -1,4 +1,4 @@
-"""What an agent thinks of positions: one or thousands, for people or for programs."""
+"""Analyse positions with an agent: one or thousands, for people or for programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POSITIONS_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class Verdict:
-    """An agent's opinion of one position; values are for the side to move, in [-1, 1].
+    """An agent's analysis of one position; values are for the side to move, in [-1, 1].
 
     A finished position has no `move`, and its result as the value.
     """
@@ -33,7 +33,7 @@ class Verdict:
     move_values: dict[str, float]  # value of each move looked at, for the mover
 
     def to_json(self) -> dict[str, Any]:
-        """Values for JSON, rounded to what single precision holds."""
+        """Return values for JSON, rounded to single precision."""
         return {
             "position": self.position,
             "move": self.move,
@@ -48,14 +48,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line that is no position, and why."""
+    """A line that does not describe a position, and why."""
 
     number: int
     problem: str
 
 
 def analyze_positions(game: Game, player: Player, positions: list[list[int]]) -> list[Verdict]:
-    """The player's opinion of the positions that these games of legal actions lead to."""
+    """Analyse the positions that these games of legal actions lead to."""
     states = np.concatenate([np.atleast_1d(game.position(moves)) for moves in positions])
     over = np.array([game.rules.is_terminal(state) for state in states])
     rows = iter(range(len(states)))
@@ -96,9 +96,9 @@ def _known(number: float) -> float | None:
 
 
 def analyze_lines(game: Game, player: Player, lines: Iterable[str]) -> Iterator[Verdict | BadLine]:
-    """Verdicts on positions, one a line, in their order; blank lines and # comments are passed.
+    """Analyse positions, one a line, in order; blank lines and # comments are skipped.
 
-    A line that is no position becomes a BadLine, and the others are analysed all the same.
+    A line that is no position becomes a BadLine; the others are still analysed.
     """
     numbered = enumerate(lines, start=1)
     while batch := list(islice(numbered, POSITIONS_AT_ONCE)):

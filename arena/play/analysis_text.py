@@ -1,4 +1,4 @@
-"""Analyses as people read them, or as one JSON object a line."""
+"""Print analyses as text, or as one JSON object a line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_verdict(game: Game, verdict: Verdict, as_json: bool) -> None:
 
 
 def move_lines(verdict: Verdict) -> list[str]:
-    """The moves by what the policy gives them: share, visits, value."""
+    """Format the moves in order of their policy: share, visits, value."""
     lines = [f"{'move':6} {'policy':>7} {'visits':>8} {'value':>6}"]
     ranked = sorted(verdict.policy, key=lambda move: -verdict.policy[move])
     for move in ranked[:MOST_MOVES]:

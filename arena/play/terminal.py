@@ -1,4 +1,4 @@
-"""A game at the terminal, line by line: a person and an agent, or two of either."""
+"""Play a game at the terminal, line by line, between people and agents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HELP = "a move, or: undo, hint, moves (what is legal), board, help, quit"
 
 
 def shows_a_screen() -> bool:
-    """Whether a screen can be drawn here: a terminal, or a browser that Textual serves."""
+    """Whether a screen can be drawn: on a terminal, or in a browser that Textual serves."""
     if os.environ.get("TEXTUAL_DRIVER"):
         return True
     terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
@@ -27,12 +27,12 @@ def shows_a_screen() -> bool:
 
 
 class QuitError(Exception):
-    """The person at the terminal has had enough."""
+    """The person at the terminal quits."""
 
 
 @dataclass
 class Terminal:
-    """Where a game is shown and moves are asked for; `read` returns "" at the end of input."""
+    """The terminal that shows a game and asks for moves; `read` returns "" at end of input."""
 
     read: Callable[[str], str]  # shows a prompt, returns a line with its newline
     say: Callable[[str], None]
@@ -41,7 +41,7 @@ class Terminal:
 
 @dataclass
 class HumanPlayer:
-    """A seat whose moves come from the terminal."""
+    """A player whose moves come from the terminal."""
 
     name: str = "you"
 
@@ -51,7 +51,7 @@ Seat = Player | HumanPlayer
 
 @dataclass
 class Table:
-    """One game: who sits where, and what has been played."""
+    """One game: its players and its moves."""
 
     game: Game
     seats: tuple[Seat, Seat]
@@ -77,7 +77,7 @@ class Table:
 
     @property
     def state(self) -> np.void:
-        """The position as a fresh record."""
+        """Return the position as a new record."""
         state: np.void = self.game.position(self.moves)
         return state
 
@@ -103,7 +103,7 @@ class Table:
         self.show_board()
 
     def _ask(self) -> int | None:
-        """A person's move, or None after another request was met. Raises QuitError."""
+        """Ask for a person's move; None after another request was handled. Raises QuitError."""
         side = int(self.game.rules.to_play(self.state))
         line = self.terminal.read(f"\n{self.game.player_names[side]} to move: ")
         word = line.strip().lower()
@@ -131,7 +131,7 @@ class Table:
         return [self.game.format_action(int(action)) for action in legal]
 
     def _undo(self) -> None:
-        """Take back to the person's own last move."""
+        """Undo to the person's own last move."""
         side = self.game.rules.to_play(self.state)
         for ply in reversed(range(len(self.moves))):
             if self.game.rules.to_play(self.game.position(self.moves[:ply])) == side:
@@ -141,16 +141,16 @@ class Table:
         self.terminal.say("there is no move of yours to take back")
 
     def _hint(self) -> None:
-        """Ask an agent at the table, if there is one, what it would do here."""
+        """Print a playing agent's choice, if an agent plays."""
         agents = [seat for seat in self.seats if not isinstance(seat, HumanPlayer)]
         if not agents:
-            self.terminal.say("nobody at this table can be asked")
+            self.terminal.say("no agent at this table can be asked")
             return
         (verdict,) = analyze_positions(self.game, agents[0], [self.moves])
         self.terminal.say(f"{agents[0].name} would play {describe(verdict)}")
 
     def result(self) -> str:
-        """How the finished game ended, and for whom."""
+        """Describe the result of the finished game."""
         value = float(self.game.rules.value_to_play(self.state))
         side = int(self.game.rules.to_play(self.state))
         if value == 0:
@@ -159,7 +159,7 @@ class Table:
 
 
 def describe(verdict: Verdict) -> str:
-    """A verdict in half a line."""
+    """Format a verdict in half a line."""
     if verdict.exact is not None:
         outcome = {1.0: "a proven win", 0.0: "a proven draw", -1.0: "a proven loss"}
         known = outcome.get(verdict.exact, f"proven {verdict.exact:+.2f}")

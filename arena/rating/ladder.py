@@ -317,7 +317,7 @@ class Ladder:
                 agents = self._agents()
                 if len(agents) < 2:
                     raise ValueError(
-                        f"{' '.join(agents) or 'nobody'} is alone: expected another checkpoint "
+                        f"{' '.join(agents) or 'no agent'} is alone: expected another checkpoint "
                         "that can be loaded, or an anchor"
                     )
                 state = self.state()

@@ -1,4 +1,4 @@
-"""Perfect players, for the games that have a solver."""
+"""Play perfectly the games that have a solver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envs.game import Game
 
 
 class SolverPlayer:
-    """Plays perfectly, and among equally good moves any.
+    """A perfect player that picks any of equally good moves.
 
     Raises ValueError for a game that has no solver here.
     """
@@ -28,12 +28,12 @@ class SolverPlayer:
         self.solver = solver
 
     def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
-        """One of the best moves of each position, each as likely as the others."""
+        """Choose one of the best moves of each position uniformly."""
         best_NA = _best(self.solver.solve(states).scores)
         return np.where(best_NA, rng.random(best_NA.shape), -1.0).argmax(axis=1)
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
-        """Exact values; the policy is uniform over the best moves."""
+        """Return exact values and a policy uniform over the best moves."""
         scores_NA, plies_N = self.solver.solve(states)
         best_NA = _best(scores_NA)
         value_N = np.sign(scores_NA.max(axis=1)).astype(np.float32)
@@ -53,6 +53,6 @@ def _best(scores_NA: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _most_central(best_NA: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The marked action nearest to the middle of the numbering, which looks most natural."""
+    """Return the marked action nearest to the middle number, which looks most natural."""
     distance = np.abs(np.arange(best_NA.shape[1]) - (best_NA.shape[1] - 1) / 2)
     return np.where(best_NA, distance, np.inf).argmin(axis=1)

@@ -1,4 +1,4 @@
-"""What a solver of a game offers to matches, ratings and screens."""
+"""The interface of a game's solver, for matches, ratings and screens."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class SolvedSet:
     good: NDArray[np.bool_]  # [N, A]
 
     def first(self, count: int) -> SolvedSet:
-        """`count` of its positions, spread evenly over the set."""
+        """Take `count` positions, spread evenly over the set."""
         chosen = np.unique(np.linspace(0, len(self.states) - 1, count).astype(np.int64))
         return SolvedSet(self.name, self.states[chosen], self.good[chosen])
 
 
 class Solver(Protocol):
-    """Solves positions of one game. To make one is cheap: tables are built at the first `solve`.
+    """Solves positions of one game. Construction is cheap: the first `solve` builds the tables.
 
     One solver serves one thread.
 
@@ -49,13 +49,13 @@ class Solver(Protocol):
     prompt_from: int
 
     def solve(self, states: NDArray[Any]) -> Solved:
-        """Exact scores of all moves of n unfinished positions, records [n]."""
+        """Compute exact scores of all moves of n unfinished positions, records [n]."""
 
     def solved_sets(self) -> list[SolvedSet]:
-        """The test positions whose best moves are known, by set; never trained on."""
+        """Return the test positions with known best moves, by set; never trained on."""
 
     def drawn_openings(self) -> list[tuple[int, ...]]:
-        """The moves that lead to stored drawn positions, to begin balanced games from.
+        """Return the moves that lead to stored drawn positions, for balanced openings.
 
-        [] where the solver has none: then even positions are looked for among random ones.
+        [] where the solver has none: even positions are then chosen among random ones.
         """

@@ -46,7 +46,7 @@ class Axis:
         from_zero: bool,
         whole: bool = True,
     ) -> Axis:
-        """An axis over these numbers; of finite length in any case.
+        """Make an axis over these numbers, always of finite length.
 
         With `whole` it is widened to whole ticks, else it ends with its numbers.
         """
@@ -65,19 +65,19 @@ class Axis:
         return cls(low, high, tuple(number * step for number in range(first, last + 1)), text)
 
     def share(self, number: float) -> float:
-        """Where a number lies between the ends, 0 to 1."""
+        """Return a number's place between the ends, 0 to 1."""
         return (number - self.low) / (self.high - self.low)
 
 
 def tick_step(low: float, high: float, most: int = 6) -> float:
-    """A round distance (1, 2, 2.5 or 5 times a power of ten) for at most so many ticks."""
+    """Choose a round step (1, 2, 2.5 or 5 times a power of ten) for at most `most` ticks."""
     rough = (high - low) / (most - 1)
     power = 10.0 ** math.floor(math.log10(rough))
     return next(step * power for step in STEPS if step * power >= rough * (1 - 1e-9))
 
 
 def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most MOST_POINTS of them: means over equal parts of x, the last as it is.
+    """Thin to MOST_POINTS points: means over equal parts of x, the last point unchanged.
 
     Points without a number are left out.
     """
@@ -182,7 +182,7 @@ def line_chart(
 
 
 def _reach(series: Series) -> tuple[float, ...]:
-    """How far a series goes beyond its points, down and up."""
+    """Return the reach of a series' error bars, down and up."""
     most = max(series.errors, default=0.0)
     return (-most, most) if most else (0.0,)
 
@@ -198,7 +198,7 @@ def _y(axis: Axis, number: float) -> float:
 def _curve(
     number: int, series: Series, points: Sequence[tuple[float, float]], x_axis: Axis, y_axis: Axis
 ) -> Curve:
-    """The curve of a series, the `number`-th of its chart."""
+    """Make the curve of a series, the `number`-th of its chart."""
     return Curve(
         name=series.name,
         newest=y_axis.text(points[-1][1]),

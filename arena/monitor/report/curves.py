@@ -63,7 +63,7 @@ def _error_series(moments: Sequence[Moment], name: str) -> list[Series]:
 
 
 def _time_unit(moments: Sequence[Moment]) -> tuple[float, Callable[[float], str]]:
-    """Seconds in the unit of the time axis, and how a number of them is written."""
+    """Return the time axis' unit in seconds, and its number format."""
     if moments[-1].progress.elapsed_s >= LONG_S:
         return 3600.0, lambda hours: f"{hours:g} h"
     return 60.0, lambda minutes: f"{minutes:g} min"

@@ -16,7 +16,7 @@ from store.replay.log import segment_key
 from store.replay.segments import SegmentName, decode_segment
 from store.replay.walk import StoredSegment, stored_segments
 
-MOST_WRITERS = 32  # that are looked at; a cluster has had hundreds
+MOST_WRITERS = 32  # read at most; a cluster has had hundreds
 BOARDS = 4  # drawn of a game
 FIELDS = frozenset({"move", "opening_plies", "outcome", "network_step"})  # of a board game
 
@@ -44,7 +44,7 @@ class SampleGame:
 
 
 def sample_games(files: Files) -> list[SampleGame]:
-    """The first game of the log, one from its middle and the newest; fewer where it is short."""
+    """Take the first, a middle and the newest game of the log; fewer where it is short."""
     segments = _in_time(files)
     if not segments:
         return []
@@ -59,7 +59,7 @@ def sample_games(files: Files) -> list[SampleGame]:
 
 
 def _in_time(files: Files) -> list[tuple[str, SegmentName]]:
-    """The first, the middle and the last segment of each writer, by the time of their commit."""
+    """List the first, middle and last segment of each writer, by commit time."""
     by_writer: dict[str, list[StoredSegment]] = {}
     for segment in stored_segments(files):
         by_writer.setdefault(segment.writer, []).append(segment)
@@ -76,7 +76,7 @@ def _in_time(files: Files) -> list[tuple[str, SegmentName]]:
 
 
 def _read(files: Files, writer: str, name: SegmentName) -> EpisodeBatch | None:
-    """A segment, if it is intact and of board games."""
+    """Read a segment; None unless it is intact and of board games."""
     try:
         batch = decode_segment(name, files.read(segment_key(writer, name)))
     except (OSError, SegmentError, ForeignSegmentError):
@@ -105,7 +105,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Board:
-    """A position: its text with colours, and after how many plies it stood there."""
+    """A position: its text with colours, and its ply."""
 
     pieces: Sequence[Piece]
     caption: str
@@ -158,7 +158,7 @@ def draw_game(game: Game, sample: SampleGame) -> DrawnGame:
 
 
 def _plies_drawn(sample: SampleGame) -> Iterator[int]:
-    """The end of the opening, the end of the game, and what lies evenly between."""
+    """Choose the plies to draw: the opening's end, the game's end, and evenly between."""
     ends = np.linspace(sample.opening_plies, len(sample.moves), BOARDS)
     yield from sorted({int(plies) for plies in np.rint(ends)})
 

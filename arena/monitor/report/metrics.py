@@ -1,4 +1,4 @@
-"""The figures and charts of the report: the common ones, and the algorithm's by their specs."""
+"""Choose the report's figures and charts: the common ones and the algorithm's."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ WORKERS = Plot(
 
 
 def facts_of(progress: Progress, specs: Sequence[MetricSpec]) -> list[tuple[str, str]]:
-    """The figures at the top of the page: their names and texts."""
+    """List the figures at the top of the page: their names and texts."""
     own = [s for s in specs if s.look == "loss" or (s.source == "total" and not s.over)]
     return [
         ("trained", duration(progress.elapsed_s)),
@@ -63,7 +63,7 @@ def facts_of(progress: Progress, specs: Sequence[MetricSpec]) -> list[tuple[str,
 
 
 def plots_of(specs: Sequence[MetricSpec]) -> list[Plot]:
-    """The charts of the section "Course", the algorithm's own first."""
+    """List the charts of the section "Course", the algorithm's own first."""
     charts: dict[str, list[MetricSpec]] = {}
     for spec in specs:
         if spec.chart:

@@ -45,7 +45,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Written:
-    """A report that was written."""
+    """A written report."""
 
     path: str
     run: str

@@ -148,7 +148,7 @@ def _notices(course: Course) -> Section:
 
 
 def _settings(run: Run) -> Section:
-    """A table for the settings of each section, those of none first."""
+    """Make a table for each section's settings, those without a section first."""
     tables = {"": [("seed", str(run.info.seed))]}
     for name, value in _flat(run.info.config):
         tables.setdefault(name.rpartition(".")[0], []).append((name, str(value)))

@@ -1,4 +1,4 @@
-"""The screen: a session drawn with Textual, and its keys."""
+"""The Textual app: draws a session and handles its keys."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from arena.play.screen.widgets import BoardView, Panel
 from envs.game import NotationError
 
 TICK_S = 0.05
-THOUGHT_S = 0.2  # between two drawings of a thought under way: each takes time from the keys
-SWITCH_S = 0.0005  # at most, until a thread at thought lets the screen's have the interpreter
-LAST_WAIT_S = 1.0  # for thoughts to end after their slice, when the screen is left
+THOUGHT_S = 0.2  # between redraws of a running search: each takes time from the keys
+SWITCH_S = 0.0005  # at most, until a searching thread yields the interpreter to the screen's
+LAST_WAIT_S = 1.0  # for searches to end after their slice, on leaving
 PROMPTS = {"move": "move: ", "save": "save as: ", "open": "open: "}
 SHORT_HELP = "u undo h hint +- strength a analysis t tree ? keys q leave"
 
@@ -46,7 +46,7 @@ class PlayApp(App[None]):
     """A game to play, watch and analyse.
 
     Args:
-        notice: told at first, such as who was chosen as the opponent.
+        notice: first message, such as the chosen opponent.
         plain: tell the players apart without colours.
     """
 
@@ -111,7 +111,7 @@ class PlayApp(App[None]):
         self._digits = digit_actions(self.game, grid, self._cells)
 
     def compose(self) -> ComposeResult:
-        """The sides on top, the board beside the words, the message and the keys below."""
+        """Lay out the sides on top, the board beside the text, message and keys below."""
         yield Panel(lambda w, h: panels.sides_text(self.session, w), id="sides")
         with Horizontal(id="middle"):
             yield BoardView(self.game, self._plain, id="board")
@@ -124,12 +124,12 @@ class PlayApp(App[None]):
         yield Static(SHORT_HELP, id="keys", markup=False)
 
     def on_mount(self) -> None:
-        """Begin: the session's clock runs, and what changes is drawn."""
+        """Start the session's clock and the redrawing."""
         self.set_interval(TICK_S, lambda: self._tick(asked=False))
         self._tick()
 
     def _tick(self, asked: bool = True) -> None:
-        """Let time pass; `asked` by a key, or by the clock."""
+        """Advance the session; `asked` by a key, or by the clock."""
         self.session.tick()
         opened, self.session.opened = self.session.opened, None
         if opened is not None:
@@ -137,7 +137,7 @@ class PlayApp(App[None]):
         self._show(asked)
 
     def _show(self, asked: bool = True) -> None:
-        """Draw what is another than before."""
+        """Redraw what changed."""
         for base in self.screen_stack[:1]:  # none is left when the last tick comes late
             for board in base.query(BoardView):
                 board.show(self._board())
@@ -148,7 +148,7 @@ class PlayApp(App[None]):
 
     @property
     def _shown_history(self) -> tuple[MoveHistory, int]:
-        """The game shown and the ply at which it is shown."""
+        """Return the game and the ply shown."""
         if self.review is not None:
             return self.review.history, self.review_ply
         return self.session.history, len(self.session.history.moves)
@@ -172,14 +172,14 @@ class PlayApp(App[None]):
         )
 
     def _suggestion(self) -> int | None:
-        """The move to mark as the best: a hint, or the analyst's choice."""
+        """Return the move to mark as the best: a hint, or the analyst's choice."""
         if self.review is None:
             return self.session.hint
         snapshot = self.review.snapshots[self.review_ply]
         return snapshot.candidates[0].action if snapshot else None
 
     def _current_thought(self) -> tuple[str, Snapshot | None, int]:
-        """Whose thought is shown, what it is, and the side that it is about."""
+        """Return the agent whose analysis is shown, the analysis, and its side."""
         if self.review is not None:
             state = self.review.history.states[self.review_ply]
             snapshot = self.review.snapshots[self.review_ply]
@@ -221,13 +221,13 @@ class PlayApp(App[None]):
     # --- keys and mouse ---
 
     def on_key(self, event: Key) -> None:
-        """A digit is a move."""
+        """Play a digit as a move."""
         if len(self.screen_stack) == 1 and event.key in self._digits:
             event.stop()
             self._play(self._digits[event.key])
 
     def on_board_view_clicked(self, event: BoardView.Clicked) -> None:
-        """A click is a move."""
+        """Play a click as a move."""
         self.cursor = None
         if event.cell in self._cells:
             self._play(self._cells[event.cell])
@@ -240,7 +240,7 @@ class PlayApp(App[None]):
         self._tick()
 
     def action_ask(self, what: str) -> None:
-        """Undo, redo and the other requests that the session answers by itself."""
+        """Pass on undo, redo and the other requests that the session handles."""
         if self.review is not None:
             if what != "new_game":
                 self.session.message = "esc leaves the analysis"
@@ -250,7 +250,7 @@ class PlayApp(App[None]):
         self._tick()
 
     def action_strength(self, up: bool) -> None:
-        """More or fewer simulations."""
+        """Change the number of simulations."""
         self.session.change_strength(up)
         self._tick()
 
@@ -275,7 +275,7 @@ class PlayApp(App[None]):
             self._show()
 
     def action_accept(self) -> None:
-        """Play at the cursor, or the only legal move where that is no cell."""
+        """Play at the cursor, or the only legal move if it is no cell."""
         legal = self.session.legal()
         if len(legal) == 1 and legal[0] not in self._cells.values():
             self._play(legal[0])
@@ -283,11 +283,11 @@ class PlayApp(App[None]):
             self._play(self._cells[self.cursor])
 
     def action_help(self) -> None:
-        """Tell the keys."""
+        """Show the keys."""
         self.push_screen(HelpScreen())
 
     def action_leave(self) -> None:
-        """End; threads at thought end after their slice, and nobody waits for them."""
+        """Leave; searching threads end after their slice, without being waited for."""
         self.session.cancel()
         if self.review is not None:
             self.review.cancel()
@@ -296,7 +296,7 @@ class PlayApp(App[None]):
     # --- analysis and the tree ---
 
     def action_analyse(self) -> None:
-        """Walk through the game and see what its moves gave away; again leaves."""
+        """Enter or leave the review of the game and its mistakes."""
         if self.review is not None:
             self.action_escape()
             return
@@ -362,7 +362,7 @@ class PlayApp(App[None]):
         self.session.message = ""
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Do what was asked for."""
+        """Play the move, or use the file, that was entered."""
         kind, word = self._asked, event.value.strip()
         self._close_prompt()
         try:

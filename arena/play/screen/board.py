@@ -1,4 +1,4 @@
-"""A board as cells: read from the game's own drawing, drawn again in colours at any size."""
+"""Read a board's cells from the game's text, and draw them in colours at any size."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BLUE, GREEN, GREY = "#1d4f9f", "#26734a", "#30353d"
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of a position: X, O, blank, or whatever one character the game draws."""
+    """The cells of a position: X, O, blank, or another character that the game draws."""
 
     cells: tuple[tuple[str, ...], ...]  # rows from the top
     columns: tuple[str, ...]  # their labels
@@ -46,16 +46,16 @@ class Grid:
         return len(self.columns)
 
     def is_blank(self, cell: Cell) -> bool:
-        """Whether nothing stands there."""
+        """Whether a cell is empty."""
         return self.cells[cell[0]][cell[1]] in BLANK
 
     def name(self, cell: Cell) -> str:
-        """How the game calls a cell, or its column where that alone is a move."""
+        """Return the game's name for a cell, or for its column where columns are moves."""
         return self.columns[cell[1]] + (self.rows[cell[0]] if self.rows else "")
 
 
 def read_grid(game: Game, state: Any) -> Grid | None:
-    """The cells of a position, or None for a game that draws something else than a grid."""
+    """Read the cells of a position; None for a game whose drawing is no grid."""
     _, height, width = game.planes_shape
     lines = [line.split() for line in COLOUR.sub("", game.render(state)).splitlines()]
     body, rest = lines[:height], lines[height:]
@@ -70,14 +70,14 @@ def read_grid(game: Game, state: Any) -> Grid | None:
 
 
 def actions_by_cell(game: Game, grid: Grid) -> dict[Cell, int]:
-    """The action that a click on each cell means, by the names of cells and actions."""
+    """Map each cell to the action of a click on it, by the names of cells and actions."""
     named = {game.format_action(action): action for action in range(game.num_actions)}
     everywhere = [(row, column) for row in range(grid.height) for column in range(grid.width)]
     return {c: named[grid.name(c)] for c in everywhere if grid.name(c) in named}
 
 
 def changed_cells(before: Grid, after: Grid) -> list[Cell]:
-    """The cells that a move filled."""
+    """List the cells that a move filled."""
     return [
         (r, c)
         for r, row in enumerate(after.cells)
@@ -87,7 +87,7 @@ def changed_cells(before: Grid, after: Grid) -> list[Cell]:
 
 
 def winning_cells(game: Game, grid: Grid) -> set[Cell]:
-    """The cells in a row that won, for games that are won so."""
+    """List the cells of the winning row, for games that are won by one."""
     length = game.in_a_row
     found: set[Cell] = set()
     for r in range(grid.height if length else 0):
@@ -104,7 +104,7 @@ def winning_cells(game: Game, grid: Grid) -> set[Cell]:
 
 @dataclass(frozen=True)
 class CellMarks:
-    """What is shown on the board besides its discs."""
+    """The marks shown on the board besides its discs."""
 
     legal: Collection[Cell] = ()
     last: Collection[Cell] = ()
@@ -115,7 +115,7 @@ class CellMarks:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a grid's cells lie on a widget, in characters."""
+    """The positions of a grid's cells on a widget, in characters."""
 
     grid: Grid
     cell_width: int
@@ -124,7 +124,7 @@ class Layout:
     top: int
 
     def cell_at(self, x: int, y: int) -> Cell | None:
-        """The cell under a point; on a board of columns the labels belong to them."""
+        """Return the cell under a point; column labels count as their column."""
         row, column = (y - self.top) // self.cell_height, (x - self.left) // self.cell_width
         if not self.grid.rows and -1 <= row <= self.grid.height:
             row = min(max(row, 0), self.grid.height - 1)
@@ -133,7 +133,7 @@ class Layout:
 
 
 def fit(grid: Grid, width: int, height: int) -> Layout:
-    """The largest layout that fits, in the middle; the smallest where none does."""
+    """Make the largest layout that fits, centred; the smallest if none does."""
     margin, notes = (3 if grid.rows else 0), len(grid.notes)
     around = 1 + (0 if grid.rows else 1) + notes  # labels below, a marker line above columns
     sizes = [
@@ -148,7 +148,7 @@ def fit(grid: Grid, width: int, height: int) -> Layout:
 
 
 def draw(game: Game, layout: Layout, marks: CellMarks, plain: bool = False) -> Text:
-    """The board; `plain` tells the players apart without colours."""
+    """Draw the board; `plain` tells the players apart without colours."""
     grid, text = layout.grid, Text(no_wrap=True)
     text.append("\n" * (layout.top - (0 if grid.rows else 1)))
     if not grid.rows:
@@ -168,7 +168,7 @@ def draw(game: Game, layout: Layout, marks: CellMarks, plain: bool = False) -> T
 
 
 def _markers(layout: Layout, marks: CellMarks) -> Text:
-    """The line above a board of columns: the cursor, and the hint."""
+    """Draw the line above a board of columns: the cursor, and the hint."""
     text = Text(" " * layout.left)
     for column in range(layout.grid.width):
         here = {cell[1] for cell in (marks.cursor,) if cell} == {column}
@@ -179,7 +179,7 @@ def _markers(layout: Layout, marks: CellMarks) -> Text:
 
 
 def _labels(layout: Layout, marks: CellMarks) -> Text:
-    """The line below the board; on a board of columns the playable ones are bright."""
+    """Draw the line below the board; playable columns are bright."""
     text = Text(" " * layout.left)
     open_columns = {cell[1] for cell in marks.legal}
     for column, label in enumerate(layout.grid.columns):
@@ -191,7 +191,7 @@ def _labels(layout: Layout, marks: CellMarks) -> Text:
 def _cell_part(
     game: Game, layout: Layout, marks: CellMarks, cell: Cell, part: int, plain: bool
 ) -> tuple[str, Style]:
-    """One line of a cell: its characters and their style."""
+    """Return one line of a cell: its characters and their style."""
     kind = layout.grid.cells[cell[0]][cell[1]]
     cursor_here = marks.cursor == cell and bool(layout.grid.rows)
     inside = _blank(layout, marks, cell, part, plain) if kind in BLANK else ""
@@ -209,7 +209,7 @@ def _cell_part(
 
 
 def _disc(kind: str, layout: Layout, part: int, plain: bool) -> str:
-    """The middle of a cell that is not empty."""
+    """Draw the middle of an occupied cell."""
     if layout.cell_height == 1:
         return {FIRST: "●", SECOND: "○" if plain else "●"}.get(kind, "●" if kind in BLANK else kind)
     if kind not in (FIRST, SECOND, *BLANK):
@@ -219,7 +219,7 @@ def _disc(kind: str, layout: Layout, part: int, plain: bool) -> str:
 
 
 def _blank(layout: Layout, marks: CellMarks, cell: Cell, part: int, plain: bool) -> str:
-    """The middle of an empty cell: what may be played, by its number where a digit plays it.
+    """Draw the middle of an empty cell: its number where a digit plays it.
 
     A board of columns has holes instead, which are drawn as discs: then it is empty.
     """
@@ -260,14 +260,14 @@ def _lighter(colour: str, by: int) -> str:
 
 
 def hues(game: Game) -> tuple[str, str]:
-    """The colours that the players' names tell, red and yellow where they tell none."""
+    """Return the colours that the players are named after, else red and yellow."""
     words = [re.search(r"\((\w+)\)", name) for name in game.player_names]
     found = [word[1] for word in words if word and word[1] in HUES]
     return (found[0], found[1]) if len(found) == 2 else ("red", "yellow")
 
 
 def digit_actions(game: Game, grid: Grid | None, cells: Mapping[Cell, int]) -> dict[str, int]:
-    """What each digit key plays: the move of that name, else the cell of that number."""
+    """Map each digit key to its action: the move of that name, else the numbered cell."""
     named = {game.format_action(a): a for a in range(game.num_actions)}
     digits = {key: named[key] for key in "123456789" if key in named}
     if digits or grid is None or grid.width * grid.height > DIGITS:

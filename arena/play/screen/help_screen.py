@@ -1,4 +1,4 @@
-"""A window that tells the keys."""
+"""The window that lists the keys."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ q, ctrl+c  leave"""
 
 
 class HelpScreen(ModalScreen[None]):
-    """The keys, over the present screen."""
+    """A list of the keys, over the current screen."""
 
     CSS = """
     HelpScreen { align: center middle; }
@@ -47,7 +47,7 @@ class HelpScreen(ModalScreen[None]):
     ]
 
     def compose(self) -> ComposeResult:
-        """The keys, scrolled where they do not fit."""
+        """Lay out the keys, scrolled where they do not fit."""
         with VerticalScroll() as box:
             box.border_title = "keys"
             yield Static(KEYS, markup=False)

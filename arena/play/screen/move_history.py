@@ -1,4 +1,4 @@
-"""The game so far, with what was taken back, and its file."""
+"""Keep the moves of a game, with undo and redo, and read and write game files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MOST_BYTES = 1 << 16  # of a file that can be one game
 
 
 class GameFileError(ValueError):
-    """A file that cannot be read or written as a game, and why."""
+    """The file cannot be read or written as a game."""
 
 
 class MoveHistory:
-    """Moves and the positions that they led to; what was taken back can be played again."""
+    """The moves of a game and their positions, with undo and redo."""
 
     def __init__(self, game: Game, moves: Sequence[int] = ()) -> None:
         self.game = game
@@ -28,11 +28,11 @@ class MoveHistory:
 
     @property
     def state(self) -> Any:
-        """The position now; not to be changed."""
+        """Return the current position; do not modify it."""
         return self.states[-1]
 
     def play(self, action: int) -> None:
-        """Play a legal action; another than the one taken back forgets what was taken back."""
+        """Play a legal action; one that differs from the next redo clears the redo list."""
         if self.undone and self.undone[-1] == action:
             self.undone.pop()
         else:
@@ -48,7 +48,7 @@ class MoveHistory:
         return True
 
     def redo(self) -> bool:
-        """Play what was taken back last; False where there is nothing."""
+        """Play the last undone move again; False where there is none."""
         if not self.undone:
             return False
         self._append(self.undone.pop())
@@ -78,7 +78,7 @@ def write_game(path: Path, history: MoveHistory, comment: str, replace: bool = F
 
 
 def read_game(path: Path, game: Game) -> list[int]:
-    """The moves of a file of this game's notation; what follows a # is a comment.
+    """Read the moves of a file in the game's notation; # begins a comment.
 
     Raises GameFileError where it cannot be read, or a move is not legal.
     """

@@ -1,4 +1,4 @@
-"""Whom to play against where nobody was named."""
+"""Choose the default opponent."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ WITHOUT_RUNS = "mcts:1000"
 
 
 def default_agent(game: Game, store_url: str) -> tuple[str, str]:
-    """The newest run of the game that has a checkpoint, else tree search; and a line that says so.
+    """Choose the game's newest run with a checkpoint, else tree search; say which.
 
-    Runs that cannot be read are passed over.
+    Unreadable runs are skipped.
     """
     runs = [run for name in list_runs(store_url) if (run := _playable(name, game, store_url))]
     if not runs:

@@ -1,4 +1,4 @@
-"""The words beside the board: who plays, what an agent thinks, and the moves so far."""
+"""Format the text beside the board: the players, an agent's analysis, the moves."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MARK_STYLES = {"??": "bold red", "?": "bold dark_orange", "?!": "bold yellow", "
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, hours where there are some."""
+    """Format seconds as `2:03` or `1:02:03`."""
     whole = int(seconds)
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def sides_text(session: GameSession, width: int) -> Text:
-    """A line for each side: to move or not, its name, who plays it, and its time."""
+    """Format a line for each side: to move or not, its name, its player, its time."""
     text, names = Text(no_wrap=True, overflow="ellipsis"), session.game.player_names
     room = max(map(len, names))
     for side, chair in enumerate(session.chairs):
@@ -44,7 +44,7 @@ def _colour_of(game: Game, side: int) -> str:
 
 
 def status_text(session: GameSession, review: Review | None, ply: int) -> Text:
-    """One line: whose move it is, or how it ended, or what is being analysed."""
+    """Format the status line: the side to move, the result, or the ply under review."""
     if review is not None:
         return Text(f"move {ply} of {len(review.history.moves)}  {review.progress}", "bold")
     if session.is_over:
@@ -62,7 +62,7 @@ def status_text(session: GameSession, review: Review | None, ply: int) -> Text:
 
 
 def bar_text(game: Game, value: float | None, side: int, width: int) -> Text:
-    """A position's value as a bar: the first player's part from the left.
+    """Draw a position's value as a bar, the first player's part from the left.
 
     `value` is for `side`, in [-1, 1]; None draws no bar.
     """
@@ -78,7 +78,7 @@ def bar_text(game: Game, value: float | None, side: int, width: int) -> Text:
 
 
 def thought_text(game: Game, name: str, found: Snapshot | None, width: int, height: int) -> Text:
-    """What an agent thinks: how far it came, its line of play, and its moves, the best first."""
+    """Format an agent's analysis: progress, principal variation, and moves, best first."""
     if found is None:
         return Text(f"no thoughts of {name} yet", "dim")
     text = Text(no_wrap=True, overflow="ellipsis")
@@ -116,7 +116,7 @@ def moves_text(
     width: int,
     height: int,
 ) -> Text:
-    """The moves in rows, the last of the `shown` ones marked, around which the rows are cut."""
+    """Format the moves in rows around the last of the `shown` ones, which is marked."""
     rows, here = [Text(no_wrap=True)], 0
     for ply, action in enumerate(moves):
         judged = judgements[ply] if ply < len(judgements) else None
@@ -133,7 +133,7 @@ def moves_text(
 
 
 def judgement_text(review: Review, ply: int) -> str:
-    """What the move that led to a ply gave away, in words."""
+    """Describe the loss of value by the move that led to a ply."""
     judged = review.judge(ply - 1) if ply else None
     if judged is None:
         return ""

@@ -1,4 +1,4 @@
-"""A game gone through afterwards: what each position was worth, and which moves gave it away."""
+"""Review a finished game: the value of each position, and the moves that lost value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MARKS = ((0.8, "??"), (0.5, "?"), (0.25, "?!"))
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one move gave away."""
+    """The value that one move lost."""
 
     drop: float  # of value for the mover, at least 0
     exact: bool  # both values are proven
@@ -30,15 +30,15 @@ class Judgement:
 
 
 def mark_of(drop: float) -> str:
-    """The mark of a move that lost so much value."""
+    """Return the mark of a move that lost `drop` of value."""
     return next((mark for least, mark in MARKS if drop >= least), "")
 
 
 class Review:
-    """Opinions on every position of a game, filled in by a thread of its own.
+    """The analyses of all positions of a game, made in a separate thread.
 
     Args:
-        analyst: whose opinion it is, beside the solver's where the game has one.
+        analyst: the agent that analyses, beside the game's solver, if any.
         turn: held while the analyst thinks.
     """
 
@@ -55,30 +55,30 @@ class Review:
         self._thought: Thought | None = None
 
     def start(self) -> None:
-        """Begin to go through the game."""
+        """Start the review."""
         start_thread(self.run)
 
     def cancel(self) -> None:
-        """Leave the rest."""
+        """Cancel the review of the remaining positions."""
         self._cancelled.set()
         if self._thought is not None:
             self._thought.cancel()
 
     @property
     def progress(self) -> str:
-        """How much has been gone through."""
+        """Return the share of positions reviewed."""
         done = sum(snapshot is not None for snapshot in self.snapshots)
         if self.error is not None:
             return f"the analysis failed: {self.error}"
         return "" if self.finished.is_set() else f"{done} of {len(self.snapshots)} positions"
 
     def run(self) -> None:
-        """Go through the game in this thread: the analyst forwards, then the solver backwards."""
+        """Review the game in this thread: the analyst forwards, then the solver backwards."""
         try:
             for ply, state in enumerate(self.history.states):
                 self._judge_position(ply, state)
             self._solve()
-        except Exception as error:  # told on the screen: a thread has nobody else to tell
+        except Exception as error:  # shown on the screen: a thread has no caller to raise to
             self.error = error
         finally:
             self.finished.set()
@@ -99,7 +99,7 @@ class Review:
                 self.exact[ply] = snapshot.exact
 
     def _solve(self) -> None:
-        """Exact values from the end backwards, where a solver answers soon."""
+        """Solve positions from the end backwards, while the solver is fast."""
         if self.game.name not in SOLVERS:
             return
         player = SolverPlayer(self.game)
@@ -110,14 +110,14 @@ class Review:
                 self.exact[ply] = float(player.analyze(np.atleast_1d(state)).exact[0])
 
     def value(self, ply: int) -> float | None:
-        """What the position is worth to its side to move, exact where that is known."""
+        """Return the position's value for the side to move, exact where known."""
         snapshot = self.snapshots[ply]
         if self.exact[ply] is not None:
             return self.exact[ply]
         return None if snapshot is None else snapshot.value_to_play
 
     def judge(self, ply: int) -> Judgement | None:
-        """What the move made at a ply gave away; None where it is not known (yet)."""
+        """Judge the move made at a ply; None while unknown."""
         before, after = self.value(ply), self.value(ply + 1)
         if before is None or after is None:
             return None

@@ -1,7 +1,7 @@
-"""A game at the screen, without the screen: seats, clocks, whose turn, and agents at thought.
+"""Run a game for the screen without drawing: seats, clocks, turns, searching agents.
 
-Everything happens in the caller's thread, at its calls of `tick`; agents think in threads of their
-own, and what they found is taken when it is ready.
+Everything happens in the caller's thread, when it calls `tick`; agents search in their own
+threads, and `tick` collects the results.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.forest import Forest
 
-MOVE, HINT, TREE = "move", "hint", "tree"  # what a thought is for
+MOVE, HINT, TREE = "move", "hint", "tree"  # the purpose of a search
 
 
 @dataclass
 class Chair:
-    """Who sits on one side, how strong an agent plays there, and the time it has used."""
+    """A side's player, its strength, and the time it has used."""
 
     seat: Seat
     simulations: int | None = None  # None where it cannot be changed
@@ -52,7 +52,7 @@ class Chair:
 
     @property
     def player(self) -> Player:
-        """The agent at its present strength. Raises ValueError for a human's chair."""
+        """Return the agent at its current strength. Raises ValueError for a human's chair."""
         if isinstance(self.seat, HumanPlayer):
             raise ValueError("a human's moves come from the keyboard")
         if self.simulations == simulations_of(self.seat):
@@ -61,7 +61,7 @@ class Chair:
 
     @property
     def title(self) -> str:
-        """The name, and the strength where it was changed."""
+        """Return the name, with the strength where it was changed."""
         if isinstance(self.seat, HumanPlayer) or self.simulations == simulations_of(self.seat):
             return self.seat.name
         strength = f"{self.simulations:,} sims" if self.simulations else "no search"
@@ -70,7 +70,7 @@ class Chair:
 
 @dataclass(frozen=True)
 class FinishedThought:
-    """A finished thought that can still be looked at: its position, its tree, what it said."""
+    """A finished search that can still be shown: its position, tree and result."""
 
     moves: tuple[int, ...]
     side: int  # to move there
@@ -106,19 +106,19 @@ class GameSession:
         self.hint: int | None = None
         self.thought: Thought | None = None
         self.purpose = MOVE
-        self.found: FinishedThought | None = None  # the last thought that came to its end
-        self.opened: FinishedThought | None = None  # for the tree explorer, until it is taken
+        self.found: FinishedThought | None = None  # the last search that finished
+        self.opened: FinishedThought | None = None  # for the tree explorer, until collected
         self._turn = Lock()  # networks and solvers serve one thread at a time
         self._now = now
         self._seen = self._moved = now()
-        self._thought_after: tuple[int, ...] = ()  # the moves that lead to the thought's position
-        self._steps = 0  # moves that agents may make though the game is paused
+        self._thought_after: tuple[int, ...] = ()  # the moves that lead to the searched position
+        self._steps = 0  # moves that agents may make while paused
 
-    # --- what there is ---
+    # --- state ---
 
     @property
     def side(self) -> int:
-        """Whose move it is, 0 or 1."""
+        """Return the side to move, 0 or 1."""
         return int(self.game.rules.to_play(self.history.state))
 
     @property
@@ -132,23 +132,23 @@ class GameSession:
         return not any(chair.is_human for chair in self.chairs)
 
     def legal(self) -> list[int]:
-        """Legal actions, none at the end."""
+        """Return the legal actions, none at the end."""
         return [int(a) for a in np.flatnonzero(self.game.legal_mask(self.history.state))]
 
     def result(self) -> str:
-        """How the finished game ended."""
+        """Describe the result of the finished game."""
         winner = self.winner()
         if winner is None:
             return "a draw"
         return f"{self.chairs[winner].title} as {self.game.player_names[winner]} wins"
 
     def winner(self) -> int | None:
-        """The side that won the finished game, None after a draw."""
+        """Return the winner of the finished game, None after a draw."""
         value = float(self.game.rules.value_to_play(self.history.state))
         return None if value == 0 else self.side if value > 0 else 1 - self.side
 
     def adviser(self) -> Player:
-        """Who gives hints: an agent at the table, else tree search with random rollouts."""
+        """Return who gives hints: a playing agent, else tree search with random rollouts."""
         agents = [chair for chair in self.chairs if not chair.is_human]
         strong = [c for c in agents if not isinstance(c.player, RandomPlayer)]
         if strong:
@@ -156,7 +156,7 @@ class GameSession:
         return self.analyst()
 
     def analyst(self) -> Player:
-        """Who goes through games: a network or search at the table, else search with rollouts."""
+        """Return who reviews games: a playing network or search, else search with rollouts."""
         players = [chair.player for chair in self.chairs if not chair.is_human]
         able = [p for p in players if isinstance(p, (SearchPlayer, RawNetworkPlayer))]
         if able:
@@ -164,10 +164,10 @@ class GameSession:
         config = replace(ROLLOUT_CONFIG, simulations=ROLLOUT_SIMULATIONS)
         return rollout_player(self.game, config, name=f"mcts:{ROLLOUT_SIMULATIONS}")
 
-    # --- the passing of time ---
+    # --- time ---
 
     def tick(self) -> None:
-        """Advance the clock, take what a thought has found, let an agent begin to think."""
+        """Advance the clock, collect a search's result, start the next search."""
         now = self._now()
         if not self.is_over and not self.paused:
             self.chairs[self.side].seconds += now - self._seen
@@ -229,15 +229,15 @@ class GameSession:
         self.message = f"the game is over: {self.result()}" if self.is_over else ""
 
     def cancel(self) -> None:
-        """Drop what an agent is thinking; its thread ends by itself after a slice."""
+        """Cancel the running search; its thread ends after a slice."""
         if self.thought is not None:
             self.thought.cancel()
             self.thought = None
 
-    # --- what a person asks for ---
+    # --- requests ---
 
     def play(self, action: int) -> None:
-        """A person's move; what prevents it is told in `message`."""
+        """Play a person's move; `message` says why it is refused."""
         if self.is_over:
             self.message = "the game is over: n begins a new one, u takes back"
         elif not self.chairs[self.side].is_human:
@@ -249,14 +249,14 @@ class GameSession:
             self._move(action)
 
     def undo(self) -> None:
-        """Take back to a person's own last move; where only agents play, one move, and pause."""
+        """Undo to a person's own last move; where only agents play, one move, and pause."""
         if self._back_to_human(range(len(self.history.moves) - 1, -1, -1), self.history.undo):
             self.message = ""
         else:
             self.message = "there is no move to take back"
 
     def redo(self) -> None:
-        """Play again what was taken back, to where a person is to move."""
+        """Redo moves until a person is to move."""
         plies = range(1, len(self.history.undone) + 1)
         if self._back_to_human(plies, self.history.redo):
             self.message = f"the game is over: {self.result()}" if self.is_over else ""
@@ -264,7 +264,7 @@ class GameSession:
             self.message = "nothing was taken back"
 
     def _back_to_human(self, steps: range, step: Callable[[], bool]) -> bool:
-        """Step until a person is to move, at most through `steps`; False where nothing changed."""
+        """Step until a person is to move, at most through `steps`; False if nothing changed."""
         if not len(steps) or (step == self.history.undo and not self._human_before()):
             return False
         self.cancel()
@@ -303,14 +303,14 @@ class GameSession:
         self._start(Thought(self.game, searcher, MoveHistory(self.game, moves).state), TREE, moves)
 
     def review(self) -> Review:
-        """The game so far, to be gone through by the analyst; drops what an agent is thinking."""
+        """Make the analyst's review of the game so far; cancels a running search."""
         self.cancel()
         return Review(self.game, self.history.moves, self.analyst(), self._turn)
 
     def stop_thinking(self) -> None:
-        """Have the agent decide with what it has found so far."""
+        """End the search early; the agent moves by its result so far."""
         if self.thought is None:
-            self.message = "nobody is thinking"
+            self.message = "no agent is thinking"
         else:
             self.thought.stop()
             if not isinstance(self.thought.player, SearchPlayer):
@@ -326,10 +326,10 @@ class GameSession:
         self.message = f"{self.chairs[0].title} now plays {self.game.player_names[0]}"
 
     def change_strength(self, up: bool) -> None:
-        """More or fewer simulations for the agents; they think again if they were thinking."""
+        """Change the agents' simulations; a running search starts again."""
         changed = [chair for chair in self.chairs if chair.simulations is not None]
         if not changed:
-            self.message = "nobody here has a strength to change"
+            self.message = "no agent here has a strength to change"
             return
         self.cancel()
         for chair in changed:
@@ -337,7 +337,7 @@ class GameSession:
         self.message = ", ".join(dict.fromkeys(chair.title for chair in changed))
 
     def pause(self) -> None:
-        """Stop the clocks and the agents, or let them go on."""
+        """Pause or resume the clocks and the agents."""
         self.paused = not self.paused
         self._steps = 0
         if self.paused and self.purpose == MOVE:
@@ -352,7 +352,7 @@ class GameSession:
         self.paused, self._steps = True, 1
 
     def new_game(self, moves: Sequence[int] = ()) -> None:
-        """Begin anew, at the position after `moves`, with the clocks at zero."""
+        """Start a new game at the position after `moves`, with the clocks at zero."""
         self.cancel()
         self.history = MoveHistory(self.game, moves)
         self.hint = self.found = self.opened = None
@@ -363,6 +363,6 @@ class GameSession:
         self.message = f"the game is over: {self.result()}" if self.is_over else ""
 
     def describe(self) -> str:
-        """Who plays, for the head of a saved game."""
+        """Name the players, for the head of a saved game."""
         names = self.game.player_names
         return "; ".join(f"{name}: {c.title}" for name, c in zip(names, self.chairs))

@@ -1,4 +1,4 @@
-"""An agent at thought, in a thread of its own: searched in slices, looked at between them."""
+"""Search a position in a separate thread, in slices, with a snapshot after each."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from mcts.forest import Forest
 from mcts.search import CompiledEvaluator, Search
 
 THREAD_NAME = "ludens-thought"
-SLICE_S = 0.03  # of processor time, about, between two looks at a search
-WAIT_S = 0.2  # by the clock, for an evaluator that computes elsewhere
+SLICE_S = 0.03  # of processor time, about, between two snapshots of a search
+WAIT_S = 0.2  # of wall time, for an evaluator that computes elsewhere
 FIRST_SLICE = 16  # simulations; the next ones are fitted to SLICE_S
 LEVELS = (0, 10, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600)  # simulations
 
@@ -42,7 +42,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What an agent thinks of a position at one moment; values are for the side to move."""
+    """An agent's analysis of a position at one moment; values are for the side to move."""
 
     candidates: tuple[Candidate, ...]  # the best first
     simulations: int
@@ -54,7 +54,7 @@ class Snapshot:
 
 
 def look_at(forest: Forest, target: int) -> Snapshot:
-    """What the forest's first tree holds; no search may be changing it."""
+    """Make a snapshot of the forest's first tree, which no search may be changing."""
     found = branches(forest, ROOT)
     total = sum(branch.visits for branch in found)
     value, exact, plies = node_value(forest, ROOT)
@@ -70,7 +70,7 @@ def look_at(forest: Forest, target: int) -> Snapshot:
 
 
 def opinion_of(analysis: Analysis, legal: list[int]) -> Snapshot:
-    """The analysis of one position as a snapshot."""
+    """Make a snapshot of an agent's analysis of one position."""
     best, exact = int(analysis.best_action[0]), _known(analysis.exact[0])
     candidates = [
         Candidate(a, float(analysis.policy[0, a]), 0, None, _known(analysis.q[0, a]), None)
@@ -86,7 +86,7 @@ def _known(number: float) -> float | None:
 
 
 def start_thread(target: Callable[..., None], *words: Any) -> None:
-    """Run it beside the screen, in a thread that `all_threads_end` knows.
+    """Run a function in a thread that `all_threads_end` waits for.
 
     A daemon: a solver at work cannot be interrupted, and must not keep the program alive.
     """
@@ -94,7 +94,7 @@ def start_thread(target: Callable[..., None], *words: Any) -> None:
 
 
 def all_threads_end(within_s: float) -> bool:
-    """Wait for the threads at thought; False if one is still at it."""
+    """Wait for the searching threads; False if one still runs."""
     last = time.monotonic() + within_s
     ours = [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
     for thread in ours:
@@ -103,7 +103,7 @@ def all_threads_end(within_s: float) -> bool:
 
 
 class Thought:
-    """One position thought through by one player, in a thread that never holds up the screen.
+    """One player's search of one position, in a thread that never blocks the screen.
 
     `snapshot` is replaced as a whole after each slice of a search, so a reader sees one moment of
     it. When `finished` is set, `action` is the move, or None where the thought was cancelled or
@@ -127,20 +127,20 @@ class Thought:
         self._cancelled = Event()
 
     def start(self, turn: AbstractContextManager[Any] | None = None) -> None:
-        """Begin to think; `turn` is held meanwhile, for players that serve one thread at a time."""
+        """Start the search; it holds `turn`, as players serve one thread at a time."""
         start_thread(self.run, turn or nullcontext())
 
     def stop(self) -> None:
-        """Decide now, with what the search has found so far."""
+        """End the search early, and choose a move by its result so far."""
         self._stop.set()
 
     def cancel(self) -> None:
-        """Give up the thought: there will be no move."""
+        """Cancel the search: there will be no move."""
         self._cancelled.set()
         self._stop.set()
 
     def run(self, turn: AbstractContextManager[Any] | None = None) -> None:
-        """Think to the end, in this thread."""
+        """Search to the end, in this thread."""
         try:
             with turn or nullcontext():
                 if not self._cancelled.is_set():
@@ -148,7 +148,7 @@ class Thought:
                         self._search() if isinstance(self.player, SearchPlayer) else self._ask()
                     )
                     self.action = None if self._cancelled.is_set() else action
-        except Exception as error:  # told on the screen: a thread has nobody else to tell
+        except Exception as error:  # shown on the screen: a thread has no caller to raise to
             self.error = error
         finally:
             self.finished.set()
@@ -181,9 +181,9 @@ class Thought:
 def _slices(search: Search, evaluator: Any, target: int) -> Iterator[None]:
     """Search tree 0 to `target` simulations, pausing every SLICE_S or so.
 
-    Measured in the thread's processor time. By the clock, slices would shrink on a busy machine to
-    hardly more than the looks between them, for which the thread holds the interpreter's lock; and
-    whenever it loses its core while it holds that, the keyboard waits too.
+    Measured in the thread's processor time. By wall time, slices would shrink on a busy machine to
+    little more than the snapshots between them, for which the thread holds the interpreter's lock;
+    and when it loses its core while holding that, the keyboard waits too.
     """
     if isinstance(evaluator, CompiledEvaluator):
         return _compiled_slices(search, evaluator, target)
@@ -224,16 +224,16 @@ def _evaluated_slices(search: Search, evaluator: Any, target: int) -> Iterator[N
 
 
 def simulations_of(player: Player) -> int | None:
-    """Simulations a move, 0 for a network alone; None for a player that has no such number."""
+    """Return simulations a move, 0 for a network alone; None for other players."""
     if isinstance(player, SearchPlayer):
         return player.config.simulations
     return 0 if isinstance(player, RawNetworkPlayer) else None
 
 
 def with_simulations(player: Player, simulations: int) -> Player:
-    """The player with so many simulations a move; with 0 it plays without search.
+    """Return the player with that many simulations a move; 0 plays without search.
 
-    Rollouts without a search know nothing, so that player moves at random. Raises ValueError for a
+    A rollout player without a search moves at random. Raises ValueError for a
     player whose strength cannot be changed.
     """
     if isinstance(player, RawNetworkPlayer):
@@ -253,7 +253,7 @@ def with_simulations(player: Player, simulations: int) -> Player:
 
 
 def next_level(simulations: int, up: bool) -> int:
-    """The next of LEVELS above or below; the ends are kept."""
+    """Return the next of LEVELS above or below, within the ends."""
     if up:
         return next(
             (level for level in LEVELS if level > simulations), max(simulations, LEVELS[-1])

@@ -1,4 +1,4 @@
-"""A search's tree as people look at it: the moves of a node, and the line of best play.
+"""Read a search tree for display: the moves of a node, and the principal variation.
 
 Reads the arrays of a forest that no search is changing: between two slices, or after the end.
 """
@@ -27,7 +27,7 @@ class Branch(NamedTuple):
 
 
 def branches(forest: Forest, node: int, tree: int = 0) -> list[Branch]:
-    """The moves of a node, the most visited first, the likelier first among equals."""
+    """List the moves of a node, most visited first, then by prior."""
     first = int(forest.nodes["first_edge"][tree, node])
     count = int(forest.nodes["num_edges"][tree, node])
     found = []
@@ -49,7 +49,7 @@ def branches(forest: Forest, node: int, tree: int = 0) -> list[Branch]:
 
 
 def node_value(forest: Forest, node: int, tree: int = 0) -> tuple[float | None, float | None, int]:
-    """What a node is worth to its side to move, the same where it is proven, and the plies then."""
+    """Return a node's value for the side to move, its proven value, and the plies to it."""
     record = forest.nodes[tree, node]
     exact = _known(float(record["exact"]))
     mean = float(record["value_sum"]) / int(record["visits"]) if record["visits"] else None
@@ -57,7 +57,7 @@ def node_value(forest: Forest, node: int, tree: int = 0) -> tuple[float | None, 
 
 
 def principal_variation(forest: Forest, tree: int = 0) -> list[int]:
-    """The moves that both sides are expected to make, from the root on."""
+    """List the moves that both sides are expected to make, from the root."""
     line: list[int] = []
     node: int | None = ROOT
     while node is not None and len(line) < LONGEST_LINE:
@@ -71,7 +71,7 @@ def principal_variation(forest: Forest, tree: int = 0) -> list[int]:
 
 
 def _best(moves: list[Branch], exact: float | None, plies: int) -> Branch | None:
-    """The move that proves a proven node, else the most visited that is not lost."""
+    """Return the move that proves a proven node, else the most visited that is not lost."""
     if exact is not None:
         proofs = [move for move in moves if move.exact == exact]
         return min(proofs, key=lambda move: abs(move.plies - plies), default=None)

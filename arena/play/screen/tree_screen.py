@@ -1,4 +1,4 @@
-"""A window to walk through a finished search: open a move to see what follows it."""
+"""The window that browses a finished search: open a move to see its replies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADER = "move  prior  visits  value for the mover"
 
 
 def branch_text(game: Game, branch: Branch) -> Text:
-    """One move: prior, visits, value for its mover, and what is proven."""
+    """Format a move: prior, visits, value for its mover, and what is proven."""
     value = "    -" if branch.value is None else f"{branch.value:+.2f}"
     text = Text(f"{game.format_action(branch.action):4} {100 * branch.prior:5.1f}% ")
     text.append(f"{branch.visits:>7,} ", "bold")
@@ -32,7 +32,7 @@ def branch_text(game: Game, branch: Branch) -> Text:
 
 
 class TreeScreen(ModalScreen[None]):
-    """The tree of a search over the present one; a move's followers are read when it is opened."""
+    """A search tree over the current screen; a move's replies are read when it is opened."""
 
     CSS = """
     TreeScreen { align: center middle; }
@@ -53,7 +53,7 @@ class TreeScreen(ModalScreen[None]):
         self.heading = title
 
     def compose(self) -> ComposeResult:
-        """A line of headings over the tree."""
+        """Lay out the headings and the tree."""
         with Vertical() as box:
             box.border_title = Text(self.heading).markup
             box.border_subtitle = "enter opens, arrows walk, esc closes"

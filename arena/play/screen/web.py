@@ -1,4 +1,4 @@
-"""The screen in a browser on this machine, served by textual-serve."""
+"""Serve the screen to a browser on this machine, by textual-serve."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 
 import textual_serve.server as served
 
-HOST = "127.0.0.1"  # nobody else's: whoever reaches the screen can write files by it
+HOST = "127.0.0.1"  # only this machine: whoever reaches the screen can write files
 
 
 class LocalServer(served.Server):
-    """Serves one command to browsers on this machine, a process of its own for each window.
+    """Serves one command to browsers on this machine, one process a window.
 
     Other sites' pages can connect to local addresses too, and a name of theirs can lead here; so a
     request must name this address, and come from this page where it says where it comes from.
     """
 
     async def handle_index(self, request: Any) -> Any:
-        """The page. Raises HTTPForbidden for a request under another name."""
+        """Serve the page. Raises HTTPForbidden for a request under another host name."""
         self._refuse_strangers(request)
         return await super().handle_index(request)
 
     async def handle_websocket(self, request: Any) -> Any:
-        """A window's connection. Raises HTTPForbidden for another site's page."""
+        """Serve a window's connection. Raises HTTPForbidden for another site's page."""
         self._refuse_strangers(request)
         return await super().handle_websocket(request)
 
@@ -34,7 +34,7 @@ class LocalServer(served.Server):
             raise forbidden(text=f"only pages of http://{HOST}:{self.port} may play here")
 
     async def on_startup(self, app: Any) -> None:
-        """Say where the page is."""
+        """Print the page's address."""
         print(f"play at http://{HOST}:{self.port}  (ctrl+c ends)", flush=True)
 
 
@@ -45,7 +45,7 @@ def is_ours(host: str | None, origin: str | None, port: int) -> bool:
 
 
 def serve(words: Sequence[str], title: str, port: int) -> None:
-    """Serve the program that these words start until ctrl+c; only to this machine.
+    """Serve a command to this machine alone until ctrl+c.
 
     Raises OSError where the port is taken, ValueError where there is no such port.
     """

@@ -1,4 +1,4 @@
-"""Parts of the screen that draw themselves anew for their size, and only when something changed."""
+"""Widgets that redraw for their size, and only when something changed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from envs.game import Game
 
 
 class Panel(Widget):
-    """Text made for the widget's size.
+    """A text widget whose text is made for its size.
 
     Args:
         make: the text for a width and a height.
-        rest_s: seconds for which it stays as it is drawn, where nobody asked for another.
+        rest_s: least seconds between redraws that were not asked for.
     """
 
     def __init__(self, make: Callable[[int, int], Text], rest_s: float = 0.0, **words: Any) -> None:
@@ -31,21 +31,21 @@ class Panel(Widget):
         self._drawn_at = -rest_s
 
     def show(self, asked: bool = True) -> None:
-        """Draw again if the text is another by now; `asked` ends its rest."""
+        """Redraw if the text has changed; `asked` skips the rest."""
         if not asked and time.monotonic() - self._drawn_at < self._rest_s:
             return
         if self._make(self.size.width, self.size.height) != self._shown:
             self.refresh()
 
     def render(self) -> Text:
-        """The text for the present size."""
+        """Return the text for the current size."""
         self._shown = self._make(self.size.width, self.size.height)
         self._drawn_at = time.monotonic()
         return self._shown
 
 
 class BoardView(Widget):
-    """The board; a click on a cell is posted as `Clicked`."""
+    """The board widget; a click on a cell is posted as `Clicked`."""
 
     class Clicked(Message):
         """A cell that was clicked."""
@@ -62,13 +62,13 @@ class BoardView(Widget):
         self._placed: Layout | None = None
 
     def show(self, content: tuple[Grid, CellMarks] | Text) -> None:
-        """Show a grid with its marks, or the drawing of a game that has no grid."""
+        """Show a grid with its marks, or the text of a game without a grid."""
         if content != self._content:
             self._content = content
             self.refresh()
 
     def render(self) -> Text:
-        """The board as large as fits."""
+        """Draw the board as large as fits."""
         if isinstance(self._content, Text):
             return self._content
         grid, marks = self._content
@@ -76,7 +76,7 @@ class BoardView(Widget):
         return draw(self.game, self._placed, marks, self.plain)
 
     def on_click(self, event: Click) -> None:
-        """Tell which cell it was."""
+        """Post the clicked cell."""
         cell = self._placed.cell_at(event.x, event.y) if self._placed else None
         if cell is not None:
             self.post_message(self.Clicked(cell))

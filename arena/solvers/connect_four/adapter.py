@@ -26,7 +26,7 @@ class ConnectFour:
         return ConnectFourSolver()
 
     def solve(self, states: NDArray[Any]) -> Solved:
-        """Exact scores; the plies follow from them."""
+        """Return exact scores and the plies that follow from them."""
         scores_NA = self._solver.solve_many(states["own"], states["mask"]).astype(np.int64)
         scores_NA[scores_NA == ILLEGAL] = NOT_LEGAL
         pairs = zip(states["ply"].tolist(), scores_NA.max(axis=1).tolist())
@@ -34,7 +34,7 @@ class ConnectFour:
         return Solved(scores_NA, np.array(plies, np.int16))
 
     def solved_sets(self) -> list[SolvedSet]:
-        """The six test sets, by stage and difficulty."""
+        """Return the six test sets, by stage and difficulty."""
         return [
             SolvedSet(
                 name,
@@ -45,7 +45,7 @@ class ConnectFour:
         ]
 
     def drawn_openings(self) -> list[tuple[int, ...]]:
-        """The drawn positions of the test sets, without the late ones."""
+        """Return the drawn positions of the test sets, without the late ones."""
         return [
             moves
             for name, scored in load_test_sets().items()

@@ -4,7 +4,7 @@ Without MINUTES it takes 15.
 
 The book holds what a perfect player must know to answer at once, whichever side it plays and
 whatever its opponent does: the scores of all moves of every position that it can come to. These are
-solved ply by ply, one of each mirrored pair, until the time is up; the book is written anew after
+solved ply by ply, one of each mirrored pair, until the time is up; the book is rewritten after
 each, so that an interrupted run leaves what it has. More minutes give a deeper book. Wants 1 GiB
 of memory.
 """
@@ -37,13 +37,13 @@ Key = tuple[int, int]
 
 
 def position_key(moves: Moves) -> Key:
-    """The bitboards, of the position or of its mirror image: the same for both."""
+    """Return the bitboards of the position or its mirror image, the same for both."""
     own, mask = bitboards(moves)
     return min((own, mask), (int(mirrored(own)), int(mirrored(mask))))
 
 
 def repertoire(scores: Mapping[Key, int]) -> Iterator[Moves]:
-    """The positions that a perfect player wants the scores of, ply by ply.
+    """Yield the positions whose scores a perfect player needs, ply by ply.
 
     The score of each must be in `scores` when the next is asked for: it decides which moves a
     perfect player makes, and so which positions can arise.
@@ -60,7 +60,7 @@ def repertoire(scores: Mapping[Key, int]) -> Iterator[Moves]:
 
 
 def distinct(positions: list[Moves]) -> list[Moves]:
-    """The first of those that are the same position or its mirror image."""
+    """Drop repeated positions and mirror images; the first stays."""
     seen: dict[Key, Moves] = {}
     for moves in positions:
         seen.setdefault(position_key(moves), moves)
@@ -68,7 +68,7 @@ def distinct(positions: list[Moves]) -> list[Moves]:
 
 
 def _best(siblings: list[Moves], scores: Mapping[Key, int]) -> list[Moves]:
-    """The moves that leave the opponent the lowest score."""
+    """Return the moves that leave the opponent the lowest score."""
     found = {moves: scores[position_key(moves)] for moves in siblings}
     return [moves for moves, score in found.items() if score == min(found.values())]
 

@@ -39,7 +39,7 @@ HEADER = f"""\
 
 
 def set_name(ply: int, score: int) -> str:
-    """The set that a position belongs to, for example `middle_easy`."""
+    """Return the name of a position's set, for example `middle_easy`."""
     stage = next(name for name, last in STAGE_PLIES.items() if ply <= last)
     left = plies_left(ply, score)
     difficulty = next(name for name, most in DIFFICULTY_PLIES_LEFT.items() if left <= most)
@@ -47,7 +47,7 @@ def set_name(ply: int, score: int) -> str:
 
 
 def random_game(rng: np.random.Generator, plies: int) -> list[int] | None:
-    """`plies` random moves from the empty board; None if that ends the game."""
+    """Play `plies` random moves from the empty board; None if the game ends."""
     moves: list[int] = []
     for _ in range(plies):
         open_columns = [c for c in range(COLUMNS) if moves.count(c) < ROWS]
@@ -60,7 +60,7 @@ def random_game(rng: np.random.Generator, plies: int) -> list[int] | None:
 
 
 def random_positions(rng: np.random.Generator, stage: str) -> Iterator[list[int]]:
-    """Distinct random unfinished positions of a stage, each ply as likely as another."""
+    """Yield distinct random unfinished positions of a stage, its plies equally likely."""
     first = {"begin": FIRST_PLY, "middle": STAGE_PLIES["begin"] + 1}.get(
         stage, STAGE_PLIES["middle"] + 1
     )
@@ -73,7 +73,7 @@ def random_positions(rng: np.random.Generator, stage: str) -> Iterator[list[int]
 
 
 def fill_sets(stage: str, solver: ConnectFourSolver) -> dict[str, list[str]]:
-    """The lines of all sets of one stage."""
+    """Make the lines of all sets of one stage."""
     sets: dict[str, list[str]] = {name: [] for name in SET_SIZES if name.startswith(stage)}
     rng = np.random.default_rng([SEED, list(STAGE_PLIES).index(stage)])
     for moves in random_positions(rng, stage):

@@ -1,4 +1,4 @@
-"""A perfect player of Connect Four: the exact score of any position and of each of its moves.
+"""Solve Connect Four: the exact score of any position and of each of its moves.
 
 Scores are for the side to move and counted as Pascal Pons counts them: 0 draws, s > 0 wins with
 the mover's (22 - s)-th stone, s < 0 loses to the opponent's (22 + s)-th. The empty board is worth
@@ -29,7 +29,7 @@ MOST_TABLE_BITS = 32
 
 
 def bitboards(moves: Sequence[int]) -> tuple[int, int]:
-    """The bitboards `(own, mask)` after `moves` (columns 0 to 6) from the empty board.
+    """Compute the bitboards `(own, mask)` after `moves` (columns 0 to 6) from the empty board.
 
     Raises:
         ValueError: a column is not 0 to 6 or is full, or a move follows the end of the game.
@@ -50,7 +50,7 @@ def bitboards(moves: Sequence[int]) -> tuple[int, int]:
 
 
 def plies_left(ply: int, score: int) -> int:
-    """Plies until the game ends under perfect play from a position of `ply` worth `score`."""
+    """Count the plies of perfect play left from a position of `ply` worth `score`."""
     if score == 0:
         return negamax.CELLS - ply
     winner_moves_first = (ply % 2 == 0) == (score > 0)
@@ -58,7 +58,7 @@ def plies_left(ply: int, score: int) -> int:
 
 
 def read_book(path: Path = BOOK_PATH) -> Iterator[tuple[tuple[int, ...], int]]:
-    """The `(moves, score)` of a book: a line each, columns 1 to 7 (`-` for none) and the score."""
+    """Read a book's `(moves, score)`: a line each, columns 1 to 7 (`-` for none), the score."""
     for line in path.read_text(encoding="ascii").splitlines():
         if line and not line.startswith("#"):
             columns, score = line.split()
@@ -102,15 +102,15 @@ class ConnectFourSolver:
             negamax.store_exact(own, mask, score, self._table, self._remainder_bits)
 
     def score(self, moves: Sequence[int]) -> int:
-        """Exact score for the side to move after `moves` (columns 0 to 6)."""
+        """Compute the exact score for the side to move after `moves` (columns 0 to 6)."""
         return self.score_bitboards(*bitboards(moves))
 
     def move_scores(self, moves: Sequence[int]) -> list[int | None]:
-        """Exact score for the mover of each column, None where it is full."""
+        """Compute each column's exact score for the mover, None where it is full."""
         return self.move_scores_bitboards(*bitboards(moves))
 
     def score_bitboards(self, own: int, mask: int) -> int:
-        """Exact score for the side to move.
+        """Compute the exact score for the side to move.
 
         Raises:
             ValueError: the boards are not an unfinished position.
@@ -123,13 +123,13 @@ class ConnectFourSolver:
         )
 
     def move_scores_bitboards(self, own: int, mask: int) -> list[int | None]:
-        """Exact score for the mover of each column, None where it is full."""
+        """Compute each column's exact score for the mover, None where it is full."""
         own, mask = _unfinished(own, mask)
         scores_NA = self.solve_many(np.array([own], np.uint64), np.array([mask], np.uint64))
         return [None if score == ILLEGAL else int(score) for score in scores_NA[0]]
 
     def solve_many(self, own_N: NDArray[np.uint64], mask_N: NDArray[np.uint64]) -> NDArray[np.int8]:
-        """Exact score of every move of N unfinished positions.
+        """Compute the exact score of every move of N unfinished positions.
 
         Args:
             own_N: stones of the side to move, as in the game's records.
@@ -152,7 +152,7 @@ class ConnectFourSolver:
 
 
 def _unfinished(own: int, mask: int) -> tuple[int, int]:
-    """The boards as plain integers; ValueError unless they are a position still to be played."""
+    """Return the boards as plain integers; ValueError unless they are an unfinished position."""
     own, mask = int(own), int(mask)
     above = mask + negamax.BOTTOM
     if mask & ~negamax.BOARD or own & ~mask or mask & above:

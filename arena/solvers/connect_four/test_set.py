@@ -1,6 +1,6 @@
 """Connect Four positions whose every move has a known score.
 
-Their scores are never trained on; of the positions themselves self-play meets a few by chance
+Their scores are never trained on; self-play meets a few of the positions by chance
 (docs/benchmarks.md). The sets are named by stage and difficulty; how the positions were drawn is
 said in `arena.solvers.connect_four.positions`.
 """
@@ -52,7 +52,7 @@ _Row = tuple[tuple[int, ...], tuple[int, int], list[int]]  # moves, bitboards, s
 
 
 def load_test_sets(path: Path = TEST_SET_PATH) -> ScoredSets:
-    """The six sets, in the order of `SET_NAMES`.
+    """Load the six sets, in the order of `SET_NAMES`.
 
     Raises:
         ValueError: a line cannot be read; names the file and the line.
@@ -70,7 +70,7 @@ def load_test_sets(path: Path = TEST_SET_PATH) -> ScoredSets:
 
 
 def _parse_line(line: str) -> tuple[str, _Row]:
-    """Set and position of `begin_hard 4421 -1 0 x 2 0 -1 -2`."""
+    """Parse a line such as `begin_hard 4421 -1 0 x 2 0 -1 -2` into set and position."""
     fields = line.split()
     if len(fields) != 2 + COLUMNS:
         raise ValueError(f"expected a set, columns and {COLUMNS} scores, got {line!r}")
@@ -91,7 +91,7 @@ def _scored_set(name: str, rows: list[_Row]) -> ScoredSet:
 
 
 def good_moves(scores_NA: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Which moves keep the result (win, draw, loss) that the mover can have.
+    """Mark the moves that keep the mover's result (win, draw, loss).
 
     Args:
         scores_NA: exact scores for the mover, int8 [N, 7], `ILLEGAL` for a full column.

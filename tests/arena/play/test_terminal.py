@@ -61,7 +61,7 @@ def test_undo_goes_back_to_ones_own_last_move() -> None:
 def test_hint_asks_the_agent_at_the_table() -> None:
     _, text, _ = play("a1", "hint", second=SolverPlayer(GAME))
     assert "solver would play" in text
-    assert "nobody at this table" in play("hint")[1]
+    assert "no agent at this table" in play("hint")[1]
 
 
 def test_other_requests_move_nothing() -> None:

@@ -261,7 +261,7 @@ def test_every_request_has_its_key() -> None:
         await pilot.press("full_stop")
         await until(pilot, lambda: len(app.session.history.moves) == 3)
         await pilot.press("space")
-        assert message(app) == "nobody is thinking"
+        assert message(app) == "no agent is thinking"
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
         await pilot.press("5", "escape")

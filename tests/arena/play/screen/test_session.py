@@ -173,7 +173,7 @@ def test_strength_changes_the_next_search() -> None:
     assert isinstance(table.chairs[1].player, RandomPlayer)
     table = session(YOU, SolverPlayer(GAME))
     table.change_strength(up=True)
-    assert "nobody here has a strength" in table.message
+    assert "no agent here has a strength" in table.message
 
 
 def test_agents_play_each_other_and_can_be_paused_and_stepped() -> None:
@@ -215,7 +215,7 @@ def test_a_search_can_be_told_to_move_now() -> None:
     tick_until(table, lambda: len(table.history.moves) == 2)
     assert table.found.snapshot.simulations < table.found.snapshot.target
     table.stop_thinking()
-    assert table.message == "nobody is thinking"
+    assert table.message == "no agent is thinking"
 
 
 def test_a_failing_agent_pauses_the_game_and_may_try_again() -> None:
