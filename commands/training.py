@@ -244,7 +244,7 @@ def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
     facts, turn_s = machine_facts(), 60.0 * args.turn
     with ExitStack() as opened:
         journals = {run: opened.enter_context(Journal(args.store, run, facts)) for run in runs}
-        # JSON is the only text on standard output.
+        # With --json, standard output holds the object alone.
         display = opened.enter_context(TurnsDisplay(title, labels, specs, on_stderr=args.json))
         stop = opened.enter_context(_stop_signal(display.notice))
         for run, progress in train_in_turns(

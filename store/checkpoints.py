@@ -1,4 +1,4 @@
-"""Checkpoints of a run: a few files a step, complete only once their manifest is there."""
+"""Save and load checkpoints: a few files a step, complete once their manifest exists."""
 
 import hashlib
 import json
@@ -50,11 +50,11 @@ class Checkpoint:
 def save(
     run: Run, step: int, files: Mapping[str, bytes], metadata: Mapping[str, Any] | None = None
 ) -> None:
-    """Save a checkpoint, atomically: until its manifest is written it does not exist.
+    """Save a checkpoint atomically: it exists once its manifest is written.
 
-    Saving the very same again is harmless; what a killed trainer left of the step is removed, and
-    a damaged checkpoint of the step is moved to quarantine first. The run's trainer alone saves. It
-    asks nothing about other steps: one listing of the step's folder, and a request for each file.
+    Saving the same checkpoint again is harmless; files that a killed trainer left are removed, and
+    a damaged checkpoint of the step is moved to quarantine first. Only the run's trainer saves. It
+    costs one listing of the step's folder, and a request for each file.
 
     Args:
         run: the run, locked by the caller.
@@ -111,13 +111,13 @@ def load(run: Run, step: int, names: Collection[str] | None = None) -> Checkpoin
 
 
 def read_metadata(run: Run, step: int) -> dict[str, Any]:
-    """Only the metadata of a checkpoint; raises as `load` does."""
+    """Read only the metadata of a checkpoint; raises as `load` does."""
     metadata: dict[str, Any] = _read_manifest(run, step)["metadata"]
     return metadata
 
 
 def newest_metadata(run: Run, known: Collection[int] | None = None) -> dict[str, Any]:
-    """The metadata of the newest checkpoint whose manifest is intact; {} where there is none.
+    """Read the metadata of the newest checkpoint with an intact manifest; {} without one.
 
     `known` are the run's steps, if the caller has listed them.
     """
@@ -130,13 +130,13 @@ def newest_metadata(run: Run, known: Collection[int] | None = None) -> dict[str,
 
 
 def steps(run: Run) -> list[int]:
-    """The steps that have a complete checkpoint, rising; one listing of all checkpoints' files."""
+    """List the steps that have a complete checkpoint, rising, by one listing of files."""
     listed: list[str] | None = None
     while True:
         complete = complete_steps(run.files.tree(CHECKPOINT_FOLDER))
         if complete:
             return complete
-        # All that were being listed may have been pruned meanwhile; then there are newer ones.
+        # All listed checkpoints may have been pruned meanwhile; then there are newer ones.
         found = [name for name in run.files.folders(CHECKPOINT_FOLDER) if _STEP.fullmatch(name)]
         if not found or found == listed:
             return []
@@ -144,17 +144,17 @@ def steps(run: Run) -> list[int]:
 
 
 def complete_steps(entries: Iterable[FileEntry]) -> list[int]:
-    """The steps, rising, whose manifest is among the files of a run."""
+    """List the steps, rising, whose manifest is among the files of a run."""
     return sorted(int(m[1]) for entry in entries if (m := _MANIFEST_KEY.fullmatch(entry.key)))
 
 
 def latest(run: Run) -> int | None:
-    """The newest step with a complete checkpoint, not verified; None when there is none."""
+    """Return the newest step with a complete checkpoint, unverified; None without one."""
     return max(steps(run), default=None)
 
 
 def latest_valid(run: Run, names: Collection[str] | None = None) -> Checkpoint | None:
-    """The newest checkpoint that verifies, with a warning for each damaged one passed over.
+    """Load the newest valid checkpoint, with a warning for each damaged one skipped.
 
     None when the run has no checkpoint at all.
 
@@ -162,7 +162,7 @@ def latest_valid(run: Run, names: Collection[str] | None = None) -> Checkpoint |
         CheckpointError: there are checkpoints, but all are damaged.
     """
     problems: dict[int, str] = {}
-    # Listed anew after each failure: while old checkpoints are pruned, newer ones are saved.
+    # Listed again after each failure: while old checkpoints are pruned, newer ones are saved.
     while (step := _newest_besides(run, problems)) is not None:
         try:
             return load(run, step, names)
@@ -182,9 +182,9 @@ def _newest_besides(run: Run, passed_over: Collection[int]) -> int | None:
 
 
 def delete(run: Run, deleted: Collection[int]) -> None:
-    """Delete checkpoints: all their manifests, then the rest, so that half of one is never seen.
+    """Delete checkpoints: manifests first, so that no partial checkpoint is visible.
 
-    A listing and a few bulk requests, however many they are. What is gone already is passed over.
+    It costs a listing and a few bulk requests. Files already gone are skipped.
     Raises OSError.
     """
     folders = {_folder(step) for step in deleted}
@@ -196,12 +196,12 @@ def delete(run: Run, deleted: Collection[int]) -> None:
     _remove_keys(run, keys)
     for folder in sorted(folders):
         run.files.remove_leftovers(folder)
-        with suppress(FileNotFoundError):  # another pruner was here
+        with suppress(FileNotFoundError):  # another pruner removed it
             run.files.remove_folder(folder)
 
 
 def steps_to_keep(all_steps: Collection[int], keep_last: int, keep_every: int = 0) -> list[int]:
-    """The newest `keep_last` steps and every multiple of `keep_every` (0: none), rising.
+    """Select the newest `keep_last` steps and multiples of `keep_every` (0: none), rising.
 
     Raises:
         ValueError: `keep_last` is below 1 or `keep_every` below 0.
@@ -214,15 +214,15 @@ def steps_to_keep(all_steps: Collection[int], keep_last: int, keep_every: int = 
 
 
 def tensors_to_bytes(tensors: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Named arrays as the bytes of a safetensors file; equal arrays make equal bytes."""
-    # safetensors writes the memory of an array as it lies, so transposed ones must be laid out anew
+    """Encode named arrays as a safetensors file; equal arrays make equal bytes."""
+    # safetensors writes an array's memory as it is, so transposed arrays are copied to C order
     rows_first = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     encoded: bytes = safetensors.numpy.save(rows_first)
     return encoded
 
 
 def tensors_from_bytes(data: bytes) -> dict[str, npt.NDArray[Any]]:
-    """The named arrays of a safetensors file, writable.
+    """Decode the named arrays of a safetensors file, writable.
 
     Raises:
         CheckpointError: the bytes are not a safetensors file.
@@ -381,7 +381,7 @@ def _remove_keys(run: Run, keys: Collection[str]) -> None:
 
 
 def _remove_unfinished(run: Run, folder: str) -> None:
-    """Give back the space of a checkpoint that could not be finished, as far as that works."""
+    """Remove the files of a checkpoint that could not be finished, if possible."""
     try:
         _remove_entries(run, folder, run.files.tree(folder))
         run.files.remove_folder(folder)

@@ -1,4 +1,4 @@
-"""What can go wrong in the store, each as its own exception."""
+"""The exceptions of the store."""
 
 
 class StoreError(Exception):
@@ -34,11 +34,11 @@ class StoreUnreachableError(StoreError, ConnectionError):
 
 
 class FileTooLargeError(StoreError, ValueError):
-    """A file is larger than any of its kind: it is not what its name says, and is not read."""
+    """A file is larger than any of its kind, so it is not read."""
 
 
 def too_large(key: str, most: int) -> FileTooLargeError:
-    """The error that names a file of more than `most` bytes."""
+    """Make the error that names a file of more than `most` bytes."""
     return FileTooLargeError(f"{key!r} has more than {most:,} bytes, as no such file has")
 
 
@@ -71,7 +71,7 @@ class RunLockedError(StoreError):
 
 
 class RunLostError(StoreError):
-    """This process was the run's trainer and is not any more: another one may train it now."""
+    """This process is no longer the run's trainer: another one may train it now."""
 
 
 class SchemaError(StoreError):

@@ -1,6 +1,6 @@
-"""The quarantine of a run: where damaged files are put aside, never to be read as data again.
+"""Move a run's damaged files to its quarantine, where they are never read as data.
 
-A file that a reader put aside has its reason beside it, in `<name>.reason.txt`.
+The reason for a file that a reader moved is beside it, in `<name>.reason.txt`.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ NO_REASON = "no reason is noted"
 
 
 def quarantine_file(files: Files, key: str, name: str, reason: object) -> str:
-    """Move a damaged file to `quarantine/<name>` with its reason beside it; the new key.
+    """Move a damaged file to `quarantine/<name>`, write its reason, and return the new key.
 
     Of several readers that find the damage, one moves the file.
 
@@ -64,7 +64,7 @@ def _move(files: Files, moves: Sequence[tuple[str, str]], what: str, target: str
 
 
 def quarantined(files: Files) -> dict[str, str]:
-    """What is in quarantine: {key: why it was put aside}."""
+    """List the quarantined files: {key: reason}."""
     keys = [entry.key for entry in files.tree(QUARANTINE_FOLDER)]
     return {key: _reason(files, key) for key in keys if not key.endswith(REASON_SUFFIX)}
 

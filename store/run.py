@@ -1,4 +1,4 @@
-"""A run: one training of one game, its folder in the store, and who may train it."""
+"""Create, open and lock runs: one training of one game, in a folder of the store."""
 
 import difflib
 import json
@@ -36,7 +36,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What `run.json` says; written once, when the run is created.
+    """The content of `run.json`, written once, when the run is created.
 
     Attributes:
         algorithm: name of the algorithm that trains it; empty in runs from before there was a
@@ -82,7 +82,7 @@ class Run:
             StoreWriteError: the store cannot be written.
         """
         lock = self.files.lock(LOCK_FILE)
-        # What killed trainers left aside. Writers and the arena own the other folders.
+        # Files that killed trainers left. Writers and the arena own the other folders.
         self.files.remove_leftovers("")
         for step in self.files.folders(CHECKPOINT_FOLDER):
             self.files.remove_leftovers(f"{CHECKPOINT_FOLDER}/{step}")
@@ -116,7 +116,7 @@ def create_run(
     try:
         files.create(RUN_FILE, _encode_info(info))
     except (AlreadyStoredError, StoreWriteError) as error:
-        # Whoever created it first and trains already may have swept our half away.
+        # A process that created it first may have removed our unfinished file.
         if isinstance(error, StoreWriteError) and not files.exists(RUN_FILE):
             raise
         raise RunExistsError(
@@ -182,17 +182,17 @@ def resume_or_create_run(
             seed=seed,
             versions=versions,
         )
-    except RunExistsError:  # somebody created it in between
+    except RunExistsError:  # another process created it in between
         return open_run(store_url, name, game=game)
 
 
 def list_runs(store_url: str | Path) -> list[str]:
-    """Sorted names of the runs in a store; none when the store does not exist yet."""
+    """List the runs in a store, sorted by name; none when the store does not exist yet."""
     return runs_in(open_files(store_url))
 
 
 def runs_in(files: Files) -> list[str]:
-    """As `list_runs`, of the store with these files: a listing, and a request for each run."""
+    """List the runs of a store with these files: a listing, and a request for each run."""
     return [
         name
         for name in files.folders("")
@@ -203,7 +203,7 @@ def runs_in(files: Files) -> list[str]:
 def config_differences(
     stored: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = ""
 ) -> dict[str, tuple[Any, Any]]:
-    """Dotted names of the settings that differ, each with its (stored, asked) values.
+    """List the dotted names of settings that differ, each with its (stored, asked) values.
 
     A setting that one side lacks counts as None there. Tuples equal lists, as JSON has it.
     """
@@ -218,7 +218,7 @@ def config_differences(
 
 
 def nearest_names(name: str, known: list[str]) -> list[str]:
-    """Up to three of the known names that resemble a mistyped one, best first."""
+    """Suggest up to three known names that resemble a mistyped one, best first."""
     folded = {candidate.casefold(): candidate for candidate in known}
     close = difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.5)
     return [folded[candidate] for candidate in close]
@@ -229,7 +229,7 @@ def _as_json(setting: Any) -> Any:
 
 
 def check_run_name(name: str) -> str:
-    """The name, if a run may be called so; raises RunNameError."""
+    """Return a run's name if it is allowed; raises RunNameError."""
     if not _NAME.fullmatch(name):
         raise RunNameError(
             f"run name {name!r} is not allowed: expected 1 to 100 letters, digits, '.', '_' or "
@@ -263,7 +263,7 @@ def _encode_info(info: RunInfo) -> bytes:
 
 
 def read_info(files: Files, name: str) -> RunInfo:
-    """What the `run.json` in a run's folder says; raises RunMismatchError, naming the run."""
+    """Read the `run.json` in a run's folder; raises RunMismatchError, naming the run."""
     where = f"{files.url}/{RUN_FILE}"
     try:
         document = json.loads(files.read(RUN_FILE, MOST_JSON_BYTES))
@@ -300,7 +300,7 @@ def read_info(files: Files, name: str) -> RunInfo:
 
 
 def _game_problem(info: RunInfo) -> str | None:
-    """What is wrong with the game's name or its source's hash; None if nothing is."""
+    """Describe a problem of the game's name or its source's hash; None if there is none."""
     game, source = info.game, info.game_source
     if not 0 < len(game) <= 100 or not game.isprintable() or game.endswith(".py"):
         return f"game = {game!r}: expected a name of 1 to 100 characters, and no path of code"

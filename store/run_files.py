@@ -1,6 +1,6 @@
-"""The names of all files that a run can have and that may travel with it.
+"""Match the names of the files that a run can have and an archive can hold.
 
-An archive admits these and nothing else; whoever writes a new kind of file adds its name here.
+An archive admits these and nothing else; add the name of each new kind of file here.
 """
 
 import re
@@ -22,5 +22,5 @@ _NAMES = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS))
 
 
 def is_run_file(key: str) -> bool:
-    """Whether a key is the name of a file that belongs to a run, and no trick with paths."""
+    """Whether a key names a file of a run, and contains no path tricks."""
     return _NAMES.fullmatch(key) is not None

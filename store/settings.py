@@ -1,8 +1,8 @@
-"""A run's settings as they are read back, by one rule for every version of the program.
+"""Read a run's stored settings, by one rule for every version of the program.
 
-A setting that the stored ones lack was added later: it has its default. One that the program does
-not know any more is left out, with a warning once. Everything else is as it was stored, whatever
-its default has become. So a run outlives both new settings and removed ones.
+A setting missing from the stored ones was added later: it has its default. One that the program no
+longer knows is left out, with one warning. Everything else is as stored, whatever its default has
+become. So a run survives both new settings and removed ones.
 """
 
 import dataclasses
@@ -22,12 +22,12 @@ _told: set[str] = set()  # warnings that were given
 
 
 def run_settings(run: Run, table: str, kind: type[T]) -> T:
-    """A run's settings of one table, e.g. "network"; raises as `read_settings`."""
+    """Read a run's settings of one table, e.g. "network"; raises as `read_settings`."""
     return read_settings(kind, run.info.config.get(table, {}), f"run {run.name!r}", f"{table}.")
 
 
 def read_settings(kind: type[T], stored: Any, whose: str, prefix: str = "") -> T:
-    """Settings of a kind from stored ones, filled in and left out as this module says.
+    """Read settings of a kind from stored ones, with defaults for missing ones.
 
     Args:
         kind: a dataclass whose fields have defaults, or are such dataclasses themselves.
@@ -57,7 +57,7 @@ def read_settings(kind: type[T], stored: Any, whose: str, prefix: str = "") -> T
 
 
 def newest_budget(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, float]:
-    """{"minutes": ..., "games": ...} that a run was last told to train for; 0 is no limit.
+    """Return a run's last budget, {"minutes": ..., "games": ...}; 0 is no limit.
 
     Args:
         config: the run's settings, which have the budget of its first session.
@@ -81,7 +81,7 @@ def _tell_unknown(names: list[str], whose: str) -> None:
 
 
 def _checked(value: Any, default: Any, whose: str, name: str) -> Any:
-    """The value, if it has the type of the setting's default; 2 is 2.0 for both kinds of number."""
+    """Return a value as its default's type; 2 and 2.0 are both accepted for either number."""
     kind = type(default)
     if {kind, type(value)} == {int, float} and abs(value) < MOST_EXACT and value == int(value):
         return kind(value)

@@ -1,4 +1,4 @@
-"""Schema versions: what an older program wrote is brought up to date in memory as it is read.
+"""Upgrade what an older program wrote to the current schema version, in memory on read.
 
 Every format that a store keeps has a version of its own: those of `FORMATS`, and each kind of
 episode ("alphazero/1", "frames/1", "trajectory/1"). Files are never rewritten. To add version 2 of
@@ -8,13 +8,13 @@ a format, add to the end of this file the function that makes a version 1 into a
     def _name_the_optimiser(manifest): ...
 
 From then on the writers write 2, and readers read 1 and 2. A kind of episode is named by its
-schema; who raises it there registers the step beside it, with `episodes("alphazero").step(1)`.
+schema; its definition registers the step beside it, with `episodes("alphazero").step(1)`.
 A golden file of each version lies in `tests/store/data`. A version that this program does not know
 is refused by name.
 
-Two things need no version. A run's settings go by rule (`store.settings`): what is missing has its
-default, what is unknown is left out. The trainer's lock is of the moment, and its text is read by
-people alone.
+Two things need no version. A run's settings follow a rule (`store.settings`): missing ones have
+their defaults, unknown ones are left out. The trainer's lock is temporary, and only people read its
+text.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class VersionError(StoreError):
 
 
 class VersionChain(Generic[T]):
-    """The versions of one kind of thing, and the step from each to the next.
+    """The versions of one kind of document, and the step from each to the next.
 
     Attributes:
         what: how messages call the version, e.g. "schema version".
@@ -57,11 +57,11 @@ class VersionChain(Generic[T]):
 
     @property
     def current(self) -> int:
-        """The version that the writers write: the one that the last step leads to."""
+        """Return the version that the writers write: the one that the last step leads to."""
         return max([self._first, *(version + 1 for version in self._steps)])
 
     def step(self, version: int) -> Callable[[Step[T]], Step[T]]:
-        """Register, as a decorator, the function that makes a thing of this version the next's.
+        """Register, as a decorator, the function that upgrades this version to the next.
 
         It returns the new thing and may change the one it is given. Raises ValueError when there
         is such a step already.
@@ -76,7 +76,7 @@ class VersionChain(Generic[T]):
         return register
 
     def upgrade(self, thing: T, version: Any, to: int | None = None) -> T:
-        """The thing brought from its version to `to` (the current one if None).
+        """Upgrade a document from its version to `to` (the current one if None).
 
         Raises:
             VersionError: the version is newer, has no step that leads on, or is no number; or a
@@ -113,10 +113,10 @@ class VersionChain(Generic[T]):
 
 
 class Documents(VersionChain[dict[str, Any]]):
-    """The versions of a kind of document that says its own: {"format": "ludens-match/1", ...}.
+    """The versions of documents that name their own: {"format": "ludens-match/1", ...}.
 
     Args:
-        family: what stands before the slash.
+        family: the part before the slash.
         unnamed: version of the documents that do not say one; None if all do.
     """
 
@@ -127,11 +127,11 @@ class Documents(VersionChain[dict[str, Any]]):
 
     @property
     def name(self) -> str:
-        """What the writers put under "format"."""
+        """Return the current value of "format"."""
         return f"{self.family}/{self.current}"
 
     def read(self, document: Any) -> dict[str, Any]:
-        """A document of any version as one of the current version, which names it.
+        """Upgrade a document of any version to the current one, which names it.
 
         Raises:
             VersionError: it is of a newer version or another format, or says none.
@@ -202,15 +202,15 @@ _EPISODES: dict[str, VersionChain[EpisodeBatch]] = {}
 
 
 def episodes(family: str) -> VersionChain[EpisodeBatch]:
-    """The chain of a kind of episode: "alphazero" for "alphazero/1" and its successors.
+    """Return the chain of a kind of episode: "alphazero" for "alphazero/1" and later.
 
-    Who defines the kind registers its steps; they take and return an `EpisodeBatch`.
+    The kind's definition registers its steps; they take and return an `EpisodeBatch`.
     """
     return _EPISODES.setdefault(family, VersionChain(f"episode kind {family}/"))
 
 
 def upgrade_episodes(batch: EpisodeBatch, kind: str) -> EpisodeBatch:
-    """Episodes of an earlier version of a kind as that kind; those of another family unchanged.
+    """Upgrade episodes of an earlier version of a kind; another family's stay unchanged.
 
     Raises:
         VersionError: they are of a newer version, or nothing leads from theirs to `kind`.

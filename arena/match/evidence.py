@@ -4,9 +4,9 @@ An agent that searches with a network, or plays its policy, is deterministic in 
 such agents play the same game whenever they begin from the same opening, whatever the seed, the
 batch or the day (but for the last bits of a network's answer, which are no new evidence either), so
 a pair of games from an opening counts once over all that is recorded of them.
-The solver's choice among equally good moves changes no result that it can force, and counts as
-nothing new either. Where an agent plays by chance in every game (`PLAY_BY_CHANCE`) each pair of
-games is drawn again and counts: pairs of one opening are then about that opening alone.
+The solver's choice among equally good moves changes no result that it can force, so it is no new
+evidence either. Where an agent plays by chance in every game (`PLAY_BY_CHANCE`) each pair of games
+is a new sample and counts: pairs of one opening then measure that opening alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The interface of pools that play batches of matches, several at a time, in any order.
 
-What decides a batch's games is in `PlannedBatch` and in its two agents. So it does not matter who
-plays it, when, or after which attempts: the pools in `arena.match.workers` all play the same games.
+A `PlannedBatch` and its two agents decide the batch's games. So it does not matter which process
+plays it, when, or after how many attempts: all pools in `arena.match.workers` play the same games.
 """
 
 from __future__ import annotations

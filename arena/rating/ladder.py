@@ -169,8 +169,8 @@ def _of_differences(moments: Floats) -> Floats:
 def out_of_reach(ratings: Ratings, results: Results, wide: Sequence[str]) -> tuple[str, ...]:
     """List the `wide` agents whose bars stay wide after many games.
 
-    So it is with an agent that loses or wins them all, or that draws them all: its games told less
-    than HOPELESS_SHARE of what as many decided games against its equals would have.
+    Such an agent loses, wins or draws all its games: they gave less than HOPELESS_SHARE of the
+    information that as many decided games against its equals would have.
     """
     variance = dict(zip(ratings.agents, np.diag(ratings.covariance).tolist(), strict=True))
 

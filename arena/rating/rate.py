@@ -30,8 +30,8 @@ def rate(
 ) -> bool:
     """Play the ladder, reporting each state; False if it was interrupted (Ctrl-C).
 
-    Checkpoints are safe from pruning while they play, and the best of each run is noted, so that it
-    stays safe.
+    Checkpoints are held against pruning while they play, and the best of each run is noted, so that
+    pruning keeps it.
 
     Args:
         ladder: what is played.
@@ -65,7 +65,7 @@ def _more_comes(
 ) -> bool:
     """Wait for a checkpoint; False when no run is in training or the games are used up.
 
-    A look is two requests a run, one at its lock and one at its checkpoints.
+    Each poll makes two requests a run, for its lock and its checkpoints.
     """
     while ladder.new_games + 2 <= ladder.settings.games:  # another pair of games
         is_training = _is_training(watches)  # asked first: its last checkpoint may come in between

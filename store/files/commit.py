@@ -1,9 +1,9 @@
-"""The commit protocol on a local disk, in one place.
+"""Commit files atomically and durably on a local disk.
 
-A file appears under its name complete and durable, or not at all: it is written aside in the same
-folder, fsynced, given its name without replacing anything, and the folder is fsynced. What a killed
-process left aside starts with `TEMPORARY_PREFIX`; readers never look at such names, and the owner
-of a folder removes them with `remove_leftovers`.
+A file appears under its name complete and durable, or not at all: it is written under a temporary
+name in the same folder, fsynced, renamed without replacing anything, and the folder is fsynced.
+Files that a killed process left start with `TEMPORARY_PREFIX`; readers ignore such names, and the
+owner of a folder removes them with `remove_leftovers`.
 """
 
 import contextlib
@@ -97,7 +97,7 @@ def _sync_name(path: Path) -> None:
 
 
 def _link_or_rename(source: Path, target: Path) -> None:
-    """Name a file anew, replacing none; the old name may be left to be removed."""
+    """Give a file a new name, replacing none; the old name may remain for removal."""
     try:
         os.link(source, target)
     except FileExistsError:
@@ -111,7 +111,7 @@ def _link_or_rename(source: Path, target: Path) -> None:
 
 
 def _rename_no_replace(source: Path, target: Path) -> None:
-    """The way of file systems without hard links: renameat2 with RENAME_NOREPLACE."""
+    """Rename by renameat2 with RENAME_NOREPLACE, for file systems without hard links."""
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is None:
         raise OSError(errno.ENOTSUP, "neither hard links nor renameat2 are available here")
@@ -137,7 +137,7 @@ def ensure_folder(folder: Path) -> None:
 
 
 def sync(descriptor: int) -> None:
-    """Make what was written to an open file or folder survive a power cut.
+    """Flush an open file or folder to disk, so that it survives a power cut.
 
     On macOS `fsync` leaves it in the drive's own cache; F_FULLFSYNC empties that too, where the
     file system knows it.
@@ -151,7 +151,7 @@ def sync(descriptor: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Flush the names in a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         sync(descriptor)
@@ -160,7 +160,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> int:
-    """Remove what killed writers left aside in a folder that the caller owns; their number."""
+    """Remove files that killed writers left in a folder the caller owns; return their number."""
     removed = 0
     if folder.is_dir():
         for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
@@ -169,7 +169,7 @@ def remove_leftovers(folder: Path) -> int:
 
 
 def write_error(path: Path, error: OSError, size: int | None = None) -> StoreWriteError:
-    """The clear error for a failed write: the path, the reason, the space, what was kept."""
+    """Make the error of a failed write: the path, the reason, the space, what was kept."""
     reason = os.strerror(error.errno).lower() if error.errno else str(error)
     blocker = "" if error.filename in (None, str(path)) else f" at {str(error.filename)!r}"
     need = "" if size is None else f"; {size:,} bytes to write{_free_space(path)}"

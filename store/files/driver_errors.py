@@ -1,7 +1,7 @@
-"""What the drivers of object stores raise, told in the store's own words.
+"""Translate the errors of object store drivers to the store's own.
 
-Drivers wrap what went wrong in their own libraries' exceptions. They are known here by the names of
-their classes and the codes of their services, so that no driver need be installed.
+Drivers raise their own libraries' exceptions. These are recognised by the names of
+their classes and the codes of their services, so no driver needs to be installed.
 """
 
 import errno
@@ -38,7 +38,7 @@ _ENDPOINT = "the network up, and the endpoint right (for S3: AWS_ENDPOINT_URL)?"
 
 
 def translated(error: Exception, where: str) -> Exception:
-    """A driver's error as one of the store's; what is not about the store is returned as it is."""
+    """Translate a driver's error to one of the store's; other errors are returned unchanged."""
     code = _response_code(error)
     families = {kind.__name__ for kind in type(error).__mro__}
     if code in _EXISTS_CODES:
@@ -59,7 +59,7 @@ def translated(error: Exception, where: str) -> Exception:
 
 
 def _response_code(error: Exception) -> str | None:
-    """The service's own code for an error ("AccessDenied", "503", ...), where botocore has one."""
+    """Return the service's code of a botocore error ("AccessDenied", "503", ...), if any."""
     for candidate in (error, error.__cause__):
         response = getattr(candidate, "response", None)
         if isinstance(response, dict):

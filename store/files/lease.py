@@ -1,4 +1,4 @@
-"""The trainer's lock on an object store: a lease made of exclusive creations alone.
+"""Lock a run on an object store by a lease that needs only exclusive creation of files.
 
 Nothing is overwritten, and no clock is compared with another machine's. In the lock's folder lie
 
@@ -7,13 +7,12 @@ Nothing is overwritten, and no clock is compared with another machine's. In the 
     <generation>-released    the holder has given it back
 
 The holder writes a beat every `beat_s` and then looks for a higher generation. A look that finds
-none is a confirmation, and holds for `confirmed_s`. Whoever wants the lease takes the next
-generation at once when the highest is released; else only after watching it for `lease_s` of its
-own time without a new beat, and then it waits another `confirmed_s`, until whatever the former
-holder had confirmed has run out. So two never hold it together, however wrong their clocks are, as
-long as they run at about the same speed (leases: Gray and Cheriton, SOSP 1989). What remains is a
-request that was on its way when its sender lost the lease; it can replace nothing, since nothing in
-a store is ever replaced.
+none is a confirmation, valid for `confirmed_s`. A contender takes the next generation at once when
+the highest is released; else only after watching it for `lease_s` of its own time without a new
+beat, and then it waits another `confirmed_s`, until the former holder's last confirmation has
+expired. So two processes never hold it together, however wrong their clocks are, as long as these
+run at about the same speed (leases: Gray and Cheriton, SOSP 1989). A request may still arrive after
+its sender lost the lease; it can replace nothing, since nothing in a store is ever replaced.
 """
 
 import contextlib
@@ -58,7 +57,7 @@ _logger = logging.getLogger("ludens.store")
 
 
 def _start_thread(beat: Callable[[], None], interval_s: float) -> Callable[[], None]:
-    """Call `beat` every interval on a daemon thread; the result stops it and waits for its end."""
+    """Call `beat` every interval on a daemon thread; the returned function stops and joins it."""
     stopped = threading.Event()
 
     def loop() -> None:
@@ -76,10 +75,10 @@ def _start_thread(beat: Callable[[], None], interval_s: float) -> Callable[[], N
 
 
 def _clock_through_suspension() -> int:
-    """The system's clock that goes on while the machine is suspended.
+    """Return the system's clock that counts while the machine is suspended.
 
     That is CLOCK_BOOTTIME on Linux. On macOS it is CLOCK_MONOTONIC_RAW (`mach_continuous_time`),
-    while `time.monotonic` stands still there, as it does on Linux.
+    while `time.monotonic` stops there, as it does on Linux.
     """
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.CLOCK_BOOTTIME
@@ -87,7 +86,7 @@ def _clock_through_suspension() -> int:
 
 
 def _awake_or_not() -> float:
-    """Seconds that go on while the machine is suspended, when the lease may be taken."""
+    """Return seconds that count while the machine is suspended, when the lease may be taken."""
     return time.clock_gettime(_clock_through_suspension())
 
 
@@ -101,9 +100,9 @@ class Timing:
         confirmed_s: how long a confirmation holds; at least `beat_s`, below `lease_s`.
         poll_s: time between a contender's looks.
         holder_clock: counts while the machine is suspended: the holder may have been forgotten.
-        contender_clock: stands still then, because nobody was watched.
-        sleep: waits so many seconds.
-        start: calls a function every so many seconds until the returned function is called.
+        contender_clock: stops then, because a suspended contender watches no lease.
+        sleep: waits a number of seconds.
+        start: calls a function at an interval in seconds until the returned function is called.
     """
 
     lease_s: float = LEASE_SECONDS
@@ -118,7 +117,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a look into the lock's folder shows of its highest generation; 0 is none at all."""
+    """The state of the lock's highest generation in one listing; 0 is none at all."""
 
     generation: int = 0
     beat: int = _NO_BEAT
@@ -139,7 +138,7 @@ class Lease:
         timing: durations, clocks and thread.
 
     Raises:
-        RunLockedError: somebody else holds it; names host and process.
+        RunLockedError: another process holds it; names host and process.
         RunLostError: it was taken away again before this process could begin.
         StoreWriteError: the store cannot be written, or does not create exclusively.
     """
@@ -164,7 +163,7 @@ class Lease:
 
     @property
     def is_held(self) -> bool:
-        """Whether this object holds the lease: confirmed lately, or else by asking now."""
+        """Whether this object holds the lease, by a recent confirmation or a new request."""
         try:
             self.check()
         except RunLostError:
@@ -186,7 +185,7 @@ class Lease:
             raise RunLostError(self._lost)
 
     def release(self) -> None:
-        """Stop the heartbeats and leave a marker, so that the next trainer need not wait.
+        """Stop the heartbeats and write a marker, so that the next trainer need not wait.
 
         Harmless when repeated. A marker that cannot be written is logged: the next trainer waits.
         """
@@ -207,7 +206,7 @@ class Lease:
     # --- taking it ----------------------------------------------------------------------------
 
     def _take(self) -> tuple[int, bool]:
-        """Claim the generation after the highest; with whether that one fell silent."""
+        """Claim the generation after the highest; return it and whether the old one was silent."""
         seen = self._look()
         if seen.generation and not seen.released:
             seen = self._watch(seen)
@@ -217,7 +216,7 @@ class Lease:
         except AlreadyStoredError:  # another contender was faster
             raise self._locked_error(generation, "which has just taken it") from None
         try:
-            # A contender that was asleep may claim what others have taken, given back and cleared.
+            # A suspended contender may claim a generation that others have taken and released.
             if (highest := self._look().generation) > generation:
                 raise self._locked_error(highest, "which has just taken it")
             self._check_exclusive(generation)
@@ -263,7 +262,7 @@ class Lease:
         )
 
     def _begin(self, was_silent: bool) -> None:
-        """The first beat, and the time in which a silent holder still relies on its last look."""
+        """Write the first beat, and wait until a silent holder's last confirmation has expired."""
         with self._mutex:
             self._beat()
         until = self._timing.contender_clock() + self._timing.confirmed_s
@@ -285,7 +284,7 @@ class Lease:
         return self._timing.holder_clock() - self._confirmed_at < self._timing.confirmed_s
 
     def _beat_quietly(self) -> None:
-        """A heartbeat of the thread: what fails is tried again at the next one."""
+        """Write a heartbeat from the thread; a failure is retried at the next one."""
         with self._mutex:
             if self._lost is None and not self._released:
                 try:
@@ -294,7 +293,7 @@ class Lease:
                     _logger.warning("%s: a heartbeat failed: %s", self._files.url, error)
 
     def _confirm_now(self) -> None:
-        """A heartbeat of the caller, who cannot go on without it; a failure loses the lease."""
+        """Write a heartbeat for the caller; a failure loses the lease."""
         with self._mutex:
             if self._lost is not None or self._is_confirmed():
                 return  # the thread was faster
@@ -342,7 +341,7 @@ class Lease:
         return _seen(self._files.names(""))
 
     def _holder(self, generation: int) -> tuple[int | None, str]:
-        """Process id of a generation's holder and its words for people."""
+        """Return the process id of a generation's holder and its description."""
         try:
             claim = json.loads(self._files.read(f"{generation:08d}.json", MOST_CLAIM_BYTES))
             pid = int(claim["pid"])
@@ -376,7 +375,7 @@ def _seen(names: list[str]) -> _Seen:
 
 
 def _claim() -> bytes:
-    """Who claims; the nonce keeps two claims of one process apart."""
+    """Encode a claim of this process; the nonce tells two claims of one process apart."""
     claim: dict[str, Any] = {
         "host": socket.gethostname(),
         "pid": os.getpid(),

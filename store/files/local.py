@@ -72,7 +72,7 @@ class LocalFiles:
         sync_folder((self.root / key).parent)
 
     def remove_many(self, keys: Collection[str]) -> None:
-        """Unlink them all, then make that durable once for each folder."""
+        """Unlink files, then sync each folder once."""
         paths = [self.root / key for key in keys]
         try:
             for path in paths:

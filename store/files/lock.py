@@ -1,6 +1,6 @@
-"""Who may train a run: the lock's interface, and the lock of local files.
+"""Lock a run for one trainer: the interface, and the lock of local files.
 
-An object store has no operating system to ask: see `store.files.lease`.
+On an object store the lock is a lease: see `store.files.lease`.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ from store.files.commit import ensure_folder, write_error
 
 
 class TrainerLock(Protocol):
-    """Makes one process the only trainer of a run, from its construction until `release`."""
+    """The lock that makes one process a run's only trainer, from construction to `release`."""
 
     @property
     def is_held(self) -> bool:
         """Whether this object holds the lock now."""
 
     def release(self) -> None:
-        """Give the lock back; harmless when it was given back or lost already."""
+        """Release the lock; harmless when it was released or lost already."""
 
     def __enter__(self) -> "TrainerLock": ...
 
@@ -38,7 +38,7 @@ class FileLock:
     A forked child gives up its copy at once, so that it cannot keep the lock of a dead parent.
 
     Raises:
-        RunLockedError: somebody else holds it; names the process id.
+        RunLockedError: another process holds it; names the process id.
         StoreWriteError: the lock file cannot be created or opened.
     """
 
@@ -66,7 +66,7 @@ class FileLock:
         return self._descriptor >= 0
 
     def release(self) -> None:
-        """Give the lock back; harmless when it was given back already."""
+        """Release the lock; harmless when it was released already."""
         if self.is_held:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
@@ -108,7 +108,7 @@ def _open_lock_file(path: Path) -> int:
 
 
 def _read_pid(descriptor: int) -> int | None:
-    for _ in range(20):  # the holder writes its id just after it got the lock
+    for _ in range(20):  # the holder writes its id just after it takes the lock
         text = os.pread(descriptor, 32, 0).strip()
         if text.isdigit():
             return int(text)

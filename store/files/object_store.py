@@ -1,8 +1,8 @@
-"""`Files` on an object store, through fsspec: S3, a process's memory, and drivers like theirs.
+"""Implement `Files` on object stores through fsspec: S3, memory, and similar drivers.
 
 A key appears complete or not at all, because it is one exclusive PUT (on S3 the header
 If-None-Match; a large file is uploaded in parts, and its completion carries the header). Nothing is
-written aside, so nothing is ever left aside.
+written aside, so there are no leftovers.
 """
 # ruff: noqa: D102 (the methods of `Files` are documented once, at the protocol)
 
@@ -52,7 +52,7 @@ _T = TypeVar("_T")
 
 
 class _RefusedDeletionError(OSError):
-    """S3 removed other files of a request and not this one; with the code of its answer."""
+    """S3 refused to remove one file of a request; holds the code of its answer."""
 
     def __init__(self, refused: Mapping[str, str], bucket: str) -> None:
         self.response = {"Error": dict(refused)}  # where `translated` looks for the code
@@ -74,7 +74,7 @@ class ObjectFiles:
         filesystem: the fsspec filesystem.
         root: the prefix, as the filesystem spells it, without a "/" at the end.
         attempts: how often a request is made before its failure is reported.
-        sleep: waits so many seconds.
+        sleep: waits a number of seconds.
     """
 
     def __init__(
@@ -210,7 +210,7 @@ class ObjectFiles:
         self.remove(key)
 
     def remove(self, key: str) -> None:
-        """Remove one file; on S3 a file that is not there is removed without complaint.
+        """Remove one file; on S3 a missing file is no error.
 
         Raises:
             RunLostError: the lease taken through these files was lost.
@@ -229,7 +229,7 @@ class ObjectFiles:
         self._call(key, delete)
 
     def remove_many(self, keys: Collection[str]) -> None:
-        """Remove files, DELETED_AT_ONCE a request; ones that are not there without complaint.
+        """Remove files, DELETED_AT_ONCE a request; missing files are no error.
 
         Raises:
             RunLostError: the lease taken through these files was lost.
@@ -247,7 +247,7 @@ class ObjectFiles:
                         self.remove(key)
 
     def _delete_on_s3(self, keys: list[str]) -> None:
-        """One DeleteObjects; s3fs's own `rm` says nothing of the files that were refused."""
+        """Send one DeleteObjects request; s3fs's own `rm` does not report refused files."""
         bucket = self.root.partition("/")[0]
         names = [{"Key": self._path(key).partition("/")[2]} for key in keys]
         answer = self._filesystem.call_s3(
@@ -257,18 +257,18 @@ class ObjectFiles:
             raise _RefusedDeletionError(refused[0], bucket)
 
     def remove_folder(self, folder: str) -> None:
-        """Nothing to do: a folder is there as long as files are."""
+        """Do nothing: a folder exists only while it has files."""
         self._check_lease()
 
     def remove_leftovers(self, folder: str) -> int:
-        """Nothing is written aside on an object store, so nothing is left: always 0."""
+        """Return 0: object stores have no leftovers, since nothing is written aside."""
         return 0
 
     def lock(self, key: str) -> Lease:
         """Take the lease of that key; see `store.files.lease.Lease` for how long it may wait.
 
         Raises:
-            RunLockedError: somebody else holds it.
+            RunLockedError: another process holds it.
             StoreWriteError: the store cannot be written, or does not create exclusively.
         """
         # The next heartbeat is the repetition of one that failed, so the lease's own files do not
@@ -290,7 +290,7 @@ class ObjectFiles:
         return str(self._filesystem.unstrip_protocol(self._path(key)))
 
     def _put_new(self, key: str, payload: bytes) -> None:
-        """One exclusive PUT, repeated as need be; FileExistsError when another's file is there."""
+        """Send an exclusive PUT with retries; FileExistsError when another's file exists."""
         path, mark = self._path(key), uuid.uuid4().hex
         tries = 0
 
@@ -321,7 +321,7 @@ class ObjectFiles:
 
     @property
     def _whole(self) -> dict[str, Any]:
-        """Without this s3fs asks for a file's size before each reading, to cut up a large one."""
+        """Return the options that keep s3fs from asking for a file's size before each read."""
         return {"max_concurrency": 1} if self._is_s3 else {}
 
     @property
@@ -359,7 +359,7 @@ class ObjectFiles:
                     if found is error:
                         raise
                     raise found from error
-            # Not all at the same moment, when many writers lost the same server.
+            # Spread the retries of many writers that lost the same server.
             self._sleep(FIRST_DELAY_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -378,7 +378,7 @@ class ObjectFiles:
 
 
 def open_object_files(address: str) -> ObjectFiles:
-    """The files at a URL such as s3://bucket/prefix or memory://name; opening asks nothing of it.
+    """Open the files at a URL such as s3://bucket/prefix or memory://name, without a request.
 
     Raises:
         StoreUrlError: the scheme is unknown, its driver is not installed, or it cannot create a
@@ -424,7 +424,7 @@ def _filesystem(scheme: str, address: str) -> Any:
             "object store that can (s3://)"
         )
     try:
-        # A listing that was kept would hide what other processes have written since.
+        # A cached listing would hide what other processes have written since.
         return driver(use_listings_cache=False, **driver._get_kwargs_from_urls(address))
     except Exception as error:  # drivers read their settings here, each with errors of its own
         raise StoreUrlError(
@@ -458,7 +458,7 @@ def _exclusion(filesystem: Any) -> contextlib.AbstractContextManager[Any]:
 
 
 def _nanoseconds(when: datetime | float) -> int:
-    """A driver's time, a datetime (of UTC, if it does not say) or seconds since 1970."""
+    """Convert a driver's time, a datetime (UTC by default) or seconds since 1970, to ns."""
     if isinstance(when, datetime):
         when = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     return round(float(when) * 1_000_000) * 1_000

@@ -1,4 +1,4 @@
-"""The files at a store's address."""
+"""Open the files at a store's address."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?::/|::)")
 
 
 def open_files(store_url: str | Path) -> Files:
-    """The files at a store's address; opening writes nothing, and asks nothing of a server.
+    """Open the files at a store's address, without a write or a request.
 
     A local path ("~" is the home folder) or file:///absolute/path is a folder. Any other URL is
     opened by fsspec, if its filesystem can create a file exclusively: s3://bucket/prefix (with
@@ -39,7 +39,7 @@ def open_files(store_url: str | Path) -> Files:
                 f"cannot open the store {address!r}: expected file:///absolute/path on this machine"
             )
         return LocalFiles(Path(unquote(parts.path)).absolute())
-    # Only now: fsspec takes its time to load, and a local store does without.
+    # Imported here: fsspec loads slowly, and a local store does not need it.
     from store.files.object_store import open_object_files
 
     return open_object_files(address)

@@ -30,45 +30,45 @@ class Files(Protocol):
 
     @property
     def url(self) -> str:
-        """Where this is, for people to read."""
+        """Return the address, for messages."""
 
     def within(self, folder: str) -> "Files":
-        """The same place seen from a folder in it."""
+        """Return the `Files` of a folder in this one."""
 
     def create(self, key: str, data: bytes | memoryview) -> None:
         """Commit a new file, atomically; raises AlreadyStoredError or StoreWriteError."""
 
     def create_same(self, key: str, data: bytes | memoryview) -> bool:
-        """Commit, or confirm that the same bytes are there already; True when it was new."""
+        """Commit a file, or confirm that the same bytes exist; True when it was new."""
 
     def read(self, key: str, most: int | None = None) -> bytes:
-        """The whole file; raises OSError (FileNotFoundError when there is none).
+        """Read a file; raises OSError (FileNotFoundError when there is none).
 
         A file of more than `most` bytes is not read at all, and raises FileTooLargeError: so are
         documents read that a parser would take whole into memory.
         """
 
     def exists(self, key: str) -> bool:
-        """Whether there is a committed file of that key."""
+        """Whether a committed file has this key."""
 
     def names(self, folder: str) -> list[str]:
-        """Sorted names of the committed files right in a folder; [] when there is none."""
+        """List the committed files directly in a folder, sorted by name; [] without any."""
 
     def folders(self, folder: str) -> list[str]:
-        """Sorted names of the folders right in a folder; [] when there is none."""
+        """List the folders directly in a folder, sorted by name; [] without any."""
 
     def tree(self, folder: str) -> list[FileEntry]:
-        """Every committed file in a folder and under it, sorted by key; [] when there is none.
+        """List every committed file in a folder and its subfolders, sorted by key; [] without any.
 
         Sizes and dates come with the listing: on an object store it is one request for each 1,000
         files. Raises OSError when a folder cannot be listed.
         """
 
     def modified_ns(self, key: str) -> int:
-        """When the file was committed, in nanoseconds by the store's clock."""
+        """Return a file's commit time, in nanoseconds by the store's clock."""
 
     def size(self, key: str) -> int:
-        """The file's size in bytes; raises OSError."""
+        """Return a file's size in bytes; raises OSError."""
 
     def move(self, key: str, new_key: str) -> None:
         """Rename one file without replacing another; raises OSError or AlreadyStoredError.
@@ -80,7 +80,7 @@ class Files(Protocol):
         """Remove one file; raises OSError."""
 
     def remove_many(self, keys: Collection[str]) -> None:
-        """Remove files, in no fixed order; one that is gone already is passed over.
+        """Remove files, in no fixed order; missing files are skipped.
 
         On an object store it is one request for each 1,000 files. Killed or failing in the middle,
         it leaves some of them removed. Raises OSError when the store refuses one.
@@ -94,7 +94,7 @@ class Files(Protocol):
         """
 
     def remove_leftovers(self, folder: str) -> int:
-        """Remove what killed writers left in a folder that the caller owns."""
+        """Remove the files that killed writers left in a folder the caller owns."""
 
     def lock(self, key: str) -> TrainerLock:
         """Take the exclusive lock of that key; raises RunLockedError."""

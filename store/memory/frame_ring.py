@@ -1,8 +1,8 @@
-"""The newest frames of some streams in RAM; stacks and n-step returns are made on sampling.
+"""Keep the newest frames of streams in RAM, and sample stacks with n-step returns.
 
-The frames of a stream lie among those of the others, in the order they came, and each row knows the
-rows before and after it in its episode. So the streams need no places of their own, and stacks and
-returns are walks along these links, for a whole batch at a time.
+The frames of all streams lie in the order of arrival, and each row has links to the rows before and
+after it in its episode. So streams need no separate places, and stacks and returns follow these
+links, for a whole batch at a time.
 """
 
 from collections.abc import Sequence
@@ -200,7 +200,7 @@ class FrameRing:
             self._close(stream)
 
     def _row_before(self, stream: int, episode: int, first_step: int) -> int:
-        """The row that a piece goes on from; none where its episode begins or a piece is missing"""
+        """Return the row that a piece continues; none at an episode's start or after a gap."""
         opened, row, step = self._open.pop(stream, (episode, _NO_ROW, -1))
         return row if (opened, step + 1) == (episode, first_step) else _NO_ROW
 
@@ -232,7 +232,7 @@ class FrameRing:
             rows = rows[rows != _NO_ROW]
 
     def _newly_complete(self, rows: _Rows) -> _Rows:
-        """The rows before new ones whose return is known now: N steps on, or at an episode's end"""
+        """List earlier rows whose return is now known: N steps on, or at an episode's end."""
         is_last = self._ending(rows) == _LAST
         complete = [np.empty(0, np.int64)]
         before = rows
@@ -255,7 +255,7 @@ class FrameRing:
     # -- sampling ----------------------------------------------------------------------------
 
     def sample(self, rng: np.random.Generator, n: int, beta: float = 1.0) -> Transitions:
-        """n transitions that begin in the window, drawn with replacement.
+        """Sample n transitions that begin in the window, with replacement.
 
         Args:
             rng: what is drawn with.
@@ -287,7 +287,7 @@ class FrameRing:
         return answer
 
     def transitions(self, rows: _Rows, weights: npt.NDArray[np.float32]) -> Transitions:
-        """The transitions that begin at these rows [n], for which `can_sample` holds."""
+        """Build the transitions that begin at these rows [n], for which `can_sample` holds."""
         after, returns, discounts = self._walk(rows)
         return Transitions(
             rows=rows,
@@ -300,7 +300,7 @@ class FrameRing:
         )
 
     def stacks(self, rows: _Rows) -> npt.NDArray[Any]:
-        """The stacks [n, S, *frame shape] that end with the frames of these rows [n]."""
+        """Gather the stacks [n, S, *frame shape] that end with the frames of these rows [n]."""
         wanted = np.empty((len(rows), self.stack), np.int64)
         is_padding = np.zeros(wanted.shape, np.bool_)
         wanted[:, -1] = rows
@@ -353,7 +353,7 @@ class FrameRing:
         return self.priorities.check_valid()
 
     def _expected(self, rows: _Rows) -> npt.NDArray[np.bool_]:
-        """`can_sample` worked out anew."""
+        """Recompute `can_sample` from the rows."""
         is_complete = self._ending(rows) != _LAST
         after = rows
         for _ in range(self.steps):

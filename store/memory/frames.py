@@ -1,4 +1,4 @@
-"""Frame streams as they are stored: each frame once, whole episodes or consecutive pieces of them.
+"""Define stored frame streams: each frame once, in episodes or consecutive pieces of them.
 
 A stream is one environment that plays one episode after another; `store.memory.frame_ring` samples
 it.
@@ -22,7 +22,7 @@ def frames_schema(
     frame_dtype: npt.DTypeLike = np.uint8,
     action_dtype: npt.DTypeLike = np.int32,
 ) -> EpisodeSchema:
-    """What is stored of a stream: whole episodes, or an episode in consecutive pieces.
+    """Make the schema of a stream's episodes, whole or in consecutive pieces.
 
     A piece of T steps that is not its episode's last has T frames; the last has T + 1, since the
     observation after the last step is seen too. Write it with `compression="zstd"`.

@@ -1,4 +1,4 @@
-"""Prioritised sampling: rows drawn in proportion to how much was learned from them last.
+"""Sample rows by priority, in proportion to a power of their last TD error.
 
 Schaul et al. (2016), Prioritized Experience Replay, proportional variant (section 3.3 and
 appendix B.2.1): P(i) = p_i^alpha / sum_k p_k^alpha, stratified within a batch, its bias
@@ -33,11 +33,11 @@ class SumTree:
 
     @property
     def total(self) -> float:
-        """Sum of all places."""
+        """Return the sum of all places."""
         return float(self._sums[1])
 
     def get(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """The numbers at some places."""
+        """Return the numbers at some places."""
         return self._sums[self._leaves + places]
 
     def set(self, places: npt.NDArray[np.int64], numbers: npt.ArrayLike) -> None:
@@ -51,7 +51,7 @@ class SumTree:
             self._sums[nodes] = self._sums[2 * nodes] + self._sums[2 * nodes + 1]
 
     def find(self, prefixes: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """For each number in [0, total) the place in which the running sum passes it.
+        """Find, for each number in [0, total), the place where the running sum passes it.
 
         A place that holds zero is never found, whatever rounding does; the total must be positive.
         """
@@ -81,13 +81,13 @@ class SumTree:
 class Priorities:
     """Priorities of rows known by number, as a ring of `capacity` places holds them.
 
-    Whoever owns the rows admits those that may be sampled and retires those that may not; row r
+    The owner of the rows admits those that may be sampled and retires those that may not; row r
     takes the place r % capacity, from which it drives out any row before it.
 
     Args:
         capacity: that of the ring.
         exponent: alpha, how much priorities count: 0 is uniform (the paper: 0.6).
-        epsilon: added to every error, so that a row of error 0 is drawn again some day.
+        epsilon: added to every error, so that a row of error 0 can still be drawn.
 
     Raises:
         ValueError: a setting out of range.
@@ -110,18 +110,18 @@ class Priorities:
 
     @property
     def total(self) -> float:
-        """Sum of the scaled priorities that are drawn from; 0 when nothing can be drawn."""
+        """Return the sum of the scaled priorities in the window; 0 when no row can be drawn."""
         return self._tree.total
 
     def admit(self, rows: npt.NDArray[np.int64]) -> None:
-        """Let rows be drawn, at the greatest priority there ever was (the paper, algorithm 1)."""
+        """Admit rows at the greatest priority so far (the paper, algorithm 1)."""
         places = rows % self.capacity
         self._row[places] = rows
         self._scaled[places] = self._maximum
         self._show(places)
 
     def retire(self, rows: npt.NDArray[np.int64]) -> None:
-        """Never draw these rows again; those not admitted are passed over."""
+        """Stop drawing these rows; those not admitted are ignored."""
         places = rows % self.capacity
         places = places[self._row[places] == rows]
         if not len(places):
@@ -131,7 +131,7 @@ class Priorities:
         self._show(places)
 
     def begin_window(self, row: int) -> None:
-        """Draw from `row` on; the rows before it keep their priorities and may come back."""
+        """Begin the window at `row`; earlier rows keep their priorities and may come back."""
         changed = np.arange(*sorted((self._begin, row)))[-self.capacity :]
         self._begin = row
         if len(changed):
@@ -166,7 +166,7 @@ class Priorities:
         return self._row[places], ((least / drawn) ** beta).astype(np.float32)
 
     def update(self, rows: npt.NDArray[np.int64], errors: npt.NDArray[Any]) -> None:
-        """Give rows their new priorities, by the size of their TD errors [n], of either sign.
+        """Set the priorities of rows by their TD errors [n], of either sign.
 
         Rows that left since they were drawn are passed over; of a row named repeatedly the last
         error counts.
@@ -187,7 +187,7 @@ class Priorities:
         self._show(places)
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything as arrays, for a checkpoint; what is drawn next is the same after `load`."""
+        """Return the state as arrays, for a checkpoint; draws after `load` are the same."""
         rows = np.sort(self._row[self._row != _NO_ROW])
         return {
             "row": rows,
@@ -258,18 +258,18 @@ class PrioritizedSampler:
         self._followed = ring.oldest  # rows before it were seen
 
     def sample(self, rng: np.random.Generator, n: int, beta: float) -> PrioritizedSample:
-        """n rows of the window, copied; raises as `Priorities.sample_rows` does."""
+        """Sample n rows of the window, copied; raises as `Priorities.sample_rows` does."""
         self._follow()
         rows, weights = self.priorities.sample_rows(rng, n, beta)
         return PrioritizedSample(rows, weights, self.ring.gather(rows))
 
     def update(self, rows: npt.NDArray[np.int64], errors: npt.NDArray[Any]) -> None:
-        """Give rows their new priorities; as `Priorities.update`."""
+        """Set the priorities of rows, as `Priorities.update` does."""
         self._follow()
         self.priorities.update(rows, errors)
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything but the ring as arrays, for a checkpoint."""
+        """Return the state without the ring as arrays, for a checkpoint."""
         self._follow()
         return {**self.priorities.state(), "followed": np.array([self._followed])}
 
@@ -277,7 +277,7 @@ class PrioritizedSampler:
         """Restore `state`, after the ring was filled again up to the same row number.
 
         Raises:
-            ValueError: the ring stands elsewhere, or has another capacity.
+            ValueError: the ring is at another row number, or has another capacity.
         """
         followed = int(state["followed"][0])
         if followed != self.ring.total_added:

@@ -1,4 +1,4 @@
-"""A ring of rows in RAM to sample from: several named arrays that move together."""
+"""Keep the newest rows of several named arrays in RAM, to sample from."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -52,7 +52,7 @@ class Ring:
 
     @property
     def total_added(self) -> int:
-        """Number of the next row. To set it empties the ring, which is then filled from there on.
+        """Number of the next row. Setting it empties the ring, which is filled from there on.
 
         So a ring filled again from the log goes on with its old numbers, and what the log has lost
         is not sampled as if it were there.
@@ -113,7 +113,7 @@ class Ring:
         n: int,
         accept: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]] | None = None,
     ) -> npt.NDArray[np.int64]:
-        """Numbers of n rows drawn uniformly with replacement from the window, int64 [n].
+        """Draw the numbers of n rows uniformly with replacement from the window, int64 [n].
 
         Args:
             rng: what is drawn with.
@@ -150,7 +150,7 @@ class Ring:
     def gather(
         self, rows: npt.NDArray[np.int64], names: Collection[str] | None = None
     ) -> dict[str, npt.NDArray[Any]]:
-        """Copies of the rows of the given numbers, each field [*rows.shape, *item shape].
+        """Copy the rows of the given numbers, each field [*rows.shape, *item shape].
 
         Args:
             rows: row numbers, any shape.
@@ -170,11 +170,11 @@ class Ring:
         return {name: self._arrays[name].take(places, axis=0) for name in wanted}
 
     def sample(self, rng: np.random.Generator, n: int) -> dict[str, npt.NDArray[Any]]:
-        """n rows drawn uniformly with replacement from the window, copied."""
+        """Sample n rows uniformly with replacement from the window, copied."""
         return self.gather(self.sample_rows(rng, n))
 
     def newest(self, n: int | None = None) -> dict[str, npt.NDArray[Any]]:
-        """Copies of the newest n rows (all held if None or fewer are held), oldest first."""
+        """Copy the newest n rows (all held if None or fewer are held), oldest first."""
         count = len(self) if n is None else min(n, len(self))
         return self.gather(np.arange(self.total_added - count, self.total_added))
 

@@ -1,4 +1,4 @@
-"""Multi-agent trajectories, cut into sequences of fixed length for recurrent networks.
+"""Cut multi-agent trajectories into sequences of fixed length for recurrent networks.
 
 An episode has A places for agents, who come and go. It is cut into sequences of T steps for
 truncated back-propagation through time (OpenAI Five, Berner et al. 2019, appendix C: 16 steps);
@@ -28,10 +28,10 @@ _Fields = Mapping[str, tuple[npt.DTypeLike, tuple[int, ...]]]
 
 
 def trajectory_schema(agents: int, steps: _Fields, states: _Fields) -> EpisodeSchema:
-    """What is stored of an episode, or of a piece of one that is not over.
+    """Make the schema of an episode, or of a piece of an unfinished one.
 
     Args:
-        agents: A, places for agents; whoever is absent leaves their place unused.
+        agents: A, places for agents; an absent agent's place is unused.
         steps: for each name (dtype, shape of one agent's item) what is known at each step:
             observations, actions, log-probabilities, rewards, value targets, ...
         states: the same for recurrent states. An episode has one at each sequence's first step.
@@ -73,9 +73,9 @@ class Sequences:
         steps: for each name [B, T, A, *item shape]; zeros where the mask is False.
         states: for each name [B, A, *item shape], recurrent states before the first step; zeros
             for those absent from it.
-        mask: bool [B, T, A], who was there; False too after an episode's end.
-        arrives: bool [B, T, A], who was absent a step before, in the same sequence: there the
-            recurrent state begins anew.
+        mask: bool [B, T, A], which agents were present; False too after an episode's end.
+        arrives: bool [B, T, A], which were absent a step before, in the same sequence: there the
+            recurrent state starts again.
         ending: uint8 [B, T], of each step, as in `store.memory.frames`.
         policy_version: int64 [B], the oldest weights that acted in the sequence.
     """
@@ -140,7 +140,7 @@ class TrajectoryRing:
         return len(self.ring)
 
     def extend(self, batch: EpisodeBatch) -> int:
-        """Cut stored episodes into sequences and add these; how many they are.
+        """Cut stored episodes into sequences and add these; return their number.
 
         Raises:
             SchemaError: another schema, or lengths that do not fit; nothing was added.
@@ -167,7 +167,7 @@ class TrajectoryRing:
     def _cut(
         self, offsets: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """For each sequence the items of its steps [sequences, T], and which of these there are.
+        """Return each sequence's items by step [sequences, T], and a mask of those that exist.
 
         What is beyond the episode's end has the item of the sequence's first step.
         """
@@ -193,7 +193,7 @@ class TrajectoryRing:
     def sample(
         self, rng: np.random.Generator, n: int, policy_version: int | None = None
     ) -> Sequences:
-        """n sequences of the window, drawn uniformly with replacement, copied.
+        """Sample n sequences of the window uniformly with replacement, copied.
 
         Args:
             rng: what is drawn with.
@@ -212,7 +212,7 @@ class TrajectoryRing:
         return self.sequences(rows)
 
     def fresh(self, policy_version: int | None = None) -> int:
-        """How many sequences of the window can be sampled by a learner of that version."""
+        """Count the sequences of the window that a learner of that version can sample."""
         if self.staleness is None:
             return self.ring.sampled_rows
         window = np.arange(self.ring.total_added - self.ring.sampled_rows, self.ring.total_added)
@@ -220,7 +220,7 @@ class TrajectoryRing:
         return int(np.count_nonzero(self._versions(window) >= oldest))
 
     def sequences(self, rows: npt.NDArray[np.int64]) -> Sequences:
-        """The sequences of these row numbers [B]; raises IndexError when one is not held."""
+        """Gather the sequences of these row numbers [B]; raises IndexError when one is not held."""
         columns = self.ring.gather(rows)
         mask = columns["mask"]
         arrives = mask.copy()
@@ -241,7 +241,7 @@ class TrajectoryRing:
         held = self.ring.newest()
         for name in self._steps:
             if held[name][~held["mask"]].any():
-                return False, f"{name!r} is not zero where nobody was"
+                return False, f"{name!r} is not zero where no agent was"
         return self.ring.check_valid()
 
     def _versions(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -280,7 +280,7 @@ class TrajectoryRing:
 def _padded(
     values: npt.NDArray[Any], items: npt.NDArray[np.int64], kept: npt.NDArray[np.bool_]
 ) -> npt.NDArray[Any]:
-    """The chosen items, zeros where they are not kept."""
+    """Gather the chosen items, zeros where they are not kept."""
     chosen = values.take(items, axis=0)
     chosen[~kept] = 0
     return chosen

@@ -1,4 +1,4 @@
-"""Whether a trainer holds a run's lock, judged without getting into its way."""
+"""Watch whether a trainer holds a run's lock, without disturbing it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ PAUSES = (2.5, 2.5, 5.0)
 
 
 class LockWatch:
-    """What one observer has seen of a run's lock, by its own monotonic clock.
+    """One observer's record of a run's lock, by its own monotonic clock.
 
     A local trainer notes its process in the lock's file and takes the note back when it ends. Only
     where a note was left is the lock tried, which no holder notices: it fails, or the note is
@@ -47,7 +47,7 @@ class LockWatch:
     def is_held(
         self, names: Sequence[str] | None = None, pause: Callable[[float], None] = time.sleep
     ) -> bool:
-        """Look until it is known, for two beats at most; arguments and errors as of `look`."""
+        """Look until the answer is known, at most two beats; arguments and errors as `look`."""
         held = self.look(names)
         for seconds in PAUSES:
             if held is not None:

@@ -1,15 +1,15 @@
-"""How a training went, record by record, in files that are written once and merged with age.
+"""Log a run's progress in records, in files that are written once and merged with age.
 
     <run>/progress/<session>/about.json                          facts of the session
     <run>/progress/<session>/<level>-<first>-<last>.json         records number first to last
 
-A session is one start of a training; its name begins with the time, so names sort. Each flush
-commits a file of level 0. `FAN_IN` files of a level become one of the next, which keeps at most
-`kept_records` of them: the recent past is complete, and the further back, the fewer records. A day
-at a record every ten seconds is some 50 files and a megabyte, and a year is not ten times that.
+A session is one start of a run's training; its name begins with the time, so names sort. Each flush
+commits a file of level 0. `FAN_IN` files of a level are merged into one of the next, which keeps at
+most `kept_records` records: recent ones are complete, older ones are thinned out. A day at a record
+every ten seconds takes some 50 files and 1 MB, and a year less than ten times that.
 
-A merged file is there before its parts go, and a record has a number, so whoever reads in between
-meets a record twice at worst. A file that cannot be read costs its records and nothing else.
+A merged file is committed before its parts are removed, and records are numbered, so a reader in
+between meets a record twice at worst. An unreadable file costs only its own records.
 """
 
 import json
@@ -30,7 +30,7 @@ PROGRESS_FOLDER = "progress"
 ABOUT_FILE = "about.json"
 FAN_IN = 16
 MOST_WAITING = 128  # records, when nothing can be written
-LISTINGS = 4  # a reader lists again where files were merged under its hands
+LISTINGS = 4  # a reader lists again when files were merged while it read
 
 _FILE = re.compile(r"(\d{1,2})-(\d{9})-(\d{9})\.json")
 _SESSION = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
@@ -43,12 +43,12 @@ Thinner = Callable[[Sequence[Record]], Record]
 
 
 def kept_records(level: int) -> int:
-    """The most records in a file of that level (1 or more): 64, 128, 256, ..."""
+    """Return the most records in a file of a level (1 or more): 64, 128, 256, ..."""
     return 32 * 2**level
 
 
 class FileName(NamedTuple):
-    """What the name of a file of records says."""
+    """The parts of a record file's name."""
 
     level: int
     first: int
@@ -59,13 +59,13 @@ class FileName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "FileName | None":
-        """The name, if it is one."""
+        """Parse a file name; None if it is no record file's."""
         found = _FILE.fullmatch(text)
         return cls(*map(int, found.groups())) if found else None
 
 
 def session_name(now: float) -> str:
-    """A new session's name; `now` is in seconds since 1970."""
+    """Make a new session's name; `now` is in seconds since 1970."""
     begun = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
     return f"{begun}-{uuid.uuid4().hex[:8]}"
 
@@ -74,7 +74,7 @@ def session_name(now: float) -> str:
 
 
 def newest_of(records: Sequence[Record]) -> Record:
-    """The last of the records that one is to stand for."""
+    """Return the last of the records that one is to stand for."""
     return records[-1]
 
 
@@ -104,14 +104,14 @@ class ProgressWriter:
         self._levels: list[list[tuple[FileName, list[Numbered]]]] = [[]]
 
     def append(self, record: Record) -> None:
-        """Remember a record for the next flush; of very many, a few stand for the others."""
+        """Add a record for the next flush; very many are thinned out."""
         self._waiting.append((self._count, record))
         self._count += 1
         if len(self._waiting) > MOST_WAITING:
             self._waiting = self._thinned(self._waiting, MOST_WAITING // 2)
 
     def flush(self) -> None:
-        """Commit what was appended, and merge what is ripe; raises OSError or StoreError.
+        """Commit the appended records, and merge full levels; raises OSError or StoreError.
 
         What was not committed stays, for the next flush.
         """
@@ -127,7 +127,7 @@ class ProgressWriter:
             level += 1
 
     def close(self) -> None:
-        """Flush, and leave few files behind: those of the lowest level become one."""
+        """Flush, and merge the files of the lowest level into one."""
         self.flush()
         if len(self._levels[0]) > 1:
             self._merge(0)
@@ -147,7 +147,7 @@ class ProgressWriter:
         self._files.remove_many([self._key(str(name)) for name, _ in parts])
 
     def _thinned(self, records: list[Numbered], most: int) -> list[Numbered]:
-        """At most so many of them, each standing for its neighbours; the last one stays."""
+        """Thin to at most `most` records, each standing for its neighbours; keep the last."""
         if len(records) <= most:
             return records
         bounds = [i * len(records) // most for i in range(most + 1)]
@@ -163,7 +163,7 @@ def _encode(document: Mapping[str, Any]) -> bytes:
 
 
 def _encode_records(records: Sequence[Numbered]) -> bytes:
-    """As a table: names once, then a row a record, its number first."""
+    """Encode records as a table: names once, then a row a record, its number first."""
     names = list(dict.fromkeys(name for _, record in records for name in record))
     rows = [[number, *map(record.get, names)] for number, record in records]
     return _encode({"format": PROGRESS.name, "names": names, "rows": rows})
@@ -173,7 +173,7 @@ def _encode_records(records: Sequence[Numbered]) -> bytes:
 
 
 class Session:
-    """What is known of one session: its `name`, its facts, and its records by number."""
+    """One session: its `name`, its facts, and its records by number."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -182,7 +182,7 @@ class Session:
 
     @property
     def records(self) -> list[Record]:
-        """The records in their order."""
+        """List the records in order."""
         return [self.by_number[number] for number in sorted(self.by_number)]
 
 
@@ -199,7 +199,7 @@ class ProgressReader:
         self._known: set[str] = set()  # keys that need not be read again
 
     def poll(self) -> int:
-        """Read what is new, after one listing; the number of new records.
+        """Read new records after one listing; return their number.
 
         Raises OSError when it cannot list.
         """
@@ -211,7 +211,7 @@ class ProgressReader:
         return self._records() - before
 
     def _listed(self) -> dict[str, list[str]]:
-        """The names of each session's files."""
+        """List the names of each session's files."""
         listed: dict[str, list[str]] = {}
         for entry in self._files.tree(PROGRESS_FOLDER):
             session, _, name = entry.key.removeprefix(f"{PROGRESS_FOLDER}/").partition("/")
@@ -230,7 +230,7 @@ class ProgressReader:
             names = self._files.names(folder)
 
     def _read(self, session: Session, folder: str, name: str) -> bool:
-        """Take a file in; False if it is gone, because it was merged into another."""
+        """Read a file; False if it is gone, because it was merged into another."""
         key = f"{folder}/{name}"
         if key in self._known:
             return True

@@ -1,4 +1,4 @@
-"""The runs of a store at a glance: what each is, how far it came, what it takes."""
+"""Summarise the runs of a store: what each is, its progress, its size."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ class RunSummary:
         changed_ns: time of the last change by the store's clock, in nanoseconds.
         matches: files of recorded matches.
         best: the checkpoint noted as the best of just these matches, or None.
-        kept: checkpoints that somebody named: {name: step}.
+        kept: named checkpoints: {name: step}.
     """
 
     name: str
@@ -64,14 +64,14 @@ class RunSummary:
 
 
 def summarize_store(store_url: str | Path) -> Iterator[RunSummary]:
-    """Every run of a store, by name. Reads only; a damaged run is told as such."""
+    """Summarise every run of a store, by name. Reads only; a damaged run has its problem."""
     yield from summarize_files(open_files(store_url))
 
 
 def summarize_files(files: Files) -> Iterator[RunSummary]:
-    """As `summarize_store`, of the store with these files."""
+    """Summarise the runs of a store with these files, as `summarize_store` does."""
     names = runs_in(files)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:  # a heartbeat, or a far store, is worth waiting for
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # heartbeats and requests to a remote store overlap
         yield from pool.map(lambda name: _summarize_or_say_why(files.within(name), name), names)
 
 
@@ -83,7 +83,7 @@ def _summarize_or_say_why(files: Files, name: str) -> RunSummary:
 
 
 def summarize_run(files: Files, name: str) -> RunSummary:
-    """The run in these files: one listing of all, `run.json`, a manifest, and what is noted.
+    """Summarise a run by one listing, `run.json`, a manifest, and its notes.
 
     On an object store the listing is a request for each 1,000 files, and the others are few.
     """
@@ -128,7 +128,7 @@ def _state(
     pause: Callable[[float], None] = time.sleep,
     names: Sequence[str] | None = None,
 ) -> State:
-    """Whether a trainer holds the lock, whose files may have been listed just now as `names`."""
+    """Return the run's state by its lock, whose files may be given as `names`."""
     try:
         is_held = LockWatch(files).is_held(names, pause)
     except (OSError, StoreError):  # a store that cannot be written
@@ -137,7 +137,7 @@ def _state(
 
 
 def _lock_names(entries: Sequence[FileEntry]) -> list[str]:
-    """The files of a lease, none where the lock is a file."""
+    """List the files of a lease, none where the lock is a file."""
     start = f"{LOCK_FILE}/"
     return [entry.key.removeprefix(start) for entry in entries if entry.key.startswith(start)]
 

@@ -1,6 +1,6 @@
-"""How many bytes an Arrow IPC file decodes to, told by its own metadata before anything is decoded.
+"""Compute the decoded size of an Arrow IPC file from its metadata, before decoding.
 
-A compressed buffer begins with its decoded length, which Arrow allocates in good faith: a file of
+A compressed buffer begins with its decoded length, which Arrow allocates unchecked: a file of
 6 KB can ask for gigabytes. So the lengths are added up first. What is read for that: the footer's
 block of the one record batch, that batch's list of buffers, and the first 8 bytes of each.
 (Arrow columnar format 1.5, "IPC file format" and "Compression"; FlatBuffers internals, "Tables".)
@@ -22,11 +22,11 @@ _RECORD_BATCH, _ZSTD, _WHOLE_BUFFERS = 3, 1, 0
 
 
 class ArrowSizeError(ValueError):
-    """A file is no Arrow IPC file of one record batch, or compressed as nothing here is."""
+    """The file is no Arrow IPC file of one record batch, or has an unknown compression."""
 
 
 def decoded_size(data: bytes) -> int:
-    """Bytes of all buffers of an Arrow IPC file of one record batch, decoded.
+    """Sum the decoded bytes of all buffers of an Arrow IPC file of one record batch.
 
     A file without compression can come to no more than its own size. Raises ArrowSizeError.
     """
@@ -68,7 +68,7 @@ def _decoded_lengths(data: bytes) -> Iterator[int]:
 
 
 def _only_block(data: bytes) -> tuple[int, int, int]:
-    """Where the only record batch begins, and the lengths of its metadata and of its body."""
+    """Return the only record batch's offset, and the lengths of its metadata and body."""
     end = len(data) - len(MAGIC) - 4
     if end < 0 or data[: len(MAGIC)] != MAGIC or data[-len(MAGIC) :] != MAGIC:
         raise ArrowSizeError("it does not begin and end as an Arrow file")
@@ -83,7 +83,7 @@ def _only_block(data: bytes) -> tuple[int, int, int]:
 
 
 class _Table:
-    """A FlatBuffers table, every step inside of the bytes."""
+    """A FlatBuffers table, with every access checked against the bytes."""
 
     def __init__(self, data: bytes, position: int) -> None:
         self._data = data
@@ -94,7 +94,7 @@ class _Table:
 
     @classmethod
     def root(cls, data: bytes, position: int) -> "_Table":
-        """The table that a FlatBuffer at this position begins with."""
+        """Return the root table of a FlatBuffer at this position."""
         return cls(data, position + _unpack(data, "I", position))
 
     def _place(self, slot: int) -> int | None:
@@ -102,17 +102,17 @@ class _Table:
         return self._position + offset if offset else None
 
     def number(self, slot: int, kind: str, default: int) -> int:
-        """A number by its `struct` letter."""
+        """Read a number by its `struct` letter."""
         place = self._place(slot)
         return default if place is None else _unpack(self._data, kind, place)
 
     def table(self, slot: int) -> "_Table | None":
-        """A table in the table."""
+        """Read a nested table."""
         place = self._place(slot)
         return None if place is None else _Table.root(self._data, place)
 
     def structs(self, slot: int, kind: str) -> Iterator[tuple[int, ...]]:
-        """The structs of a vector, each as its numbers."""
+        """Read the structs of a vector, each as its numbers."""
         place = self._place(slot)
         if place is None:
             return

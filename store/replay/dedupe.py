@@ -34,11 +34,11 @@ class UuidSet:
         return is_new
 
     def contains(self, uuids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-        """Which of the UUIDs (uint8 [n, 16]) have been added, bool [n]."""
+        """Mark the UUIDs (uint8 [n, 16]) that have been added, bool [n]."""
         return ~self._probe(_keys_of(uuids), insert=False)
 
     def _make_room(self, count: int) -> None:
-        """Keep the table at most half full with that many more."""
+        """Grow the table so that it is at most half full with `count` more keys."""
         slots = self._table.shape[1]
         if 2 * (self._count + count) <= slots:
             return
@@ -49,7 +49,7 @@ class UuidSet:
         self._probe(kept, insert=True)
 
     def _probe(self, keys: _Keys, *, insert: bool) -> npt.NDArray[np.bool_]:
-        """Which keys are absent, bool [n]; `insert` adds those. Keys to insert are distinct."""
+        """Mark absent keys, bool [n]; `insert` adds them, and then keys must be distinct."""
         first_half, second_half = self._table
         absent = np.zeros(keys.shape[1], np.bool_)
         pending = np.arange(keys.shape[1])
@@ -79,7 +79,7 @@ class RecentUuids:
         self._young, self._old = UuidSet(), UuidSet()
 
     def __len__(self) -> int:
-        """How many are kept; one that was added to both sets counts twice."""
+        """Count the UUIDs kept; one that was added to both sets counts twice."""
         return len(self._young) + len(self._old)
 
     def add_new(self, uuids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -99,14 +99,14 @@ def _keys_of(uuids: npt.NDArray[np.uint8]) -> _Keys:
 def _slots_and_steps(
     keys: _Keys, slots: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where each key is looked for first, and how far from there next: odd, to reach all slots."""
+    """Return each key's first slot and its probe step, odd so that it reaches all slots."""
     mixed = (keys[0] * _SPREAD[0]) ^ (keys[1] * _SPREAD[1])
     high = mixed >> np.uint64(65 - int(slots).bit_length())
     return high.astype(np.int64), (mixed & np.uint64(slots - 1)).astype(np.int64) | 1
 
 
 def _first_appearances(keys: _Keys) -> npt.NDArray[np.int64]:
-    """The indices of the distinct keys, each where it comes first."""
+    """Return the index of each distinct key's first appearance."""
     order = np.argsort(keys[0], kind="stable")
     first = keys[0, order]
     if (first[1:] == first[:-1]).any():

@@ -1,11 +1,11 @@
-"""The dtypes that a schema can hold, as text that is matched and never parsed by NumPy.
+"""Convert a schema's dtypes to and from text that is matched, never parsed by NumPy.
 
     |b1 |i1 |u1 <i2 <i4 <i8 <u2 <u4 <u8 <f2 <f4 <f8 <c8 <c16    numbers, little-endian
-    |S1 to |S9999                                                bytes, so many of them
+    |S1 to |S9999                                                strings of that many bytes
     [["board", "<u2", [2, 7]], ["to_move", "|u1"], ...]          records of these, packed
 
 NumPy's own reader of dtypes knows far more (objects, subclasses, expressions that it evaluates),
-and a schema may come from anybody.
+and a schema may come from an untrusted source.
 """
 
 import math
@@ -35,7 +35,7 @@ _MOST_NAME = 200  # characters
 
 
 def is_storable(dtype: np.dtype[Any]) -> bool:
-    """Whether the text of this dtype, written by `dtype_to_text`, is read back as itself."""
+    """Whether a dtype survives `dtype_to_text` and `dtype_from_text`."""
     try:
         return dtype_from_text(dtype_to_text(dtype)) == dtype
     except SchemaError:
@@ -43,12 +43,12 @@ def is_storable(dtype: np.dtype[Any]) -> bool:
 
 
 def dtype_to_text(dtype: np.dtype[Any]) -> Any:
-    """A dtype as JSON values: a text, or a list of [name, dtype] or [name, dtype, shape]."""
+    """Encode a dtype for JSON: a text, or a list of [name, dtype] or [name, dtype, shape]."""
     return np.lib.format.dtype_to_descr(dtype)
 
 
 def dtype_from_text(text: Any, depth: int = 0) -> np.dtype[Any]:
-    """The dtype that `dtype_to_text` gave; raises SchemaError for all else."""
+    """Decode a dtype written by `dtype_to_text`; raises SchemaError for all else."""
     if isinstance(text, str):
         if found := _BYTES.fullmatch(text):
             return np.dtype((np.bytes_, int(found[1])))
@@ -80,7 +80,7 @@ def _field_from_text(part: Any, depth: int) -> tuple[str, np.dtype[Any], tuple[i
 
 
 def checked_shape(name: str, shape: Any, dtype: np.dtype[Any]) -> tuple[int, ...]:
-    """The shape of one item, of so few bytes that it can be had; raises SchemaError."""
+    """Check an item's shape, also for its size in bytes; raises SchemaError."""
     if not isinstance(shape, (list, tuple)) or len(shape) > 8:
         raise SchemaError(f"field {name!r}: item shape {_short(shape)} is no list of a few sizes")
     if not all(_is_size(size) for size in shape):

@@ -1,4 +1,4 @@
-"""Episodes as named arrays, and many of them as columns.
+"""Hold episodes as named arrays, and batches of them as columns.
 
 One shape of data for board games, frame streams and multi-agent trajectories: an episode is a
 16-byte UUID and, for each name of its schema, an array of any number of items of a fixed dtype and
@@ -49,7 +49,7 @@ class EpisodeSchema:
         object.__setattr__(self, "fields", fields)
 
     def to_json(self) -> str:
-        """The schema as text, the same text for equal schemas of the same field order."""
+        """Encode the schema as text; equal schemas of the same field order give equal text."""
         fields = [
             [name, dtype_to_text(dtype), list(shape)]
             for name, (dtype, shape) in self.fields.items()
@@ -58,7 +58,7 @@ class EpisodeSchema:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "EpisodeSchema":
-        """The schema that `to_json` wrote; raises SchemaError when it is not one.
+        """Decode a schema that `to_json` wrote; raises SchemaError for other text.
 
         Nothing of the text is evaluated, and no size in it is believed: see `store.replay.dtypes`.
         """
@@ -105,15 +105,15 @@ class EpisodeBatch:
         return len(self.uuids)
 
     def lengths(self, name: str) -> npt.NDArray[np.int64]:
-        """Number of items of each episode, int64 [episodes]."""
+        """Count the items of each episode, int64 [episodes]."""
         return np.diff(self.offsets[name])
 
     def rows(self, name: str | None = None) -> int:
-        """Number of items under a name in all episodes together; of episodes without a name."""
+        """Count the items under a name in all episodes; episodes if no name is given."""
         return len(self) if name is None else len(self.values[name])
 
     def episode(self, index: int) -> Episode:
-        """One episode, as views."""
+        """Return one episode, as views."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"episode {index} of a batch of {len(self)}")
         index %= len(self)
@@ -124,7 +124,7 @@ class EpisodeBatch:
         return Episode(self.uuids[index].tobytes(), arrays)
 
     def take(self, indices: npt.NDArray[np.int64]) -> "EpisodeBatch":
-        """The chosen episodes in the chosen order, copied."""
+        """Copy the chosen episodes in the chosen order."""
         offsets: dict[str, npt.NDArray[np.int64]] = {}
         values: dict[str, npt.NDArray[Any]] = {}
         for name, old in self.offsets.items():
@@ -137,7 +137,7 @@ class EpisodeBatch:
 
     @classmethod
     def of(cls, schema: EpisodeSchema, episodes: Sequence[Episode]) -> "EpisodeBatch":
-        """Columns of some episodes, checked and copied; raises SchemaError."""
+        """Make a batch of checked and copied episodes; raises SchemaError."""
         for episode in episodes:
             check_episode(schema, episode)
         uuids = np.frombuffer(b"".join(e.uuid for e in episodes), np.uint8)
@@ -153,7 +153,7 @@ class EpisodeBatch:
     def concatenate(
         cls, schema: EpisodeSchema, batches: Iterable["EpisodeBatch"]
     ) -> "EpisodeBatch":
-        """All episodes of some batches of one schema, in order; raises SchemaError."""
+        """Concatenate batches of one schema in order; raises SchemaError."""
         parts = list(batches)
         if len(parts) == 1 and parts[0].schema == schema:
             return parts[0]

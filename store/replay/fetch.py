@@ -1,4 +1,4 @@
-"""Reading files ahead, several at a time: one request to an object store takes tens of ms."""
+"""Read files ahead, several at a time: a request to an object store takes tens of ms."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,7 +30,7 @@ class Fetcher:
         self._pool: ThreadPoolExecutor | None = None
 
     def ahead(self, keys: Iterable[str]) -> None:
-        """Begin to read these files, as many as there is room for; those begun stay as they are."""
+        """Start to read these files, as many as there is room for."""
         for key in keys:
             if len(self._coming) >= self.at_once:
                 return
@@ -42,18 +42,18 @@ class Fetcher:
         return key in self._coming and self._coming[key].done()
 
     def get(self, key: str) -> bytes:
-        """The file, waited for where it was begun, else read here; raises as `Files.read` does."""
+        """Return a file, waiting if it was begun, else reading it here; raises as `Files.read`."""
         future = self._coming.pop(key, None)
         return self._files.read(key) if future is None else future.result()
 
     def drop(self) -> None:
-        """Forget the files that were begun and not handed out."""
+        """Drop the files that were begun and not handed out."""
         for future in self._coming.values():
             future.cancel()
         self._coming.clear()
 
     def each(self, work: Callable[[str], T], items: Sequence[str]) -> Iterator[T]:
-        """The results of some other work on the files, in order, several done at a time."""
+        """Yield the results of other work on the files, in order, several done at a time."""
         return self._threads().map(work, items) if len(items) > 1 else map(work, items)
 
     def _threads(self) -> ThreadPoolExecutor:

@@ -1,4 +1,4 @@
-"""What a reader of the replay log knows of one writer: which of its segments it has met."""
+"""Track the segments of one writer that a reader of the replay log has met."""
 
 from store.replay.segments import SegmentName
 
@@ -7,7 +7,7 @@ REMEMBERED = 64
 
 
 class KnownSegments:
-    """Which of one writer's segments are known: the newest by name, and all before those.
+    """The known segments of one writer: the newest by name, and all before those.
 
     By name, because the newest may be found late, or twice under one seq (work repeated after a
     crash with another result). A writer that has fallen silent keeps one number.
@@ -23,11 +23,11 @@ class KnownSegments:
         self.end = start
         self.settled = False
         self._start = start
-        self._heard = False  # of a segment, since the writer was listed last
+        self._heard = False  # whether a segment was announced since the last listing
         self._newest: set[SegmentName] = set()
 
     def first_open(self) -> int:
-        """The first seq that is judged by name."""
+        """Return the first seq that is judged by name."""
         return max(self._start, self.end - REMEMBERED)
 
     def is_known(self, name: SegmentName) -> bool:
@@ -35,7 +35,7 @@ class KnownSegments:
         return name.seq < self.first_open() or name in self._newest
 
     def add(self, name: SegmentName) -> None:
-        """Note that the segment is known from now on."""
+        """Mark a segment as known."""
         self._heard, self.settled = True, False
         self.end = max(self.end, name.seq + 1)
         self._newest.add(name)
@@ -43,7 +43,7 @@ class KnownSegments:
             self._newest = {kept for kept in self._newest if kept.seq >= self.first_open()}
 
     def listed(self, *, found: bool) -> None:
-        """Note that the writer was listed, and whether there was anything new.
+        """Record that the writer was listed, and whether a new segment was found.
 
         One that showed nothing new, and was not heard of since it was listed before, is settled.
         """

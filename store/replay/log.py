@@ -1,4 +1,4 @@
-"""The replay log of a run: every episode of every writer, read as segments appear."""
+"""Read a run's replay log: every episode of every writer, as segments appear."""
 
 import logging
 from collections import deque
@@ -40,8 +40,8 @@ class ReplayLog:
     several files at a time. A listing notes segments in the order (writer, seq).
 
     A damaged segment is moved to `<run>/quarantine/` with its reason beside it; an intact one that
-    is not for this reader (newer version, other schema) stays where it is. Either way one warning
-    is logged and reading goes on. A segment that cannot be read now is tried again later.
+    is not for this reader (newer version, other schema) stays in place. Either way one warning is
+    logged and reading goes on. A segment that cannot be read now is retried later.
 
     A segment is read once by its name. An episode whose UUID is among the newest RECENT_EPISODES
     read (up to twice as many) is dropped. That is enough, because only an actor that resumes from a
@@ -80,7 +80,7 @@ class ReplayLog:
 
     @property
     def cursor(self) -> dict[str, int]:
-        """Where this reader stands, to be kept in a checkpoint: before all that is not read."""
+        """Return the reader's position for a checkpoint: before all segments not read."""
         ends = {writer: known.end for writer, known in self._known.items()}
         for writer, name in (*self._noted, *self._failed):
             ends[writer] = min(ends[writer], name.seq)
@@ -97,7 +97,7 @@ class ReplayLog:
         return sum(name.episodes for _, name in (*self._noted, *self._failed))
 
     def announce(self, keys: Iterable[str]) -> None:
-        """Note segments by the keys that `SegmentWriter.commit` gave; those known are passed over.
+        """Note segments by the keys that `SegmentWriter.commit` returned; skip known ones.
 
         Raises StoreError for a key that is no segment's.
         """
@@ -106,7 +106,7 @@ class ReplayLog:
             self._note(*parse_segment_key(key))
 
     def find(self, until: Cursor | None = None) -> None:
-        """List the store and note every segment not known yet.
+        """List the store and note every unknown segment.
 
         Args:
             until: only what lies before this cursor (writers it lacks are left out).
@@ -117,11 +117,11 @@ class ReplayLog:
                 self._note(writer, name)
 
     def sweep(self) -> None:
-        """`find`, without the writers that have fallen silent.
+        """Find new segments as `find` does, without listing silent writers.
 
         Those are the ones that named nothing between two sweeps, and of which the second found
         nothing new. They are listed again after they have named a segment, so that a sweep costs
-        what the living writers cost, however many there have been.
+        what the active writers cost, however many there have been.
         """
         self._retry()
         for writer, names in self._listed_writers(None, silent=False):
@@ -132,10 +132,10 @@ class ReplayLog:
             known.listed(found=bool(fresh))
 
     def take(self, max_segments: int | None = None, *, wait: bool = True) -> list[EpisodeBatch]:
-        """Read what was noted, the oldest notes first, one batch a segment; [] when all is read.
+        """Read the noted segments, the oldest notes first, one batch each; [] when all are read.
 
         Args:
-            max_segments: read at most so many, to bound the memory.
+            max_segments: most segments read, to bound the memory.
             wait: False takes only what has arrived, and lets the rest come.
         """
         batches: list[EpisodeBatch] = []
@@ -154,14 +154,14 @@ class ReplayLog:
     def poll(
         self, until: Cursor | None = None, max_segments: int | None = None
     ) -> list[EpisodeBatch]:
-        """`find`, then `take`: the segments not read before, one batch each."""
+        """Find and take the segments not read before, one batch each."""
         self.find(until)
         return self.take(max_segments)
 
     def load_newest(
         self, rows: int, of: str | None = None, until: Cursor | None = None
     ) -> list[EpisodeBatch]:
-        """The newest segments that together hold at least `rows` rows, oldest first.
+        """Load the newest segments that together hold at least `rows` rows, oldest first.
 
         What lies before them counts as read, so that `find` goes on after them. Newest is by each
         writer's own order and, between writers, by the time of the commit.
@@ -194,7 +194,7 @@ class ReplayLog:
     def _read_newest(
         self, newest: Iterator[Segment], rows: int, of: str | None
     ) -> list[EpisodeBatch]:
-        """The first of some segments that hold `rows` rows together, fetched as far as foreseen."""
+        """Read segments until they hold `rows` rows together, fetching ahead."""
         batches: list[EpisodeBatch] = []
         coming: deque[Segment] = deque()
         gathered = 0
@@ -219,7 +219,7 @@ class ReplayLog:
             self._noted.append((writer, name))
 
     def _retry(self) -> None:
-        """Have what could not be read tried again, after all that is noted."""
+        """Queue unreadable segments again, after all noted ones."""
         self._noted.extend(self._failed)
         self._failed.clear()
 
@@ -229,7 +229,7 @@ class ReplayLog:
     def _listed_writers(
         self, until: Cursor | None, silent: bool = True
     ) -> Iterator[tuple[str, list[SegmentName]]]:
-        """The segments of each writer that may be unknown, in order; those before `until`.
+        """List each writer's possibly unknown segments before `until`, in order.
 
         Without the `silent` writers, if they are not wanted.
         """
@@ -259,14 +259,14 @@ class ReplayLog:
             return None
 
     def _segment_names(self, writer: str) -> list[SegmentName] | None:
-        """The writer's segments that may be unknown (and some that are not), in order."""
+        """List the writer's possibly unknown segments (and some known ones), in order."""
         listed = self._listed(self._files.names, f"{REPLAY_FOLDER}/{writer}")
         if listed is None:
             return None
         names: list[SegmentName] = []
         before = f"{self._known_of(writer).first_open():09d}-"
         for text in listed:
-            if text[9:10] == "-" and text < before:  # most are, and reading them takes its time
+            if text[9:10] == "-" and text < before:  # most are, and parsing them takes time
                 continue
             name = SegmentName.parse(text)
             if name is None:
@@ -333,7 +333,7 @@ class ReplayLog:
 def newest_first(
     files: Files, segments: Iterable[tuple[str, SegmentName]]
 ) -> Iterator[tuple[str, SegmentName]]:
-    """A merge of the writers by commit time, newest first, that keeps each writer's own order.
+    """Merge the writers' segments by commit time, newest first, keeping each writer's order.
 
     Args:
         files: the run's.
@@ -345,12 +345,12 @@ def newest_first(
 
 
 def segment_key(writer: str, name: SegmentName) -> str:
-    """A segment's key in its run."""
+    """Return a segment's key in its run."""
     return f"{REPLAY_FOLDER}/{writer}/{name}"
 
 
 def parse_segment_key(key: str) -> Segment:
-    """The writer and the name in a segment's key; raises StoreError for another key."""
+    """Parse a segment's key into writer and name; raises StoreError for another key."""
     folder, _, rest = key.partition("/")
     writer, _, text = rest.partition("/")
     name = SegmentName.parse(text)

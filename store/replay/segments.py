@@ -1,4 +1,4 @@
-"""A segment: some episodes in one immutable Arrow IPC file, written by exactly one writer.
+"""Write and read segments: immutable Arrow IPC files of episodes, each by one writer.
 
 The name of the file, `<seq>-<episodes>-<crc>.arrow`, holds its place in the writer's order, the
 number of its episodes, and the CRC-32 of its bytes.
@@ -33,7 +33,7 @@ SEGMENT_VERSION = SEGMENT.current
 REPLAY_FOLDER = "replay"
 MOST_DECODED_BYTES = 2**30  # of one segment
 MOST_COMPRESSION = 256  # decoded bytes for each stored one, where there are more than
-FREE_DECODED_BYTES = 2**25  # so many: blank frames compress a thousandfold, and are few
+FREE_DECODED_BYTES = 2**25  # this many: blank frames compress a thousandfold, and are few
 
 Compression = Literal["zstd"] | None
 
@@ -57,7 +57,7 @@ class SegmentName:
 
     @classmethod
     def parse(cls, name: str) -> "SegmentName | None":
-        """The parts of a file name, or None when it is not a segment's."""
+        """Parse a file name; None when it is not a segment's."""
         match = _NAME.fullmatch(name)
         if match is None:
             return None
@@ -70,12 +70,12 @@ def is_writer_name(name: str) -> bool:
 
 
 def most_decoded(stored: int) -> int:
-    """The most bytes that a segment of so many stored bytes may decode to."""
+    """Return the most bytes that a segment of `stored` bytes may decode to."""
     return min(MOST_DECODED_BYTES, max(FREE_DECODED_BYTES, MOST_COMPRESSION * stored))
 
 
 def encode_segment(batch: EpisodeBatch, compression: Compression = None) -> bytes:
-    """The bytes of a segment; the same for equal batches, whoever makes them.
+    """Encode a segment; equal batches give equal bytes on every machine.
 
     What would compress better than any reader believes is stored without compression. Raises
     SchemaError for more than MOST_DECODED_BYTES.
@@ -110,7 +110,7 @@ def _encode(batch: EpisodeBatch, compression: Compression) -> bytes:
 
 
 def decode_segment(name: SegmentName, data: bytes) -> EpisodeBatch:
-    """The episodes of a segment, its values as read-only views of `data` when uncompressed.
+    """Decode a segment's episodes, as read-only views of `data` when uncompressed.
 
     Raises:
         SegmentError: the bytes are damaged, not a segment, or would decode to more than
@@ -200,12 +200,12 @@ class SegmentWriter:
 
     @property
     def cursor(self) -> dict[str, int]:
-        """This writer's place as `ReplayLog` counts it: {writer: next seq}."""
+        """Return this writer's place as `ReplayLog` counts it: {writer: next seq}."""
         return {self.writer: self.next_seq}
 
     @property
     def pending_episodes(self) -> int:
-        """Number of episodes appended but not yet committed."""
+        """Count the episodes appended but not yet committed."""
         return len(self._episodes) + sum(map(len, self._pending))
 
     def append(self, episode: Episode) -> None:
@@ -222,7 +222,7 @@ class SegmentWriter:
         self._pending.append(batch)
 
     def commit(self) -> str | None:
-        """Commit what is pending as one segment; its key in the run, or None if there is nothing.
+        """Commit the pending episodes as one segment; return its key in the run, or None.
 
         Once this returns, the episodes survive a crash of the machine.
 
@@ -248,7 +248,7 @@ class SegmentWriter:
         return key
 
     def _create(self, key: str, data: bytes) -> None:
-        """Commit a segment, or one made again whose first copy was damaged: that goes aside."""
+        """Commit a segment; a damaged earlier copy is moved to quarantine."""
         try:
             self._files.create_same(key, data)
             return
@@ -324,7 +324,7 @@ def _buffer_of(values: npt.NDArray[Any]) -> Any:
 
 
 def _storage_type(dtype: np.dtype[Any]) -> Any:
-    """The Arrow type of one number; records and what Arrow lacks are plain bytes."""
+    """Return the Arrow type of one number; records and what Arrow lacks are plain bytes."""
     if dtype == np.bool_:
         return pa.uint8()  # Arrow's booleans are bits, which NumPy cannot view
     if dtype.kind in "iuf" and dtype.itemsize <= 8:

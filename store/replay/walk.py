@@ -1,4 +1,4 @@
-"""Every file of a run, and the segments among them, as they are listed at this moment."""
+"""List the files of a run, and the segments among them."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
@@ -18,22 +18,22 @@ class StoredSegment(NamedTuple):
 
 
 def walk(files: Files, folder: str = "") -> Iterator[str]:
-    """Keys of the committed files in a folder and in the folders under it, in a fixed order."""
+    """Yield the keys of the committed files in a folder and its subfolders, in fixed order."""
     return (entry.key for entry in files.tree(folder))
 
 
 def list_segments(files: Files) -> list[tuple[str, SegmentName]]:
-    """(writer, name) of every segment, by writer and then as each writer committed."""
+    """List (writer, name) of every segment, by writer and then in commit order."""
     return [(segment.writer, segment.name) for segment in stored_segments(files)]
 
 
 def stored_segments(files: Files) -> list[StoredSegment]:
-    """Every segment, by writer and then as each writer committed; one listing of the replay."""
+    """List every segment, by writer and then in commit order; one listing of the replay."""
     return segments_among(files.tree(REPLAY_FOLDER))
 
 
 def segments_among(entries: Iterable[FileEntry]) -> list[StoredSegment]:
-    """The segments among the files of a run, by writer and then as each writer committed."""
+    """Select the segments among a run's files, by writer and then in commit order."""
     return sorted(filter(None, map(_as_segment, entries)))
 
 
@@ -49,7 +49,7 @@ def _as_segment(entry: FileEntry) -> StoredSegment | None:
 def merged_newest_first(
     segments: Iterable[tuple[str, SegmentName]], committed_ns: Callable[[str, SegmentName], int]
 ) -> Iterator[tuple[str, SegmentName]]:
-    """A merge of the writers by commit time, newest first, that keeps each writer's own order.
+    """Merge the writers' segments by commit time, newest first, keeping each writer's order.
 
     Args:
         segments: (writer, name), each writer's in rising order.

@@ -1,4 +1,4 @@
-"""A run as one portable file: an uncompressed tar of its files and, last, an index of them.
+"""Export and import a run as one file: an uncompressed tar of its files and an index.
 
     run.json, matches/..., progress/..., tensorboard/..., checkpoints/..., replay/..., INDEX.json
 
@@ -9,7 +9,7 @@ not complete. Equal runs make equal archives: entries come in a fixed order and 
 owners. Segments come in the order of their commits, so that unpacking one after another keeps
 which of them are the newest (between writers as finely as the clock of the new store can tell).
 
-What belongs to the machine or the moment stays behind: the lock, holds, the quarantine.
+The lock, the holds and the quarantine are left out: they belong to one machine or moment.
 """
 
 import hashlib
@@ -58,7 +58,7 @@ _logger = logging.getLogger("ludens.store")
 
 @dataclass
 class Exported:
-    """What an export wrote: the `files` and `size` in bytes, and {key: why} of those left out."""
+    """The result of an export: `files`, `size` in bytes, and {key: why} of those left out."""
 
     run: str
     path: str
@@ -69,7 +69,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import made: the run under its new name, its number of files, their bytes."""
+    """The result of an import: the run under its new name, its number of files, their bytes."""
 
     run: str
     url: str
@@ -112,12 +112,12 @@ def _hold_everything(run: Run, stack: ExitStack) -> None:
     oldest = {writer: 0 for writer, _ in list_segments(run.files)}
     try:
         stack.enter_context(Hold(run, segments=oldest, checkpoints=checkpoints.steps(run)))
-    except (OSError, StoreError) as error:  # read-only: nobody prunes there from here
+    except (OSError, StoreError) as error:  # read-only: no process here can prune it
         _logger.info("exporting %r without a hold: %s", run.name, error)
 
 
 def _entries(run: Run, exported: Exported) -> Iterator[tuple[str, bytes]]:
-    """Key and bytes of what belongs into the archive, verified, in its order."""
+    """Yield key and bytes of the archive's files, verified, in order."""
     steps = checkpoints.steps(run)
     yield RUN_FILE, run.files.read(RUN_FILE)
     for folder in LOOSE_FOLDERS:
@@ -207,7 +207,7 @@ def _add(tar: tarfile.TarFile, key: str, data: bytes) -> None:
 
 
 def import_run(store_url: str | Path, path: Path, name: str | None = None) -> Imported:
-    """Make a run of an archive, under its own name or another.
+    """Import a run from an archive, under its own name or another.
 
     Everything is verified, down to every episode, before anything is written. `run.json` comes
     last: until then the run is not there. No other trainer or import can take the name meanwhile,
@@ -217,7 +217,7 @@ def import_run(store_url: str | Path, path: Path, name: str | None = None) -> Im
         ArchiveError: the archive is truncated, altered or holds what does not verify.
         RunExistsError: there is a run of that name; a run is never overwritten.
         RunNameError, StoreUrlError: the name or the address is not allowed.
-        RunLockedError: somebody is about to train or import under that name.
+        RunLockedError: another process is about to train or import under that name.
         StoreWriteError: the store cannot be written.
     """
     with ArchiveFiles(path) as archive:

@@ -1,6 +1,6 @@
-"""The entries of a run's archive: which are allowed, the index that lists them, reading them.
+"""Read a run's archive: check its entries against the allowed names and its index.
 
-An archive may come from anybody: nothing in it is believed before it was compared.
+An archive may come from an untrusted source: every entry is checked before use.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ CHUNK = 2**20  # bytes read at once
 
 
 class ArchiveError(StoreError):
-    """An archive is truncated, altered, or not one of a run; the bad entry is named."""
+    """The archive is truncated, altered, or not one of a run; names the bad entry."""
 
 
 class ArchiveFiles:
@@ -56,7 +56,7 @@ class ArchiveFiles:
             raise
 
     def keys(self) -> list[str]:
-        """The run's files in the order of the archive."""
+        """List the run's files in the order of the archive."""
         return list(self._order)
 
     def _verified(self, listed: list[dict[str, Any]]) -> dict[str, None]:
@@ -106,11 +106,11 @@ class ArchiveFiles:
 
     @property
     def url(self) -> str:
-        """The archive's path."""
+        """Return the archive's path."""
         return str(self._path)
 
     def read(self, key: str, most: int | None = None) -> bytes:
-        """The whole entry; raises FileNotFoundError, or FileTooLargeError beyond `most` bytes."""
+        """Read an entry; raises FileNotFoundError, or FileTooLargeError beyond `most` bytes."""
         if key not in self._order:
             raise FileNotFoundError(2, "no such entry", key)
         if most is not None and self._entries[key].size > most:
@@ -118,30 +118,30 @@ class ArchiveFiles:
         return self._bytes_of(key)
 
     def exists(self, key: str) -> bool:
-        """Whether there is an entry of that key."""
+        """Whether an entry has this key."""
         return key in self._order
 
     def names(self, folder: str) -> list[str]:
-        """Sorted names of the entries right in a folder."""
+        """List the entries directly in a folder, sorted by name."""
         return sorted(self._folders.files.get(folder, ()))
 
     def folders(self, folder: str) -> list[str]:
-        """Sorted names of the folders right in a folder."""
+        """List the folders directly in a folder, sorted by name."""
         return sorted(self._folders.folders.get(folder, ()))
 
     def tree(self, folder: str) -> list[FileEntry]:
-        """Every entry in a folder and under it, sorted by key, without dates."""
+        """List every entry in a folder and its subfolders, sorted by key, without dates."""
         prefix = f"{folder}/" if folder else ""
         keys = sorted(key for key in self._order if key.startswith(prefix))
         return [FileEntry(key, self.size(key), 0) for key in keys]
 
     def size(self, key: str) -> int:
-        """The entry's size in bytes."""
+        """Return an entry's size in bytes."""
         return self._entries[key].size
 
 
 class _Folders:
-    """What lies right in each folder, gathered once: looking into one costs nothing of the others.
+    """The files and folders directly in each folder, gathered once.
 
     Attributes:
         files: {folder: names of the files in it}; "" is the root.
@@ -161,7 +161,7 @@ class _Folders:
 
 
 def _scan(file: BinaryIO, path: Path) -> dict[str, Entry]:
-    """Where each entry lies. Only plain files under a run's names are let through."""
+    """Locate each entry. Only plain files with names of a run's files are accepted."""
     found: dict[str, Entry] = {}
     last = "its beginning"
     try:
@@ -221,11 +221,11 @@ def _are_entries(listed: Any) -> bool:
 
 
 def bad_entry(path: Path, name: str, why: str) -> ArchiveError:
-    """The error that names an entry of an archive."""
+    """Make the error that names an entry of an archive."""
     return ArchiveError(f"{str(path)!r}: bad entry {name!r}: {why}")
 
 
 def encode_index(run_name: str, listed: list[dict[str, Any]]) -> bytes:
-    """The index of these entries: name, size, sha256."""
+    """Encode the index of these entries: name, size, sha256."""
     document = {"format": ARCHIVE.name, "run": run_name, "entries": listed}
     return json.dumps({**document, "seal": seal_of(document)}, indent=1, sort_keys=True).encode()

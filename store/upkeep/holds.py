@@ -1,4 +1,4 @@
-"""Holds: what a reader needs, announced so that nobody prunes it.
+"""Hold the files that a reader needs, so that no pruner removes them.
 
     <run>/holds/<uuid>-<renewal>.json    the oldest segment per writer, and checkpoints
 
@@ -75,14 +75,14 @@ class Hold:
         return f"{HOLD_FOLDER}/{self._name}-{renewal:09d}.json"
 
     def renew(self) -> None:
-        """Show that the reader lives; raises OSError or StoreWriteError."""
+        """Renew the hold; raises OSError or StoreWriteError."""
         before = self._key
         self._files.create(self._key_of(self._renewal + 1), self._data)
         self._renewal += 1
         self._files.remove(before)
 
     def release(self) -> None:
-        """Give up the hold; harmless when it was given up already."""
+        """Release the hold; harmless when repeated."""
         if self._released.is_set():
             return
         self._released.set()
@@ -115,12 +115,12 @@ def _encode(owner: str, segments: Mapping[str, int], steps: Collection[int]) -> 
 
 @dataclass(frozen=True)
 class HeldThings:
-    """A hold as others read it; `holds_all` when its file cannot be understood.
+    """A hold read from its file; `holds_all` when the file cannot be understood.
 
     Attributes:
         name: its UUID.
         renewal: how often it was renewed.
-        owner: who holds it, for people.
+        owner: the holder's description.
         segments: {writer: seq of the oldest segment held}.
         checkpoints: steps held.
     """
@@ -134,12 +134,12 @@ class HeldThings:
 
     @property
     def key(self) -> str:
-        """Its file's key in the run."""
+        """Return the key of the hold's file in the run."""
         return f"{HOLD_FOLDER}/{self.name}-{self.renewal:09d}.json"
 
 
 def read_holds(files: Files) -> list[HeldThings]:
-    """The holds on a run, each in its newest renewal. A file that is gone again is left out."""
+    """Read the holds on a run, each in its newest renewal. Files gone meanwhile are skipped."""
     newest: dict[str, int] = {}
     for entry in files.tree(HOLD_FOLDER):
         if match := _NAME.fullmatch(entry.key.removeprefix(f"{HOLD_FOLDER}/")):
@@ -167,7 +167,7 @@ def _read_hold(files: Files, name: str, renewal: int) -> HeldThings | None:
 
 
 class HoldWatch:
-    """What one observer has seen of a run's holds, by its own monotonic clock.
+    """One observer's record of a run's holds, by its own monotonic clock.
 
     Args:
         files: the run's.
@@ -187,13 +187,13 @@ class HoldWatch:
         self._first_seen: dict[tuple[str, int], float] = {}
 
     def living(self) -> list[HeldThings]:
-        """The holds that count: those not seen unrenewed for HOLD_SECONDS by this observer."""
+        """List the holds that count: those not seen unrenewed for HOLD_SECONDS."""
         return [hold for hold, is_dead in self._look() if not is_dead]
 
     def wait(self, poll_seconds: float = RENEW_SECONDS / 4) -> list[HeldThings]:
-        """Watch until each hold has been renewed, released or found dead; those that live.
+        """Watch until each hold is renewed, released or expired; return those that count.
 
-        The files of the dead are removed.
+        The files of expired holds are removed.
         """
         began = {hold.name: hold.renewal for hold in self.living()}
         while any(hold.renewal == began.get(hold.name) for hold in self.living()):
@@ -201,7 +201,7 @@ class HoldWatch:
         return self.sweep()
 
     def sweep(self) -> list[HeldThings]:
-        """The holds that count; the files of the dead are removed."""
+        """List the holds that count; remove the files of expired ones."""
         looked = self._look()
         for hold, is_dead in looked:
             if is_dead:

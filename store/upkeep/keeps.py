@@ -1,7 +1,7 @@
-"""Checkpoints that pruning spares: those that somebody named, and the best one that was noted.
+"""Keep checkpoints from pruning: the named ones, and the one noted as the best.
 
     <run>/kept/<step>-<name>.json              named, so that it stays
-    <run>/kept/best-<files>-<step>.json        the best of so many files of recorded matches
+    <run>/kept/best-<files>-<step>.json        the best of that many files of recorded matches
 
 The names of the files say all that pruning needs: a trainer learns it from one short listing,
 however many matches were played. Nothing in a store is replaced, so a new best is a new file; the
@@ -36,7 +36,7 @@ _logger = logging.getLogger("ludens.store")
 
 @dataclass(frozen=True)
 class NotedBest:
-    """The checkpoint that played best in so many files of recorded matches.
+    """The checkpoint that played best in a number of files of recorded matches.
 
     `elo` is about the mean of all who played, `error` half its 95% interval, `games` its own.
     """
@@ -50,7 +50,7 @@ class NotedBest:
 
 @dataclass(frozen=True)
 class KeptNames:
-    """What the files in a run's folder of kept checkpoints say by their names.
+    """The kept checkpoints, read from the names of the files in their folder.
 
     Attributes:
         named: {name: step}.
@@ -62,7 +62,7 @@ class KeptNames:
 
     @classmethod
     def among(cls, entries: Iterable[FileEntry]) -> "KeptNames":
-        """Those among the files of a run; other names are ignored."""
+        """Parse the names among a run's files; other names are ignored."""
         start = f"{KEPT_FOLDER}/"
         names = [e.key.removeprefix(start) for e in entries if e.key.startswith(start)]
         named = {m[2]: int(m[1]) for m in map(_NAMED.fullmatch, names) if m}
@@ -71,17 +71,17 @@ class KeptNames:
 
     @property
     def steps(self) -> set[int]:
-        """Steps that pruning spares."""
+        """Return the steps that pruning keeps."""
         return {*self.named.values(), *(step for _, step in self.best)}
 
 
 def kept_names(files: Files) -> KeptNames:
-    """Those of a run, from one listing."""
+    """List a run's kept checkpoints, by one listing."""
     return KeptNames.among(files.tree(KEPT_FOLDER))
 
 
 def keep(run: Run, step: int, name: str) -> None:
-    """Name a checkpoint, so that no pruning that begins after this drops it.
+    """Name a checkpoint, so that no later pruning drops it.
 
     Raises:
         StoreError: the name is not allowed, or is another checkpoint's.
@@ -110,9 +110,9 @@ def keep(run: Run, step: int, name: str) -> None:
 
 
 def release(run: Run, name: str) -> int:
-    """Take a checkpoint's name away, so that it may be pruned; its step.
+    """Remove a checkpoint's name, so that it may be pruned; return its step.
 
-    Raises StoreError for a name that nothing has; the error says which there are.
+    Raises StoreError for an unknown name; the error lists the known ones.
     """
     named = kept_names(run.files).named
     if name not in named:
@@ -123,7 +123,7 @@ def release(run: Run, name: str) -> int:
 
 
 def note_best(files: Files, best: NotedBest) -> None:
-    """Note the best checkpoint, so that pruning spares it; what was noted before is removed.
+    """Note the best checkpoint, so that pruning keeps it; earlier notes are removed.
 
     Raises StoreWriteError or OSError.
     """
@@ -138,7 +138,7 @@ def note_best(files: Files, best: NotedBest) -> None:
 
 
 def read_best(files: Files, kept: KeptNames, matches: int) -> NotedBest | None:
-    """What was noted of just so many files of matches; None if nothing was, or it is damaged."""
+    """Read the best noted for exactly `matches` files; None without an intact note."""
     if not kept.best or kept.best[-1][0] != matches:
         return None
     try:

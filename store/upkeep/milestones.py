@@ -1,10 +1,10 @@
-"""Which old checkpoints stay as milestones: dense among the new ones, thin among the old.
+"""Choose old checkpoints to keep as milestones: dense among the new, sparse among the old.
 
-Think of the learner's steps cut into cells of 1, 2, 4, 8, ... steps. Of each size, the newest
+The learner's steps are cut into cells of 1, 2, 4, 8, ... steps. Of each size, the newest
 `each` cells keep the first checkpoint in them. So the checkpoints that stay double their distance
 with their age, and there are at most `each` for every power of two up to the newest step.
 
-The rule is a matter of the steps alone, and pruning after every checkpoint leaves the same as
+The rule depends on the steps alone, and pruning after every checkpoint leaves the same as
 pruning once at the end: a cell's first checkpoint never changes, and a cell that has left the
 newest ones of its size never comes back among them.
 """
@@ -16,7 +16,7 @@ EACH = 4
 
 
 def milestones(steps: Iterable[int], each: int = EACH) -> list[int]:
-    """The steps, rising, that stay as milestones; the first and the newest are among them."""
+    """Select the steps, rising, that stay as milestones, the first and the newest included."""
     rising = sorted(steps)
     if not rising:
         return []
@@ -29,7 +29,7 @@ def milestones(steps: Iterable[int], each: int = EACH) -> list[int]:
 
 
 def first_of_cells(rising: Iterable[int], level: int) -> list[int]:
-    """The first of these rising steps in each cell of 2**level steps."""
+    """Select the first of these rising steps in each cell of 2**level steps."""
     first: dict[int, int] = {}
     for step in rising:
         first.setdefault(step >> level, step)

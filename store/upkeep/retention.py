@@ -1,12 +1,12 @@
-"""Which checkpoints and segments of a run may go, and letting them go.
+"""Plan and carry out the pruning of a run's checkpoints and segments.
 
 Pruning beside a running trainer is safe and takes no lock. The trainer reads only segments after
 the cursor of its newest checkpoint, which are kept; if it dies, it resumes from the newest valid
 checkpoint, which is kept with its window; what it saves meanwhile was not in the pruner's list, and
 only things in that list are removed. Two pruners may meet as well: each keeps the newest valid
 checkpoint and what that needs, and a file that is gone already is no error. Readers announce what
-they use (`store.upkeep.holds`); one that comes in the middle finds a file gone, which `ReplayLog`
-takes as pruned, and `latest_valid` as a reason to look again.
+they use (`store.upkeep.holds`); one that starts during a pruning may find a file gone, which
+`ReplayLog` takes as pruned, and `latest_valid` as a reason to list again.
 
 The checkpoints that are kept for being the newest, RESUMABLE at most, keep the replay that resuming
 from them reads, so that a trainer can pass over damaged ones. Milestones and others are for playing
@@ -40,7 +40,7 @@ LAST_SEGMENTS = 1000
 
 @dataclass(frozen=True)
 class Window:
-    """What a trainer loads when it resumes: the newest `rows` before its cursor.
+    """The rows that a trainer loads on resume: the newest `rows` before its cursor.
 
     `of` names the array whose items are counted as rows, as in `ReplayLog.load_newest`; episodes
     are counted where it is None.
@@ -55,11 +55,11 @@ class Retention:
     """What to keep.
 
     Attributes:
-        keep_last: the newest so many checkpoints; None keeps all.
-        keep_every: besides, the steps that are multiples of it; 0 is none.
-        keep_rows: the newest segments that hold so many rows; None keeps all.
+        keep_last: number of newest checkpoints; None keeps all.
+        keep_every: also keep the steps that are multiples of it; 0 is none.
+        keep_rows: the newest segments that hold this many rows; None keeps all.
         best: a step that is kept in any case.
-        milestones: of each power of two of steps, so many of the newest cells keep their first
+        milestones: of each power of two of steps, this many of the newest cells keep their first
             checkpoint (`store.upkeep.milestones`); 0 is none.
         window: what resuming loads; None if unknown, and no segment is dropped.
     """
@@ -74,7 +74,7 @@ class Retention:
 
 @dataclass(frozen=True)
 class Known:
-    """What a trainer knows of its run, and would cost a pruner a look into the files.
+    """A trainer's knowledge of its run, which saves a pruner from reading files.
 
     Attributes:
         intact: steps of checkpoints that it has saved or loaded, rising.
@@ -90,13 +90,13 @@ class Known:
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """What would be dropped, and why not more.
+    """The files that would be dropped, and why not more.
 
     Attributes:
         drop_steps: checkpoints, rising.
         drop_unfinished: steps older than the newest valid one of which a part was left behind.
         drop_segments: keys, the oldest first.
-        drop_folders: folders of writers of whom nothing stays.
+        drop_folders: folders of writers without remaining files.
         kept_steps: checkpoints that stay, rising.
         kept_segments: number of segments that stay.
         bytes_freed: sizes of the dropped files together.
@@ -123,7 +123,7 @@ def plan_pruning(
     holds: Sequence[HeldThings] = (),
     known: Known | None = None,
 ) -> PrunePlan:
-    """Decide what may go; changes nothing.
+    """Plan a pruning; changes nothing.
 
     A few listings, and no request for each file. Without what a trainer has `known`, the newest
     valid checkpoint is read as well, and the segments that hold the rows to be kept.
@@ -166,7 +166,7 @@ def plan_pruning(
 
 
 def prune(run: Run, plan: PrunePlan) -> None:
-    """Remove what a plan drops: checkpoints first, then segments.
+    """Remove the files of a plan: checkpoints first, then segments.
 
     Killed anywhere, it leaves a run that resumes as before. What is gone already is passed over.
     Raises OSError when the store refuses.
@@ -185,7 +185,7 @@ def _newest_valid(run: Run) -> list[int]:
 
 
 class _Needs:
-    """Which segments must stay, as the oldest seq of each writer; each is read once at most."""
+    """The segments that must stay, as the oldest seq of each writer; each read at most once."""
 
     def __init__(
         self, run: Run, segments: list[StoredSegment], retention: Retention, known: Known | None
@@ -199,7 +199,7 @@ class _Needs:
         self.pinned_by: int | None = None
 
     def oldest_needed(self, resumable: Collection[int], *, is_resumable: bool) -> dict[str, int]:
-        """For each writer the seq from which on its segments stay; none for one that may go."""
+        """Return the seq from which each writer's segments stay; none for one that may go."""
         everything = dict.fromkeys({segment.writer for segment in self._segments}, 0)
         rows = self._retention.keep_rows
         if rows is None or _why_all(self._retention, is_resumable=is_resumable):
@@ -210,7 +210,7 @@ class _Needs:
             try:
                 cursor = self._cursor(step)
             except (CheckpointError, CheckpointNotFoundError):
-                continue  # nobody can resume from it
+                continue  # no trainer can resume from it
             before = dict(needed)
             _lower(needed, everything.items() if cursor is None else self._resuming(cursor))
             if needed != before:
@@ -224,7 +224,7 @@ class _Needs:
         return cursors[step]
 
     def _resuming(self, cursor: Cursor) -> Iterable[tuple[str, int]]:
-        """(writer, oldest seq) of what a trainer reads that resumes at this cursor."""
+        """Yield (writer, oldest seq) of the segments read on resuming at this cursor."""
         assert self._retention.window is not None
         earlier = [(s.writer, s.name) for s in self._segments if not _is_after(s, cursor)]
         yield from self._newest(earlier, self._retention.window.rows)
@@ -250,7 +250,7 @@ class _Needs:
         return self._rows[key]
 
     def _count_rows(self, key: str, name: SegmentName) -> int:
-        """As `ReplayLog.load_newest` counts: what it could not read does not count."""
+        """Count a segment's rows as `ReplayLog.load_newest` does: 0 if it is unreadable."""
         assert self._retention.window is not None
         of = self._retention.window.of
         try:
@@ -265,7 +265,7 @@ def _is_after(segment: StoredSegment, cursor: Cursor) -> bool:
 
 
 def _last_of_writers(segments: Iterable[StoredSegment]) -> dict[str, int]:
-    """{writer: seq of its last segment} of the LAST_SEGMENTS writers that committed last."""
+    """Map the LAST_SEGMENTS writers that committed last to the seq of their last segment."""
     last = {segment.writer: segment for segment in segments}
     newest = sorted(last.values(), key=lambda segment: segment.committed_ns)[-LAST_SEGMENTS:]
     return {segment.writer: segment.name.seq for segment in newest}
@@ -298,7 +298,7 @@ def _steps_wanted(all_steps: list[int], retention: Retention, intact: Sequence[i
 
 
 def _unfinished(run: Run, all_steps: list[int], valid: int | None) -> list[int]:
-    """Steps without a manifest that no trainer can be writing: those before the newest valid."""
+    """List unfinished steps that no trainer can be writing: those before the newest valid."""
     found = [int(n) for n in run.files.folders(CHECKPOINT_FOLDER) if n.isascii() and n.isdigit()]
     return sorted(s for s in found if valid is not None and s < valid and s not in all_steps)
 
@@ -320,7 +320,7 @@ def _oldest_held(segments: list[StoredSegment], holds: Sequence[HeldThings]) -> 
 def _blocks(
     hold: HeldThings, segments: list[StoredSegment], required: dict[str, int], droppable: set[int]
 ) -> bool:
-    """Whether something goes without this hold that stays with it."""
+    """Whether this hold alone keeps a file that would be dropped."""
     own = _oldest_held(segments, [hold])
     keeps_segment = any(_is_before(s, required) and not _is_before(s, own) for s in segments)
     return keeps_segment or bool(_steps_held(sorted(droppable), [hold]))

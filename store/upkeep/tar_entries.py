@@ -1,7 +1,7 @@
-"""The entries of an uncompressed tar of plain files, each size compared with the file's real one.
+"""Read the entries of an uncompressed tar of plain files, checking sizes against the file.
 
-Read header by header, and not by `tarfile`, which follows extended headers: those of PAX may set an
-entry's size to anything and ask for memory before anybody can look. A run's archive has none of
+It does not use `tarfile`, which follows extended headers: those of PAX may set an
+entry's size to anything and ask for memory before any check. A run's archive has none of
 them. GNU's long names alone are read, which a long host in a log's name needs.
 """
 
@@ -15,7 +15,7 @@ _MOST_NAME = 1000  # bytes of a long name
 
 
 class TarError(ValueError):
-    """A tar is cut, or its headers are not those of plain files; `entry` names the bad one."""
+    """The tar is cut, or its headers are not those of plain files; `entry` names the bad one."""
 
     def __init__(self, why: str, entry: str | None = None) -> None:
         super().__init__(why)
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
 
 def entries(file: BinaryIO) -> Iterator[Entry]:
-    """The files of a tar up to its end mark, which must be there. Raises TarError."""
+    """Yield the files of a tar up to its end mark, which must exist. Raises TarError."""
     end = file.seek(0, os.SEEK_END)
     position, long_name = 0, None
     while True:
@@ -55,7 +55,7 @@ def entries(file: BinaryIO) -> Iterator[Entry]:
 
 
 def _header(file: BinaryIO, position: int) -> tarfile.TarInfo | None:
-    """The header there; None for the mark of the end."""
+    """Read the header; None for the end mark."""
     file.seek(position)
     block = file.read(BLOCK)
     if block == bytes(BLOCK):

@@ -1,4 +1,4 @@
-"""A trainer's part in keeping its run small: after each checkpoint, what nobody needs goes.
+"""Prune a run during training: after each checkpoint, drop files no longer needed.
 
 What stays of the checkpoints:
 
@@ -7,8 +7,8 @@ What stays of the checkpoints:
 - those that are named, and the best as it was noted (`store.upkeep.keeps`),
 - those that a reader holds (`store.upkeep.holds`).
 
-What stays of the replay is what resuming from the newest few reads, and what a reader holds. So
-the size of a run depends on its window and the size of its network, and hardly on its age.
+Of the replay, the segments stay that resuming from the newest few reads, and those that a reader
+holds. So a run's size depends on its window and its network's size, and hardly on its age.
 
 A round costs a few listings and bulk deletions, whatever was saved before; no file of the replay is
 read, because the trainer knows the rows of each segment since it read them itself.
@@ -39,7 +39,7 @@ _logger = logging.getLogger("ludens.store")
 
 
 class Upkeep:
-    """Prunes a run beside its training, by the trainer itself.
+    """Prunes a run during training, in the trainer's process.
 
     Args:
         run: the run, locked by the caller.
@@ -56,18 +56,18 @@ class Upkeep:
         self._warned = False
 
     def note_segment(self, writer: str, name: SegmentName, batch: EpisodeBatch) -> None:
-        """Remember the rows of a segment that was read, duplicates included."""
+        """Record the rows of a segment that was read, duplicates included."""
         self._rows[segment_key(writer, name)] = batch.rows(self._window.of)
 
     def note_checkpoint(self, step: int, cursor: Cursor | None) -> None:
-        """Remember that a checkpoint is intact: it was saved or loaded just now."""
+        """Record that a checkpoint is intact, after saving or loading it."""
         self._intact = sorted({*self._intact, step})[-KEEP_LAST:]
         self._cursors[step] = cursor
 
     def tidy(self) -> PrunePlan | None:
-        """Drop what nobody needs any more; what was dropped, None where that failed.
+        """Drop files no longer needed; return what was dropped, None on failure.
 
-        A failure is logged, once, and tried again at the next checkpoint: training goes on.
+        A failure is logged once, and retried at the next checkpoint: training goes on.
 
         Raises:
             RunLostError: another process trains the run now.

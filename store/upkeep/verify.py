@@ -1,7 +1,7 @@
-"""Reading everything that a run consists of, and saying what is wrong; nothing is changed.
+"""Verify every file of a run and list the problems; changes nothing.
 
-The readers of a training put damage aside and go on. This looks at each file, leaves all where it
-is, and names every problem.
+The readers of a run move damaged files to quarantine and go on. This reads each file, leaves it
+in place, and names every problem.
 """
 
 import json
@@ -33,7 +33,7 @@ MATCH_FOLDER = "matches"
 
 @dataclass
 class Verification:
-    """What was found.
+    """The result of a verification.
 
     Attributes:
         run: the run's name.
@@ -59,7 +59,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no problem; what was put aside before is none."""
+        """Whether there is no problem; quarantined files are none."""
         return not self.problems
 
 
@@ -67,13 +67,13 @@ def verify(store_url: str | Path, name: str) -> Verification:
     """Verify a run of a store; raises RunNotFoundError or RunNameError, naming the nearest."""
     try:
         files = open_run(store_url, name).files
-    except RunMismatchError:  # a problem to be told among the others
+    except RunMismatchError:  # reported among the problems
         files = open_files(store_url).within(name)
     return verify_files(files, name)
 
 
 def verify_files(files: Files, name: str) -> Verification:
-    """Verify the run that lies in these files."""
+    """Verify the run in these files."""
     found = Verification(name)
     _verify_run_file(files, found)
     _verify_checkpoints(Run(name, files, RunInfo("", {}, 0)), found)
@@ -157,7 +157,7 @@ def _read_segment(
 
 
 def _verify_strangers(files: Files, found: Verification) -> None:
-    """Files in the replay that are no segments: readers pass them over."""
+    """Report files in the replay that are no segments, which readers skip."""
     for entry in files.tree(REPLAY_FOLDER):
         writer, _, name = entry.key.removeprefix(f"{REPLAY_FOLDER}/").partition("/")
         if not name:
@@ -181,7 +181,7 @@ def _verify_matches(files: Files, found: Verification) -> None:
 
 
 def match_problem(data: bytes) -> str | None:
-    """What is wrong with a file of matches, one JSON object a line; None if nothing is."""
+    """Describe a problem of a file of matches, one JSON object a line; None without one."""
     for number, line in enumerate(data.splitlines(), start=1):
         try:
             if line.strip() and not isinstance(json.loads(line), dict):

@@ -66,7 +66,7 @@ class Review:
 
     @property
     def progress(self) -> str:
-        """Return the share of positions reviewed."""
+        """Describe the progress of the review, or its error."""
         done = sum(snapshot is not None for snapshot in self.snapshots)
         if self.error is not None:
             return f"the analysis failed: {self.error}"

@@ -204,4 +204,4 @@ def test_names_and_settings_are_checked():
 def test_check_valid_tells_what_is_wrong():
     ring, _ = filled()
     ring.ring._arrays["action"][1] = 5
-    assert ring.check_valid() == (False, "'action' is not zero where nobody was")
+    assert ring.check_valid() == (False, "'action' is not zero where no agent was")
