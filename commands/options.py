@@ -52,10 +52,10 @@ def openings_arguments(parser: ArgumentParser) -> None:
     )
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument(
-        "--balanced", action="store_true", help="begin from positions that favour neither side"
+        "--balanced", action="store_true", help="start from positions that favour neither side"
     )
     chosen.add_argument(
-        "--openings", metavar="FILE", help="begin from these positions, one a line as its moves"
+        "--openings", metavar="FILE", help="start from a file's positions, each a line of moves"
     )
 
 

@@ -22,11 +22,13 @@ def play_arguments(parser: ArgumentParser) -> None:
         "--agent", metavar="A", help="who plays (default: the newest run); see ludens --help"
     )
     parser.add_argument(
-        "--agent2", metavar="B", default="human", help="against whom (default: you)"
+        "--agent2", metavar="B", default="human", help="the opponent (default: you)"
     )
     parser.add_argument("--second", action="store_true", help="A moves first, you second")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of an agent's chances")
-    parser.add_argument("--plain", action="store_true", help="line by line, as without a terminal")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="random seed of the agents"
+    )
+    parser.add_argument("--plain", action="store_true", help="play line by line, without a screen")
     parser.add_argument("--web", action="store_true", help="in a browser on this machine")
     parser.add_argument(
         "--port", type=int, default=8000, metavar="P", help="of --web (default: 8000)"
@@ -90,8 +92,12 @@ def _read_line(prompt: str) -> str:
 
 def analyze_arguments(parser: ArgumentParser) -> None:
     game_argument(parser)
-    parser.add_argument("--agent", metavar="A", required=True, help="who thinks; see ludens --help")
-    parser.add_argument("--simulations", type=int, metavar="N", help="of the agent's search")
+    parser.add_argument(
+        "--agent", metavar="A", required=True, help="the agent that analyzes; see ludens --help"
+    )
+    parser.add_argument(
+        "--simulations", type=int, metavar="N", help="simulations a move of the agent's search"
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--moves", metavar="M", default="", help="the moves that lead there")
     where.add_argument(

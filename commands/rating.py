@@ -36,14 +36,16 @@ def match_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--games", type=int, metavar="N", help="even; with --sprt at most (default: 100, 20000)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of openings and chances")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="random seed of openings and play"
+    )
     openings_arguments(parser)
     parser.add_argument(
         "--sprt",
         type=float,
         nargs=2,
         metavar=("ELO0", "ELO1"),
-        help="stop as soon as it is known whether A is no more than ELO0, or ELO1, stronger than B",
+        help="stop once it is clear whether A is at most ELO0 or at least ELO1 stronger",
     )
     for rate, of in (("--alpha", "ELO1"), ("--beta", "ELO0")):
         told = f"how often to accept {of} wrongly (default: 0.05)"
@@ -99,7 +101,7 @@ def rate_arguments(parser: ArgumentParser) -> None:
         ("--simulations", int, 64, "N", "of a checkpoint, a move; 0 plays without search"),
         ("--checkpoints", int, 12, "N", "of each run at most, the first and newest among them"),
         ("--games", int, 20_000, "N", "new games at most (default: 20000)"),
-        ("--seed", int, 0, "S", "of openings and chances"),
+        ("--seed", int, 0, "S", "random seed of openings and play"),
     )
     for option, kind, default, metavar, told in numbers:
         parser.add_argument(option, type=kind, default=default, metavar=metavar, help=told)
@@ -116,7 +118,7 @@ def rate_arguments(parser: ArgumentParser) -> None:
     )
     openings_arguments(parser)
     _workers_argument(parser)
-    json_argument(parser, "each standing as one JSON object")
+    json_argument(parser, "one JSON object for each state")
     store_argument(parser)
 
 

@@ -36,18 +36,24 @@ def runs_arguments(parser: ArgumentParser) -> None:
     prune = action("prune", "drop old checkpoints and replay that are no longer needed", "RUN")
     prune.add_argument("--keep-last", type=int, metavar="K", help="the newest K checkpoints")
     prune.add_argument(
-        "--keep-every", type=int, default=0, metavar="N", help="and the steps that N divides"
+        "--keep-every",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also keep steps that are multiples of N",
     )
     prune.add_argument("--keep-rows", type=int, metavar="R", help="the newest R rows of replay")
-    prune.add_argument("--dry-run", action="store_true", help="tell what would go")
-    prune.add_argument("--wait", action="store_true", help="see which readers still live (60 s)")
-    prune.add_argument("--force", action="store_true", help="drop what a reader holds too")
-    keep = action("keep", "name a checkpoint, so that it stays whatever is pruned", "RUN@STEP")
+    prune.add_argument("--dry-run", action="store_true", help="show what would be dropped")
+    prune.add_argument(
+        "--wait", action="store_true", help="watch for 60 s which readers are still active"
+    )
+    prune.add_argument("--force", action="store_true", help="also drop what a reader holds")
+    keep = action("keep", "name a checkpoint, so that pruning keeps it", "RUN@STEP")
     keep.add_argument("name", metavar="NAME", help="letters, digits, '.', '_' and '-'")
-    release = action("release", "take such a name away", "RUN")
+    release = action("release", "remove a checkpoint's name", "RUN")
     release.add_argument("name", metavar="NAME", help="as `ludens runs` lists it")
     action("export", "pack a run into one file", "RUN", "FILE.tar")
-    into = action("import", "make a run of such a file, verified first", "FILE.tar")
+    into = action("import", "verify an exported file and unpack it as a run", "FILE.tar")
     into.add_argument("--run", metavar="NAME", help="the run's name (default: as exported)")
 
 
@@ -98,7 +104,7 @@ def _prune(args: Namespace) -> int:
     holds = watch.wait() if args.wait else watch.living()
     if holds and args.force:
         owners = ", ".join(hold.owner for hold in holds)
-        print(f"warning: what {owners} may be reading is not spared", file=sys.stderr)
+        print(f"warning: files that {owners} may be reading are dropped too", file=sys.stderr)
     best = best_checkpoint(run)
     keep_last = 1 if args.keep_last is None and args.keep_every else args.keep_last
     retention = Retention(

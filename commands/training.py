@@ -39,7 +39,7 @@ def train_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--changed-game",
         action="store_true",
-        help="go on though the file of your game has changed: its rules and planes have not",
+        help="resume though your game's file has changed (its rules and planes must be the same)",
     )
     store_argument(parser)
     add_config_options(parser, first=("minutes", "seed", "keep_all"))
@@ -177,13 +177,13 @@ def ablate_arguments(parser: ArgumentParser) -> None:
         metavar="FIELD=VALUE",
         action="append",
         default=[],
-        help="one more variant, with a setting of its own; may be repeated",
+        help="add a variant with this setting; may be repeated",
     )
     parser.add_argument(
         "--no-control", action="store_true", help="do not train the preset with another seed"
     )
     parser.add_argument(
-        "--runs", metavar="NAME", help="how the runs' names begin (default: PRESET-ablation)"
+        "--runs", metavar="NAME", help="prefix of the runs' names (default: PRESET-ablation)"
     )
     numbers = (
         ("--turn", float, 2.0, "M", "minutes that a variant trains before the next (default: 2)"),

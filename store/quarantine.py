@@ -21,7 +21,7 @@ def quarantine_file(files: Files, key: str, name: str, reason: object) -> str:
 
     Raises:
         FileNotFoundError: another process has moved it.
-        AlreadyStoredError: another file was put aside under that name.
+        AlreadyStoredError: another file is in quarantine under that name.
         OSError, StoreWriteError: it could not be moved.
     """
     target = f"{QUARANTINE_FOLDER}/{name}"

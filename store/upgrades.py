@@ -9,7 +9,7 @@ a format, add to the end of this file the function that makes a version 1 into a
 
 From then on the writers write 2, and readers read 1 and 2. A kind of episode is named by its
 schema; its definition registers the step beside it, with `episodes("alphazero").step(1)`.
-A golden file of each version lies in `tests/store/data`. A version that this program does not know
+`tests/store/data` has a golden file of each version. A version that this program does not know
 is refused by name.
 
 Two things need no version. A run's settings follow a rule (`store.settings`): missing ones have
@@ -88,7 +88,7 @@ class VersionChain(Generic[T]):
         for step in range(version, goal):
             try:
                 thing = self._steps[step](thing)
-            except Exception as error:  # a file must not be put aside for a mistake in a step
+            except Exception as error:  # a mistake in a step must not send a file to quarantine
                 why = f"its upgrade failed ({type(error).__name__}: {error})"
                 raise VersionError(f"{self._named(step)}: {why}", is_newer=False) from error
         return thing

@@ -170,7 +170,7 @@ def _read(files: ReadableFiles, key: str) -> tuple[MatchKey, Batch] | None:
     try:
         return _decode(files.read(key, MOST_JSON_BYTES))
     except (VersionError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        _logger.warning("record %r of a match is passed over: %s", key, error)
+        _logger.warning("record %r of a match is skipped: %s", key, error)
         return None
 
 

@@ -21,7 +21,7 @@ from arena.rating.recorded import Rated, RatingsWatch, elo_by_step, recorded_rat
 POLL_S = 2.0
 STALE_S = 60.0  # a running session records every ten seconds
 RATINGS_S = 60.0  # between two reads of the recorded matches
-HOW_TO_LEAVE = "Ctrl-C leaves; the training goes on without you"
+HOW_TO_LEAVE = "Ctrl-C leaves; training goes on"
 
 State = Literal["training", "finished", "stopped", "lost"]
 

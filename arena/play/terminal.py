@@ -60,7 +60,7 @@ class Table:
     moves: list[int] = field(default_factory=list)
 
     def play(self) -> None:
-        """Play until the game is over or somebody quits; the record is in `moves`."""
+        """Play until the game is over or a person quits; the record is in `moves`."""
         say = self.terminal.say
         say(f"{self.game.title}: {self._seat_name(0)} against {self._seat_name(1)}")
         if any(isinstance(seat, HumanPlayer) for seat in self.seats):

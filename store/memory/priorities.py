@@ -168,7 +168,7 @@ class Priorities:
     def update(self, rows: npt.NDArray[np.int64], errors: npt.NDArray[Any]) -> None:
         """Set the priorities of rows by their TD errors [n], of either sign.
 
-        Rows that left since they were drawn are passed over; of a row named repeatedly the last
+        Rows that left since they were drawn are skipped; of a row named repeatedly the last
         error counts.
 
         Raises:

@@ -168,7 +168,7 @@ def _segment_entries(files: Files, exported: Exported) -> Iterator[tuple[str, by
         try:
             decode_segment(name, data)
         except ForeignSegmentError:
-            pass  # intact: somebody else's, or a newer program's
+            pass  # intact: of another schema, or of a newer program
         except SegmentError as error:
             exported.left_out[key] = str(error)
             continue

@@ -146,7 +146,7 @@ def read_best(files: Files, kept: KeptNames, matches: int) -> NotedBest | None:
         step, games, matches = (int(document[name]) for name in ("step", "games", "matches"))
         elo, error_bar = (float(document[name]) for name in ("elo", "error"))
     except (StoreError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        _logger.warning("what was noted of the best checkpoint is passed over: %s", error)
+        _logger.warning("the note of the best checkpoint is skipped: %s", error)
         return None
     found = NotedBest(step, games, elo, error_bar, matches)
     return found if (matches, step) == kept.best[-1] else None

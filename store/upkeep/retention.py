@@ -10,7 +10,7 @@ they use (`store.upkeep.holds`); one that starts during a pruning may find a fil
 
 The checkpoints that are kept for being the newest, RESUMABLE at most, keep the replay that resuming
 from them reads, so that a trainer can pass over damaged ones. Milestones and others are for playing
-and rating: whoever resumes from one finds as much of its window as is still there.
+and rating: resuming from one finds only the part of its window that is still stored.
 
 The newest segment of a writer stays, of the LAST_SEGMENTS writers that committed last: a writer
 without a checkpoint finds its place by it.
@@ -168,7 +168,7 @@ def plan_pruning(
 def prune(run: Run, plan: PrunePlan) -> None:
     """Remove the files of a plan: checkpoints first, then segments.
 
-    Killed anywhere, it leaves a run that resumes as before. What is gone already is passed over.
+    Killed anywhere, it leaves a run that resumes as before. Files already gone are skipped.
     Raises OSError when the store refuses.
     """
     checkpoints.delete(run, [*plan.drop_unfinished, *plan.drop_steps])

@@ -44,7 +44,7 @@ class Verification:
         checkpoints: steps of the intact checkpoints, rising.
         problems: {key: what is wrong with it}.
         notes: {key: what is worth knowing, and no problem}.
-        quarantine: {file put aside: why}.
+        quarantine: {file in quarantine: why}.
     """
 
     run: str

@@ -363,7 +363,7 @@ def test_a_newer_record_of_a_match_is_passed_over_by_name(tmp_path, caplog):
     files.create(f"matches/{MATCH_NAME}", json.dumps(document).encode())
     with caplog.at_level(logging.WARNING):
         assert list(read_matches(files)) == []
-    assert f"{MATCH_NAME}' of a match is passed over: format ludens-match/" in caplog.text
+    assert f"{MATCH_NAME}' of a match is skipped: format ludens-match/" in caplog.text
     assert "a newer version of the program wrote it" in caplog.text
 
 
@@ -402,7 +402,7 @@ def test_a_newer_note_of_the_best_is_passed_over_by_name(tmp_path, caplog):
     files.create("kept/best-000000003-000000040.json", json.dumps(newer("kept")).encode())
     with caplog.at_level(logging.WARNING):
         assert read_best(files, kept_names(files), 3) is None
-    assert "passed over: format ludens-kept/" in caplog.text
+    assert "skipped: format ludens-kept/" in caplog.text
     assert kept_names(files).steps == {40}
 
 

@@ -1,7 +1,7 @@
 """Fill the report's templates: the only place where text becomes HTML.
 
-A run may come from anybody, so every value is escaped. A value that a template names and does not
-get is an error instead of an empty text.
+A run may come from an untrusted store, so every value is escaped. A value that a template names
+but does not get is an error instead of an empty text.
 """
 
 from __future__ import annotations

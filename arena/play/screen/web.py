@@ -8,7 +8,7 @@ from typing import Any
 
 import textual_serve.server as served
 
-HOST = "127.0.0.1"  # only this machine: whoever reaches the screen can write files
+HOST = "127.0.0.1"  # only this machine: the screen can write files
 
 
 class LocalServer(served.Server):
