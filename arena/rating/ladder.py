@@ -357,7 +357,7 @@ class Ladder:
     def _batch_of(self, one: str, other: str) -> PlannedBatch | None:
         """Plan the next pairs of two agents; None when they have played every opening.
 
-        Openings that they have played in another match, by another seed, are passed over where they
+        Openings that they have played in another match, by another seed, are skipped where they
         are a whole batch; a few among new ones are played again and do not count.
         """
         seed = zlib.crc32(f"{self.settings.seed} {one} {other}".encode())

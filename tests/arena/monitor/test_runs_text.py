@@ -183,7 +183,7 @@ def test_prune_spares_what_a_reader_holds_unless_forced(runs, tmp_path):
         assert "more is held by process" in out
         assert checkpoints.steps(run) == [1, 3]
         _, _, err = runs("prune", "first", "--keep-last", "1", "--force")
-        assert "is not spared" in err
+        assert "are dropped too" in err
         assert checkpoints.steps(run) == [3]
 
 
