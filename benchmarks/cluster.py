@@ -2,8 +2,8 @@
 
 Both play Connect Four with a fresh network that is not trained. Measurements alternate: one stretch
 runs at a time, the others are idle. Workers are started and called as in a run, by
-`selfplay.cluster.ClusterTraining.step`. A machine of two cores with other work on it cannot show a
-factor of 2, so each stretch records what share of the cores other processes had.
+`selfplay.cluster.driver.ClusterTraining.step`. A machine of two cores with other work on it cannot
+show a factor of 2, so each stretch records what share of the cores other processes had.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from benchmarks.machine import machine_facts, write_result
 from benchmarks.processes import MachineShare
 from benchmarks.store import new_run
 from configs.loader import load_config_of
-from selfplay.cluster import ClusterTraining
-from selfplay.ray_session import connected
-from selfplay.supervision import Member
-from selfplay.worker import RoundReport, Worker
+from selfplay.cluster.driver import ClusterTraining
+from selfplay.cluster.ray_session import connected
+from selfplay.cluster.supervision import Member
+from selfplay.cluster.worker import RoundReport, Worker
 
 TURNS = 5
 STRETCHES_PER_SECONDS = 3  # a stretch takes a third of `--seconds`: 10 s if nothing is said

@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.namespaces import Network, network, wait_until
 from benchmarks.processes import named
 from benchmarks.soak import LEARNER, WORKER
-from selfplay.ray_session import worker_environment
+from selfplay.cluster.ray_session import worker_environment
 
 HEAD, STORE_HOST, PLAYING = "head", "store", ("one", "two")
 NAMES = (HEAD, *PLAYING, STORE_HOST)

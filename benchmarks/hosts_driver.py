@@ -22,9 +22,9 @@ from agents.progress import Event, Progress
 from agents.training import ClusterConfig
 from benchmarks.soak import Watched, audit
 from mcts.config import SearchConfig
-from selfplay import cluster
+from selfplay.cluster import driver as cluster
+from selfplay.cluster.worker import RoundReport
 from selfplay.loop import train
-from selfplay.worker import RoundReport
 from store.run import open_run
 
 WORKERS = 2

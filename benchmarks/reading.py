@@ -35,10 +35,10 @@ from benchmarks.simulated_cluster import (
     series,
 )
 from benchmarks.store import new_run
-from selfplay import learner_node
-from selfplay.announcements import Announcements, must_wait
-from selfplay.cluster import POLL_S
-from selfplay.learner_node import LearnerNode
+from selfplay.cluster import learner_node
+from selfplay.cluster.announcements import Announcements, must_wait
+from selfplay.cluster.driver import POLL_S
+from selfplay.cluster.learner_node import LearnerNode
 from store.files.local import LocalFiles
 from store.replay.episodes import UUID_BYTES, EpisodeBatch
 from store.replay.segments import REPLAY_FOLDER, SegmentName, encode_segment

@@ -16,7 +16,7 @@ from typing import Any
 
 import ray
 
-from selfplay.supervision import Ready
+from selfplay.cluster.supervision import Ready
 from store.replay.episodes import UUID_BYTES, Episode
 from store.replay.segments import SegmentName, SegmentWriter, decode_segment
 from store.run import open_run
@@ -26,7 +26,7 @@ LEAST_PRIORITY = 19
 
 @dataclass(frozen=True)
 class ReplayedRound:
-    """A `selfplay.worker.RoundReport` with the time at which its games were stored.
+    """A `selfplay.cluster.worker.RoundReport` with the time at which its games were stored.
 
     Attributes:
         committed_at: of `time.monotonic`, which is the same clock for all processes of a machine.
@@ -42,7 +42,7 @@ class ReplayedRound:
 
 
 class ReplayingWorker:
-    """Replaces `selfplay.worker.Worker`, with the same calls.
+    """Replaces `selfplay.cluster.worker.Worker`, with the same calls.
 
     It runs at the least priority: on a real cluster it would have cores of its own, and the learner
     would have its own too.

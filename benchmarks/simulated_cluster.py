@@ -39,9 +39,9 @@ from benchmarks.replaying import ReplayingWorker
 from benchmarks.store import actors_fed, new_run
 from configs.loader import load_config_of
 from envs.registry import find_game
-from selfplay.cluster import ClusterTraining
-from selfplay.learner_node import LearnerNode, LearnReport
-from selfplay.ray_session import QUIET, worker_environment
+from selfplay.cluster.driver import ClusterTraining
+from selfplay.cluster.learner_node import LearnerNode, LearnReport
+from selfplay.cluster.ray_session import QUIET, worker_environment
 from store import checkpoints
 from store.replay.episodes import Episode, EpisodeBatch
 from store.replay.log import ReplayLog

@@ -29,9 +29,9 @@ from benchmarks.machine import machine_facts, write_result
 from benchmarks.processes import MachineShare, family, named, resident_mib
 from benchmarks.store import new_run
 from mcts.config import SearchConfig
-from selfplay.cluster import ClusterTraining
-from selfplay.ray_session import connected
-from selfplay.supervision import CrashLoopError
+from selfplay.cluster.driver import ClusterTraining
+from selfplay.cluster.ray_session import connected
+from selfplay.cluster.supervision import CrashLoopError
 from store import checkpoints
 from store.replay.log import ReplayLog
 from store.replay.segments import REPLAY_FOLDER, SegmentName

@@ -182,7 +182,7 @@ def _match_pool(word: str, args: Namespace) -> Iterator[MatchPool | None]:
         return
     from arena.match.workers import RayPool
     from envs.game_file import typed_game
-    from selfplay.ray_session import connected, settling, shared_store
+    from selfplay.cluster.ray_session import connected, settling, shared_store
 
     store = shared_store(args.store, args.workers)
     with connected(cpus=args.workers):

@@ -20,7 +20,7 @@ USAGE_ERRORS = (
 )
 FAILURES = (
     ("store.errors", "StoreError"),
-    ("selfplay.placement", "PlacementError"),
+    ("selfplay.cluster.placement", "PlacementError"),
 )
 
 

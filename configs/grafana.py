@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from agents.metrics import MetricSpec
 from agents.registry import BUILT_IN, find_metrics
-from selfplay.ray_metrics import FAILURES, PREFIX, gauge_name
+from selfplay.cluster.ray_metrics import FAILURES, PREFIX, gauge_name
 
 PATH = Path(__file__).parent / "cluster" / "grafana.json"
 WIDTH, HEIGHT, ACROSS = 8, 8, 3

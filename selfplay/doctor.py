@@ -302,7 +302,7 @@ def transfer_speed(shape: tuple[int, ...], seconds: float) -> float:
     import numpy as np
     import ray
 
-    from selfplay.ray_session import connected
+    from selfplay.cluster.ray_session import connected
 
     class Echo:
         def back(self, array: Any) -> Any:

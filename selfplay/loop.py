@@ -233,7 +233,7 @@ def train(
     check_same_game(run, game, may_have_changed=changed_game)
     check_resumable(run, config)
     if config.workers:
-        from selfplay.cluster import train_on_cluster  # Ray takes a second to import
+        from selfplay.cluster.driver import train_on_cluster  # Ray takes a second to import
 
         yield from train_on_cluster(run, config, store_url, stop)
         return

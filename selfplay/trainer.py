@@ -1,7 +1,7 @@
 """The trainer: a learner, its reader of the replay log, and its checkpoints.
 
 It is the half of a run that writes weights; the loop (`selfplay.loop`) puts an actor beside
-it in one process, the cluster (`selfplay.cluster`) puts many in others.
+it in one process, the cluster (`selfplay.cluster.driver`) puts many in others.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from configs.command_line import UsageError, read_words
 from configs.fields import ConfigError, train_fields
 from configs.loader import load_config
 from configs.options import given_options
-from selfplay.ray_metrics import FAILURES, gauges
+from selfplay.cluster.ray_metrics import FAILURES, gauges
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "configs" / "cluster"

@@ -17,11 +17,11 @@ from agents.torch_state import dump_state
 from agents.training import ClusterConfig
 from envs.registry import find_game
 from mcts.config import SearchConfig
-from selfplay import learner_node
-from selfplay.announcements import Announcements, must_wait
-from selfplay.learner_node import LearnerNode
+from selfplay.cluster import learner_node
+from selfplay.cluster.announcements import Announcements, must_wait
+from selfplay.cluster.learner_node import LearnerNode
+from selfplay.cluster.worker import Worker
 from selfplay.trainer import SEGMENTS_AT_ONCE, Trainer
-from selfplay.worker import Worker
 from store import checkpoints
 from store.errors import StoreWriteError
 from store.replay.segments import SegmentWriter

@@ -17,8 +17,8 @@ from selfplay.package_check import ROOT
 from selfplay.tensorboard_log import scalars
 from store import checkpoints
 from store.run import open_run
+from tests.selfplay.cluster.test_driver import cluster  # noqa: F401
 from tests.selfplay.killed_run import RUN, contents
-from tests.selfplay.test_cluster import cluster  # noqa: F401
 from tests.tabular import METRICS, Lake, QConfig
 
 CONFIG = QConfig(minutes=0, games=600, seed=5, checkpoint_rows=400)

@@ -28,7 +28,7 @@ from arena.names import AgentNameError, find_agent
 from arena.rating.sprt import Sprt
 from envs.registry import find_game
 from mcts.config import SearchConfig
-from selfplay.ray_session import connected
+from selfplay.cluster.ray_session import connected
 from store import checkpoints
 from store.files.local import LocalFiles
 from store.run import create_run

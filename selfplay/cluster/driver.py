@@ -22,21 +22,20 @@ from agents.metrics import metrics_of
 from agents.progress import Event, Progress
 from agents.registry import algorithm_of
 from agents.training import TrainConfig
-from selfplay.announcements import Announcements, must_wait
 from selfplay.budget import Budget
-from selfplay.inference_server import InferenceError, InferenceServer
-from selfplay.learner_node import LearnerNode, LearnReport
-from selfplay.placement import (
+from selfplay.cluster.announcements import Announcements, must_wait
+from selfplay.cluster.inference_server import InferenceError, InferenceServer
+from selfplay.cluster.learner_node import LearnerNode, LearnReport
+from selfplay.cluster.placement import (
     UNPLACED_S,
     InferenceActors,
     asked_of_nodes,
     check_own_node,
     unplaced_notice,
 )
-from selfplay.ray_metrics import Metrics
-from selfplay.ray_session import connected, shared_store
-from selfplay.resuming import extension_notice
-from selfplay.supervision import (
+from selfplay.cluster.ray_metrics import Metrics
+from selfplay.cluster.ray_session import connected, shared_store
+from selfplay.cluster.supervision import (
     CrashLoopError,
     Failure,
     Member,
@@ -45,7 +44,8 @@ from selfplay.supervision import (
     first_line,
     is_hopeless,
 )
-from selfplay.worker import ROUND_S, RoundReport, Worker
+from selfplay.cluster.worker import ROUND_S, RoundReport, Worker
+from selfplay.resuming import extension_notice
 from store.run import Run
 
 POLL_S = 0.5

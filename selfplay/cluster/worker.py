@@ -1,8 +1,8 @@
 """A worker: the actor of self-play in its own process, called for one round after another.
 
 It plays until its rows are made or its time is up, commits finished games to the store and answers:
-all that an answer names is in the store. It uses Ray only to fetch weights; `selfplay.cluster`
-decides where it runs.
+all that an answer names is in the store. It uses Ray only to fetch weights;
+`selfplay.cluster.driver` decides where it runs.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ray.exceptions import RayError
 from agents.algorithm import EvaluatedElsewhere
 from agents.registry import algorithm_of
 from agents.training import TrainConfig
+from selfplay.cluster.inference_server import RemoteEvaluator
+from selfplay.cluster.supervision import Ready
 from selfplay.committing import CommittingActor, fresh_number
 from selfplay.compiling import one_at_a_time
-from selfplay.inference_server import RemoteEvaluator
 from selfplay.own_game import game_of
 from selfplay.package_check import check_packages
-from selfplay.supervision import Ready
 from store import checkpoints
 from store.run import open_run
 

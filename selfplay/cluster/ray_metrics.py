@@ -12,7 +12,7 @@ from agents.metrics import MetricSpec
 from agents.progress import Progress
 
 if TYPE_CHECKING:
-    from selfplay.learner_node import LearnReport
+    from selfplay.cluster.learner_node import LearnReport
 
 GAUGES = {
     "games": "Games finished since the run began",

@@ -18,12 +18,12 @@ from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfi
 from agents.alphazero.episodes import SCHEMA
 from agents.training import ClusterConfig
 from mcts.config import SearchConfig
-from selfplay import placement
+from selfplay.cluster import placement
+from selfplay.cluster.placement import PlacementError
+from selfplay.cluster.ray_session import LOOPBACK, worker_environment
+from selfplay.cluster.supervision import CrashLoopError
 from selfplay.loop import train
 from selfplay.package_check import ROOT
-from selfplay.placement import PlacementError
-from selfplay.ray_session import LOOPBACK, worker_environment
-from selfplay.supervision import CrashLoopError
 from store import checkpoints
 from store.errors import RunLockedError
 from store.replay.log import ReplayLog
@@ -132,7 +132,7 @@ def test_killed_actors_are_replaced_and_nothing_reported_is_lost(cluster, tmp_pa
 
 
 def test_a_learner_without_a_core_is_given_that_of_a_worker(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("selfplay.cluster.UNPLACED_S", 1.0)
+    monkeypatch.setattr("selfplay.cluster.driver.UNPLACED_S", 1.0)
     everywhere = ray.remote(num_cpus=1)(_Idle)
     blocker, steps, resumed = [], [], []
 

@@ -10,8 +10,8 @@ import pytest
 from ray.exceptions import RayActorError
 
 from agents.training import ClusterConfig
-from selfplay import placement
-from selfplay.placement import (
+from selfplay.cluster import placement
+from selfplay.cluster.placement import (
     InferenceActors,
     PlacementError,
     asked_of_nodes,

@@ -3,8 +3,8 @@
 import pytest
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayTaskError
 
-from selfplay import supervision
-from selfplay.supervision import (
+from selfplay.cluster import supervision
+from selfplay.cluster.supervision import (
     Backoff,
     CrashLoopError,
     Failure,

@@ -15,10 +15,10 @@ from agents.alphazero.network import build_network
 from agents.torch_state import dump_state, load_state
 from envs.registry import find_game
 from mcts.config import SearchConfig
-from selfplay import inference_server
-from selfplay.inference_server import InferenceError, InferenceServer, RemoteEvaluator
+from selfplay.cluster import inference_server
+from selfplay.cluster.inference_server import InferenceError, InferenceServer, RemoteEvaluator
+from selfplay.cluster.worker import Worker
 from selfplay.trainer import Trainer
-from selfplay.worker import Worker
 from store.run import create_run
 
 CONFIG = AlphaZeroConfig(

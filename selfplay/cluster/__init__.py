@@ -1,0 +1,1 @@
+"""Training under Ray: a driver, its workers, the learner, inference actors."""
