@@ -56,11 +56,14 @@ def train(args: Namespace) -> int:
     _say_what_is_missing()
     # Print first: importing the rest takes seconds.
     from agents.registry import find_metrics
-    from arena.monitor.panel import open_display
+    from arena.monitor.panel import LivePanel, open_panel
 
     specs = find_metrics(config.algorithm)
     where = f"run {name!r} in {args.store!r}, {_budget(config)}; {_kept(config)}"
-    with open_display(config.game, where, specs) as display, _stop_signal(display.notice) as stop:
+    with (
+        open_panel(LivePanel, config.game, where, specs) as display,
+        _stop_signal(display.notice) as stop,
+    ):
         last = _train_and_watch(config, args, name, stop, display)
     print(_farewell(config, name, stopped=stop(), last=last))
     return 0

@@ -33,7 +33,8 @@ def watch(args: Namespace) -> int:
 
     from agents.registry import metrics_of_run
     from arena.monitor.history import History
-    from arena.monitor.watch import as_json, each_moment, follow, open_watch, show_once
+    from arena.monitor.panel import open_panel
+    from arena.monitor.watch import WatchPanel, as_json, each_moment, follow, show_once
     from store.run import open_run
 
     run = open_run(args.store, args.run)
@@ -50,7 +51,7 @@ def watch(args: Namespace) -> int:
                 for found in each_moment(history):
                     print_json(found, flush=True)
             else:
-                with open_watch(run.info.game, where, specs) as display:
+                with open_panel(WatchPanel, run.info.game, where, specs) as display:
                     follow(history, display)
     return 0
 

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
+from typing import TypeVar
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -249,12 +250,22 @@ def measured_table(measured: Sequence[Measured], spark: Callable[[str], Text]) -
     return table
 
 
-def open_display(
-    title: str, where: str, specs: Sequence[MetricSpec], console: Console | None = None
-) -> LivePanel | PlainLines:
-    """Make the panel on a terminal, plain lines elsewhere; enter it before the first stage."""
+AnyPanel = TypeVar("AnyPanel", bound=LivePanel)
+
+
+def open_panel(
+    panel: type[AnyPanel],
+    title: str,
+    where: str,
+    specs: Sequence[MetricSpec],
+    console: Console | None = None,
+) -> AnyPanel | PlainLines:
+    """Make a panel of that class on a terminal, plain lines elsewhere.
+
+    Enter it before the first stage.
+    """
     console = console or Console()
     if console.is_terminal and not console.is_dumb_terminal:
-        return LivePanel(title, where, specs, console)
+        return panel(title, where, specs, console)
     print(f"{title}, {where}", flush=True)
     return PlainLines(lambda text: print(text, flush=True), specs)

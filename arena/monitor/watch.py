@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from agents.metrics import MetricSpec
 from agents.progress import Progress
 from agents.registry import metrics_of_run
 from arena.monitor.figures import duration
@@ -190,14 +189,3 @@ def show_once(history: History, title: str, where: str, console: Console | None 
     for text in (f"{title}, {where}", line(newest.progress, specs), elo.text, said):
         if text:
             print(text, flush=True)
-
-
-def open_watch(
-    title: str, where: str, specs: Sequence[MetricSpec], console: Console | None = None
-) -> WatchPanel | PlainLines:
-    """Make the panel on a terminal, plain lines elsewhere."""
-    console = console or Console()
-    if console.is_terminal and not console.is_dumb_terminal:
-        return WatchPanel(title, where, specs, console)
-    print(f"{title}, {where}", flush=True)
-    return PlainLines(lambda text: print(text, flush=True), specs)
