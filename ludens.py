@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from commands import playing, rating, runs, tools, training, watching
+from commands import completion, playing, rating, runs, tools, training, watching
 from commands.options import INTERRUPTED
 from configs.command_line import FAILURE, Command, UsageError, explain, nearest, read_words
 
@@ -169,11 +169,23 @@ few minutes at a time in turns, and then play each other. The same command goes 
         tools.bench_arguments,
         tools.bench,
     ),
+    "completion": Command(
+        "print the script that completes commands, options and runs in a shell",
+        """\
+  eval "$(ludens completion bash)"                    in ~/.bashrc
+  eval "$(ludens completion zsh)"                     in ~/.zshrc, after compinit
+  ludens completion fish | source                     in ~/.config/fish/config.fish
+""",
+        completion.completion_arguments,
+        completion.completion,
+    ),
 }
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 a failure, 2 a mistake in the command."""
+    if completion.is_completing():
+        completion.complete(COMMANDS)
     words = sys.argv[1:] if words is None else list(words)
     if words[:1] == ["help"] and words[1:]:
         words = [words[1], "--help"]

@@ -5,47 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from envs.settings import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Settings
+
 
 @dataclass(frozen=True)
-class ClusterConfig:
+class ClusterConfig(Settings):
     """How Ray spreads a run; ignored with `workers = 0`."""
 
-    worker_cpus: int = 1
+    table: ClassVar[str] = "cluster"
+
+    worker_cpus: PositiveInt = 1
     """Cores of a worker, each with a thread that acts."""
-    learner_cpus: int = 1
+    learner_cpus: PositiveInt = 1
     """Threads of the learner, and cores set aside for it where Ray was running before."""
-    learner_gpus: float = 0.0
+    learner_gpus: NonNegativeFloat = 0.0
     """Graphics cards of the learner (0.5: half of one)."""
-    inference_actors: int = 0
+    inference_actors: NonNegativeInt = 0
     """Actors that evaluate positions for all workers; 0: each worker has a network of its own."""
-    inference_gpus: float = 1.0
+    inference_gpus: NonNegativeFloat = 1.0
     """Graphics cards of each inference actor; 0 runs them on a processor."""
-    segment_rows: int = 1024
+    segment_rows: PositiveInt = 1024
     """Training rows that a worker plays for between two commits, in which it takes new weights."""
-    inference_timeout_s: float = 300.0
+    inference_timeout_s: PositiveFloat = 300.0
     """Time after which a worker whose inference actor has not answered fails and is replaced; a run
     ends when an inference actor is not placed within this time and no node could take it.
     """
-    backlog_rows: int = 65536
+    backlog_rows: PositiveInt = 65536
     """Workers wait while more rows than this, and a segment of each worker, are committed and not
     trained on yet."""
-    worker_timeout_s: float = 600.0
+    worker_timeout_s: PositiveFloat = 600.0
     """Time after which a worker that has not answered is replaced."""
-
-    def __post_init__(self) -> None:
-        for name in ("worker_cpus", "learner_cpus", "segment_rows", "backlog_rows"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"cluster.{name} = {getattr(self, name)}: expected at least 1")
-        for name in ("learner_gpus", "inference_actors", "inference_gpus"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"cluster.{name} = {getattr(self, name)}: expected 0 or more")
-        for name in ("inference_timeout_s", "worker_timeout_s"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"cluster.{name} = {getattr(self, name)}: expected more than 0")
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Settings):
     """Settings of a run. A preset is a TOML file of these fields; any can be overridden.
 
     An algorithm's own settings are a subclass that sets `algorithm` to the name it is registered
@@ -56,27 +49,23 @@ class TrainConfig:
 
     game: str = ""
     """What is learned: the name of a game or an environment, or the path of a file."""
-    minutes: float = 10.0
+    minutes: NonNegativeFloat = 10.0
     """Wall-clock budget of the run over all of its sessions; 0 is no limit."""
-    games: int = 0
+    games: NonNegativeInt = 0
     """Stop after this many games; 0 is no limit. With minutes = 0 training is deterministic."""
-    seed: int = 0
+    seed: NonNegativeInt = 0
     """Seed of everything."""
-    workers: int = 0
+    workers: NonNegativeInt = 0
     """Ray workers; 0 runs everything in one process, without Ray."""
     device: str = "auto"
     """Where networks run: cpu, cuda, or auto (cuda where there is one)."""
-    publish_rows: int = 4096
+    publish_rows: PositiveInt = 4096
     """New training rows between two versions of the network that plays."""
-    checkpoint_minutes: float = 1.0
+    checkpoint_minutes: NonNegativeFloat = 1.0
     """Wall-clock minutes between checkpoints."""
-    checkpoint_rows: int = 0
+    checkpoint_rows: NonNegativeInt = 0
     """New training rows between checkpoints. 0 is by the clock or, where games alone limit a run in
     one process, every eight networks: such a run is deterministic."""
     keep_all: bool = False
     """Keep every checkpoint and all replay; else each checkpoint drops what is not needed."""
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
-
-    def __post_init__(self) -> None:
-        if self.workers < 0:
-            raise ValueError(f"workers = {self.workers}: expected 0 or more")

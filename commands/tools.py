@@ -77,7 +77,7 @@ def perft_arguments(parser: ArgumentParser) -> None:
 
 
 def perft(args: Namespace) -> int:
-    from envs import perft
+    from envs.checks import perft
 
     result = perft.run(named_game(args.game), args.depth, args.position, args.divide)
     if args.json:
@@ -96,7 +96,7 @@ def check_game_arguments(parser: ArgumentParser) -> None:
 
 
 def check_game(args: Namespace) -> int:
-    from envs.contract import check
+    from envs.checks.contract import check
 
     found = check(named_game(args.game), args.games, args.seed)
     print(found)

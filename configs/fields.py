@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from agents.training import TrainConfig
+from envs.settings import check_value, expected_bounds, plain_type, setting_types
 
 
 class ConfigError(ValueError):
@@ -27,7 +28,7 @@ class ConfigField:
     """One setting of a run."""
 
     name: str  # dotted, as in TOML: "learner.batch_size"
-    type: Any  # int, float, bool, str, or a Literal of strings
+    type: Any  # int, float, bool or str, perhaps with bounds, or a Literal of strings
     default: Any
 
     @property
@@ -40,45 +41,34 @@ class ConfigField:
         """What stands for a value in help: its choices where they are few, else its type."""
         if get_origin(self.type) is Literal:
             return "|".join(get_args(self.type))
-        return {int: "N", float: "X", bool: "true|false", str: "TEXT"}[self.type]
+        return {int: "N", float: "X", bool: "true|false", str: "TEXT"}[plain_type(self.type)]
 
     @property
-    def expected(self) -> str:
-        """Describe the values that the field takes."""
-        if get_origin(self.type) is Literal:
-            return "one of " + ", ".join(map(repr, get_args(self.type)))
-        return {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[
-            self.type
-        ]
+    def bounds(self) -> str:
+        """Describe the bounds of its values: "0 to 1"; "" for none."""
+        return expected_bounds(self.type)
 
     def read_text(self, text: str) -> Any:
         """Parse a word of the command line. Raises ConfigError quoting it."""
         readings: dict[Any, Any] = {int: int, float: float, bool: _BOOLEANS.__getitem__}
         try:
-            return self.check(readings.get(self.type, str)(text))
+            value = readings.get(plain_type(self.type), str)(text)
         except (ValueError, KeyError):
-            raise self._refusal(text) from None
+            value = text  # of the wrong type, which the check says
+        if isinstance(value, float) and not math.isfinite(value):
+            value = text
+        return self.check(value)
 
     def check(self, value: Any) -> Any:
-        """Return the checked value, with a whole number converted where a float is expected.
+        """Return the value as the field's type; a whole number is a float where one is expected.
 
-        Raises ConfigError quoting it if its type is not the field's.
+        Raises ConfigError quoting a value that the field does not take.
         """
-        if get_origin(self.type) is Literal:
-            if value not in get_args(self.type):
-                raise self._refusal(value)
-            return value
-        if self.type is float and type(value) is int:
-            value = float(value)
-        if type(value) is not self.type or (self.type is float and not math.isfinite(value)):
-            raise self._refusal(value)
-        return value
-
-    def _refusal(self, value: Any) -> ConfigError:
-        near = ""
-        if get_origin(self.type) is Literal:
-            near = did_you_mean(str(value), get_args(self.type))
-        return ConfigError(f"{self.name} = {value!r}: expected {self.expected}{near}")
+        try:
+            return check_value(self.name, value, self.type)
+        except ValueError as error:
+            choices = get_args(self.type) if get_origin(self.type) is Literal else ()
+            raise ConfigError(f"{error}{did_you_mean(str(value), choices)}") from None
 
 
 _BOOLEANS = {"true": True, "false": False}
@@ -96,7 +86,7 @@ def train_fields(config: type[TrainConfig]) -> dict[str, ConfigField]:
 
 
 def _fields_of(config: type, prefix: str) -> Iterator[ConfigField]:
-    types = get_type_hints(config)
+    types = setting_types(config)
     for found in dataclasses.fields(config):
         kind = types[found.name]
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):

@@ -52,12 +52,13 @@ def _add_option(
         )
         return
     default = str(found.default).lower() if isinstance(found.default, bool) else found.default
+    bounds = f"; {found.bounds}" if found.bounds else ""
     parser.add_argument(
         *spellings,
         dest=place,
         metavar=found.placeholder,
         default=SUPPRESS,
-        help=f"{said} [{default}]",
+        help=f"{said} [{default}{bounds}]",
     )
 
 

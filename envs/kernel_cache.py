@@ -3,7 +3,7 @@
 Numba notices a change in the file that holds a cached function, but not one in a function that it
 calls in another file. The search calls the rules of the games across files, so the whole cache
 directory is named by a hash of every source file that takes part in compilation: edit one, and the
-kernels are compiled anew. Nothing here imports Numba: the directory must be set before it is.
+kernels are compiled again. Nothing here imports Numba: the directory must be set before it is.
 """
 
 from __future__ import annotations
@@ -23,17 +23,20 @@ KEPT_GENERATIONS = 4
 
 
 def compiled_sources() -> list[Path]:
-    """Source files that take part in compilation: all of `envs` and `mcts`, others by `njit`."""
+    """Return the source files that take part in compilation, sub-folders included.
+
+    All of `envs` and `mcts` do; of the other packages the files that compile a function.
+    """
     files: list[Path] = []
     for folder in COMPILED_FOLDERS:
-        for path in sorted((ROOT / folder).glob("*.py")):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             if folder in ("envs", "mcts") or b"njit" in path.read_bytes():
                 files.append(path)
     return files
 
 
 def source_hash() -> str:
-    """Hash of the compiled sources, 16 hex digits."""
+    """Return a hash of the compiled sources, 16 hex digits."""
     digest = hashlib.sha256()
     for path in compiled_sources():
         digest.update(path.relative_to(ROOT).as_posix().encode())

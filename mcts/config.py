@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from envs.settings import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Settings,
+    Share,
+)
 
 
 @dataclass(frozen=True)
-class SearchConfig:
+class SearchConfig(Settings):
     """Options of one tree search. Immutable; validated on construction (ValueError)."""
 
-    simulations: int = 200
+    table: ClassVar[str] = "search"
+
+    simulations: PositiveInt = 200
     """Simulations of a full search: visits of the root's moves (AlphaZero: 800)."""
     root: Literal["puct", "gumbel"] = "puct"
     """Root policy: PUCT (AlphaZero 2018) or Gumbel with sequential halving (Gumbel AlphaZero 2022).
     With `gumbel` the inner nodes follow the improved policy too."""
-    c_init: float = 1.25
+    c_init: NonNegativeFloat = 1.25
     """Exploration in c(s) = log((N + c_base + 1) / c_base) + c_init (AlphaZero: 1.25)."""
-    c_base: float = 19652.0
+    c_base: PositiveFloat = 19652.0
     """Growth of the exploration with visits (AlphaZero: 19652)."""
     fpu: Literal["fixed", "reduction"] = "reduction"
     """Value of an unvisited move: `fpu_value` itself, or the node's mean value less
@@ -27,54 +40,35 @@ class SearchConfig:
     noisy_root_fpu: bool = True
     """Whether the reduction of `fpu` holds at the root of an exploring search too; false takes its
     unvisited moves at the root's mean value (KataGo 2019, appendix: no reduction under noise)."""
-    dirichlet_alpha: float = 1.0
+    dirichlet_alpha: PositiveFloat = 1.0
     """Concentration of the root noise of exploring searches; about 10 / number of legal moves
     (AlphaZero: 0.3 chess, 0.15 shogi, 0.03 Go)."""
-    dirichlet_fraction: float = 0.25
+    dirichlet_fraction: Share = 0.25
     """Share of the noise in the root's priors (AlphaZero: 0.25); 0 switches it off."""
-    forced_playouts: float = 2.0
+    forced_playouts: NonNegativeFloat = 2.0
     """k in forced playouts sqrt(k * P * N), pruned from the target again (KataGo: 2); 0 is off."""
     solve: bool = True
     """Propagate proven results exactly (MCTS-Solver, Winands 2008)."""
-    lookahead: int = 2
+    lookahead: Annotated[int, Meta(ge=0, le=6)] = 2
     """Plies that a new node is searched for a forced end, with `solve`: 1 sees the mover's own last
     move, 2 the opponent's answer. Costs branching^lookahead steps a node; 0 is off."""
     tree_reuse: bool = True
     """Keep the chosen move's subtree for the next search (AlphaGo Zero); PUCT alone."""
-    cache_size: int = 65536
+    cache_size: NonNegativeInt = 65536
     """Entries of the evaluation cache (rounded up to a power of two); 0 is off."""
-    considered_actions: int = 16
+    considered_actions: PositiveInt = 16
     """Gumbel: moves sampled at the root (mctx: 16)."""
-    maxvisit_init: float = 50.0
+    maxvisit_init: NonNegativeFloat = 50.0
     """Gumbel: added to the largest visit count in the scale of Q (mctx: 50)."""
-    value_scale: float = 0.1
+    value_scale: NonNegativeFloat = 0.1
     """Gumbel: scale of the completed Q values (mctx: 0.1)."""
-    leaves_per_tree: int = 1
+    leaves_per_tree: PositiveInt = 1
     """Leaves of one tree evaluated together, kept apart by virtual loss. 1 in self-play, where
     batches are made across games; more for a single game (leela-zero #2253: costs strength)."""
-    virtual_loss: float = 1.0
+    virtual_loss: NonNegativeFloat = 1.0
     """Value taken off an edge for each visit in flight (AlphaGo 2016: 3 visits lost)."""
-
-    def __post_init__(self) -> None:
-        _require(self.simulations >= 1, "simulations", self.simulations, "at least 1")
-        _require(self.root in ("puct", "gumbel"), "root", self.root, "'puct' or 'gumbel'")
-        _require(self.fpu in ("fixed", "reduction"), "fpu", self.fpu, "'fixed' or 'reduction'")
-        _require(self.c_base > 0, "c_base", self.c_base, "positive")
-        _require(self.dirichlet_alpha > 0, "dirichlet_alpha", self.dirichlet_alpha, "positive")
-        fraction = self.dirichlet_fraction
-        _require(0 <= fraction <= 1, "dirichlet_fraction", fraction, "between 0 and 1")
-        _require(0 <= self.lookahead <= 6, "lookahead", self.lookahead, "between 0 and 6")
-        _require(self.cache_size >= 0, "cache_size", self.cache_size, "0 or more")
-        _require(self.leaves_per_tree >= 1, "leaves_per_tree", self.leaves_per_tree, "at least 1")
-        considered = self.considered_actions
-        _require(considered >= 1, "considered_actions", considered, "at least 1")
 
     @property
     def keeps_tree(self) -> bool:
         """Whether a move keeps its subtree; sequential halving needs a fresh root."""
         return self.tree_reuse and self.root == "puct"
-
-
-def _require(holds: bool, name: str, value: object, expected: str) -> None:
-    if not holds:
-        raise ValueError(f"search.{name} = {value!r}: expected {expected}")

@@ -38,11 +38,13 @@ def _rules(ours: str, third_party: str) -> ImportRules:
 
 # A key may be a folder inside a package; the longest matching key decides.
 IMPORT_RULES = {
-    "envs": _rules("", "numpy numba gymnasium pettingzoo ale_py chess"),
+    "envs": _rules("", "numpy numba msgspec gymnasium pettingzoo ale_py chess"),
     "store": _rules("", "numpy pyarrow fsspec safetensors"),
-    "mcts": _rules("envs", "numpy numba"),
-    "agents": _rules("envs store mcts", "numpy numba torch safetensors"),
-    "agents/ppo": _rules("envs store mcts", "numpy numba torch safetensors gymnasium ray.rllib"),
+    "mcts": _rules("envs", "numpy numba msgspec"),
+    "agents": _rules("envs store mcts", "numpy numba msgspec torch safetensors"),
+    "agents/ppo": _rules(
+        "envs store mcts", "numpy numba msgspec torch safetensors gymnasium ray.rllib"
+    ),
     "selfplay": _rules("envs store mcts agents", "numpy torch tensorboard ray"),
     "arena": _rules(
         "envs store mcts agents",
@@ -53,7 +55,7 @@ IMPORT_RULES = {
         "envs store mcts agents selfplay arena configs", "numpy numba torch ray jax mctx pgx"
     ),
     "benchmarks/s3_server.py": _rules("", "moto werkzeug"),
-    "commands": _rules("envs store mcts agents selfplay arena configs benchmarks", ""),
+    "commands": _rules("envs store mcts agents selfplay arena configs benchmarks", "argcomplete"),
     "ludens.py": _rules("envs store mcts agents selfplay arena configs benchmarks commands", ""),
 }
 PACKAGES = frozenset(key for key in IMPORT_RULES if "/" not in key and not key.endswith(".py"))

@@ -4,59 +4,63 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
 
 from agents.training import TrainConfig
+from envs.settings import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    PositiveShare,
+    Settings,
+    Share,
+)
 from mcts.config import SearchConfig
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
+class NetworkConfig(Settings):
     """A residual policy/value network (AlphaGo Zero 2017, figure 1, in small)."""
 
-    blocks: int = 2
+    table: ClassVar[str] = "network"
+
+    blocks: NonNegativeInt = 2
     """Residual blocks of two 3x3 convolutions (AlphaZero: 19)."""
-    filters: int = 32
+    filters: PositiveInt = 32
     """Channels of the trunk (AlphaZero: 256)."""
-    head_filters: int = 16
+    head_filters: PositiveInt = 16
     """Channels of the 1x1 convolutions before the two heads (AlphaZero: 2 and 1)."""
-    value_hidden: int = 64
+    value_hidden: PositiveInt = 64
     """Hidden units of the value head (AlphaZero: 256)."""
     global_pooling: bool = False
     """Add the board's mean and maximum to the second half of the blocks (KataGo 2019, 3.3)."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Inference precision; `auto` is bfloat16 where the processor computes in it, else float32."""
 
-    def __post_init__(self) -> None:
-        for name in ("filters", "head_filters", "value_hidden"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"network.{name} = {getattr(self, name)}: expected at least 1")
-        if self.blocks < 0:
-            raise ValueError(f"network.blocks = {self.blocks}: expected 0 or more")
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ValueError(
-                f"network.precision = {self.precision!r}: expected 'auto', 'float32' or 'bfloat16'"
-            )
-
 
 @dataclass(frozen=True)
-class LearnerConfig:
+class LearnerConfig(Settings):
     """Settings of the learner (AlphaZero's loss)."""
 
-    batch_size: int = 1024
+    table: ClassVar[str] = "learner"
+
+    batch_size: PositiveInt = 1024
     """Rows of a training step (AlphaZero: 4096)."""
-    learning_rate: float = 2e-3
+    learning_rate: PositiveFloat = 2e-3
     """Peak learning rate of AdamW."""
-    final_learning_rate: float = 1e-4
+    final_learning_rate: NonNegativeFloat = 1e-4
     """Learning rate at the end of training, reached by a cosine from `decay_start` on."""
-    decay_start: float = 0.4
+    decay_start: Share = 0.4
     """Share of the budget after which the learning rate falls. An extended run continues with the
     rate of a run of its new length, which is higher again."""
-    weight_decay: float = 1e-4
+    weight_decay: NonNegativeFloat = 1e-4
     """Decoupled weight decay of the convolutions' and linear layers' weights."""
-    value_weight: float = 1.0
+    value_weight: NonNegativeFloat = 1.0
     """Weight of the value loss beside the policy loss (AlphaZero: 1)."""
-    search_value_share: float = 0.5
+    search_value_share: Share = 0.5
     """Share of the search's value in the value target, the rest being the game's outcome; a proven
     result is the whole target either way (Willemsen et al. 2021 compare such mixtures)."""
     value_mixing: Literal["outcomes", "scalar"] = "outcomes"
@@ -65,31 +69,16 @@ class LearnerConfig:
     lost_policy: bool = True
     """Learn a policy from proven losses too (the longest defence), not their value alone; without
     it Connect Four measured worse (docs/benchmarks.md)."""
-    gradient_clip: float = 2.0
+    gradient_clip: PositiveFloat = 2.0
     """Largest norm of the gradient."""
-    window_rows: int = 400_000
+    window_rows: PositiveInt = 400_000
     """Newest training rows to sample from (AlphaZero: 1 M games)."""
-    window_start_rows: int = 50_000
+    window_start_rows: PositiveInt = 50_000
     """Size of the window in the beginning; it grows to `window_rows` as half of all rows made."""
-    passes: float = 4.0
+    passes: PositiveFloat = 4.0
     """Training rows per new row at most (KataGo: 4)."""
-    averaging: float = 0.99
+    averaging: Share = 0.99
     """Decay per step of the averaged weights that play and are published; 0 is off."""
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "window_rows", "window_start_rows"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"learner.{name} = {getattr(self, name)}: expected at least 1")
-        for name in ("learning_rate", "passes", "gradient_clip"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"learner.{name} = {getattr(self, name)}: expected more than 0")
-        for name in ("search_value_share", "decay_start", "averaging"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"learner.{name} = {getattr(self, name)}: expected 0 to 1")
-        if self.value_mixing not in ("outcomes", "scalar"):
-            raise ValueError(
-                f"learner.value_mixing = {self.value_mixing!r}: expected 'outcomes' or 'scalar'"
-            )
 
     def learning_rate_at(self, progress: float) -> float:
         """Constant until `decay_start`, then a cosine down to `final_learning_rate`.
@@ -104,54 +93,51 @@ class LearnerConfig:
 
 
 @dataclass(frozen=True)
-class SelfPlayConfig:
+class SelfPlayConfig(Settings):
     """Settings of self-play."""
 
-    games: int = 256
+    table: ClassVar[str] = "selfplay"
+
+    games: PositiveInt = 256
     """Games in progress at once, over all shards."""
-    shards: int = 2
+    shards: PositiveInt = 2
     """Groups of games, each searched in a thread of its own."""
-    full_share: float = 0.25
+    full_share: PositiveShare = 0.25
     """Share of the moves searched in full and learned from (KataGo's playout cap: 0.25)."""
-    fast_simulations: int = 32
+    fast_simulations: PositiveInt = 32
     """Simulations of the other moves, without the noise that is for learning."""
     fresh_full_searches: bool = False
     """Full searches begin on a fresh tree, so that all of their simulations are new and made under
     noise (KataGo's self-play); fast ones reuse what the last search left. false reuses in both, and
     measured better on Connect Four (docs/benchmarks.md)."""
-    proven_row_share: float = 0.0
+    proven_row_share: Share = 0.0
     """Share of the proven positions of fast searches that are learned from as well. At 0 proven
     positions come at the rate of all others (KataGo 2019, 3.1: full searches alone); 1 takes all,
     some 30% of the rows of Connect Four."""
-    temperature: float = 1.0
+    temperature: NonNegativeFloat = 1.0
     """Temperature of a game's first move after its opening."""
-    final_temperature: float = 0.2
+    final_temperature: NonNegativeFloat = 0.2
     """Temperature that it falls towards."""
-    temperature_halflife: float = 8.0
+    temperature_halflife: PositiveFloat = 8.0
     """Plies in which the temperature's excess halves."""
-    opening_share: float = 0.5
+    opening_share: Share = 0.5
     """Share of games that begin with random moves."""
-    opening_plies: int = 16
+    opening_plies: NonNegativeInt = 16
     """Most random moves of such an opening; their number is uniform from 1 on."""
-    resign_value: float = -1.0
+    resign_value: Annotated[float, Meta(ge=-1, le=1)] = -1.0
     """Resign below this value on two own moves in a row; -1 never resigns."""
-    resign_playout_share: float = 0.1
+    resign_playout_share: Share = 0.1
     """Share of games never resigned, which measure the false positives (AlphaGo Zero: 0.1)."""
-    proof_playout_share: float = 0.2
+    proof_playout_share: Share = 0.2
     """Share of games played on after the root is proven; the others end with the proven result."""
 
-    def __post_init__(self) -> None:
-        if self.shards < 1 or self.games < self.shards or self.games % self.shards:
+    def check_combination(self) -> None:
+        """Raise ValueError where the shards cannot have equally many games."""
+        if self.games % self.shards:
             raise ValueError(
                 f"selfplay.games = {self.games} in selfplay.shards = {self.shards}: expected a "
-                "positive multiple of the shards"
+                "multiple of the shards"
             )
-        shares = ("full_share", "opening_share", "proven_row_share", "resign_playout_share")
-        for name in (*shares, "proof_playout_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"selfplay.{name} = {getattr(self, name)}: expected 0 to 1")
-        if self.full_share == 0:
-            raise ValueError("selfplay.full_share = 0: no move would be learned from")
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_runs_are_named_after_their_presets() -> None:
         ({"learner.learning_rate": "nan"}, "'nan': expected a number"),
         ({"search.solve": "yes"}, "'yes': expected true or false"),
         ({"search.root": "gumble"}, "'gumble': expected one of 'puct', 'gumbel'; did you mean"),
-        ({"network.filters": "0"}, "network.filters = 0: expected at least 1"),
+        ({"network.filters": "0"}, "network.filters = 0: expected a whole number, 1 or more"),
     ],
 )
 def test_wrong_options_are_quoted_with_what_was_expected(

@@ -4,8 +4,8 @@ import numpy as np
 import pyspiel
 import pytest
 
+from envs.checks.trial import trace
 from envs.registry import find_game
-from envs.trial import trace
 
 NAMES = ("connect_four", "tic_tac_toe", "othello")
 

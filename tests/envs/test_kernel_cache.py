@@ -10,11 +10,11 @@ from envs import kernel_cache
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A small tree of sources in place of ours, and a cache of its own."""
-    for folder in ("envs", "mcts", "agents"):
+    for folder in ("envs", "mcts", "agents/one"):
         (tmp_path / "root" / folder).mkdir(parents=True)
     (tmp_path / "root/envs/rules.py").write_text("A = 1\n")
     (tmp_path / "root/mcts/search.py").write_text("B = 1\n")
-    (tmp_path / "root/agents/kernel.py").write_text("from numba import njit\n")
+    (tmp_path / "root/agents/one/kernel.py").write_text("from numba import njit\n")
     (tmp_path / "root/agents/network.py").write_text("C = 1\n")
     monkeypatch.setattr(kernel_cache, "ROOT", tmp_path / "root")
     monkeypatch.setenv("LUDENS_CACHE_DIR", str(tmp_path / "cache"))
@@ -25,7 +25,7 @@ def checkout(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("file", ["envs/rules.py", "mcts/search.py", "agents/kernel.py"])
+@pytest.mark.parametrize("file", ["envs/rules.py", "mcts/search.py", "agents/one/kernel.py"])
 def test_an_edit_of_a_compiled_source_changes_the_directory(checkout, file):
     before = kernel_cache.activate()
     path = checkout / "root" / file

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from envs.contract import check, check_symmetries, make_trial
+from envs.checks.contract import check, check_symmetries, make_trial
+from envs.checks.perft import perft
+from envs.checks.trial import ContractError
 from envs.game_file import load_game_file
-from envs.perft import perft
 from envs.pettingzoo_env import env
-from envs.trial import ContractError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "new-game.md").read_text()
 GAME_CODE, TEST_CODE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from envs.checks.trial import make_trial
 from envs.game import position_key
 from envs.othello import most_moves
 from envs.registry import find_game
-from envs.trial import make_trial
 
 DIRECTIONS = [d for d in itertools.product((-1, 0, 1), repeat=2) if d != (0, 0)]
 

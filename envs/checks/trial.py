@@ -1,6 +1,6 @@
 """Random games traced ply by ply, by the compiled and by the interpreted rules.
 
-What the contract suite of `envs.contract` looks at.
+What the contract suite of `envs.checks.contract` looks at.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from envs.checks.perft import divide, perft, run
 from envs.game import GameError, NotationError
-from envs.perft import divide, perft, run
 from envs.registry import BUILT_IN, find_game
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "perft.json").read_text())

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from envs import game as generic
+from envs.checks.trial import ContractError, Trace, Trial, explain, make_trial, written
 from envs.game import Game, NotationError, step
-from envs.trial import ContractError, Trace, Trial, explain, make_trial, written
 
 
 def check_start(trial: Trial) -> int:

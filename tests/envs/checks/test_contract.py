@@ -7,11 +7,11 @@ import pytest
 from numba.extending import register_jitable
 
 from envs import tic_tac_toe
-from envs.contract import CHECKS, check, make_trial
+from envs.checks.contract import CHECKS, check, make_trial
+from envs.checks.trial import ContractError
 from envs.game import GameError, Rules
 from envs.registry import BUILT_IN, find_game
 from envs.symmetry import Symmetries, dihedral, identity
-from envs.trial import ContractError
 
 GAME = tic_tac_toe.GAME
 BY_NAME = {function.__name__.removeprefix("check_"): function for function in CHECKS}

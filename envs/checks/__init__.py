@@ -1,0 +1,1 @@
+"""Checks of a game's rules: the contract suite and perft."""
