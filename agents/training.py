@@ -10,7 +10,7 @@ from envs.settings import NonNegativeFloat, NonNegativeInt, PositiveFloat, Posit
 
 @dataclass(frozen=True)
 class ClusterConfig(Settings):
-    """How Ray spreads a run; ignored with `workers = 0`."""
+    """Placement of a run under Ray; ignored with `workers = 0`."""
 
     table: ClassVar[str] = "cluster"
 
@@ -25,7 +25,7 @@ class ClusterConfig(Settings):
     inference_gpus: NonNegativeFloat = 1.0
     """Graphics cards of each inference actor; 0 runs them on a processor."""
     segment_rows: PositiveInt = 1024
-    """Training rows that a worker plays for between two commits, in which it takes new weights."""
+    """Training rows that a worker makes between two commits; it takes new weights at each."""
     inference_timeout_s: PositiveFloat = 300.0
     """Time after which a worker whose inference actor has not answered fails and is replaced; a run
     ends when an inference actor is not placed within this time and no node could take it.

@@ -1,4 +1,4 @@
-"""What the search can be told, with the source of every default."""
+"""Options of the search, with the source of every default."""
 
 from __future__ import annotations
 

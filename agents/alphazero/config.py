@@ -48,7 +48,7 @@ class LearnerConfig(Settings):
     table: ClassVar[str] = "learner"
 
     batch_size: PositiveInt = 1024
-    """Rows of a training step (AlphaZero: 4096)."""
+    """Training rows per step (AlphaZero: 4096)."""
     learning_rate: PositiveFloat = 2e-3
     """Peak learning rate of AdamW."""
     final_learning_rate: NonNegativeFloat = 1e-4
@@ -61,11 +61,11 @@ class LearnerConfig(Settings):
     value_weight: NonNegativeFloat = 1.0
     """Weight of the value loss beside the policy loss (AlphaZero: 1)."""
     search_value_share: Share = 0.5
-    """Share of the search's value in the value target, the rest being the game's outcome; a proven
+    """Share of the search's value in the value target; the rest is the game's outcome. A proven
     result is the whole target either way (Willemsen et al. 2021 compare such mixtures)."""
     value_mixing: Literal["outcomes", "scalar"] = "outcomes"
-    """What is mixed: `outcomes` mixes two distributions over win, draw and loss, `scalar` the two
-    values, so that a win that the search had as a loss becomes a certain draw."""
+    """What is mixed: `outcomes` mixes two distributions over win, draw and loss; `scalar` mixes the
+    two values, which turns a win that the search took for a loss into a certain draw."""
     lost_policy: bool = True
     """Learn a policy from proven losses too (the longest defence), not their value alone; without
     it Connect Four measured worse (docs/benchmarks.md)."""

@@ -105,8 +105,8 @@ def test_killed_again_and_again_it_loses_nothing(uncut: Uncut, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_killed_at_a_hundred_moments_it_loses_nothing(uncut: Uncut, tmp_path: Path) -> None:
-    assert_kills_lose_nothing(uncut, tmp_path, kills(uncut, by_call=60, by_time=40, seed=2))
+def test_killed_at_fifty_moments_it_loses_nothing(uncut: Uncut, tmp_path: Path) -> None:
+    assert_kills_lose_nothing(uncut, tmp_path, kills(uncut, by_call=30, by_time=20, seed=2))
 
 
 # --- while it drops what nobody needs -------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_killed_at_some_moments_while_dropping_it_goes_on(
 def test_killed_at_many_moments_while_dropping_it_goes_on(
     uncut: Uncut, tidied: tuple[Path, Path, int], tmp_path: Path
 ) -> None:
-    assert_killed_while_dropping_goes_on(uncut, tidied, tmp_path, 30)
+    assert_killed_while_dropping_goes_on(uncut, tidied, tmp_path, 15)
 
 
 def test_which_shard_is_slower_changes_nothing(

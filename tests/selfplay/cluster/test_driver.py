@@ -242,7 +242,7 @@ def test_a_killed_driver_is_resumed_by_the_same_command(tmp_path):
     first.wait()
     first.stdout.close()
     time.sleep(5)  # its Ray goes down with it
-    more = acknowledged + 20_000
+    more = acknowledged + 8_000
     done = subprocess.run(
         [*command, "--games", str(more)], env=environment, capture_output=True, text=True
     )
@@ -276,7 +276,7 @@ def test_a_node_is_lost_with_all_that_ran_on_it(tmp_path):
             state["removed"] = progress.games
 
     try:
-        last, notices = _train(tmp_path, replace(CONFIG, games=12_000), lose)
+        last, notices = _train(tmp_path, replace(CONFIG, games=6_000), lose)
         assert state["removed"]
         assert sum("replaced" in notice for notice in notices) >= 2
         _check_store(tmp_path, last)
