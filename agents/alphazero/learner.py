@@ -15,9 +15,9 @@ from torch.nn import functional
 
 from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import ring_fields, to_rows
-from agents.alphazero.inference import choose_device
 from agents.alphazero.network import build_network
 from agents.random_state import rng_state, set_rng_state
+from agents.torch_device import choose_device
 from agents.torch_state import dump_state
 from envs.batch import encode_many
 from envs.game import Game
