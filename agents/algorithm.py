@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from agents.findings import Finding
 from agents.metrics import MetricSpec
@@ -40,6 +40,21 @@ class Policy(Protocol):
         """Return the two answers to a batch of observations; see `Evaluate`."""
 
 
+class Elapsed(NamedTuple):
+    """The part of a run that is over, for schedules.
+
+    Attributes:
+        share: of its budget, 0 to 1; 0 where it has no limit.
+        rows: training rows of all actors since the run began.
+    """
+
+    share: float = 0.0
+    rows: int = 0
+
+
+AT_START = Elapsed()
+
+
 class Actor(Protocol):
     """Makes experience with the weights it was given; independent of the store and of Ray."""
 
@@ -50,8 +65,8 @@ class Actor(Protocol):
     def load_weights(self, data: bytes, step: int) -> None:
         """Act by these weights, of the learner's step, from now on."""
 
-    def begin_round(self, rows: int) -> None:
-        """Set the goal to `rows` more training rows."""
+    def begin_round(self, rows: int, elapsed: Elapsed) -> None:
+        """Set the goal to `rows` more training rows, at this moment of the run."""
 
     def play(self, pause: Callable[[], bool]) -> bool:
         """Act until the goal is reached or `pause` returns True; return whether it is reached."""
@@ -59,7 +74,7 @@ class Actor(Protocol):
     def take_episodes(self) -> list[Episode]:
         """Return the episodes finished since the last call, in a fixed order."""
 
-    def counters(self) -> Mapping[str, int]:
+    def counters(self) -> Mapping[str, float]:
         """Return totals since creation or since the loaded state: at least "games", "rows"."""
 
     def on_checkpoint(self) -> None:

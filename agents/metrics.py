@@ -22,11 +22,12 @@ class MetricSpec:
         label: what people read, with the unit.
         description: one line, for dashboards.
         source: "total" is a counter of the actors over the whole run; "recent" is such a counter
-            over about the last RECENT_GAMES games; "rate" is one a second, of this session; "learner" is a result of `Learner.train`, or the
-            "learning_rate" that there is from the first stage on.
+            over about the last RECENT_GAMES games; "rate" is one a second, of this session;
+            "learner" is a result of `Learner.train`, or the "learning_rate" that there is from the
+            first stage on.
         counter: the counter's or the result's name; empty where it is `name`.
-        over: counters whose sum divides a total or a recent count: a share or a mean. Workers' counters are added
-            first, so the mean is that of all games.
+        over: counters whose sum divides a total or a recent count: a share or a mean. Workers'
+            counters are added first, so the mean is that of all games.
         look: how its value is written.
         side: the half of the panel that it stands in; "none" leaves it out there.
         in_line: whether it stands in the plain line, too.

@@ -21,7 +21,8 @@ from typing import Any
 
 import torch
 
-from agents.metrics import metrics_of
+from agents.algorithm import Elapsed
+from agents.metrics import RecentCounters, metrics_of
 from agents.progress import Event, Progress
 from agents.registry import algorithm_of
 from agents.run_game import source_of
@@ -60,11 +61,12 @@ class Training:
         self.begun = time.monotonic()
         self.first_game_s: float | None = None
         self.play_seconds = 0.0
+        self.recent = RecentCounters()
         self.between_stages = True  # memory is consistent and can be saved
         self.trainer = Trainer(run, config)
         saved = self.trainer.saved
         self.budget.elapsed_before = saved.get("elapsed_s", 0.0)
-        self.counted_before: dict[str, int] = saved.get("counters", {})
+        self.counted_before: dict[str, float] = saved.get("counters", {})
         self.committing = self._actor(run, saved)
         self.actor = self.committing.actor
         self.steps_before = self.trainer.learner.steps
@@ -89,9 +91,9 @@ class Training:
 
     def games(self) -> int:
         """Return the games finished over all sessions."""
-        return self.totals()["games"]
+        return int(self.totals()["games"])
 
-    def totals(self) -> dict[str, int]:
+    def totals(self) -> dict[str, float]:
         """Return the counters over all sessions."""
         before, session = self.counted_before, self.actor.counters()
         return {name: before.get(name, 0) + session.get(name, 0) for name in {**before, **session}}
@@ -101,7 +103,7 @@ class Training:
 
         Yields a report every half second meanwhile.
         """
-        self.actor.begin_round(self._rows_of_round())
+        self.actor.begin_round(self._rows_of_round(), self._elapsed())
         reached = False
         while not (reached or interrupted()):
             with self.in_stage():
@@ -113,6 +115,10 @@ class Training:
             yield self.report("games")
         with self.in_stage():
             self.trainer.announce(self.committing.commit())
+
+    def _elapsed(self) -> Elapsed:
+        totals = self.totals()
+        return Elapsed(self.budget.share(int(totals["games"])), int(totals["rows"]))
 
     def _rows_of_round(self) -> int:
         """Return the training rows to play: to the next network, or to the end of a games budget.
@@ -183,7 +189,7 @@ class Training:
         notices, self.notices = self.notices, ()
         seconds = max(self.play_seconds, 1e-9)
         rates = {name: count / seconds for name, count in self.actor.counters().items()}
-        share = self.budget.share(totals["games"])
+        share = self.budget.share(int(totals["games"]))
         rate = self.algorithm.learning_rate(self.config, share)
         learned = {"learning_rate": rate, **trainer.learned}
         return Progress(
@@ -191,14 +197,16 @@ class Training:
             policy=self.actor.policy,
             elapsed_s=self.budget.elapsed(),
             budget_s=self.budget.seconds,
-            games=totals["games"],
+            games=int(totals["games"]),
             games_goal=self.config.games,
-            positions=totals["rows"],
+            positions=int(totals["rows"]),
             learner_steps=trainer.learner.steps,
             network_version=trainer.version,
             games_in_flight=self.algorithm.games_at_once(self.config),
             first_game_s=self.first_game_s,
-            metrics=metrics_of(self.algorithm.metrics, totals, rates, learned),
+            metrics=metrics_of(
+                self.algorithm.metrics, totals, rates, learned, self.recent.add(totals)
+            ),
             notices=notices,
         )
 

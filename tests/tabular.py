@@ -83,7 +83,7 @@ class QActor:
     def load_weights(self, data, step):
         self.policy.load_weights(data, step)
 
-    def begin_round(self, rows):
+    def begin_round(self, rows, elapsed):
         self.goal = self.rows + rows
 
     def play(self, pause):

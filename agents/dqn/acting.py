@@ -107,9 +107,7 @@ class Recorder:
         pieces = [
             piece
             for i in range(self.count)
-            for piece in self._pieces(
-                i, frames[:, i], actions[:, i], rewards[:, i], endings[:, i]
-            )
+            for piece in self._pieces(i, frames[:, i], actions[:, i], rewards[:, i], endings[:, i])
         ]
         self._last_frames = {}
         return pieces

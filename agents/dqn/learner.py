@@ -56,9 +56,7 @@ class DQNLearner:
         self.target = TargetNetwork(self.network, config.target)
         self.optimiser = build_optimiser(self.network.parameters(), config.learner)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
-        self.objective = Objective(
-            self.network, self.target.network, config, self.generator
-        )
+        self.objective = Objective(self.network, self.target.network, config, self.generator)
         self.rng = np.random.default_rng([config.seed, 1])
         self.ring = _ring(spec, config)
         self.rollouts = Rollouts(config.target.rollout)
@@ -161,7 +159,7 @@ class DQNLearner:
     def _lambda_targets(
         self, blocks: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], Tensor, Tensor]:
-        """Return the trained rows [n] of blocks [T + 1, N], their actions [n] and targets [n, K]."""
+        """Return the rows [n] of blocks [T + 1, N] to train on, their actions and targets."""
         self._draw_noise()
         rows, actions, targets = [], [], []
         for first in range(0, blocks.shape[1], BLOCKS_AT_ONCE):

@@ -47,7 +47,9 @@ METRICS = (
         in_line=True,
         chart="agent steps a second",
     ),
-    MetricSpec("loss", "loss", "Loss of a sampled row, the mean", look="loss", in_line=True, chart=LOSS),
+    MetricSpec(
+        "loss", "loss", "Loss of a sampled row, the mean", look="loss", in_line=True, chart=LOSS
+    ),
     MetricSpec(
         "mean_value",
         "mean value",

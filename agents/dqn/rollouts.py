@@ -57,7 +57,9 @@ class Rollouts:
         if opened is None or (opened.episode, opened.next_step) != (episode, step):
             opened = self._open[stream] = _OpenBlock(episode, step)  # the first, or after a gap
         opened.rows.extend(rows)
-        opened.episode, opened.next_step = (episode + 1, 0) if ended else (episode, step + len(rows))
+        opened.episode, opened.next_step = (
+            (episode + 1, 0) if ended else (episode, step + len(rows))
+        )
         size = self.steps + 1
         while len(opened.rows) >= size:
             self._blocks.append(np.array(opened.rows[:size]))
@@ -84,7 +86,9 @@ class Rollouts:
         held = len(self._blocks)
         new = min(self._new, count)
         older = held - new
-        others = rng.integers(older, size=count - new) if older else rng.integers(held, size=count - new)
+        others = (
+            rng.integers(older, size=count - new) if older else rng.integers(held, size=count - new)
+        )
         self._new = 0
         chosen = [*range(held - new, held), *others.tolist()]
         return np.stack([self._blocks[i] for i in chosen], axis=1)
