@@ -19,6 +19,7 @@ from agents.training import TrainConfig
 from store import checkpoints
 from store.errors import StoreError
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
+from store.replay.window import ReplayWindow
 from store.run import Run
 from store.settings import read_settings
 
@@ -122,8 +123,11 @@ class Learner(Protocol):
     def state(self) -> dict[str, Any]:
         """Return all state but the window: tensors and plain values."""
 
-    def load_state(self, state: Mapping[str, Any], window: Sequence[EpisodeBatch]) -> None:
-        """Continue from `state` with the episodes of its window; raises for damaged state."""
+    def load_state(self, state: Mapping[str, Any], window: ReplayWindow) -> None:
+        """Continue from `state` with the episodes of its window; raises for damaged state.
+
+        The window is in the order in which it was added. It is read once, a few segments at a time.
+        """
 
 
 class Algorithm(ABC, Generic[Config]):

@@ -17,8 +17,8 @@ from selfplay.rate_limiter import RateLimiter
 from store import checkpoints
 from store.errors import CheckpointError
 from store.replay.log import Cursor, ReplayLog
+from store.replay.window import WINDOW_FILE, ReplayWindow, SavedWindow, Window
 from store.run import Run
-from store.upkeep.retention import Window
 from store.upkeep.tidy import Upkeep
 
 TRAINER_FILE = "trainer.pt"
@@ -58,9 +58,14 @@ class Trainer:
         self.learner = algorithm.make_learner(config)
         self.limiter = RateLimiter(algorithm.passes(config), self.learner.batch_size)
         self.row_field = algorithm.row_field(config)
-        self.window_rows = algorithm.window_rows(config)
-        self.upkeep = Upkeep(run, Window(self.window_rows, of=self.row_field))
-        self.log = ReplayLog(run, algorithm.schema(config), on_segment=self.upkeep.note_segment)
+        self.window = Window(algorithm.window_rows(config), of=self.row_field)
+        self.upkeep = Upkeep(run, self.window)
+        self.log = ReplayLog(
+            run,
+            algorithm.schema(config),
+            on_segment=self.upkeep.note_segment,
+            window=self.window,
+        )
         self.checkpoint = checkpoints.latest_valid(run)
         if self.checkpoint:
             self._restore(self.checkpoint)
@@ -70,11 +75,10 @@ class Trainer:
     def _restore(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Resume from a checkpoint: the learner's state, its window, and the rate limit."""
         state = load_trainer(checkpoint.files[TRAINER_FILE])
-        cursor = checkpoint.metadata["cursor"]
-        newest = self.log.load_newest(self.window_rows, of=self.row_field, until=cursor)
-        self.rows_read = sum(batch.rows(self.row_field) for batch in newest)
+        window, saved = self._window_of(checkpoint)
+        self.rows_read = window.rows
         try:
-            self.learner.load_state(state, newest)
+            self.learner.load_state(state, window)
             self.limiter.credit = state["rows_credit"]
         except KeyError as error:
             raise CheckpointError(
@@ -82,7 +86,18 @@ class Trainer:
                 f"{error}, which resuming needs"
             ) from error
         self.saved_step = checkpoint.step
-        self.upkeep.note_checkpoint(checkpoint.step, checkpoint.metadata["cursor"])
+        self.upkeep.note_checkpoint(checkpoint.step, checkpoint.metadata["cursor"], saved)
+
+    def _window_of(
+        self, checkpoint: checkpoints.Checkpoint
+    ) -> tuple[ReplayWindow, SavedWindow | None]:
+        """Return the window to fill again and its order in the checkpoint, None in an old one."""
+        cursor = checkpoint.metadata["cursor"]
+        if WINDOW_FILE in checkpoint.files:
+            saved = SavedWindow.from_bytes(checkpoint.files[WINDOW_FILE])
+            return self.log.load_window(saved, cursor), saved
+        newest = self.log.load_newest(self.window.rows, of=self.row_field, until=cursor)
+        return ReplayWindow.of(newest, self.row_field), None
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -154,7 +169,7 @@ class Trainer:
 
         Then drops what is no longer needed, unless `keep_all` is set (see `store.upkeep.tidy`).
         """
-        cursor = self.log.cursor
+        cursor, window = self.log.cursor, self.log.saved_window
         checkpoints.save(
             self.run,
             self.learner.steps,
@@ -163,6 +178,7 @@ class Trainer:
                 TRAINER_FILE: dump_trainer(
                     {**self.learner.state(), "rows_credit": self.limiter.credit}
                 ),
+                WINDOW_FILE: window.to_bytes(),
                 **files,
             },
             {"cursor": cursor, **metadata},
@@ -170,6 +186,6 @@ class Trainer:
         self.saved_step = self.learner.steps
         self._saved_at = time.monotonic()
         self._rows_at_save = self.learner.rows_added
-        self.upkeep.note_checkpoint(self.saved_step, cursor)
+        self.upkeep.note_checkpoint(self.saved_step, cursor, window)
         if not self.config.keep_all:
             self.upkeep.tidy()
