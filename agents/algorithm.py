@@ -19,6 +19,7 @@ from agents.training import TrainConfig
 from store import checkpoints
 from store.errors import StoreError
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
+from store.replay.segments import Compression
 from store.replay.window import ReplayWindow
 from store.run import Run
 from store.settings import read_settings
@@ -206,6 +207,30 @@ class Algorithm(ABC, Generic[Config]):
         Here, as below, it is the setting of that name.
         """
         return int(config.window_rows)  # type: ignore[attr-defined]
+
+    def writes_through(self, config: Config) -> bool:
+        """Return whether episodes reach the learner at once in one process.
+
+        They are sealed to the store in segments of `segment_rows` rows. A kill loses what is not
+        sealed, and a resumed actor begins other episodes: right for frames, which are bulky. By
+        default each round is committed before the learner reads it from the store.
+        """
+        return False
+
+    def segment_rows(self, config: Config) -> int:
+        """Return the training rows of a segment of an algorithm that writes through."""
+        return 4096
+
+    def compression(self, config: Config) -> Compression:
+        """Return how segments are compressed: "zstd" for frames, None by default."""
+        return None
+
+    def counted(self, config: Config, batch: EpisodeBatch) -> dict[str, int]:
+        """Return what stored episodes add to the counters of those who made them.
+
+        By default an episode is a game, which is not so where episodes are stored in pieces.
+        """
+        return {"games": len(batch), "rows": batch.rows(self.row_field(config))}
 
     def passes(self, config: Config) -> float:
         """Return the most training rows per new row (samples per insert)."""

@@ -7,7 +7,8 @@ it in one process, the cluster (`selfplay.cluster.driver`) puts many in others.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agents.registry import algorithm_of
@@ -16,6 +17,7 @@ from agents.training import TrainConfig
 from selfplay.rate_limiter import RateLimiter
 from store import checkpoints
 from store.errors import CheckpointError
+from store.replay.episodes import EpisodeBatch
 from store.replay.log import Cursor, ReplayLog
 from store.replay.window import WINDOW_FILE, ReplayWindow, SavedWindow, Window
 from store.run import Run
@@ -45,6 +47,8 @@ class Trainer:
         version: learner steps of the weights last published.
         saved_step: learner steps of the newest checkpoint, -1 before the first.
         rows_read: training rows read from the store by this object.
+        counted: what the episodes read since its creation add to the counters of a run, without
+            those of the window that it resumed with.
     """
 
     def __init__(self, run: Run, config: TrainConfig) -> None:
@@ -54,7 +58,8 @@ class Trainer:
         self.version = 0
         self.saved_step = -1
         self.rows_read = 0
-        algorithm = algorithm_of(config)
+        self.counted: Counter[str] = Counter()
+        self.algorithm = algorithm = algorithm_of(config)
         self.learner = algorithm.make_learner(config)
         self.limiter = RateLimiter(algorithm.passes(config), self.learner.batch_size)
         self.row_field = algorithm.row_field(config)
@@ -125,12 +130,39 @@ class Trainer:
             rows += self.read_some()
         return rows
 
+    def counters_on(self) -> dict[str, int]:
+        """Read all announced games; return the checkpoint's counters brought up to what was read.
+
+        For the start of a session whose actors make nothing again that the store holds.
+        """
+        self.read()
+        before = self.saved.get("counters", {})
+        return {
+            name: before.get(name, 0) + self.counted[name] for name in {**before, **self.counted}
+        }
+
     def read_some(self, *, wait: bool = True) -> int:
         """Take the next few segments, or those that have arrived; return their rows."""
-        rows = self.learner.add(self.log.take(SEGMENTS_AT_ONCE, wait=wait))
-        self.limiter.earn(rows)
+        batches = self.log.take(SEGMENTS_AT_ONCE, wait=wait)
+        for batch in batches:
+            self.counted.update(self.algorithm.counted(self.config, batch))
+        rows = self.add(batches)
         self.rows_read += rows
         return rows
+
+    def add(self, batches: Sequence[EpisodeBatch]) -> int:
+        """Pass episodes to the learner, which may train on them from now on; return their rows.
+
+        Those that did not come from the store are to be named by `mark_sealed` later, and all that
+        is announced is to be read before them.
+        """
+        rows = self.learner.add(batches)
+        self.limiter.earn(rows)
+        return rows
+
+    def mark_sealed(self, key: str, batch: EpisodeBatch) -> None:
+        """Record the segment of episodes that the learner got by `add`, in the same order."""
+        self.log.mark_taken(key, batch)
 
     def learn(
         self, progress_share: float, most_steps: int | None = None, *, is_last: bool = False
