@@ -19,6 +19,8 @@ from agents.training import TrainConfig
 from store import checkpoints
 from store.errors import StoreError
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
+from store.replay.segments import Compression
+from store.replay.window import ReplayWindow
 from store.run import Run
 from store.settings import read_settings
 
@@ -137,8 +139,11 @@ class Learner(Protocol):
     def state(self) -> dict[str, Any]:
         """Return all state but the window: tensors and plain values."""
 
-    def load_state(self, state: Mapping[str, Any], window: Sequence[EpisodeBatch]) -> None:
-        """Continue from `state` with the episodes of its window; raises for damaged state."""
+    def load_state(self, state: Mapping[str, Any], window: ReplayWindow) -> None:
+        """Continue from `state` with the episodes of its window; raises for damaged state.
+
+        The window is in the order in which it was added. It is read once, a few segments at a time.
+        """
 
 
 class Algorithm(ABC, Generic[Config]):
@@ -217,6 +222,30 @@ class Algorithm(ABC, Generic[Config]):
         Here, as below, it is the setting of that name.
         """
         return int(config.window_rows)  # type: ignore[attr-defined]
+
+    def writes_through(self, config: Config) -> bool:
+        """Return whether episodes reach the learner at once in one process.
+
+        They are sealed to the store in segments of `segment_rows` rows. A kill loses what is not
+        sealed, and a resumed actor begins other episodes: right for frames, which are bulky. By
+        default each round is committed before the learner reads it from the store.
+        """
+        return False
+
+    def segment_rows(self, config: Config) -> int:
+        """Return the training rows of a segment of an algorithm that writes through."""
+        return 4096
+
+    def compression(self, config: Config) -> Compression:
+        """Return how segments are compressed: "zstd" for frames, None by default."""
+        return None
+
+    def counted(self, config: Config, batch: EpisodeBatch) -> dict[str, int]:
+        """Return what stored episodes add to the counters of those who made them.
+
+        By default an episode is a game, which is not so where episodes are stored in pieces.
+        """
+        return {"games": len(batch), "rows": batch.rows(self.row_field(config))}
 
     def passes(self, config: Config) -> float:
         """Return the most training rows per new row (samples per insert)."""

@@ -27,9 +27,10 @@ from store.progress.summary import summarize_files
 from store.replay.episodes import Episode, EpisodeSchema
 from store.replay.log import ReplayLog
 from store.replay.segments import SegmentName, SegmentWriter
+from store.replay.window import Window
 from store.run import Run, create_run
 from store.upkeep.keeps import NotedBest, note_best
-from store.upkeep.retention import Retention, Window, plan_pruning, prune
+from store.upkeep.retention import Retention, plan_pruning, prune
 from store.upkeep.tidy import Upkeep
 
 SCHEMA = EpisodeSchema("requests/1", {"row": (np.dtype("<u2"), ())})

@@ -33,6 +33,7 @@ from selfplay.compiling import one_at_a_time
 from selfplay.own_game import check_same_game, game_of, stored_settings
 from selfplay.resuming import check_resumable, extension_notice
 from selfplay.trainer import Trainer
+from selfplay.writing_through import WritingThrough
 from store.run import Run, resume_or_create_run
 
 ACTOR_FILE = "actor.safetensors"
@@ -67,23 +68,33 @@ class Training:
         saved = self.trainer.saved
         self.budget.elapsed_before = saved.get("elapsed_s", 0.0)
         self.counted_before: dict[str, float] = saved.get("counters", {})
-        self.committing = self._actor(run, saved)
-        self.actor = self.committing.actor
+        self.writes_through = self.algorithm.writes_through(config)
+        self.writing = self._actor(run, saved)
+        self.actor = self.writing.actor
         self.steps_before = self.trainer.learner.steps
         # What the actor committed after the learner had read, before this session.
-        self.trainer.find(until=self.committing.writer.cursor)
+        if self.writes_through:
+            self.trainer.find()
+            self.counted_before = self.trainer.counters_on()
+        else:
+            self.trainer.find(until=self.writing.writer.cursor)
         self.notices = extension_notice(config, run.info.config, saved)
         self.publish()
 
-    def _actor(self, run: Run, saved: dict[str, Any]) -> CommittingActor:
+    def _actor(self, run: Run, saved: dict[str, Any]) -> CommittingActor | WritingThrough:
         """Create the actor, with the running games of the checkpoint if it has any."""
-        if "actor" in saved and self.trainer.checkpoint:
-            actor = CommittingActor(run, self.config, next_seq=saved["actor"]["next_seq"])
+        actor: CommittingActor | WritingThrough
+        is_resumed = "actor" in saved
+        # of a run on a cluster: actor 0 must not repeat its earlier games
+        number = fresh_number() if saved and not is_resumed else 0
+        if self.writes_through:
+            actor = WritingThrough(run, self.config, number=number)
+        else:
+            next_seq = saved["actor"]["next_seq"] if is_resumed else None if number else 0
+            actor = CommittingActor(run, self.config, number=number, next_seq=next_seq)
+        if is_resumed and self.trainer.checkpoint:
             actor.load_state(self.trainer.checkpoint.files[ACTOR_FILE], saved["actor"])
-            return actor
-        if saved:  # of a run on a cluster: actor 0 must not repeat its earlier games
-            return CommittingActor(run, self.config, number=fresh_number())
-        return CommittingActor(run, self.config, next_seq=0)
+        return actor
 
     def has_learned(self) -> bool:
         """Return whether this session has made a training step."""
@@ -114,7 +125,22 @@ class Training:
                 self.first_game_s = time.monotonic() - self.begun
             yield self.report("games")
         with self.in_stage():
-            self.trainer.announce(self.committing.commit())
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Commit the round and name it to the learner, or pass it on as it is."""
+        if isinstance(self.writing, CommittingActor):
+            self.trainer.announce(self.writing.commit())
+            return
+        if (batch := self.writing.take()) is not None:
+            self.trainer.add([batch])
+        self._note_sealed(all_of_it=False)
+
+    def _note_sealed(self, *, all_of_it: bool) -> None:
+        """Record the segments that were sealed; with `all_of_it` seal the rest first."""
+        if isinstance(self.writing, WritingThrough):
+            for key, batch in self.writing.sealed(all_of_it=all_of_it):
+                self.trainer.mark_sealed(key, batch)
 
     def _elapsed(self) -> Elapsed:
         totals = self.totals()
@@ -152,7 +178,8 @@ class Training:
         """
         if self.trainer.is_saved():
             return
-        actor_bytes, actor_rest = self.committing.state()
+        self._note_sealed(all_of_it=True)
+        actor_bytes, actor_rest = self.writing.state()
         self.trainer.save(
             {ACTOR_FILE: actor_bytes},
             {
@@ -178,10 +205,17 @@ class Training:
         """
         try:
             if self.between_stages:
-                self.committing.commit()
+                self._seal_the_rest()
                 self.save_checkpoint()
         finally:
-            self.actor.close()
+            self.writing.close()
+
+    def _seal_the_rest(self) -> None:
+        if isinstance(self.writing, CommittingActor):
+            self.writing.commit()
+        else:
+            self._hand_over()
+            self._note_sealed(all_of_it=True)
 
     def report(self, event: Event) -> Progress:
         """Return the state of the run; each notice is returned once."""
