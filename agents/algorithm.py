@@ -251,6 +251,10 @@ class Algorithm(ABC, Generic[Config]):
         """Return the most training rows per new row (samples per insert)."""
         return float(config.passes)  # type: ignore[attr-defined]
 
+    def start_rows(self, config: Config) -> int:
+        """Return the new rows before the first training step; they allow no training."""
+        return 0
+
     def learning_rate(self, config: Config, progress: float) -> float:
         """Return the learning rate at a used share of the budget."""
         return float(config.learning_rate)  # type: ignore[attr-defined]

@@ -157,7 +157,8 @@ class Trainer:
         is announced is to be read before them.
         """
         rows = self.learner.add(batches)
-        self.limiter.earn(rows)
+        after_start = self.learner.rows_added - self.algorithm.start_rows(self.config)
+        self.limiter.earn(max(0, min(rows, after_start)))
         return rows
 
     def mark_sealed(self, key: str, batch: EpisodeBatch) -> None:

@@ -1,7 +1,7 @@
 """The experience of one vector of environments: stacks to act on, and pieces of episodes to learn.
 
 An episode of the replay ends where learning sees an end: with the game, or with a lost life where
-the protocol says so (Mnih et al. 2015, methods). Frames of before such an end are not part of the
+the protocol reports it (Mnih et al. 2015, methods). Frames of before such an end are not in the
 stacks after it, here as in the replay.
 """
 
@@ -45,42 +45,36 @@ class Recorder:
 
     Args:
         frames: the first frame of each environment, [k, *frame shape].
-        identity: makes the streams, and the pieces' UUIDs, those of one actor of one run.
-        first_stream: number of the first environment's stream, among those of all actors.
+        name: of the actor, by which its streams and pieces are told from those of others.
         reward_clip: largest size of a recorded reward; 0 is no limit.
-        lives_end_episodes: whether a lost life ends an episode.
     """
 
     def __init__(
         self,
         frames: NDArray[Any],
         *,
-        identity: bytes,
-        first_stream: int,
+        name: str,
         reward_clip: float,
-        lives_end_episodes: bool,
     ) -> None:
         self.count = len(frames)
-        self.identity = identity
-        self.streams = [(first_stream + i) % MOST_STREAM for i in range(self.count)]
+        self.rename(name)
         self.reward_clip = reward_clip
-        self.lives_end_episodes = lives_end_episodes
         self._current = frames
         self._episode = np.zeros(self.count, np.int64)  # of each stream
         self._first_step = np.zeros(self.count, np.int64)  # of each stream's running piece
         self._columns: list[tuple[NDArray[Any], ...]] = []  # (frames, actions, rewards, endings)
         self._last_frames: dict[tuple[int, int], NDArray[Any]] = {}  # by (step, environment)
 
-    @property
-    def rows(self) -> int:
-        """Return the rows recorded since the last `take`."""
-        return len(self._columns) * self.count
+    def rename(self, name: str) -> None:
+        """Begin streams of another name; before anything is recorded."""
+        self._name = name
+        first = int.from_bytes(_digest(name)[:8], "little") % (MOST_STREAM - self.count)
+        self.streams = [first + i for i in range(self.count)]
 
     def record(self, actions: NDArray[np.int64], steps: Steps) -> NDArray[np.bool_]:
         """Record one step of each environment; return where an episode ended, bool [k]."""
         endings = np.full(self.count, GOES_ON, np.uint8)
-        if self.lives_end_episodes:
-            endings[steps.life_lost] = TERMINATED
+        endings[steps.life_lost] = TERMINATED
         endings[steps.truncated] = TRUNCATED
         endings[steps.terminated] = TERMINATED
         ended = steps.terminated | steps.truncated
@@ -148,9 +142,8 @@ class Recorder:
         else:
             self._episode[environment] += 1
             self._first_step[environment] = 0
-        key = f"{self.streams[environment]}/{episode}/{first_step}".encode()
         return Episode(
-            hashlib.blake2b(self.identity + key, digest_size=16).digest(),
+            _digest(f"{self._name}/{environment}/{episode}/{first_step}"),
             {
                 "frame": frames,
                 "action": actions.astype(np.int32),
@@ -161,3 +154,7 @@ class Recorder:
                 "ending": np.array([ending], np.uint8),
             },
         )
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

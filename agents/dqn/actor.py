@@ -30,6 +30,7 @@ class DQNActor:
 
     def __init__(self, config: DQNConfig, number: int) -> None:
         self.config = config
+        self.number = number
         settings = config.environment
         self.environments = make_vector(
             config.game,
@@ -39,16 +40,14 @@ class DQNActor:
             training=True,
             threads=settings.threads,
         )
-        self.policy = QPolicy(config)
+        self.policy = QPolicy(config, self.environments.spec, explores=True)
         self.rng = np.random.default_rng([config.seed, 2, number])
         frames = self.environments.reset()
         self.stacks = FrameStacks(frames, settings.stack)
         self.recorder = Recorder(
             frames,
-            identity=f"{config.seed}/{number}/".encode(),
-            first_stream=number * len(frames),
+            name=f"{config.seed}/{number}",
             reward_clip=config.replay.reward_clip,
-            lives_end_episodes=self.environments.lives_end_episodes,
         )
         self._epsilons = np.ones(len(frames))
         self._goal = 0
@@ -117,8 +116,12 @@ class DQNActor:
         return tensors_to_bytes({"none": np.zeros(0)}), {"rng": rng_state(self.rng)}
 
     def load_state(self, data: bytes, rest: Mapping[str, Any]) -> None:
-        """Continue from `state`, with new games."""
+        """Continue from `state` with new games, in streams that no actor before had.
+
+        `rest["next_seq"]` differs from that of each earlier start (`selfplay.writing_through`).
+        """
         set_rng_state(self.rng, dict(rest["rng"]))
+        self.recorder.rename(f"{self.config.seed}/{self.number}/{rest['next_seq']}")
 
     def close(self) -> None:
         """Stop the environments."""

@@ -187,6 +187,8 @@ class LearnerConfig(Settings):
     1); 0 is the squared error (PQN)."""
     passes: PositiveFloat = 8.0
     """Training rows per new row (Mnih et al. 2015: 8, one batch of 32 every 4 steps; PQN: 2)."""
+    epochs: PositiveInt = 1
+    """Times that a lambda-return is trained on before it is computed again (PQN: 2)."""
     start_rows: NonNegativeInt = 50_000
     """New rows before the first training step (Mnih et al. 2015: 50,000)."""
 

@@ -22,7 +22,7 @@ from agents.torch_device import choose_device
 from agents.torch_state import dump_state
 from envs.vector import EnvironmentSpec
 from store.memory.frame_ring import FrameRing
-from store.memory.frames import TERMINATED, frames_schema
+from store.memory.frames import GOES_ON, TERMINATED, frames_schema
 from store.memory.priorities import Priorities
 from store.replay.episodes import EpisodeBatch, EpisodeSchema
 from store.replay.window import ReplayWindow
@@ -175,16 +175,16 @@ class DQNLearner:
     def _rollout(self, blocks: NDArray[np.int64]) -> tuple[Rollout, NDArray[np.bool_]]:
         """Return blocks [T + 1, N] as a rollout, and in which rows something was done [T, N]."""
         stacks = self.ring.stacks(blocks.ravel())
-        columns = self.ring.columns(blocks[:-1])
-        acted, goes_on = self.ring.acted(blocks[:-1]), self.ring.acted(blocks[1:])
-        ended = columns["ending"] != 0
-        discounts = np.where(acted & (columns["ending"] != TERMINATED), self.config.target.gamma, 0)
+        columns = self.ring.steps_at(blocks)
+        acted, follows = columns["acted"][:-1], columns["acted"][1:]
+        ending = columns["ending"][:-1]
+        discounts = np.where(acted & (ending != TERMINATED), self.config.target.gamma, 0.0)
         rollout = Rollout(
             self._tensor(stacks.reshape(*blocks.shape, *stacks.shape[1:])),
-            self._tensor(columns["action"].astype(np.int64)),
-            self._tensor(np.where(acted, columns["reward"], 0).astype(np.float32)),
+            self._tensor(columns["action"][:-1].astype(np.int64)),
+            self._tensor(np.where(acted, columns["reward"][:-1], 0.0).astype(np.float32)),
             self._tensor(discounts.astype(np.float32)),
-            self._tensor(acted & goes_on & ~ended),
+            self._tensor(acted & follows & (ending == GOES_ON)),
         )
         return rollout, acted
 
@@ -218,7 +218,6 @@ class DQNLearner:
 
     def state(self) -> dict[str, Any]:
         """Return all state but the window: tensors and plain values."""
-        priorities = self.ring.priorities.state() if self.ring.priorities else {}
         return {
             "network": self.network.state_dict(),
             "target": self.target.network.state_dict(),
@@ -227,13 +226,18 @@ class DQNLearner:
             "rows_added": self._rows_added,
             "rng": rng_state(self.rng),
             "generator": self.generator.get_state(),
-            "priorities": {name: torch.from_numpy(a) for name, a in priorities.items()},
+            "new_rollouts": self.rollouts.new,
+            "ring": {name: torch.from_numpy(array) for name, array in self.ring.state().items()},
         }
 
     def load_state(self, state: Mapping[str, Any], window: ReplayWindow) -> None:
         """Continue from `state`, with the pieces of its window."""
-        for batch in window:
-            self.add([batch])
+        saved = {name: tensor.numpy() for name, tensor in state["ring"].items()}
+        if self.config.target.q_lambda:
+            window = self._noting_rollouts(window, saved)
+        self.ring.fill(window, saved)
+        self.rollouts.forget_before(self.ring.ring.oldest)
+        self.rollouts.new = state["new_rollouts"]
         self.network.load_state_dict(state["network"])
         self.target.network.load_state_dict(state["target"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -241,8 +245,23 @@ class DQNLearner:
         self._rows_added = state["rows_added"]
         set_rng_state(self.rng, state["rng"])
         self.generator.set_state(state["generator"])
-        if self.ring.priorities is not None:
-            self.ring.priorities.load({n: t.numpy() for n, t in state["priorities"].items()})
+
+    def _noting_rollouts(
+        self, window: ReplayWindow, saved: Mapping[str, NDArray[Any]]
+    ) -> ReplayWindow:
+        """Return the window; as it is read, its pieces are cut into blocks."""
+        first = int(saved["total_added"][0]) - window.rows
+
+        def parts() -> Iterator[tuple[int, EpisodeBatch | None]]:
+            done = 0
+            for before, batch in window.placed():
+                if before > done:  # of a segment that is gone
+                    yield before - done, None
+                self.rollouts.add(batch, first + before)
+                yield (rows := batch.rows("frame")), batch
+                done = before + rows
+
+        return ReplayWindow(parts(), window.rows)
 
 
 def _ring(spec: EnvironmentSpec, config: DQNConfig) -> FrameRing:

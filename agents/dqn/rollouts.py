@@ -28,13 +28,16 @@ class Rollouts:
 
     Args:
         steps: T, steps of a block (PQN: 32).
+
+    Attributes:
+        new: of the newest blocks, those that were not drawn yet.
     """
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self._open: dict[int, _OpenBlock] = {}
         self._blocks: deque[NDArray[np.int64]] = deque()
-        self._new = 0  # of the newest blocks, those that were not drawn yet
+        self.new = 0
 
     def __len__(self) -> int:
         return len(self._blocks)
@@ -63,14 +66,14 @@ class Rollouts:
         size = self.steps + 1
         while len(opened.rows) >= size:
             self._blocks.append(np.array(opened.rows[:size]))
-            self._new += 1
+            self.new += 1
             del opened.rows[: self.steps]
 
     def forget_before(self, oldest: int) -> None:
         """Drop the blocks that begin before row `oldest`, which the ring has no more."""
         while self._blocks and self._blocks[0][0] < oldest:
             self._blocks.popleft()
-        self._new = min(self._new, len(self._blocks))
+        self.new = min(self.new, len(self._blocks))
 
     def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
         """Draw `count` blocks: the new ones, newest first, then any older ones.
@@ -84,11 +87,11 @@ class Rollouts:
         if not self._blocks:
             raise ValueError(f"no stream has {self.steps + 1} rows in the ring yet")
         held = len(self._blocks)
-        new = min(self._new, count)
+        new = min(self.new, count)
         older = held - new
         others = (
             rng.integers(older, size=count - new) if older else rng.integers(held, size=count - new)
         )
-        self._new = 0
+        self.new = 0
         chosen = [*range(held - new, held), *others.tolist()]
         return np.stack([self._blocks[i] for i in chosen], axis=1)

@@ -371,6 +371,22 @@ class FrameRing:
             discounts=np.where(ended, 0.0, self._gammas[-1]).astype(np.float32),
         )
 
+    def stacks(self, rows: _Rows) -> npt.NDArray[Any]:
+        """Copy the stacks [n, S, *frame shape] that end with the frames of these rows [n].
+
+        Where a stack's earlier frames are not held any more, the earliest one held stands for them.
+        """
+        places = rows % self.ring.capacity
+        return self._frames(self._links.table(places, self.stack - 1, 0), None)
+
+    def steps_at(self, rows: _Rows) -> dict[str, npt.NDArray[Any]]:
+        """Copy what was done at rows of any shape: "action", "reward", "ending", "acted".
+
+        "acted" is False at an episode's last frame, where the others have no meaning.
+        """
+        columns = self.ring.gather(rows, ["action", "reward", "ending"])
+        return {**columns, "acted": columns["ending"] < _LAST + TERMINATED}
+
     def _frames(
         self, table: npt.NDArray[np.int32], out: npt.NDArray[Any] | None
     ) -> npt.NDArray[Any]:
