@@ -5,22 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import (
-    cluster,
-    hosts,
-    ladder,
-    matches,
-    overlap,
-    reading,
-    requests,
-    screen,
-    search,
-    selfplay,
-    simulated_cluster,
-    soak,
-    store,
-    versions,
-)
+from benchmarks import versions
+from benchmarks.arena import ladder, matches, screen
+from benchmarks.cluster import reading, simulated, soak, workers
+from benchmarks.hosts import failures
+from benchmarks.selfplay import overlap, search
+from benchmarks.selfplay import throughput as selfplay
+from benchmarks.store import requests
+from benchmarks.store import throughput as store
 
 BENCHMARKS = {
     "search": search.run,
@@ -31,11 +23,11 @@ BENCHMARKS = {
     "ladder": ladder.run,
     "overlap": overlap.run,
     "screen": screen.run,
-    "cluster": cluster.run,
-    "simulated_cluster": simulated_cluster.run,
+    "cluster": workers.run,
+    "simulated_cluster": simulated.run,
     "reading": reading.run,
     "soak": soak.run,
-    "hosts": hosts.run,
+    "hosts": failures.run,
 }
 # They read /proc, and `hosts` makes namespaces.
 LINUX_ONLY = frozenset({"cluster", "simulated_cluster", "reading", "soak", "hosts"})

@@ -24,10 +24,10 @@ import numpy as np
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA
 from agents.training import ClusterConfig
-from benchmarks.cluster import PACKAGES, RoundsHeard
+from benchmarks.cluster.workers import PACKAGES, RoundsHeard
 from benchmarks.machine import machine_facts, write_result
 from benchmarks.processes import MachineShare, family, named, resident_mib
-from benchmarks.store import new_run
+from benchmarks.store.throughput import new_run
 from mcts.config import SearchConfig
 from selfplay.cluster.driver import ClusterTraining
 from selfplay.cluster.ray_session import connected

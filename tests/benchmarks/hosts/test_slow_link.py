@@ -2,7 +2,7 @@
 
 import random
 
-from benchmarks.slow_link import Direction
+from benchmarks.hosts.slow_link import Direction
 
 
 def test_frames_come_through_late_and_in_order():

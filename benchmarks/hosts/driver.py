@@ -1,7 +1,7 @@
 """The programs of the benchmark `hosts`: the driver of a run, and the audit of a store.
 
-    python -m benchmarks.hosts_driver train STORE RUN
-    python -m benchmarks.hosts_driver audit STORE RUN
+    python -m benchmarks.hosts.driver train STORE RUN
+    python -m benchmarks.hosts.driver audit STORE RUN
 
 `train` is `ludens train` with the settings below, until its input ends. It prints JSON lines: what
 the driver hears, before it counts it ("round"), and what it says of itself ("progress"). `audit`
@@ -20,7 +20,7 @@ from typing import Any
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.progress import Event, Progress
 from agents.training import ClusterConfig
-from benchmarks.soak import Watched, audit
+from benchmarks.cluster.soak import Watched, audit
 from mcts.config import SearchConfig
 from selfplay.cluster import driver as cluster
 from selfplay.cluster.worker import RoundReport

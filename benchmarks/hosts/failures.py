@@ -1,6 +1,6 @@
 """A run on three hosts with a store on a fourth, while cables are pulled and hosts die.
 
-The hosts are namespaces of this machine, see `benchmarks.hosts_cluster`. One training goes through
+The hosts are namespaces of this machine, see `benchmarks.hosts.cluster`. One training goes through
 six stages: nothing happens; a host's cable is out for a minute; the host of the learner dies and
 comes back; the head, and with it the driver, dies and the same command is given again; the store
 is behind a slow and lossy link; the training is asked to end. Each stage holds what the driver said
@@ -21,9 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cluster import PACKAGES
-from benchmarks.hosts_checks import Stage
-from benchmarks.hosts_cluster import (
+from benchmarks.cluster.workers import PACKAGES
+from benchmarks.hosts.checks import Stage
+from benchmarks.hosts.cluster import (
     CORES,
     HEAD,
     PLAYING,
@@ -33,7 +33,7 @@ from benchmarks.hosts_cluster import (
     cluster_of_hosts,
 )
 from benchmarks.machine import machine_facts, write_result
-from benchmarks.namespaces import missing, wait_until
+from benchmarks.hosts.namespaces import missing, wait_until
 
 CUT_S = 60.0
 BEGIN_S = 240.0  # until the workers play, kernels compiled

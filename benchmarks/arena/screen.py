@@ -33,7 +33,7 @@ from mcts.config import SearchConfig
 from store import checkpoints
 from store.run import create_run
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 COLUMNS, LINES = 120, 40
 KEYS = {
     "left": b"\x1b[D",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.namespaces import missing, network, wait_until
+from benchmarks.hosts.namespaces import missing, network, wait_until
 from benchmarks.processes import is_alive
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"no hosts can be made: {missing()}")

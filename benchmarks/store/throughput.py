@@ -2,7 +2,7 @@
 
 Everything runs on one thread, all measurements in turns, so that other work on the machine slows
 all alike. Files are written where `tempfile` puts them, and each commit is synced to the disk. What
-is stored is made in `benchmarks.store_data`.
+is stored is made in `benchmarks.store.data`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from agents.alphazero.config import AlphaZeroConfig, LearnerConfig
 from agents.alphazero.episodes import SCHEMA, outcome_shares, ring_fields, to_rows
 from agents.alphazero.learner import augment
 from benchmarks.machine import RESULTS, machine_facts, write_result
-from benchmarks.store_data import (
+from benchmarks.store.data import (
     FRAMES,
     MOVES,
     PIECE_FRAMES,

@@ -32,11 +32,11 @@ from agents.alphazero.learner import AlphaZeroLearner
 from agents.alphazero.shard import Shard
 from agents.progress import Event
 from agents.training import ClusterConfig
-from benchmarks.cluster import PACKAGES
+from benchmarks.cluster.workers import PACKAGES
 from benchmarks.machine import RESULTS, machine_facts, write_result
 from benchmarks.processes import MachineShare, resident_mib
-from benchmarks.replaying import ReplayingWorker
-from benchmarks.store import actors_fed, new_run
+from benchmarks.cluster.replaying import ReplayingWorker
+from benchmarks.store.throughput import actors_fed, new_run
 from configs.loader import load_config_of
 from envs.registry import find_game
 from selfplay.cluster.driver import ClusterTraining

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.reading import read_from_many
+from benchmarks.cluster.reading import read_from_many
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import tempfile
 import pytest
 
 from arena.rating.elo import NORMAL_95
-from benchmarks.ladder import SCENES, TRAINING, Scene, adaptive, coverage, round_robin
+from benchmarks.arena.ladder import SCENES, TRAINING, Scene, adaptive, coverage, round_robin
 
 
 @pytest.mark.slow

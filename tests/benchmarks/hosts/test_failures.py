@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import hosts
-from benchmarks.hosts_checks import STEADY_S, Stage
-from benchmarks.hosts_cluster import Driver, Round, Said
-from benchmarks.namespaces import missing
+from benchmarks.hosts import failures
+from benchmarks.hosts.checks import STEADY_S, Stage
+from benchmarks.hosts.cluster import Driver, Round, Said
+from benchmarks.hosts.namespaces import missing
 
 NOW = 1000.0
 
@@ -29,7 +29,7 @@ def _said(at_s, workers, event="games", steps=0, notices=()):
 @pytest.fixture
 def stage(monkeypatch):
     clock = SimpleNamespace(monotonic=lambda: NOW)
-    monkeypatch.setattr("benchmarks.hosts_checks.time", clock)
+    monkeypatch.setattr("benchmarks.hosts.checks.time", clock)
 
     def made(**what):
         return Stage("stage", FakeCluster(**what), begun_s=0.0)
@@ -77,7 +77,7 @@ def test_learning_again_takes_published_weights_first(stage):
 @pytest.mark.slow
 @pytest.mark.skipif(bool(missing()), reason=f"no hosts can be made: {missing()}")
 def test_a_training_on_three_hosts_keeps_all_that_was_acknowledged():
-    result = hosts.measure(2.0, (hosts.undisturbed, hosts.ended))
+    result = failures.measure(2.0, (failures.undisturbed, failures.ended))
     wrong = [
         (name, check)
         for name, stage in result["stages"].items()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.simulated_cluster import recorded_games, simulate
+from benchmarks.cluster.simulated import recorded_games, simulate
 
 
 @pytest.mark.slow

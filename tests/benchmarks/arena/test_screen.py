@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.screen import figures, is_thinking
+from benchmarks.arena.screen import figures, is_thinking
 
 
 @pytest.mark.parametrize(

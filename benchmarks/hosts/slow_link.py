@@ -1,6 +1,6 @@
 """A slow, lossy cable: passes Ethernet frames from one TAP device to another, later.
 
-    python -m benchmarks.slow_link DELAY_S JITTER_S LOSS
+    python -m benchmarks.hosts.slow_link DELAY_S JITTER_S LOSS
 
 makes the devices `near` and `far` in the network namespace that it runs in, says "ready", and works
 until its input ends; then it prints how many frames passed and how many were lost. Each frame is

@@ -7,8 +7,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.hosts_cluster import Cluster, Driver, Said
-from benchmarks.namespaces import wait_until
+from benchmarks.hosts.cluster import Cluster, Driver, Said
+from benchmarks.hosts.namespaces import wait_until
 
 SAID_S = 50.0  # until the driver says that a worker is gone: two rounds and a little
 GAP_S = 45.0  # between two answers of workers that nothing was done to

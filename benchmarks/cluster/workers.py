@@ -22,7 +22,7 @@ from typing import Any
 from agents.alphazero.config import AlphaZeroConfig
 from benchmarks.machine import machine_facts, write_result
 from benchmarks.processes import MachineShare
-from benchmarks.store import new_run
+from benchmarks.store.throughput import new_run
 from configs.loader import load_config_of
 from selfplay.cluster.driver import ClusterTraining
 from selfplay.cluster.ray_session import connected

@@ -1,6 +1,6 @@
 """An S3 server for one benchmark: moto, its objects in memory, on one address.
 
-    python -m benchmarks.s3_server ADDRESS PORT BUCKET
+    python -m benchmarks.hosts.s3_server ADDRESS PORT BUCKET
 
 says "ready" and serves until it is killed. S3 decides a conditional PUT in one step; moto asks and
 then writes, so it stands behind a lock.

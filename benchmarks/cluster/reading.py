@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig
-from benchmarks.cluster import PACKAGES
+from benchmarks.cluster.workers import PACKAGES
 from benchmarks.machine import machine_facts, write_result
 from benchmarks.processes import MachineShare, resident_mib
-from benchmarks.simulated_cluster import (
+from benchmarks.cluster.simulated import (
     BATCH,
     LEARNER_USE,
     TINY,
@@ -34,7 +34,7 @@ from benchmarks.simulated_cluster import (
     recorded_games,
     series,
 )
-from benchmarks.store import new_run
+from benchmarks.store.throughput import new_run
 from selfplay.cluster import learner_node
 from selfplay.cluster.announcements import Announcements, must_wait
 from selfplay.cluster.driver import POLL_S

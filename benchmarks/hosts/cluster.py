@@ -1,4 +1,4 @@
-"""Ray on hosts of `benchmarks.namespaces`, an S3 server, and a run whose driver is recorded.
+"""Ray on hosts of `benchmarks.hosts.namespaces`, an S3 server, and a run whose driver is recorded.
 
 `head` has Ray's head and the driver and plays nothing, as in docs/cluster.md; the hosts of PLAYING
 have CORES cores each for Ray, which starts again when it ends, as a pod's would; `store` serves S3.
@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.namespaces import Network, network, wait_until
+from benchmarks.hosts.namespaces import Network, network, wait_until
 from benchmarks.processes import named
-from benchmarks.soak import LEARNER, WORKER
+from benchmarks.cluster.soak import LEARNER, WORKER
 from selfplay.cluster.ray_session import worker_environment
 
 HEAD, STORE_HOST, PLAYING = "head", "store", ("one", "two")
@@ -34,7 +34,7 @@ STARTS = 20  # of Ray on a host, at most
 PAUSE_S = 2  # between two of them
 FOREIGN = ("RAY_", "AWS_")  # variables that must not come in from outside
 GOODBYE_S = 150.0  # for a driver that was asked to end
-DRIVER = [sys.executable, "-m", "benchmarks.hosts_driver"]
+DRIVER = [sys.executable, "-m", "benchmarks.hosts.driver"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Said:
 
 @dataclass
 class Driver:
-    """A running `benchmarks.hosts_driver train`, and what it has printed so far.
+    """A running `benchmarks.hosts.driver train`, and what it has printed so far.
 
     Attributes:
         error: what it ended with, if it said.
@@ -148,7 +148,7 @@ class Cluster:
         where = [self.net.address(STORE_HOST), str(S3_PORT), BUCKET]
         program = self._start(
             STORE_HOST,
-            [sys.executable, "-m", "benchmarks.s3_server", *where],
+            [sys.executable, "-m", "benchmarks.hosts.s3_server", *where],
             stdout=subprocess.PIPE,
         )
         assert program.stdout is not None
@@ -193,7 +193,7 @@ class Cluster:
         return total
 
     def audit(self, learner_steps: int) -> dict[str, Any]:
-        """What the store holds of what was acknowledged until now; `benchmarks.soak.audit`."""
+        """What the store holds of what was acknowledged until now; `benchmarks.cluster.soak.audit`."""
         told = {"acknowledged": self.acknowledged(), "learner_steps": learner_steps}
         printed = self.net.hosts[STORE_HOST].run(
             [*DRIVER, "audit", STORE_URL, RUN],

@@ -1,0 +1,1 @@
+"""Measure a run on several hosts, made of network namespaces, while they fail."""
