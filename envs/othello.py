@@ -19,7 +19,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from envs.board_text import EMPTY, FIRST, LEGAL, SECOND, draw_board, format_cell, parse_cell
-from envs.game import Game, Rules, State
+from envs.game import Game, Rule, Rules, State
 from envs.symmetry import Symmetries, dihedral
 
 ZERO, ONE, TWO, FOUR = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4)
@@ -82,15 +82,42 @@ def most_moves(size: int) -> int:
     return moves
 
 
-def _rules(size: int) -> Rules:
-    """The rules on a board of size*size cells, closures over that board's masks."""
+def is_terminal(state: State) -> bool:
+    return state["over"] != 0
+
+
+def value_to_play(state: State) -> float:
+    own, opponent = count_discs(state["own"]), count_discs(state["opponent"])
+    if own == opponent:
+        return 0.0
+    return 1.0 if own > opponent else -1.0
+
+
+def to_play(state: State) -> int:
+    return state["side"] & 1
+
+
+def position_key(state: State) -> Any:
+    key = state["own"] * KEY_OWN
+    key = ((key ^ (key >> np.uint64(32))) + state["opponent"]) * KEY_OPPONENT
+    key = (key ^ (key >> np.uint64(29))) * KEY_OWN
+    return key ^ (key >> np.uint64(32))
+
+
+def _start(size: int) -> tuple[np.uint64, np.uint64]:
+    """Return the black and the white discs at the start."""
+    middle = size // 2
+    white = _bits([(middle - 1) * size + middle - 1, middle * size + middle])
+    black = _bits([(middle - 1) * size + middle, middle * size + middle - 1])
+    return black, white
+
+
+def _move_finders(size: int) -> tuple[Rule, Rule]:
+    """Return `legal_moves` and `flipped_discs`, closures over the masks of a size*size board."""
     cells = size * size
     column_of = np.arange(cells) % size
     full = _bits(range(cells))
     inner = _bits(np.flatnonzero((column_of > 0) & (column_of < size - 1)))
-    middle = size // 2
-    white = _bits([(middle - 1) * size + middle - 1, middle * size + middle])
-    black = _bits([(middle - 1) * size + middle, middle * size + middle - 1])
     across, down = np.uint64(1), np.uint64(size)
     falling, rising = np.uint64(size + 1), np.uint64(size - 1)
     axes = ((across, inner), (down, full), (falling, inner), (rising, inner))
@@ -116,6 +143,30 @@ def _rules(size: int) -> Rules:
             if (line >> shift) & own != ZERO:
                 flipped = flipped | line
         return flipped
+
+    return legal_moves, flipped_discs
+
+
+def _encoder(size: int) -> Rule:
+    """Return the rule `encode` of a board of size*size cells."""
+
+    def encode(state: State, planes: Any) -> None:
+        """Write two planes: own discs, the opponent's discs."""
+        own, opponent = state["own"], state["opponent"]
+        for row in range(size):
+            for column in range(size):
+                bit = np.uint64(row * size + column)
+                planes[0, row, column] = (own >> bit) & ONE
+                planes[1, row, column] = (opponent >> bit) & ONE
+
+    return encode
+
+
+def _rules(size: int) -> Rules:
+    """Return the rules of a board of size*size cells."""
+    cells = size * size
+    black, white = _start(size)
+    legal_moves, flipped_discs = _move_finders(size)
 
     def reset(state: State) -> None:
         state["own"] = black
@@ -144,35 +195,15 @@ def _rules(size: int) -> Rules:
         state["side"] ^= 1
         state["over"] = replies == ZERO and legal_moves(mover, other) == ZERO
 
-    def is_terminal(state: State) -> bool:
-        return state["over"] != 0
-
-    def value_to_play(state: State) -> float:
-        own, opponent = count_discs(state["own"]), count_discs(state["opponent"])
-        if own == opponent:
-            return 0.0
-        return 1.0 if own > opponent else -1.0
-
-    def to_play(state: State) -> int:
-        return state["side"] & 1
-
-    def encode(state: State, planes: Any) -> None:
-        """Two planes: own discs, the opponent's discs."""
-        own, opponent = state["own"], state["opponent"]
-        for row in range(size):
-            for column in range(size):
-                bit = np.uint64(row * size + column)
-                planes[0, row, column] = (own >> bit) & ONE
-                planes[1, row, column] = (opponent >> bit) & ONE
-
-    def position_key(state: State) -> Any:
-        key = state["own"] * KEY_OWN
-        key = ((key ^ (key >> np.uint64(32))) + state["opponent"]) * KEY_OPPONENT
-        key = (key ^ (key >> np.uint64(29))) * KEY_OWN
-        return key ^ (key >> np.uint64(32))
-
     return Rules(
-        reset, legal_actions, step, is_terminal, value_to_play, to_play, encode, position_key
+        reset,
+        legal_actions,
+        step,
+        is_terminal,
+        value_to_play,
+        to_play,
+        _encoder(size),
+        position_key,
     )
 
 

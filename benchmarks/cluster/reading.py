@@ -23,9 +23,6 @@ from typing import Any
 import numpy as np
 
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig
-from benchmarks.cluster.workers import PACKAGES
-from benchmarks.machine import machine_facts, write_result
-from benchmarks.processes import MachineShare, resident_mib
 from benchmarks.cluster.simulated import (
     BATCH,
     LEARNER_USE,
@@ -34,6 +31,9 @@ from benchmarks.cluster.simulated import (
     recorded_games,
     series,
 )
+from benchmarks.cluster.workers import PACKAGES
+from benchmarks.machine import machine_facts, write_result
+from benchmarks.processes import MachineShare, resident_mib
 from benchmarks.store.throughput import new_run
 from selfplay.cluster import learner_node
 from selfplay.cluster.announcements import Announcements, must_wait
@@ -230,13 +230,7 @@ def read_from_many(
 ) -> dict[str, Any]:
     """Write and read for `seconds`, with one learner and many writers; JSON-ready."""
     facts = machine_facts(PACKAGES)
-    recorded = recorded_games(games)
-    config = _config(writers)
-    mould = SegmentMould(recorded, config.cluster.segment_rows)
-    expected = writers / every_s * mould.rows
-    capacity = learner_rows_per_s(recorded, config)
-    passes = LEARNER_USE * capacity / expected
-    config = replace(config, learner=replace(config.learner, passes=passes))
+    config, mould = _config_and_mould(writers, every_s, recorded_games(games))
     sweep_s, learner_node.SWEEP_S = learner_node.SWEEP_S, SWEEP_S
     with tempfile.TemporaryDirectory() as folder:
         new_run(Path(folder), RUN)
@@ -249,43 +243,41 @@ def read_from_many(
         requests = dict(learner.store.requests)
         learner.trainer.announce(written.announced.hand_over())
         learner.trainer.read()
-        learner.store.requests.clear()
-        learner.trainer.announce([])
-        learner.trainer.read_some()
-        empty, begun = learner.store.requests.total(), time.monotonic()
-        learner.store.requests.clear()
-        learner.trainer.log.sweep()
-        swept, sweep_took = learner.store.requests.total(), time.monotonic() - begun
+        idle = _requests_when_nothing_is_new(learner)
         learner.close()
-        reads = samples["read"]
     learner_node.SWEEP_S = sweep_s
+    took_s, read = samples["at_s"][-1], samples["read"][-1]
     return {
         "writers": writers,
         "segment_every_s": every_s,
         "segment_rows": mould.rows,
         "segment_bytes": mould.size,
         "latency_ms": round(1e3 * latency_s),
-        "seconds": round(samples["at_s"][-1], 1),
-        "committed_rows_per_s": round(written.committed / samples["at_s"][-1]),
-        "read_rows_per_s": round(reads[-1] / samples["at_s"][-1]),
-        "trained_rows_per_s": round(samples["trained"][-1] * BATCH / samples["at_s"][-1]),
-        "core_ms_a_segment": round(1e3 * cores * mould.rows / max(reads[-1], 1), 2),
-        "cores_used": round(cores / samples["at_s"][-1], 2),
+        "seconds": round(took_s, 1),
+        "committed_rows_per_s": round(written.committed / took_s),
+        "read_rows_per_s": round(read / took_s),
+        "trained_rows_per_s": round(samples["trained"][-1] * BATCH / took_s),
+        "core_ms_a_segment": round(1e3 * cores * mould.rows / max(read, 1), 2),
+        "cores_used": round(cores / took_s, 2),
         "unread_rows": series([round(x) for x in samples["unread"]]),
-        "unread_s_of_writing_at_the_end": round(samples["unread"][-1] / expected, 2),
+        "unread_s_of_writing_at_the_end": round(
+            samples["unread"][-1] * every_s / (writers * mould.rows), 2
+        ),
         "writers_waited_s": round(written.held_s, 1),
         "memory_mib": series([round(x) for x in samples["mib"]]),
         "requests": requests,
-        "requests_of_an_empty_poll": empty,
-        "sweep": {"requests": swept, "seconds": round(sweep_took, 2)},
+        **idle,
         "machine_share": share,
         "machine": facts,
     }
 
 
-def _config(writers: int) -> AlphaZeroConfig:
+def _config_and_mould(
+    writers: int, every_s: float, recorded: EpisodeBatch
+) -> tuple[AlphaZeroConfig, SegmentMould]:
+    """Return a config whose rate limit asks for LEARNER_USE of what the learner can train on."""
     learner = LearnerConfig(batch_size=BATCH, window_rows=WINDOW, window_start_rows=WINDOW)
-    return AlphaZeroConfig(
+    config = AlphaZeroConfig(
         game="connect_four",
         workers=writers,
         device="cpu",
@@ -293,6 +285,10 @@ def _config(writers: int) -> AlphaZeroConfig:
         network=TINY,
         learner=learner,
     )
+    mould = SegmentMould(recorded, config.cluster.segment_rows)
+    written_per_s = writers / every_s * mould.rows
+    passes = LEARNER_USE * learner_rows_per_s(recorded, config) / written_per_s
+    return replace(config, learner=replace(learner, passes=passes)), mould
 
 
 def _learn(
@@ -320,6 +316,19 @@ def _learn(
         if not (report.trained or segments):
             time.sleep(POLL_S)
     return samples, share.shares()
+
+
+def _requests_when_nothing_is_new(learner: SlowStoreLearner) -> dict[str, Any]:
+    """Count the requests of an empty poll and of a sweep, once everything has been read."""
+    requests = learner.store.requests
+    requests.clear()
+    learner.trainer.announce([])
+    learner.trainer.read_some()
+    empty, begun = requests.total(), time.monotonic()
+    requests.clear()
+    learner.trainer.log.sweep()
+    sweep = {"requests": requests.total(), "seconds": round(time.monotonic() - begun, 2)}
+    return {"requests_of_an_empty_poll": empty, "sweep": sweep}
 
 
 def run(seconds: float, peer_python: str | None) -> None:

@@ -15,8 +15,8 @@ import tempfile
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,10 @@ from agents.alphazero.learner import AlphaZeroLearner
 from agents.alphazero.shard import Shard
 from agents.progress import Event
 from agents.training import ClusterConfig
+from benchmarks.cluster.replaying import ReplayingWorker
 from benchmarks.cluster.workers import PACKAGES
 from benchmarks.machine import RESULTS, machine_facts, write_result
 from benchmarks.processes import MachineShare, resident_mib
-from benchmarks.cluster.replaying import ReplayingWorker
 from benchmarks.store.throughput import actors_fed, new_run
 from configs.loader import load_config_of
 from envs.registry import find_game
@@ -205,6 +205,32 @@ class SimulatedTraining(ClusterTraining):
 # -- measuring ---------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """The figures of a simulated run, from the first commits of all workers on.
+
+    Attributes:
+        begun: when it began, by the training's clock.
+        made: what the workers counted in `seconds`: games, rows.
+        learnt: each report of the learner, and seconds from the beginning.
+        polls: seconds of each poll of the learner's log.
+        memory_mib: of the learner, at the beginning and at the end.
+        machine: shares of the cores, as in `MachineShare.shares`.
+    """
+
+    begun: float
+    seconds: float
+    made: Mapping[str, int]
+    learnt: list[tuple[float, LearnReport]]
+    polls: list[float]
+    memory_mib: tuple[float, float]
+    machine: dict[str, float]
+
+    def committed_per_s(self) -> dict[str, int]:
+        """Return the games and rows committed per second."""
+        return {name: round(self.made[name] / self.seconds) for name in ("games", "rows")}
+
+
 def simulate(
     *,
     nodes: int = NODES,
@@ -224,51 +250,50 @@ def simulate(
     capacity = learner_rows_per_s(played, config)
     expected = _expected_rows_per_s(stubs, games_per_s, rows_per_game)
     config = _with_passes(config, LEARNER_USE * capacity / expected, expected)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        simulated_nodes(nodes, -(-stubs // nodes)),
-    ):
+    with tempfile.TemporaryDirectory() as folder, simulated_nodes(nodes, -(-stubs // nodes)):
         run = new_run(Path(folder), RUN)
-        training = SimulatedTraining(run, config, folder, played, games_per_s)
-        try:
-            learner_begin = _begin(training)
-            share, begun, counted = MachineShare(), training.clock(), dict(training.session)
-            while training.clock() < begun + seconds:
-                for event in training.step():
-                    training.report(event)
-            ended, machine = training.clock(), share.shares()
-            made = {n: c - counted.get(n, 0) for n, c in training.session.items()}
-            polls, learner_end = ray.get(training.learner.handle.facts.remote())
-        finally:
-            training.close()
+        with closing(SimulatedTraining(run, config, folder, played, games_per_s)) as training:
+            measured = _measure(training, seconds)
         stored = _stored(run)
-    learnt = [(at - begun, report) for at, report in training.learnt if begun <= at <= ended]
     return {
         "nodes": nodes,
         "stubs": stubs,
-        "seconds": round(ended - begun, 1),
+        "seconds": round(measured.seconds, 1),
         "recorded_games": len(played),
         "rows_per_game": round(rows_per_game, 2),
         "games_per_s_of_a_stub": round(games_per_s, 2) or "as fast as it can",
         "segment_rows": config.cluster.segment_rows,
-        "committed_per_s": {
-            name: round(made[name] / (ended - begun)) for name in ("games", "rows")
-        },
+        "committed_per_s": measured.committed_per_s(),
         "learner": {
             "rows_per_s_it_could": round(capacity),
             "passes": round(config.learner.passes, 4),
-            **_learning(learnt, config),
-            "memory_mib_begin": round(learner_begin),
-            "memory_mib_end": round(learner_end),
+            **_learning(measured.learnt, config),
+            "memory_mib_begin": round(measured.memory_mib[0]),
+            "memory_mib_end": round(measured.memory_mib[1]),
         },
-        "poll_ms": _poll_times(polls),
-        "unread_rows": series(_unread(training, begun, learnt)),
-        "untrained_rows": series([report.backlog_rows for _, report in learnt]),
+        "poll_ms": _poll_times(measured.polls),
+        "unread_rows": series(_unread(training, measured.begun, measured.learnt)),
+        "untrained_rows": series([report.backlog_rows for _, report in measured.learnt]),
         "store": stored,
-        "machine_share": machine,
+        "machine_share": measured.machine,
         "notices": training.notices,
         "machine": facts,
     }
+
+
+def _measure(training: SimulatedTraining, seconds: float) -> Measurement:
+    """Run the driver for `seconds`, once every worker has committed."""
+    memory_begin = _begin(training)
+    share, begun, counted = MachineShare(), training.clock(), dict(training.session)
+    while training.clock() < begun + seconds:
+        for event in training.step():
+            training.report(event)
+    ended, machine = training.clock(), share.shares()
+    made = {name: count - counted.get(name, 0) for name, count in training.session.items()}
+    polls, memory_end = ray.get(training.learner.handle.facts.remote())
+    learnt = [(at - begun, report) for at, report in training.learnt if begun <= at <= ended]
+    memory_mib = (memory_begin, memory_end)
+    return Measurement(begun, ended - begun, made, learnt, polls, memory_mib, machine)
 
 
 def _config(

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cluster.soak import LEARNER, WORKER
 from benchmarks.hosts.namespaces import Network, network, wait_until
 from benchmarks.processes import named
-from benchmarks.cluster.soak import LEARNER, WORKER
 from selfplay.cluster.ray_session import worker_environment
 
 HEAD, STORE_HOST, PLAYING = "head", "store", ("one", "two")
@@ -193,7 +193,7 @@ class Cluster:
         return total
 
     def audit(self, learner_steps: int) -> dict[str, Any]:
-        """What the store holds of what was acknowledged until now; `benchmarks.cluster.soak.audit`."""
+        """Compare the store with what was acknowledged so far, by `soak.audit`; JSON-ready."""
         told = {"acknowledged": self.acknowledged(), "learner_steps": learner_steps}
         printed = self.net.hosts[STORE_HOST].run(
             [*DRIVER, "audit", STORE_URL, RUN],

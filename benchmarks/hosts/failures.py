@@ -32,8 +32,8 @@ from benchmarks.hosts.cluster import (
     Cluster,
     cluster_of_hosts,
 )
-from benchmarks.machine import machine_facts, write_result
 from benchmarks.hosts.namespaces import missing, wait_until
+from benchmarks.machine import machine_facts, write_result
 
 CUT_S = 60.0
 BEGIN_S = 240.0  # until the workers play, kernels compiled

@@ -199,7 +199,14 @@ class Network:
         may lack `tc netem` (a module of its own), so a process does it, between two TAP devices.
         """
         relay = self.switch.start(
-            [sys.executable, "-m", "benchmarks.hosts.slow_link", str(delay_s), str(jitter_s), str(loss)],
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.hosts.slow_link",
+                str(delay_s),
+                str(jitter_s),
+                str(loss),
+            ],
             {},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

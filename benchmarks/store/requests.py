@@ -16,8 +16,8 @@ import numpy as np
 
 from arena.match.records import Batch, MatchKey, MatchLog
 from arena.rating.recorded import RatingsWatch
-from benchmarks.store.counting_files import CountingFiles
 from benchmarks.machine import machine_facts, write_result
+from benchmarks.store.counting_files import CountingFiles
 from store import checkpoints
 from store.files.opening import open_files
 from store.files.protocol import Files
