@@ -1,8 +1,8 @@
-"""Simulated ladders: how many games the adaptive choice of pairs saves, and what the bars cover.
+"""Simulated ladders: the games saved by choosing pairs adaptively, and the bars' coverage.
 
-Games are drawn from the ratings' own model, of agents whose ratings are known. They rise as those
-of a run do, or lie close together while openings favour one side. How long a real ladder
-takes is measured by `ludens rate` itself.
+Results are drawn from the ratings' model, for agents whose ratings are known. The ratings rise as
+those of a run, or are close together while openings favour one side. `ludens rate` itself measures
+how long a real ladder takes.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from store.run import create_run
 
 FIRST_PLAYER_ELO, DRAWS = 60.0, 0.1  # what moving first is worth; nu of Davidson (1970)
 MOST_GAMES = 200_000
-TOURNAMENTS = 5  # that a round-robin is played in too
-LADDERS = 300  # for what the bars cover
-GAME = find_game("tic_tac_toe")  # never played: results are drawn
+TOURNAMENTS = 5  # ladders that are compared with a round-robin
+LADDERS = 300  # for the bars' coverage
+GAME = find_game("tic_tac_toe")  # never played: results are drawn at random
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Scene:
     """Agents with random true ratings, and the required precision.
 
     Attributes:
-        agents: how many checkpoints.
-        width: Elo of the bars that end the ladder.
-        gain: Elo from the first to the last, most of it early.
-        scatter: standard deviation in Elo of one checkpoint about that course.
-        openings: standard deviation in Elo of what an opening is worth to the first player.
+        agents: number of checkpoints.
+        width: bars in Elo at which the ladder ends.
+        gain: Elo from the first to the last checkpoint, most of it early.
+        scatter: standard deviation in Elo of a checkpoint around that curve.
+        openings: standard deviation in Elo of an opening's value to the first player.
     """
 
     agents: int = 20
@@ -57,15 +57,15 @@ class Scene:
 
 TRAINING = Scene()
 SCENES = {
-    "a training": TRAINING,
+    "a training run": TRAINING,
     "few checkpoints": Scene(agents=6, width=40.0, gain=500.0),
-    # Equals: openings that favour a side flatten the scores of others, and no Elo is true of them.
+    # Equal agents: openings that favour a side flatten all other scores, so that no Elo is true.
     "openings that favour a side": Scene(8, 30.0, gain=0.0, scatter=0.0, openings=250.0),
 }
 
 
 class Found(NamedTuple):
-    """The result of a tournament: games, the widest bar in Elo, share of the bars that cover."""
+    """The result of a tournament: games, widest bar in Elo, share of bars that cover the truth."""
 
     games: int
     widest: float
@@ -73,14 +73,14 @@ class Found(NamedTuple):
 
 
 def true_ratings(scene: Scene, seed: int) -> NDArray[np.float64]:
-    """Return Elo of the checkpoints in training order: steep at first, then flatter."""
+    """Return the Elo of the checkpoints by step: steep at first, then flatter."""
     rng = np.random.default_rng(seed)
-    course = 1.0 - np.exp(-4.0 * np.arange(scene.agents) / (scene.agents - 1))
-    return scene.gain * course + rng.normal(0.0, scene.scatter, scene.agents)
+    curve = 1.0 - np.exp(-4.0 * np.arange(scene.agents) / (scene.agents - 1))
+    return scene.gain * curve + rng.normal(0.0, scene.scatter, scene.agents)
 
 
 class DrawnGames(LocalPool):
-    """A `MatchPool` whose games are drawn from the model, of agents with these ratings in Elo."""
+    """A `MatchPool` that draws results from the model, for agents with these ratings in Elo."""
 
     def __init__(
         self, store: str, elo: Mapping[str, float], rng: np.random.Generator, openings: float
@@ -91,14 +91,14 @@ class DrawnGames(LocalPool):
         self.openings = openings
 
     def play(self, planned: PlannedBatch) -> Batch:
-        """Draw the batch; each pair has an opening of its own."""
+        """Draw the results of a batch; each pair has its own opening."""
         points = self.draw(*planned.key.agents, len(planned.openings))
         numbers = range(planned.first_pair, planned.end)
         ids = tuple(f"{planned.key.id} {number}" for number in numbers)
         return Batch(planned.first_pair, points, np.ones_like(points), ids)
 
     def draw(self, one: str, other: str, pairs: int) -> NDArray[np.int64]:
-        """Draw half points [pairs, 2] of the first-named agent, moving first and moving second."""
+        """Draw half points [pairs, 2] of agent `one`, moving first and moving second."""
         difference = (self.elo[one] - self.elo[other]) / ELO
         favour = (FIRST_PLAYER_ELO + self.rng.normal(0.0, self.openings, pairs)) / ELO
         columns = []
@@ -130,7 +130,7 @@ def _boards(seed: int) -> Iterator[Opening]:
 
 
 def round_robin(scene: Scene, seed: int) -> Found:
-    """Play a round-robin of pairs until its bars are as narrow."""
+    """Play a round-robin of pairs until its bars are as narrow as the ladder's."""
     names = [f"c{step}" for step in range(scene.agents)]
     elo = dict(zip(names, true_ratings(scene, seed).tolist(), strict=True))
     pool = DrawnGames("memory://", elo, np.random.default_rng([seed, 2]), scene.openings)
@@ -142,7 +142,7 @@ def round_robin(scene: Scene, seed: int) -> Found:
         rounds += more
         ratings = fit_ratings(results)
         is_wide = ratings.error_bars().max() > scene.width
-        more = max(1, rounds // 20) if is_wide else 0  # so exact, and no more fits than need be
+        more = max(1, rounds // 20) if is_wide else 0  # 5% steps: close enough, with few fits
     games = rounds * scene.agents * (scene.agents - 1)
     return Found(games, float(ratings.error_bars().max()), _covered(elo, ratings))
 
@@ -157,7 +157,7 @@ def _covered(elo: Mapping[str, float], ratings: Ratings) -> float:
 def coverage(scene: Scene, seeds: Sequence[int]) -> tuple[float, float]:
     """Return (share of bars that cover the true rating, its standard error) over these seeds.
 
-    The bars of a ladder share their games and their zero, so the ladders are the sample.
+    The bars of one ladder are not independent, so the sample is the ladders.
     """
     with tempfile.TemporaryDirectory() as store:
         covered = [adaptive(scene, seed, store).covered for seed in seeds]
@@ -165,7 +165,7 @@ def coverage(scene: Scene, seeds: Sequence[int]) -> tuple[float, float]:
 
 
 def measure(tournaments: int = TOURNAMENTS, ladders: int = LADDERS) -> dict[str, Any]:
-    """Measure both ways of choosing over several drawn runs, then the coverage of the bars."""
+    """Measure ladder and round-robin on several simulated runs, then the bars' coverage."""
     facts = machine_facts()
     with tempfile.TemporaryDirectory() as store:
         climbed = [adaptive(TRAINING, seed, store) for seed in range(tournaments)]
@@ -190,7 +190,7 @@ def _measured(scene: Scene, ladders: int) -> dict[str, Any]:
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Measure, print what was found and write results/ladder.json."""
+    """Measure, print the figures and write results/ladder.json."""
     result = measure()
     path = write_result("ladder", result)
     print(

@@ -1,4 +1,4 @@
-"""A match whose games are played together, against the same games played one at a time."""
+"""Compare a match whose games are played together with the same games played one at a time."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from envs.registry import find_game
 
 PRESET = "connect_four"
 GAMES, SIMULATIONS = 200, 400
-ROUNDS = 3  # the two ways alternate, so that other work on the machine slows both
+ROUNDS = 3  # both alternate, so that other work on the machine slows both
 
 
 def measure(seconds: float = 30.0, games: int = GAMES) -> dict[str, Any]:
-    """Measure games/s of two fresh networks both ways; `seconds` are for the games one at a time.
+    """Measure games/s of two untrained networks; one at a time for about `seconds`.
 
-    One at a time a player has all of its threads' networks, but a single tree to feed them.
+    With one game at a time a player has the networks of all its threads but only one tree.
     """
     facts = machine_facts()
     torch.set_num_threads(1)
@@ -67,7 +67,7 @@ def _player(game: Game, seed: int) -> Player:
 
 
 def _play(game: Game, players: tuple[Player, Player], openings: Sequence[Opening]) -> float:
-    """Return the seconds of playing these pairs together."""
+    """Return the seconds that it takes to play these pairs together."""
     states = np.repeat(np.concatenate([opening.state for opening in openings]), 2)
     began = time.perf_counter()
     for _ in play_out(game, players, states, _chances()):

@@ -1,8 +1,8 @@
-"""Latency of a key on the screen, with and without an agent searching.
+"""Measure the latency of a key on the screen, with and without an agent searching.
 
-The real program plays Connect Four in a pseudo-terminal. A key moves the cursor; its time is from
-the write of the key to the read of the bytes that draw the cursor's mark. What is compared
-alternates in rounds, so that other work on the machine slows all alike.
+The real program plays Connect Four in a pseudo-terminal. A key moves the cursor; its latency is the
+time from writing the key to reading the bytes that draw the cursor. The cases alternate in rounds,
+so that other work on the machine slows them alike.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ KEYS = {
     "swap sides": b"x",
     "leave": b"\x03",
 }
-CURSOR = "▼".encode()  # drawn above the board's column, and nowhere else
+CURSOR = "▼".encode()  # drawn above the column of the cursor, and nowhere else
 ROUNDS = 2
 STARTING_S = 120.0  # at most, compilation included
 ANSWER_S = 20.0  # at most: a key that takes longer was lost
-PAUSES_S = (0.25, 0.6)  # between keys, at random; the agents think longer
+PAUSES_S = (0.25, 0.6)  # between keys, at random; the agents search for longer
 SETTLED_S = 0.3
 SIMULATIONS = {"search": 1_000_000, "network": 100_000}
 
@@ -69,11 +69,11 @@ class Terminal:
         os.close(slave)
 
     def press(self, key: str) -> None:
-        """Write a key of KEYS."""
+        """Press a key of KEYS."""
         os.write(self._master, KEYS[key])
 
     def read(self, seconds: float, until: bytes | None = None) -> bytes:
-        """Read the output of `seconds`, or up to `until`; TimeoutError if that does not come."""
+        """Read output for `seconds` or up to `until`. Raises TimeoutError if that is not drawn."""
         drawn, end = b"", time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
             if select.select([self._master], [], [], left)[0]:
@@ -102,7 +102,7 @@ def started(words: Sequence[str], root: Path = ROOT) -> Iterator[Terminal]:
     """Start the program with its cursor on the board, ready for keys."""
     terminal = Terminal(words, root)
     try:
-        terminal.read(STARTING_S, until=b"leave")  # of the line of keys, drawn last
+        terminal.read(STARTING_S, until=b"leave")  # in the line of keys, which is drawn last
         terminal.read(SETTLED_S)
         terminal.press("right")
         terminal.read(ANSWER_S, until=CURSOR)
@@ -112,15 +112,15 @@ def started(words: Sequence[str], root: Path = ROOT) -> Iterator[Terminal]:
 
 
 def answer_s(terminal: Terminal, key: str) -> float:
-    """Return the seconds from the key to the drawing of the cursor."""
+    """Press a key; return the seconds until the cursor is drawn."""
     begun = time.perf_counter()
     terminal.press(key)
     terminal.read(ANSWER_S, until=CURSOR)
     return time.perf_counter() - begun
 
 
-def answers_at_thought(terminal: Terminal, presses: int, rng: random.Random) -> list[float]:
-    """Return each key's seconds while an agent searches; each key begins a new game."""
+def answers_during_search(terminal: Terminal, presses: int, rng: random.Random) -> list[float]:
+    """Return the latencies in seconds while an agent searches; each in a new game."""
     taken: list[float] = []
     for attempt in range(10 * presses):
         if len(taken) == presses:
@@ -132,18 +132,18 @@ def answers_at_thought(terminal: Terminal, presses: int, rng: random.Random) -> 
         if is_thinking(drawn):
             taken.append(seconds)
     if len(taken) < presses:
-        raise TimeoutError(f"only {len(taken)} of {presses} keys came while the agent thought")
+        raise TimeoutError(f"only {len(taken)} of {presses} keys were pressed during a search")
     return taken
 
 
 def is_thinking(drawn: bytes) -> bool:
-    """Return whether the newest headline drawn is of an unfinished search."""
+    """Return whether the last headline drawn is that of an unfinished search."""
     heads = re.findall(rb"([\d,]+)/([\d,]+)", drawn)
     return bool(heads) and heads[-1][0] != heads[-1][1]
 
 
 def answers_idle(terminal: Terminal, presses: int, rng: random.Random) -> list[float]:
-    """Return each key's seconds while the program waits for its user."""
+    """Return the latencies in seconds while the program waits for its user."""
     taken = []
     for number in range(presses):
         terminal.read(rng.uniform(*PAUSES_S))
@@ -152,7 +152,7 @@ def answers_idle(terminal: Terminal, presses: int, rng: random.Random) -> list[f
 
 
 def fresh_network(folder: str) -> str:
-    """Create a store whose run `fresh` has an untrained network of the preset's size; its name."""
+    """Create a run with an untrained network of the default size; return its name."""
     game, network = find_game("connect_four"), NetworkConfig()
     config = {"game": game.name, "network": asdict(network), "search": asdict(SearchConfig())}
     run = create_run(folder, "fresh", game=game.name, config=config, seed=0, versions={})
@@ -169,11 +169,11 @@ def figures(taken: Sequence[float]) -> dict[str, float]:
 
 
 def measure(seconds: float = 30.0, root: Path = ROOT) -> dict[str, Any]:
-    """Figures of each kind, from about `seconds` of keys each, at least 50.
+    """Measure each case for about `seconds`, with at least 50 keys.
 
     Args:
-        seconds: time for one kind.
-        root: the checkout that is measured.
+        seconds: time for one case.
+        root: the checkout to measure.
     """
     facts = machine_facts(("textual", "numba", "numpy", "torch"))
     presses = max(50, round(seconds / (sum(PAUSES_S) / 2 + 0.15)))
@@ -192,7 +192,7 @@ def measure(seconds: float = 30.0, root: Path = ROOT) -> dict[str, Any]:
                     idle = answers_idle(terminal, -(-each // len(agents)), rng)
                     terminal.press("swap sides")
                     taken.setdefault("idle", []).extend(idle)
-                    taken.setdefault(kind, []).extend(answers_at_thought(terminal, each, rng))
+                    taken.setdefault(kind, []).extend(answers_during_search(terminal, each, rng))
     return {
         "simulations": SIMULATIONS,
         **{kind: {"keys": len(times), **figures(times)} for kind, times in taken.items()},
@@ -202,7 +202,7 @@ def measure(seconds: float = 30.0, root: Path = ROOT) -> dict[str, Any]:
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Measure, print a line for each kind and write results/screen.json."""
+    """Measure, print a line per case and write results/screen.json."""
     result = measure(seconds)
     path = write_result("screen", result)
     for kind in ("idle", "search", "network"):

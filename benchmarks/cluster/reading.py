@@ -1,8 +1,8 @@
-"""One learner that reads a thousand writers from a store where every request takes 50 ms.
+"""Measure one learner that reads a thousand writers from a store with 50 ms per request.
 
-The writers are simulated: they commit recorded games under new UUIDs, a segment of a worker's size
-every seven seconds each, and announce it. The learner is that of a cluster, in this process, with a
-tiny network. Only the store is a stand-in, in which each request of the learner sleeps first.
+The writers are simulated: each commits recorded games under new UUIDs, a segment of a worker's size
+every seven seconds, and announces it. The learner is that of a cluster, in this process, with a
+tiny network. The store is simulated too: each request of the learner sleeps first.
 
     python -m benchmarks reading --minutes 2
 """
@@ -46,12 +46,12 @@ from store.run import Run, open_run
 
 WRITERS, EVERY_S, LATENCY_S = 1000, 7.0, 0.05
 GAMES, WINDOW = 600, 400_000
-SWEEP_S = 60.0  # more often than a cluster does it, so that the measurement has some
+SWEEP_S = 60.0  # more often than in a cluster, so that the measurement includes some
 RUN = "reading"
 
 
 class SegmentMould:
-    """Makes segments of the same games under new UUIDs without encoding them each time."""
+    """Makes segments of the same games under new UUIDs, encoding the games once."""
 
     def __init__(self, games: EpisodeBatch, rows: int) -> None:
         ends = np.cumsum(games.lengths("row_ply"))
@@ -67,19 +67,19 @@ class SegmentMould:
         return len(self._data)
 
     def cast(self, seed: int) -> bytes:
-        """Return the bytes of a segment, the same for the same seed."""
+        """Return the bytes of a segment, equal for equal seeds."""
         uuids = np.random.default_rng(seed).bytes(UUID_BYTES * self.games)
         return self._data[: self._place] + uuids + self._data[self._place + len(uuids) :]
 
 
 class SlowStore:
-    """The `Files` of a run in which every request takes LATENCY_S, as on an object store.
+    """The `Files` of a run in which every request takes `latency_s`, as on an object store.
 
-    Segments are made again when they are read: a store's memory is not the reader's. All else lies
-    on the disk.
+    Segments are generated when read, so that they use none of the reader's memory. All other files
+    are on disk.
 
     Attributes:
-        requests: how many there were, by the method's name.
+        requests: number of requests by method.
     """
 
     def __init__(self, files: LocalFiles, mould: SegmentMould, latency_s: float) -> None:
@@ -90,7 +90,7 @@ class SlowStore:
         self._segments: dict[str, dict[str, int]] = {}
 
     def commit(self, writer: str, seq: int, seed: int) -> str:
-        """Commit a segment as a writer on another machine does; return its key."""
+        """Commit a segment as a writer on another machine; return its key."""
         name = str(SegmentName(seq, self._mould.games, zlib.crc32(self._mould.cast(seed))))
         self._segments.setdefault(writer, {})[name] = seed
         return f"{REPLAY_FOLDER}/{writer}/{name}"
@@ -150,7 +150,7 @@ class Writers:
 
     Attributes:
         committed: rows so far.
-        held_s: how long they had to wait because the learner was too far behind.
+        held_s: seconds they had to wait because the learner was too far behind.
     """
 
     store: SlowStore
@@ -199,7 +199,7 @@ class Writers:
 
 
 class SlowStoreLearner(LearnerNode):
-    """The learner of a cluster, without Ray, on a slow store."""
+    """The learner of a cluster, without Ray, with a slow store."""
 
     def __init__(
         self, folder: Path, config: AlphaZeroConfig, mould: SegmentMould, latency_s: float
@@ -228,7 +228,7 @@ def read_from_many(
     latency_s: float = LATENCY_S,
     games: int = GAMES,
 ) -> dict[str, Any]:
-    """Write and read for `seconds`, with one learner and many writers; JSON-ready."""
+    """Write and read for `seconds` with one learner and many writers; JSON-ready."""
     facts = machine_facts(PACKAGES)
     config, mould = _config_and_mould(writers, every_s, recorded_games(games))
     sweep_s, learner_node.SWEEP_S = learner_node.SWEEP_S, SWEEP_S
@@ -275,7 +275,7 @@ def read_from_many(
 def _config_and_mould(
     writers: int, every_s: float, recorded: EpisodeBatch
 ) -> tuple[AlphaZeroConfig, SegmentMould]:
-    """Return a config whose rate limit asks for LEARNER_USE of what the learner can train on."""
+    """Return a config whose rate limit demands LEARNER_USE of the learner's speed, and a mould."""
     learner = LearnerConfig(batch_size=BATCH, window_rows=WINDOW, window_start_rows=WINDOW)
     config = AlphaZeroConfig(
         game="connect_four",
@@ -294,7 +294,7 @@ def _config_and_mould(
 def _learn(
     learner: SlowStoreLearner, written: Writers, config: AlphaZeroConfig, seconds: float
 ) -> tuple[Mapping[str, list[float]], dict[str, float]]:
-    """Call the learner as a driver does; record each stretch."""
+    """Call the learner as a driver does; return samples of each call, and the machine's shares."""
     share, begun, trained = MachineShare(), time.monotonic(), 0
     samples: dict[str, list[float]] = {
         name: [] for name in ("at_s", "read", "unread", "trained", "mib")
@@ -319,7 +319,7 @@ def _learn(
 
 
 def _requests_when_nothing_is_new(learner: SlowStoreLearner) -> dict[str, Any]:
-    """Count the requests of an empty poll and of a sweep, once everything has been read."""
+    """Count the requests of a poll and of a sweep that find nothing new."""
     requests = learner.store.requests
     requests.clear()
     learner.trainer.announce([])
@@ -332,11 +332,11 @@ def _requests_when_nothing_is_new(learner: SlowStoreLearner) -> dict[str, Any]:
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Measure for `seconds`, print some lines and write results/reading.json."""
+    """Measure for `seconds`, print the figures and write results/reading.json."""
     result = read_from_many(seconds)
     path = write_result("reading", result)
     print(
-        f"reading {result['writers']} writers at {result['latency_ms']} ms a request: "
+        f"reading {result['writers']} writers at {result['latency_ms']} ms per request: "
         f"{result['committed_rows_per_s']:,} rows/s committed, {result['read_rows_per_s']:,} read\n"
         f"  unread rows: {result['unread_rows']}\n  memory, MiB: {result['memory_mib']}\n"
         f"  an empty poll: {result['requests_of_an_empty_poll']} requests; "

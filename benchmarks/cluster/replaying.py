@@ -1,6 +1,6 @@
-"""An actor that commits recorded games again and again, at a given speed, without playing.
+"""A worker that commits recorded games repeatedly at a given speed, without playing.
 
-It imports little beside the store and Ray, so that dozens of them fit into one machine.
+It imports little besides the store and Ray, so that dozens of them fit on one machine.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ LEAST_PRIORITY = 19
 
 @dataclass(frozen=True)
 class ReplayedRound:
-    """A `selfplay.cluster.worker.RoundReport` with the time at which its games were stored.
+    """A `selfplay.cluster.worker.RoundReport` with the time of its commit.
 
     Attributes:
-        committed_at: of `time.monotonic`, which is the same clock for all processes of a machine.
+        committed_at: by `time.monotonic`, which all processes of a machine share.
     """
 
     writer: str
@@ -42,15 +42,14 @@ class ReplayedRound:
 
 
 class ReplayingWorker:
-    """Replaces `selfplay.cluster.worker.Worker`, with the same calls.
+    """Replaces `selfplay.cluster.worker.Worker`, with the same methods.
 
-    It runs at the least priority: on a real cluster it would have cores of its own, and the learner
-    would have its own too.
+    It runs at the lowest priority, since on a real cluster it would not share the learner's cores.
 
     Args:
-        recorded: the bytes of a segment of the games to be committed.
-        games: how many games that is.
-        games_per_s: its speed; 0 is as fast as it can.
+        recorded: the bytes of a segment of the games to commit.
+        games: the number of these games.
+        games_per_s: speed; 0 is as fast as possible.
     """
 
     def __init__(
@@ -70,10 +69,10 @@ class ReplayingWorker:
         return Ready(os.uname().nodename)
 
     def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> ReplayedRound:
-        """Commit games of `rows` rows under new UUIDs, after the time that playing them takes."""
+        """Commit games of `rows` rows under new UUIDs, after the time it takes to play them."""
         begun = time.monotonic()
         if step != self._step:
-            ray.get(weights[0])  # as far as a worker's fetching goes; there is no network to load
+            ray.get(weights[0])  # fetched as by a worker, but there is no network to load
             self._step = step
         count = made = 0
         while made < rows:
@@ -91,5 +90,5 @@ class ReplayingWorker:
         return ReplayedRound(writer, step, now - begun, counters, host, segments, now)
 
     def stop(self) -> None:
-        """End the waiting."""
+        """Stop waiting."""
         self._stopped.set()

@@ -1,9 +1,9 @@
-"""A cluster of many nodes on one machine: whether one learner keeps up with dozens of actors.
+"""Measure whether one learner keeps up with dozens of workers, on simulated nodes.
 
-Each node is a raylet of its own. The driver and the learner are those of a run, the network is
-tiny; the workers commit recorded games at a worker's measured speed, or as fast as they can. All of
-them share the cores of one machine, so the second says what the store does when everybody wants it
-at once, not what a cluster could write.
+Each node is a raylet on this machine. The driver and the learner are those of a run, with a tiny
+network; the workers commit recorded games at a worker's measured speed, or as fast as they can. All
+share the cores of one machine, so the second case measures the store under contention, not what a
+cluster could write.
 """
 
 from __future__ import annotations
@@ -50,23 +50,23 @@ from store.run import Run
 
 RUN = "simulated"
 NODES, STUBS, GAMES = 8, 32, 600
-GROUP = 1000  # games of a commit where everybody is as fast as possible
-LEARNER_USE = 0.5  # share of the learner's measured speed that the rate limit asks for
-OBJECT_STORE_BYTES = 80 << 20  # a node's; Ray wants 75 MiB at least
+GROUP = 1000  # games per commit when workers are as fast as possible
+LEARNER_USE = 0.5  # share of the learner's measured speed that the rate limit demands
+OBJECT_STORE_BYTES = 80 << 20  # per node; Ray needs at least 75 MiB
 UNLIMITED_ROWS = 1 << 40
-VERSION_S, CHECKPOINTS = 2.0, 6  # seconds between two networks; checkpoints in all
+VERSION_S, CHECKPOINTS = 2.0, 6  # seconds between network versions; number of checkpoints
 TINY = NetworkConfig(1, 8, 4, 8, precision="float32")
 BATCH, WINDOW = 512, 100_000
-POINTS = 30  # of a series in the result
+POINTS = 30  # per series in the result
 
 
-# -- what is played again ----------------------------------------------------------------------
+# -- recorded games ---------------------------------------------------------------------------
 
 
 def recorded_games(count: int) -> EpisodeBatch:
-    """Record Connect Four games of the preset's search with a uniform policy for the network.
+    """Play Connect Four games with the preset's search and a uniform evaluator.
 
-    At least `count`, as many as finish together at the end.
+    Returns `count` games or a few more, since several may finish at once.
     """
     config, game = load_config_of(AlphaZeroConfig, "connect_four"), find_game("connect_four")
 
@@ -86,7 +86,7 @@ def recorded_games(count: int) -> EpisodeBatch:
 
 
 def learner_rows_per_s(games: EpisodeBatch, config: AlphaZeroConfig) -> float:
-    """Measure rows/s that the tiny network learns in this process, on one thread."""
+    """Measure the rows/s on which the tiny network trains in this process, on one thread."""
     game = find_game(config.game)
     learner = AlphaZeroLearner(game, config.network, config.learner, seed=0, device="cpu")
     learner.add([games])
@@ -99,7 +99,7 @@ def learner_rows_per_s(games: EpisodeBatch, config: AlphaZeroConfig) -> float:
 
 
 def real_games_per_s() -> float:
-    """Return games/s of one core of self-play, from the results of the other benchmarks."""
+    """Return games/s per core of self-play, from the results of other benchmarks."""
     cores = json.loads((RESULTS / "store.json").read_text())["per_core_s"]
     clock = json.loads((RESULTS / "store.json").read_text())["per_s"]
     return float(actors_fed(clock, cores)["games_per_core_s"])
@@ -111,7 +111,7 @@ def real_games_per_s() -> float:
 @contextmanager
 def simulated_nodes(nodes: int, cpus: int) -> Iterator[None]:
     """Start `nodes` simulated nodes of `cpus` cores here, and one more for the learner."""
-    os.environ["RAY_AUTH_MODE"] = "disabled"  # its nodes trust each other: all are this machine
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # all nodes are this machine
     cluster = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": cpus + 1, "object_store_memory": OBJECT_STORE_BYTES},
@@ -128,14 +128,14 @@ def simulated_nodes(nodes: int, cpus: int) -> Iterator[None]:
 
 
 class TimedLog(ReplayLog):
-    """A replay log that records how long each read of new segments takes, in seconds."""
+    """A replay log that records the seconds of each read of new segments."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run, SCHEMA)
         self.poll_s: list[float] = []
 
     def take(self, max_segments: int | None = None, *, wait: bool = True) -> list[EpisodeBatch]:
-        """Call the log's `take`, timed."""
+        """Time a call of `ReplayLog.take`."""
         begun = time.monotonic()
         batches = super().take(max_segments, wait=wait)
         self.poll_s.append(time.monotonic() - begun)
@@ -143,17 +143,17 @@ class TimedLog(ReplayLog):
 
 
 class WatchedLearner(LearnerNode):
-    """The real learner, with its log timed and its memory recorded."""
+    """The learner of a run, with its log timed and its memory recorded."""
 
     def watch(self) -> float:
-        """Open the run, which must be empty, and time its polls from now on; memory in MiB."""
+        """Open the run, which must be empty, and start timing polls; return memory in MiB."""
         self.report()
         self.log = TimedLog(self.trainer.run)
         self.trainer.log = self.log
         return self._memory()
 
     def facts(self) -> tuple[list[float], float]:
-        """Return the seconds of each poll so far, and the present memory in MiB."""
+        """Return the seconds of each poll so far, and the current memory in MiB."""
         return self.log.poll_s, self._memory()
 
     def _memory(self) -> float:
@@ -161,11 +161,11 @@ class WatchedLearner(LearnerNode):
 
 
 class SimulatedTraining(ClusterTraining):
-    """The real driver, whose workers replay games; records what was committed and learned.
+    """The driver of a run, with replaying workers; records what was committed and learned.
 
     Attributes:
-        committed: when each round's games were in the store, and their rows.
-        learnt: when each report of the learner was heard.
+        committed: for each round, the time at which its games were in the store, and their rows.
+        learnt: the learner's reports and the times at which they arrived.
     """
 
     def __init__(
@@ -207,14 +207,14 @@ class SimulatedTraining(ClusterTraining):
 
 @dataclass(frozen=True)
 class Measurement:
-    """The figures of a simulated run, from the first commits of all workers on.
+    """The figures of a simulated run, measured once all workers have committed.
 
     Attributes:
-        begun: when it began, by the training's clock.
-        made: what the workers counted in `seconds`: games, rows.
-        learnt: each report of the learner, and seconds from the beginning.
+        begun: start, on the driver's clock.
+        made: the workers' counters over `seconds`: games, rows.
+        learnt: the learner's reports, with their seconds since the start.
         polls: seconds of each poll of the learner's log.
-        memory_mib: of the learner, at the beginning and at the end.
+        memory_mib: of the learner, at the start and at the end.
         machine: shares of the cores, as in `MachineShare.shares`.
     """
 
@@ -239,10 +239,10 @@ def simulate(
     games: int = GAMES,
     games_per_s: float = 0.0,
 ) -> dict[str, Any]:
-    """Let `stubs` actors on `nodes` nodes write for so long; JSON-ready.
+    """Let `stubs` workers on `nodes` nodes write for `seconds`; JSON-ready.
 
-    `games_per_s` is the speed of each; 0 is as fast as they can, in commits of about GROUP games
-    and with no limit to what the learner has yet to train on.
+    `games_per_s` is the speed of each worker. 0 is as fast as possible, with commits of about GROUP
+    games and no limit to the learner's backlog.
     """
     facts, played = machine_facts(PACKAGES), recorded_games(games)
     rows_per_game = played.rows("row_ply") / len(played)
@@ -317,7 +317,7 @@ def _config(
 
 
 def _expected_rows_per_s(stubs: int, games_per_s: float, rows_per_game: float) -> float:
-    """Return rows/s of all stubs; without a given speed, as measured for one writer here."""
+    """Return rows/s of all stubs; without a given speed, that of one writer on this machine."""
     if not games_per_s:
         rates = json.loads((RESULTS / "store.json").read_text())["per_s"]
         return float(rates["episodes_written"]) * rows_per_game
@@ -330,7 +330,7 @@ def _with_passes(config: AlphaZeroConfig, passes: float, rows_per_s: float) -> A
 
 
 def _begin(training: SimulatedTraining) -> float:
-    """Observe the learner, wait until every worker has committed; return the learner's memory."""
+    """Watch the learner and wait until every worker has committed; return its memory in MiB."""
     assert training.learner.is_free()
     memory = ray.get(training.learner.handle.watch.remote())
     while not all(worker.works for worker in training.workers):
@@ -341,7 +341,7 @@ def _begin(training: SimulatedTraining) -> float:
 def _learning(
     learnt: Sequence[tuple[float, LearnReport]], config: AlphaZeroConfig
 ) -> dict[str, Any]:
-    """Stretches and how many had nothing to train on or nothing new, after the first that had."""
+    """Summarise the learner's calls from the first that trained; JSON-ready."""
     reports = [report for _, report in learnt]
     first = next((i for i, report in enumerate(reports) if report.trained), len(reports))
     counted = reports[first + 1 :]
@@ -366,7 +366,7 @@ def _share(flags: Iterator[bool]) -> float | None:
 def _unread(
     training: SimulatedTraining, begun: float, learnt: Sequence[tuple[float, LearnReport]]
 ) -> list[int]:
-    """Rows committed and not read yet, whenever the learner answered: at most a stretch's."""
+    """Return the rows committed but not read, at each of the learner's reports."""
     commits = sorted(training.committed)
     times = [at for at, _ in commits]
     totals = [0, *accumulate(rows for _, rows in commits)]
@@ -374,7 +374,7 @@ def _unread(
 
 
 def series(values: Sequence[int]) -> dict[str, Any]:
-    """Return a quantity over time, thinned; it grows if its last third is far above its first."""
+    """Return a thinned series, and the means of its first and last third, to show growth."""
     third = max(1, len(values) // 3)
     first, last = (statistics.fmean(part or [0]) for part in (values[:third], values[-third:]))
     return {
@@ -386,7 +386,7 @@ def series(values: Sequence[int]) -> dict[str, Any]:
 
 
 def _poll_times(polls: Sequence[float]) -> Mapping[str, float]:
-    """Return poll times in milliseconds, with those of polls that found nothing new."""
+    """Return poll times in ms, including polls that found nothing new."""
     third = max(1, len(polls) // 3)
     parts = {
         "median": statistics.median(polls),
@@ -398,7 +398,7 @@ def _poll_times(polls: Sequence[float]) -> Mapping[str, float]:
 
 
 def _stored(run: Run) -> dict[str, int]:
-    """Count what is in the store at the end, the last rounds included."""
+    """Count the contents of the store at the end, the last rounds included."""
     folders = [f"{REPLAY_FOLDER}/{writer}" for writer in run.files.folders(REPLAY_FOLDER)]
     log = ReplayLog(run, SCHEMA)
     log.poll()
@@ -412,10 +412,10 @@ def _stored(run: Run) -> dict[str, int]:
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Measure both, each for twice `seconds`, print some lines and write the results."""
+    """Measure both cases for twice `seconds`, print the figures and write the results."""
     for name, speed in (("real_rate", real_games_per_s()), ("as_fast_as_they_can", 0.0)):
         result = simulate(seconds=2 * seconds, games_per_s=speed)
         path = write_result(f"cluster_simulated_{name}", result)
         learner, polls = result["learner"], result["poll_ms"]
-        print(f"simulated {name}: {result['committed_per_s']} a second; learner {learner}")
+        print(f"simulated {name}: {result['committed_per_s']} per second; learner {learner}")
         print(f"  polls, ms: {polls}\n  unread rows: {result['unread_rows']}\n  -> {path}")

@@ -1,8 +1,8 @@
-"""A long run whose Ray actors are killed at random: what is lost, and what it costs.
+"""Measure a long run whose Ray actors are killed at random: what is lost, and what it costs.
 
-Two workers and a learner play and learn Connect Four with small settings. Every so often, at times
-drawn from an exponential distribution, SIGKILL goes to the process of a random actor: the learner
-one time in ten, else a worker. The same training without kills runs half before and half after.
+Two workers and a learner play and learn Connect Four with small settings. At exponentially
+distributed intervals, a random actor gets SIGKILL: the learner one time in ten, else a worker.
+Shorter runs without kills, before and after, are the comparison.
 
     python -m benchmarks soak --minutes 30
 """
@@ -39,9 +39,9 @@ from store.run import Run
 
 SECONDS_BETWEEN_KILLS = 20.0  # on average
 LEARNER_SHARE = 0.1  # of the kills
-UNDISTURBED_SHARE, LONGEST_UNDISTURBED_S = 1 / 6, 150.0  # each of the two runs without kills
-SAMPLES = 120  # of the memory, over a run
-SETTLING_S, SETTLING_SHARE = 60.0, 0.2  # of a process's life, before its memory's slope is taken
+UNDISTURBED_SHARE, LONGEST_UNDISTURBED_S = 1 / 6, 150.0  # of each of the runs without kills
+SAMPLES = 120  # of the memory, per run
+SETTLING_S, SETTLING_SHARE = 60.0, 0.2  # of a process's life, left out of its memory's slope
 LEARNER, WORKER = "ray::LearnerNode", "ray::Worker"
 SMALL = AlphaZeroConfig(
     game="connect_four",
@@ -59,10 +59,10 @@ SMALL = AlphaZeroConfig(
 
 
 class Killer:
-    """Kills one of this process's Ray actors at random times; reproducible given the same actors.
+    """Kills one of this process's Ray actors at random times, reproducibly.
 
     Attributes:
-        kills: how often each class of actors was hit.
+        kills: number of kills by class of actor.
     """
 
     def __init__(self, mean_s: float, seed: int) -> None:
@@ -72,7 +72,7 @@ class Killer:
         self._next = self._rng.exponential(mean_s)
 
     def strike(self, elapsed_s: float) -> None:
-        """Kill one actor if it is time; without one of the class, the kill is postponed."""
+        """Kill one actor if it is time; if there is none of the drawn class, try later."""
         if elapsed_s < self._next:
             return
         kind = LEARNER if self._rng.random() < LEARNER_SHARE else WORKER
@@ -86,7 +86,7 @@ class Killer:
 
 @dataclass(frozen=True)
 class MemorySample:
-    """Resident memory of a process at some time, in MiB."""
+    """Resident memory of a process at one time, in MiB."""
 
     at_s: float
     pid: int
@@ -94,9 +94,9 @@ class MemorySample:
 
 
 def slope_per_hour(samples: Sequence[MemorySample], settling_s: float) -> float | None:
-    """Return memory growth in MiB/h: least squares, one slope for all lives of a process.
+    """Return memory growth in MiB/h: least squares, one slope for all processes.
 
-    The first `settling_s` of each life are left out; None when too little is left.
+    The first `settling_s` of each process are left out; None if too few samples are left.
     """
     lives: dict[int, list[MemorySample]] = {}
     for sample in samples:
@@ -115,12 +115,13 @@ def slope_per_hour(samples: Sequence[MemorySample], settling_s: float) -> float 
 
 @dataclass
 class Watched:
-    """The course of a run: what it acknowledged, its speed, its memory, its notices.
+    """What was observed of a run: acknowledged games, speed, memory, notices.
 
     Attributes:
-        acknowledged: games that each writer has answered for.
-        playing_s: from the first answers of all workers to the end, and the simulations in it.
-        stopped: why it ended early; empty if it did not.
+        acknowledged: games that each writer has acknowledged.
+        playing_s: seconds from the first answers of all workers to the end.
+        simulations: number of simulations in that time.
+        stopped: why the run ended early; empty if it did not.
     """
 
     acknowledged: Counter[str] = field(default_factory=Counter)
@@ -144,14 +145,14 @@ class Watched:
 
     @property
     def simulations_per_s(self) -> float:
-        """Return simulations/s by the clock, workers' restarts included; 0 if they never began."""
+        """Return simulations/s, workers' restarts included; 0 if they never began."""
         return self.simulations / self.playing_s if self.playing_s else 0.0
 
 
 def watched_training(
     run: Run, store: Path, config: AlphaZeroConfig, seconds: float, killer: Killer | None = None
 ) -> Watched:
-    """Train for so long from the first answers of all workers on, and watch."""
+    """Train and watch for `seconds`, counted from the first answers of all workers."""
     watched = Watched()
     with connected(cpus=config.workers * config.cluster.worker_cpus) as own_ray:
         training = ClusterTraining(run, config, str(store), own_ray=own_ray)
@@ -206,11 +207,11 @@ def _count(watched: Watched, heard: RoundsHeard) -> None:
 
 
 def audit(run: Run, watched: Watched) -> dict[str, Any]:
-    """Compare the store with what was acknowledged, writer by writer; JSON-ready.
+    """Compare the store with what was acknowledged, for each writer; JSON-ready.
 
-    More games than acknowledged are no fault: a worker may be killed between commit and answer.
+    A writer may have more games than acknowledged: it may be killed between commit and answer.
     """
-    stored = {  # listed before it is read: the training may be going on
+    stored = {  # listed before it is read, since the run may be writing
         writer: sum(
             name.episodes
             for text in run.files.names(f"{REPLAY_FOLDER}/{writer}")
@@ -221,7 +222,7 @@ def audit(run: Run, watched: Watched) -> dict[str, Any]:
     log = ReplayLog(run, SCHEMA)
     batches = log.poll()
     unreadable = sum(stored.values()) - log.episodes_read - log.duplicates_dropped
-    lost = watched.acknowledged - Counter(stored)  # keeps what is above zero
+    lost = watched.acknowledged - Counter(stored)  # keeps positive counts
     checkpoint = checkpoints.latest_valid(run)
     return {
         "games_acknowledged": watched.acknowledged.total(),
@@ -256,7 +257,7 @@ def measure(
     mean_s: float = SECONDS_BETWEEN_KILLS,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measure a run of `seconds` with kills, and two shorter ones without; JSON-ready."""
+    """Measure a run of `seconds` with kills and two shorter ones without; JSON-ready."""
     facts, killer = machine_facts(PACKAGES), Killer(mean_s, seed)
     calm_s = min(UNDISTURBED_SHARE * seconds, LONGEST_UNDISTURBED_S)
     with tempfile.TemporaryDirectory() as folder:
@@ -297,13 +298,13 @@ def _rates(trainings: dict[str, Watched]) -> dict[str, float]:
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Soak for `seconds`, print what came of it and write results/cluster_soak.json."""
+    """Measure for `seconds`, print the figures and write results/cluster_soak.json."""
     result = measure(seconds)
     path = write_result("cluster_soak", result)
     for name, found in result["audit"].items():
         counts = ", ".join(f"{what} {count}" for what, count in found.items())
         print(f"soak {name:10} {result['simulations_per_s'][name]:,} simulations/s; {counts}")
     for who in ("driver", "learner"):
-        print(f"soak {who}: {result[f'{who}_memory']['mib_per_hour']} MiB more an hour")
+        print(f"soak {who}: {result[f'{who}_memory']['mib_per_hour']} MiB per hour")
     kills, replaced = result["kills"], result["replacements"]
     print(f"soak kills {kills}, {replaced} replacements, ratio {result['ratio']}\n  -> {path}")

@@ -1,9 +1,9 @@
-"""The cost of Ray, and the gain of a second worker: two measurements of self-play under Ray.
+"""Measure self-play under Ray: the cost of Ray, and the gain of a second worker.
 
-Both play Connect Four with a fresh network that is not trained. Measurements alternate: one stretch
-runs at a time, the others are idle. Workers are started and called as in a run, by
+Both play Connect Four with an untrained network. Measurements alternate: one stretch runs at a time
+while the others are idle. Workers are started and called as in a run, by
 `selfplay.cluster.driver.ClusterTraining.step`. A machine of two cores with other work on it cannot
-show a factor of 2, so each stretch records what share of the cores other processes had.
+show a factor of 2, so each stretch records the share of the cores that other processes used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from selfplay.cluster.supervision import Member
 from selfplay.cluster.worker import RoundReport, Worker
 
 TURNS = 5
-STRETCHES_PER_SECONDS = 3  # a stretch takes a third of `--seconds`: 10 s if nothing is said
+STRETCHES_PER_SECONDS = 3  # a stretch takes a third of `--seconds`: 10 s by default
 PACKAGES = ("numba", "numpy", "torch", "ray")
 RUN = "cluster"
 
@@ -40,8 +40,8 @@ class Stretch:
     """The figures of one stretch.
 
     Attributes:
-        simulations_per_s: of all who played, by the clock.
-        playing_share: of the time, how much was spent within rounds; the rest is the driver's.
+        simulations_per_s: of all workers together.
+        playing_share: share of the time spent in rounds; the rest is the driver's.
         machine: shares of the cores, as in `MachineShare.shares`.
     """
 
@@ -52,21 +52,21 @@ class Stretch:
 
 @dataclass
 class Player:
-    """What one worker did since the stretch began, in whole rounds."""
+    """One worker's work in a stretch, in whole rounds."""
 
     simulations: int = 0
     played_s: float = 0.0
-    ended_s: float = 0.0  # of its last round that counts, from the beginning of the stretch
+    ended_s: float = 0.0  # end of its last counted round, since the start of the stretch
 
     def add(self, report: RoundReport, at: float) -> None:
-        """Count a round answered `at` seconds after the beginning."""
+        """Count a round that was answered `at` seconds after the start."""
         self.simulations += report.counters["simulations"]
         self.played_s += report.seconds
         self.ended_s = at
 
 
 def stretch_of(players: Sequence[Player], machine: dict[str, float]) -> Stretch:
-    """Return the rates of all workers together."""
+    """Return the figures of all workers together."""
     return Stretch(
         sum(player.simulations / player.ended_s for player in players),
         statistics.mean(player.played_s / player.ended_s for player in players),
@@ -75,14 +75,14 @@ def stretch_of(players: Sequence[Player], machine: dict[str, float]) -> Stretch:
 
 
 class RoundsHeard:
-    """The reports of a run's rounds, each once, as they arrive."""
+    """The reports of a run's rounds, each returned once."""
 
     def __init__(self, training: ClusterTraining) -> None:
         self._recent = training.recent
         self._last: RoundReport | None = None
 
     def new(self) -> list[tuple[float, RoundReport]]:
-        """Yield the rounds answered since the last call, and when; at least every half minute."""
+        """Return the times and reports of rounds since the last call; call it every half minute."""
         found: list[tuple[float, RoundReport]] = []
         for at, report in reversed(self._recent):
             if report is self._last:
@@ -95,9 +95,9 @@ class RoundsHeard:
 
 @contextmanager
 def idle_training(config: AlphaZeroConfig) -> Iterator[tuple[ClusterTraining, str]]:
-    """Yield a run whose workers have played one round each and whose learner is stopped; its store.
+    """Yield a run, its workers warm and its learner stopped, and its store.
 
-    The learner is needed once: it publishes the fresh network that everybody plays with.
+    The learner is needed once: it publishes the untrained network that all workers play with.
     """
     with (
         tempfile.TemporaryDirectory() as store,
@@ -108,7 +108,7 @@ def idle_training(config: AlphaZeroConfig) -> Iterator[tuple[ClusterTraining, st
             while not all(worker.works for worker in training.workers):
                 training.step()
                 if training.learned is not None:
-                    training.learner.not_before = math.inf  # asked no more
+                    training.learner.not_before = math.inf  # never called again
             await_rounds(training.workers)
             yield training, store
         finally:
@@ -116,14 +116,14 @@ def idle_training(config: AlphaZeroConfig) -> Iterator[tuple[ClusterTraining, st
 
 
 def await_rounds(workers: Sequence[Member]) -> None:
-    """Wait for the rounds in progress, without counting them."""
+    """Wait for the rounds in progress without counting them."""
     for worker in workers:
         if worker.call is not None:
             worker.receive()
 
 
 def play_here(worker: Worker, training: ClusterTraining, seconds: float) -> Stretch:
-    """Play rounds with a worker of this process, one after another."""
+    """Play rounds one after another with a worker in this process."""
     assert training.learned is not None
     learned, rows = training.learned, training.config.cluster.segment_rows
     share, begun, player = MachineShare(), time.monotonic(), Player()
@@ -136,10 +136,10 @@ def play_here(worker: Worker, training: ClusterTraining, seconds: float) -> Stre
 def play_under_ray(training: ClusterTraining, workers: list[Member], seconds: float) -> Stretch:
     """Play rounds with some of a run's workers, called by its driver.
 
-    A worker counts up to its first answer after `seconds`, and plays on until all have come to
-    theirs, so that everybody had the others beside it all the time.
+    A worker's rounds count up to its first answer after `seconds`. It plays on until all workers
+    have got there, so that each is measured with all the others playing.
     """
-    every, training.workers = training.workers, workers
+    all_workers, training.workers = training.workers, workers
     heard = RoundsHeard(training)
     heard.new()
     share, begun = MachineShare(), training.clock()
@@ -152,12 +152,12 @@ def play_under_ray(training: ClusterTraining, workers: list[Member], seconds: fl
                 player.add(report, at - begun)
     found = stretch_of(list(players.values()), share.shares())
     await_rounds(workers)
-    training.workers = every
+    training.workers = all_workers
     return found
 
 
 def in_turns(works: Mapping[str, Callable[[], Stretch]], turns: int) -> dict[str, list[Stretch]]:
-    """Run every work several times, in alternating order so that a trend cancels out."""
+    """Run each measurement several times, in alternating order so that trends cancel out."""
     done: dict[str, list[Stretch]] = {name: [] for name in works}
     for turn in range(turns):
         for name in list(works)[:: 1 if turn % 2 == 0 else -1]:
@@ -166,7 +166,7 @@ def in_turns(works: Mapping[str, Callable[[], Stretch]], turns: int) -> dict[str
 
 
 def compared(done: dict[str, list[Stretch]], over: str, under: str) -> dict[str, Any]:
-    """Return each one's median, and the ratios of neighbours with their median; JSON-ready."""
+    """Return the median of each, and the ratios within a turn with their median; JSON-ready."""
     rates = {name: [s.simulations_per_s for s in stretches] for name, stretches in done.items()}
     ratios = [a / b for a, b in zip(rates[over], rates[under], strict=True)]
     return {
@@ -183,22 +183,22 @@ def compared(done: dict[str, list[Stretch]], over: str, under: str) -> dict[str,
 
 def _settings(workers: int, changes: AlphaZeroConfig | None) -> AlphaZeroConfig:
     config = changes or load_config_of(AlphaZeroConfig, "connect_four")
-    endless = replace(config.cluster, backlog_rows=1 << 40)  # there is no learner to wait for
+    endless = replace(config.cluster, backlog_rows=1 << 40)  # no learner to wait for
     return replace(config, workers=workers, minutes=0, games=0, cluster=endless)
 
 
 def ray_cost(
     seconds: float, turns: int = TURNS, config: AlphaZeroConfig | None = None
 ) -> dict[str, Any]:
-    """Measure a worker under Ray against the same worker in this process.
+    """Compare a worker under Ray with the same worker in this process.
 
-    A stretch takes `seconds` and what its last round takes longer.
+    A stretch takes `seconds`, and until the end of its last round.
     """
     facts, config = machine_facts(PACKAGES), _settings(1, config)
     with idle_training(config) as (training, store):
         here = Worker(store, RUN, config)
         play_here(here, training, 0.1)  # compiles, and fills its games
-        training.learner.drop()  # its weights have been fetched by all
+        training.learner.drop()  # all workers have its weights
         works = {
             "here": partial(play_here, here, training, seconds),
             "under_ray": partial(play_under_ray, training, training.workers, seconds),
@@ -218,7 +218,7 @@ def ray_cost(
 def scaling(
     seconds: float, turns: int = TURNS, config: AlphaZeroConfig | None = None
 ) -> dict[str, Any]:
-    """Measure two workers under Ray against one of them, the other idle."""
+    """Compare two workers under Ray with one of them, the other idle."""
     facts, config = machine_facts(PACKAGES), _settings(2, config)
     with idle_training(config) as (training, _):
         training.learner.drop()
@@ -252,11 +252,11 @@ def _described(
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Measure both, print a line each and write results/cluster_<name>.json."""
+    """Measure both, print two lines each and write results/cluster_<name>.json."""
     for name, measure in (("ray_cost", ray_cost), ("scaling", scaling)):
         result = measure(seconds / STRETCHES_PER_SECONDS)
         path = write_result(f"cluster_{name}", result)
         others = [s["others"] for part in result["machine_share"].values() for s in part]
         rates = " and ".join(f"{n} {r:,}" for n, r in result["simulations_per_s"].items())
         print(f"cluster {name:10} {rates} simulations/s: {result['ratio']}")
-        print(f"  others had {statistics.mean(others):.0%} of the machine\n  -> {path}")
+        print(f"  other processes used {statistics.mean(others):.0%} of the machine\n  -> {path}")

@@ -1,1 +1,1 @@
-"""Measure a run on several hosts, made of network namespaces, while they fail."""
+"""Train on several hosts, simulated by network namespaces, while they fail."""

@@ -1,7 +1,7 @@
-"""Ray on hosts of `benchmarks.hosts.namespaces`, an S3 server, and a run whose driver is recorded.
+"""Ray on hosts of `benchmarks.hosts.namespaces`, an S3 server, and a run with a recorded driver.
 
-`head` has Ray's head and the driver and plays nothing, as in docs/cluster.md; the hosts of PLAYING
-have CORES cores each for Ray, which starts again when it ends, as a pod's would; `store` serves S3.
+`head` runs Ray's head and the driver but no worker, as in docs/cluster.md. The hosts of PLAYING
+have CORES cores each for Ray, which is restarted when it ends, as in a pod. `store` serves S3.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from selfplay.cluster.ray_session import worker_environment
 
 HEAD, STORE_HOST, PLAYING = "head", "store", ("one", "two")
 NAMES = (HEAD, *PLAYING, STORE_HOST)
-CORES = 2  # for Ray, of each host that plays
+CORES = 2  # for Ray, per playing host
 RAY_PORT, S3_PORT, BUCKET, RUN = 6379, 9000, "ludens", "hosts"
 STORE_URL = f"s3://{BUCKET}/runs"
 OBJECT_STORE_BYTES = 100 << 20
-STARTS = 20  # of Ray on a host, at most
-PAUSE_S = 2  # between two of them
-FOREIGN = ("RAY_", "AWS_")  # variables that must not come in from outside
+STARTS = 20  # at most, of Ray on a host
+PAUSE_S = 2  # between two starts
+FOREIGN = ("RAY_", "AWS_")  # variables that programs must not inherit
 GOODBYE_S = 150.0  # for a driver that was asked to end
 DRIVER = [sys.executable, "-m", "benchmarks.hosts.driver"]
 
 
 @dataclass(frozen=True)
 class Round:
-    """An answer of a worker, with the number of its games in the store."""
+    """A worker's answer, with the number of games it committed."""
 
     at_s: float
     writer: str
@@ -49,7 +49,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Said:
-    """What the driver said of itself at some time; as in `agents.progress.Progress`."""
+    """A report of the driver, with some fields of `agents.progress.Progress`."""
 
     at_s: float
     event: str
@@ -66,7 +66,7 @@ class Driver:
     """A running `benchmarks.hosts.driver train`, and what it has printed so far.
 
     Attributes:
-        error: what it ended with, if it said.
+        error: the error that ended it, if it reported one.
     """
 
     process: subprocess.Popen[str]
@@ -81,7 +81,7 @@ class Driver:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if not line.startswith("{"):  # of some library
+            if not line.startswith("{"):  # printed by a library
                 continue
             told = json.loads(line)
             kind = told.pop("kind")
@@ -103,23 +103,23 @@ class Driver:
         return self.said[-1] if self.said else None
 
     def finish(self) -> int | None:
-        """Ask it to end and wait; its exit status, None if it does not end."""
+        """Ask it to end and wait; return its exit status, None if it does not end."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         wait_until(lambda: not self.runs, GOODBYE_S)
         return self.ended()
 
     def ended(self) -> int | None:
-        """Take what it printed last, once its host or itself is gone; its exit status."""
+        """Read the rest of its output, after it or its host has ended; return its exit status."""
         self._reader.join(10.0)
         return self.process.poll()
 
 
 class Cluster:
-    """Ray, the store and the driver on a network that is up.
+    """Ray, the store and the driver on a running network.
 
     Attributes:
-        drivers: of all sessions of the training, in order.
+        drivers: the drivers of all sessions of the run, in order.
     """
 
     def __init__(self, net: Network, log: Path) -> None:
@@ -153,7 +153,7 @@ class Cluster:
         )
         assert program.stdout is not None
         if program.stdout.readline() != "ready\n":
-            raise RuntimeError(f"the S3 server does not start: see {self._log.name}")
+            raise RuntimeError(f"the S3 server did not start: see {self._log.name}")
 
     def start_ray(self, host: str) -> None:
         """Start Ray on a host; restart it whenever it ends."""
@@ -170,10 +170,10 @@ class Cluster:
         self._start(host, ["bash", "-c", again, "ray", *command], stdout=self._log)
 
     def start_driver(self) -> Driver:
-        """The command that trains, on the head; the same each time."""
+        """Start the training command on the head; it is the same each time."""
         environment = {
             "RAY_ADDRESS": f"{self.net.address(HEAD)}:{RAY_PORT}",
-            # As a job has it; without it each host would be sent the sources, and compile them.
+            # As in a job; else Ray would send the sources to each host, which would compile them.
             "RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps(
                 {"runtime_env": {"env_vars": worker_environment()}}
             ),
@@ -185,7 +185,7 @@ class Cluster:
         return self.drivers[-1]
 
     def acknowledged(self) -> Counter[str]:
-        """Return the acknowledged games of each writer, over all sessions."""
+        """Count the acknowledged games of each writer, over all sessions."""
         total: Counter[str] = Counter()
         for driver in self.drivers:
             for answer in list(driver.rounds):
@@ -215,14 +215,14 @@ class Cluster:
         }
 
     def host_of_learner(self) -> str:
-        """Return the learner's host; raises LookupError if there is none."""
+        """Return the learner's host. Raises LookupError unless there is exactly one learner."""
         found = [name for name, actors in self.actors().items() if actors["learners"]]
         if len(found) != 1:
-            raise LookupError(f"expected one learner, found them on {found or 'no host'}")
+            raise LookupError(f"expected one learner, found learners on {found or 'no host'}")
         return found[0]
 
     def close(self) -> None:
-        """Close what this process has open, once the hosts are gone."""
+        """Close the pipes of this process, after the hosts have ended."""
         for program in self._programs:
             program.wait(10.0)
             for pipe in (program.stdin, program.stdout):
@@ -232,7 +232,7 @@ class Cluster:
 
 
 def s3_environment(address: str) -> dict[str, str]:
-    """What botocore needs to find the store."""
+    """Return the variables with which botocore finds the store."""
     return {
         "AWS_ENDPOINT_URL": f"http://{address}:{S3_PORT}",
         "AWS_ACCESS_KEY_ID": "test",
@@ -245,7 +245,7 @@ def s3_environment(address: str) -> dict[str, str]:
 
 @contextmanager
 def cluster_of_hosts(log: Path) -> Iterator[Cluster]:
-    """The hosts of NAMES, linked and without programs; all gone at the end."""
+    """Yield a cluster of the hosts NAMES, without programs; removes all at the end."""
     with network(NAMES) as net:
         cluster = Cluster(net, log)
         try:

@@ -1,11 +1,11 @@
-"""The programs of the benchmark `hosts`: the driver of a run, and the audit of a store.
+"""Programs of the benchmark `hosts`: the driver of a run, and the audit of a store.
 
     python -m benchmarks.hosts.driver train STORE RUN
     python -m benchmarks.hosts.driver audit STORE RUN
 
-`train` is `ludens train` with the settings below, until its input ends. It prints JSON lines: what
-the driver hears, before it counts it ("round"), and what it says of itself ("progress"). `audit`
-reads what was acknowledged, and prints what the store holds of it.
+`train` is `ludens train` with the settings below, until its input ends. It prints JSON lines: each
+worker's answer before the driver counts it ("round"), and the driver's reports ("progress").
+`audit` reads what was acknowledged, and prints how the store compares with it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CONFIG = AlphaZeroConfig(
 
 
 class Tapped(cluster.ClusterTraining):
-    """A run that writes down each answer of a worker before it counts it."""
+    """A `ClusterTraining` that prints each answer of a worker before counting it."""
 
     def _take_round(self, report: RoundReport) -> list[Event]:
         say("round", writer=report.writer, host=report.host, games=report.counters["games"])
@@ -53,12 +53,12 @@ class Tapped(cluster.ClusterTraining):
 
 
 def say(kind: str, **what: Any) -> None:
-    """Print one line."""
+    """Print one JSON line."""
     print(json.dumps({"kind": kind, "at_s": time.monotonic(), **what}), flush=True)
 
 
 def say_progress(progress: Progress) -> None:
-    """Print what a panel would show."""
+    """Print a report of the driver."""
     say(
         "progress",
         event=progress.event,
@@ -76,7 +76,7 @@ def _input_has_ended() -> bool:
 
 
 def run_training(store_url: str, run_name: str) -> None:
-    """Train until the input ends; report an error in the words of `ludens train`."""
+    """Train until the input ends; print an error as `ludens train` would."""
     cluster.ClusterTraining = Tapped  # type: ignore[misc]
     try:
         for progress in train(
@@ -95,12 +95,12 @@ def run_audit(store_url: str, run_name: str) -> None:
         acknowledged=Counter(told["acknowledged"]), learner_steps=told["learner_steps"]
     )
     found = audit(open_run(store_url, run_name), watched)
-    del found["rows_learner_has_read"]  # of which nothing is said here
+    del found["rows_learner_has_read"]  # unknown here
     print(json.dumps(found))
 
 
 def main() -> None:
-    """Run the program that the first argument names."""
+    """Run the program named by the first argument."""
     what, store_url, run_name = sys.argv[1:]
     {"train": run_training, "audit": run_audit}[what](store_url, run_name)
 

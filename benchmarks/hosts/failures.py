@@ -1,14 +1,14 @@
-"""A run on three hosts with a store on a fourth, while cables are pulled and hosts die.
+"""Train on three hosts, with a store on a fourth, while links and hosts fail.
 
-The hosts are namespaces of this machine, see `benchmarks.hosts.cluster`. One training goes through
-six stages: nothing happens; a host's cable is out for a minute; the host of the learner dies and
-comes back; the head, and with it the driver, dies and the same command is given again; the store
-is behind a slow and lossy link; the training is asked to end. Each stage holds what the driver said
-against what was done, and what the store has against what was acknowledged.
+The hosts are namespaces on this machine, see `benchmarks.hosts.cluster`. One run has six stages:
+nothing happens; a host is disconnected for a minute; the learner's host is killed and restarted;
+the head and the driver on it are killed, and the command is repeated; the link to the store is slow
+and lossy; the driver is asked to end. Each stage checks the driver's reports against what was done,
+and the store against what was acknowledged.
 
     python -m benchmarks hosts
 
-needs root and ten to fifteen minutes, and ends with an error where a check fails.
+needs root and ten to fifteen minutes, and exits with an error if a check fails.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from benchmarks.hosts.namespaces import missing, wait_until
 from benchmarks.machine import machine_facts, write_result
 
 CUT_S = 60.0
-BEGIN_S = 240.0  # until the workers play, kernels compiled
-DEAD_S = 300.0  # until a new learner learns on the host that is left
-SETTLE_S = 5.0  # for what is said after an event
-REFUSALS = 12  # of the command after the head's death, at most
-DELAY_S, JITTER_S, LOSS = 0.1, 0.05, 0.01  # of the slow link, each way
+BEGIN_S = 240.0  # until the workers play, compilation included
+DEAD_S = 300.0  # until a new learner learns on the remaining host
+SETTLE_S = 5.0  # for reports after an event
+REFUSALS = 12  # at most, of the command after the head was killed
+DELAY_S, JITTER_S, LOSS = 0.1, 0.05, 0.01  # of the slow link, per direction
 PROBE = """
 import socket, time
 for _ in range(20):
@@ -51,13 +51,13 @@ for _ in range(20):
 
 
 def undisturbed(stage: Stage, seconds: float) -> None:
-    """Begin, and train for a while."""
+    """Start everything and train for `seconds`."""
     cluster = stage.cluster
     cluster.serve_store()
     cluster.start_ray(HEAD)
     cluster.start_ray(PLAYING[0])
     cluster.start_driver()
-    # The learner and a worker fill the first host, so that the second worker finds the other one.
+    # The learner and a worker fill the first host, so that the second worker goes to the other.
     wait_until(lambda: stage.plays(1), BEGIN_S)
     cluster.start_ray(PLAYING[1])
     stage.equal("all workers play in time", wait_until(stage.all_play, BEGIN_S), True)
@@ -84,20 +84,18 @@ def cut_off(stage: Stage, seconds: float) -> None:
     stage.between("steps learned", stage.last.learner_steps - steps, 1)
     cluster.net.put_back(victim)
     stage.check_all_play_again(time.monotonic())
-    stage.equal("notices of the host nothing was done to", stage.notices_naming(left), [])
+    stage.equal("notices of the undisturbed host", stage.notices_naming(left), [])
     stage.check_store()
 
 
 def killed(stage: Stage, seconds: float) -> None:
-    """Kill the learner's host; restart it when the rest continues."""
+    """Kill the learner's host; restart it once the rest has continued."""
     cluster, saved = stage.cluster, stage.last_checkpoint()
     victim = cluster.host_of_learner()
     left = _other(victim)
     stage.facts |= {"killed": victim, "actors_before": cluster.actors()}
     begun = time.monotonic()
-    cluster.net.cut_off(
-        victim
-    )  # so that the kernel cannot tell the others, as a dead one could not
+    cluster.net.cut_off(victim)  # else the kernel would close its connections
     cluster.net.kill(victim)
     stage.equal(
         "another learner learns", wait_until(lambda: stage.learns_again(begun + 1.0), DEAD_S), True
@@ -116,11 +114,11 @@ def killed(stage: Stage, seconds: float) -> None:
 
 
 def head_restarted(stage: Stage, seconds: float) -> None:
-    """Kill the head and the driver on it; repeat the same command until it continues."""
+    """Kill the head and the driver on it; repeat the command until the run continues."""
     cluster, saved, former = stage.cluster, stage.last_checkpoint(), stage.driver
     cluster.net.kill(HEAD)
     begun = time.monotonic()
-    stage.equal("the driver is gone", former.ended() is not None, True)
+    stage.equal("the driver has ended", former.ended() is not None, True)
     acknowledged = cluster.acknowledged().total()
     cluster.net.boot(HEAD)
     cluster.start_ray(HEAD)
@@ -144,7 +142,7 @@ def head_restarted(stage: Stage, seconds: float) -> None:
 
 
 def slow_link(stage: Stage, seconds: float) -> None:
-    """Slow down the link to the store and lose part of what is sent."""
+    """Delay the link to the store and lose some frames."""
     cluster, begun, steps = stage.cluster, time.monotonic(), stage.last.learner_steps
     stage.facts["connects_in_s_before"] = _connects_in_s(cluster)
     with cluster.net.slow_link(STORE_HOST, delay_s=DELAY_S, jitter_s=JITTER_S, loss=LOSS) as end:
@@ -178,7 +176,7 @@ STAGES: tuple[Callable[[Stage, float], None], ...] = (
 
 
 def _check_all_is_well(stage: Stage, since_s: float, steps: int) -> None:
-    """Every worker that is there is said to play, and all of them and the learner work."""
+    """Check that all existing workers are reported, and that they and the learner work."""
     there = sum(actors["workers"] for actors in stage.cluster.actors().values())
     stage.equal("workers said to play", stage.last.workers, there)
     for host in PLAYING:
@@ -191,14 +189,14 @@ def _other(host: str) -> str:
 
 
 def _connects_in_s(cluster: Cluster) -> float:
-    """Median seconds for a TCP connection from a host that plays to the store."""
+    """Return the median seconds of a TCP connection from a playing host to the store."""
     probe = PROBE % (cluster.net.address(STORE_HOST), S3_PORT)
     printed = cluster.net.hosts[PLAYING[0]].run([sys.executable, "-c", probe], timeout_s=120.0)
     return round(statistics.median(map(float, printed.split())), 4)
 
 
 def measure(seconds: float, stages: tuple[Callable[[Stage, float], None], ...] = STAGES) -> Any:
-    """Measure one run through the stages, one after another; JSON-ready."""
+    """Run the stages one after another on one run; JSON-ready."""
     facts, told = machine_facts(PACKAGES), {}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "programs.log"
@@ -230,4 +228,4 @@ def run(seconds: float, peer_python: str | None) -> None:
     path = write_result("cluster_hosts", result)
     print(f"hosts {result['checks']} checks, {result['wrong']} of them wrong\n  -> {path}")
     if result["wrong"]:
-        raise SystemExit("hosts: the training did not do, or say, what it should")
+        raise SystemExit(f"hosts: {result['wrong']} checks failed")

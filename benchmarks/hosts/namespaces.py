@@ -1,10 +1,10 @@
 """Hosts made of Linux namespaces: each has its own address, name, processes and /dev/shm.
 
-A host is a shell that waits in namespaces of its own, and all that is started beside it. A veth
-pair links it to a bridge in the namespaces of the switch, and to nothing else. Killing its first
-process is a power cut: the kernel kills the others with it and takes its interface away. That
-happens too when this process ends, in whatever way, so nothing is ever left behind. Therefore the
-network namespaces have no names of `ip netns`: those outlive their maker.
+A host is a waiting shell in its own namespaces, and all programs started beside it. Its only link
+is a veth pair to a bridge in the namespaces of the switch. Killing its first process is a power
+cut: the kernel kills all its processes and removes its interface. The same happens whenever this
+process ends, so nothing is left behind. For this reason the network namespaces have no names of
+`ip netns`, which would outlive this process.
 
 Needs Linux, root, util-linux (unshare, nsenter, setpriv) and iproute2 (ip).
 """
@@ -29,7 +29,7 @@ from selfplay.package_check import ROOT
 SUBNET = "10.77.0"
 PROGRAMS = ("unshare", "nsenter", "setpriv", "bash", "ip", "mount")
 NAMESPACES = ("--net", "--uts", "--ipc", "--mount", "--pid", "--mount-proc")
-START_S, SHORT_S = 20.0, 30.0  # for a host to be there, for a command of `ip`
+START_S, SHORT_S = 20.0, 30.0  # for a host to start, for an `ip` command
 FIRST_PROCESS = """
 set -e
 echo "$1" > /proc/sys/kernel/hostname
@@ -39,15 +39,15 @@ mkdir -p /tmp/ray && mount -t tmpfs -o size=1g tmpfs /tmp/ray
 mount --bind "$2" /etc/hosts
 echo ready
 read -r _ || true
-"""  # bash reaps orphans while it reads; the pipe's end ends it, and with it the host
+"""  # bash reaps orphans while it reads; closing the pipe ends it, and so the host
 
 
 def missing() -> str:
-    """Explain why hosts cannot be made here; empty if they can."""
+    """Explain why hosts cannot be created here; empty if they can."""
     if not sys.platform.startswith("linux"):
-        return "network namespaces are Linux's"
+        return "network namespaces need Linux"
     if os.geteuid() != 0:
-        return "only root may make network namespaces"
+        return "only root may create network namespaces"
     absent = [name for name in PROGRAMS if shutil.which(name) is None]
     if absent:
         return f"no program {', '.join(absent)}: install util-linux and iproute2"
@@ -56,11 +56,11 @@ def missing() -> str:
 
 
 class Host:
-    """A host, until `kill`; `run` and `start` start programs in it.
+    """A host, which runs until `kill`; `run` and `start` start programs in it.
 
     Args:
-        name: what `uname -n` says there.
-        hosts_file: becomes its /etc/hosts.
+        name: its host name.
+        hosts_file: its /etc/hosts.
     """
 
     def __init__(self, name: str, hosts_file: Path) -> None:
@@ -72,16 +72,16 @@ class Host:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            start_new_session=True,  # Ctrl-C is for this process, which ends all others itself
+            start_new_session=True,  # Ctrl-C reaches this process alone, which ends the hosts
         )
         assert self._outer.stdout is not None
         if self._outer.stdout.readline() != "ready\n":
             self._outer.kill()
-            raise RuntimeError(f"host {name!r} cannot be made; its error stands above")
+            raise RuntimeError(f"host {name!r} cannot be created; its error is printed above")
         self.pid = family(self._outer.pid)[1]
 
     def command(self, arguments: Sequence[str], **environment: str) -> list[str]:
-        """Return the outside command that runs `arguments` inside, in the checkout."""
+        """Return the command that runs `arguments` on the host, in the checkout."""
         settings = [f"{name}={value}" for name, value in environment.items()]
         enter = ["nsenter", "--target", str(self.pid), "--all", "env", "-C", str(ROOT)]
         return [*enter, *settings, *arguments]
@@ -89,7 +89,7 @@ class Host:
     def start(
         self, arguments: Sequence[str], environment: Mapping[str, str], **options: Any
     ) -> subprocess.Popen[str]:
-        """Start a program inside, which ends with the host at the latest."""
+        """Start a program on the host, which ends with the host at the latest."""
         command = self.command(arguments, **environment)
         return subprocess.Popen(command, text=True, start_new_session=True, **options)
 
@@ -100,7 +100,7 @@ class Host:
         given: str = "",
         timeout_s: float = SHORT_S,
     ) -> str:
-        """Run a program inside and return what it prints; raises CalledProcessError."""
+        """Run a program on the host and return its output. Raises CalledProcessError."""
         done = subprocess.run(
             self.command(arguments, **(environment or {})),
             input=given,
@@ -112,14 +112,14 @@ class Host:
         return done.stdout
 
     def processes(self) -> list[int]:
-        """Return the ids, as this process sees them, of all processes inside."""
+        """Return the ids, in our namespace, of all processes on the host."""
         mine = _process_space(self.pid)
-        everyone = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
-        return [pid for pid in everyone if mine is not None and _process_space(pid) == mine]
+        pids = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
+        return [pid for pid in pids if mine is not None and _process_space(pid) == mine]
 
     def kill(self) -> None:
-        """Cut the power: SIGKILL to every process at once. No effect when repeated."""
-        self._outer.kill()  # and the kernel kills the first process with it, which all others
+        """Cut the power: SIGKILL to all processes at once. Has no effect when repeated."""
+        self._outer.kill()  # the kernel then kills the first process, and with it all others
         self._outer.wait(SHORT_S)
         wait_until(lambda: not is_alive(self.pid), SHORT_S, poll_s=0.01)
         for pipe in (self._outer.stdin, self._outer.stdout):
@@ -134,10 +134,10 @@ def _process_space(pid: int) -> str | None:
 
 
 class Network:
-    """Hosts on a switch, numbered in the order of `names`; made by `network`.
+    """Hosts on a switch, numbered in the order of `names`; created by `network`.
 
     Attributes:
-        hosts: those that are up, by name.
+        hosts: the running hosts by name.
     """
 
     def __init__(self, names: Sequence[str], folder: Path) -> None:
@@ -175,14 +175,14 @@ class Network:
     def kill(self, name: str) -> None:
         """Cut a host's power."""
         self.hosts.pop(name).kill()
-        # Its cable goes with it, unless its unanswered connections keep its network.
+        # Its link is removed with it, unless unanswered connections keep its network.
         with suppress(OSError):
             self.on_switch(f"link delete {port(name)}")
         if not wait_until(lambda: port(name) not in self.on_switch("link show"), SHORT_S):
-            raise RuntimeError(f"the cable of {name!r} is still there")
+            raise RuntimeError(f"the link of {name!r} still exists")
 
     def cut_off(self, name: str) -> None:
-        """Disconnect a host from the switch: its processes live on and reach no other."""
+        """Disconnect a host from the switch; its processes keep running."""
         self.on_switch(f"link set {port(name)} down")
 
     def put_back(self, name: str) -> None:
@@ -195,8 +195,8 @@ class Network:
     ) -> Iterator[Callable[[], dict[str, int]]]:
         """Delay frames between a host and the switch, both ways, and lose some.
 
-        Yields a function that ends it and returns how many frames passed and were lost. The kernel
-        may lack `tc netem` (a module of its own), so a process does it, between two TAP devices.
+        Yields a function that ends it and returns the numbers of frames passed and lost. The kernel
+        may lack `tc netem` (a separate module), so a process relays between two TAP devices.
         """
         relay = self.switch.start(
             [
@@ -213,7 +213,7 @@ class Network:
         )
         assert relay.stdout is not None
         if relay.stdout.readline() != "ready\n":
-            raise RuntimeError("the slow link cannot be made; its error stands above")
+            raise RuntimeError("the slow link cannot be created; its error is printed above")
         self.on_switch("link add br1 type bridge")
         for device, bridge in (("near", "br0"), ("far", "br1"), (port(name), "br1")):
             self.on_switch(f"link set {device} master {bridge} up")
@@ -233,7 +233,7 @@ class Network:
             end()
 
     def on_switch(self, arguments: str) -> str:
-        """Run `ip` on the switch and return what it prints."""
+        """Run `ip` on the switch and return its output."""
         return _ip(arguments, self.switch)
 
     def close(self) -> None:
@@ -245,7 +245,7 @@ class Network:
 
 @contextmanager
 def network(names: Sequence[str]) -> Iterator[Network]:
-    """Create hosts of these names on their own switch; all are removed at the end."""
+    """Yield hosts of these names on a new switch; removes all at the end."""
     with tempfile.TemporaryDirectory() as folder:
         made = Network(names, Path(folder))
         try:

@@ -1,9 +1,9 @@
-"""An S3 server for one benchmark: moto, its objects in memory, on one address.
+"""An S3 server for the benchmark `hosts`: moto, with its objects in memory.
 
     python -m benchmarks.hosts.s3_server ADDRESS PORT BUCKET
 
-says "ready" and serves until it is killed. S3 decides a conditional PUT in one step; moto asks and
-then writes, so it stands behind a lock.
+prints "ready" and serves until it is killed. In S3 a conditional PUT is atomic; moto checks and
+then writes, so requests take a lock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from werkzeug.test import Client
 
 
 class OneAtATime:
-    """Moto as a WSGI application that answers one request after another."""
+    """Moto as a WSGI application that answers one request at a time."""
 
     def __init__(self) -> None:
         self._moto: Any = DomainDispatcherApplication(create_backend_app)
@@ -41,12 +41,12 @@ class _Quiet(WSGIRequestHandler):
 
 
 def main() -> None:
-    """Serve."""
+    """Create the bucket and serve."""
     address, port, bucket = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     application = OneAtATime()
     made = Client(application).put(f"/{bucket}", base_url=f"http://{address}:{port}")
     if made.status_code != 200:
-        raise RuntimeError(f"bucket {bucket!r} cannot be made: {made.status}")
+        raise RuntimeError(f"bucket {bucket!r} cannot be created: {made.status}")
     server = make_server(address, port, application, threaded=True, request_handler=_Quiet)
     print("ready", flush=True)
     server.serve_forever()

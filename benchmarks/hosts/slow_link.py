@@ -1,11 +1,10 @@
-"""A slow, lossy cable: passes Ethernet frames from one TAP device to another, later.
+"""A slow, lossy link: relays Ethernet frames between two TAP devices with a delay.
 
     python -m benchmarks.hosts.slow_link DELAY_S JITTER_S LOSS
 
-makes the devices `near` and `far` in the network namespace that it runs in, says "ready", and works
-until its input ends; then it prints how many frames passed and how many were lost. Each frame is
-late by DELAY_S, give or take up to JITTER_S, in each direction; frames keep their order, as on one
-cable. LOSS is a probability.
+creates the devices `near` and `far` in its network namespace, prints "ready", and relays until its
+input ends; then it prints the numbers of frames passed and lost. Each frame is delayed by DELAY_S,
+plus or minus up to JITTER_S; frames of one direction keep their order. LOSS is a probability.
 """
 
 from __future__ import annotations
@@ -24,16 +23,17 @@ from dataclasses import dataclass, field
 TUN_DEVICE = "/dev/net/tun"
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000  # linux/if_tun.h
 LARGEST_FRAME = 65536
-MOST_WAITING = 10_000  # frames of one direction; more are lost, as in a full switch
+MOST_WAITING = 10_000  # frames per direction; more are dropped, as by a full switch
 
 
 @dataclass
 class Direction:
-    """One of the two directions of the cable.
+    """One of the two directions of the link.
 
     Attributes:
-        waiting: frames and when they are due, in order.
-        passed, lost: frames so far.
+        waiting: frames and the times at which they are due, in order.
+        passed: number of frames passed so far.
+        lost: number of frames lost so far.
     """
 
     delay_s: float
@@ -46,7 +46,7 @@ class Direction:
     _last_due: float = 0.0
 
     def take(self, frame: bytes, now: float) -> None:
-        """Lose a frame, or queue it for its time."""
+        """Drop a frame, or queue it until it is due."""
         if self.rng.random() < self.loss or len(self.waiting) >= MOST_WAITING:
             self.lost += 1
             return
@@ -55,7 +55,7 @@ class Direction:
         self.waiting.append((self._last_due, frame))
 
     def due(self, now: float) -> list[bytes]:
-        """Return the frames whose time has come."""
+        """Remove and return the frames that are due."""
         through = []
         while self.waiting and self.waiting[0][0] <= now:
             through.append(self.waiting.popleft()[1])
@@ -64,7 +64,7 @@ class Direction:
 
 
 def open_tap(name: str) -> int:
-    """Open a new TAP device, which is removed when the descriptor is closed."""
+    """Create a TAP device, which is removed when its descriptor is closed; the descriptor."""
     descriptor = os.open(TUN_DEVICE, os.O_RDWR | os.O_NONBLOCK)
     request = struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI)
     fcntl.ioctl(descriptor, TUNSETIFF, request)
@@ -72,7 +72,7 @@ def open_tap(name: str) -> int:
 
 
 def relay(taps: tuple[int, int], ways: tuple[Direction, Direction], stop: int) -> None:
-    """Pass frames both ways until the descriptor `stop` can be read."""
+    """Relay frames both ways until the descriptor `stop` is readable."""
     while True:
         dues = [way.waiting[0][0] for way in ways if way.waiting]
         pause = max(0.0, min(dues) - time.monotonic()) if dues else None
@@ -91,7 +91,7 @@ def relay(taps: tuple[int, int], ways: tuple[Direction, Direction], stop: int) -
 
 
 def main() -> None:
-    """Run the cable."""
+    """Run the link."""
     delay_s, jitter_s, loss = map(float, sys.argv[1:])
     taps = open_tap("near"), open_tap("far")
     there, back = (Direction(delay_s, jitter_s, loss, random.Random(i)) for i in range(2))

@@ -1,8 +1,8 @@
-"""mctx and pgx doing the work of our search benchmark, in a process and an environment of its own.
+"""Run our search benchmark with mctx and pgx, in a separate process and environment.
 
-Runs as a script and imports nothing of ours, so that JAX can live in another virtual environment.
-Reads one JSON object on standard input, {"game", "positions": lists of actions, "simulations"},
-then one {"root": "puct" | "gumbel", "threads", "seconds"} a line; answers each with one line.
+A script that imports none of our packages, so that JAX can be in another virtual environment. It
+reads JSON lines: first {"game", "positions": lists of actions, "simulations"}, then one
+{"root": "puct" | "gumbel", "threads", "seconds"} per request, each answered with one line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEVER = float(np.finfo(np.float32).min)  # the logit of an illegal action
 
 
 def positions_after(env: Any, games: list[list[int]]) -> Any:
-    """Return the states that each list of actions leads to, stacked along the first axis."""
+    """Return the states after each list of actions, stacked along the first axis."""
     step = jax.jit(env.step)
     states = []
     for actions in games:
@@ -39,7 +39,7 @@ def positions_after(env: Any, games: list[list[int]]) -> Any:
 
 
 def without_observation(state: Any) -> Any:
-    """Return a state whose planes are never computed, as a uniform evaluator needs none."""
+    """Drop a state's planes, so that they are not computed: a uniform evaluator needs none."""
     return state.replace(observation=jnp.zeros((len(state.terminated),), jnp.bool_))
 
 
@@ -49,7 +49,7 @@ def uniform_logits(state: Any) -> Any:
 
 
 def make_recurrent(env: Any) -> Callable[..., Any]:
-    """Return mctx's model: the rules, a uniform prior and value 0."""
+    """Build mctx's model: the rules, a uniform prior and value 0."""
 
     def recurrent(params: Any, key: Any, action: Any, state: Any) -> Any:
         mover = state.current_player
@@ -112,7 +112,7 @@ def shared(states: Any, threads: int) -> list[Any]:
 
 
 def main() -> None:
-    """Serve the requests of standard input."""
+    """Answer the requests of standard input."""
     setup = json.loads(sys.stdin.readline())
     env = pgx.make(setup["game"])
     states = without_observation(positions_after(env, setup["positions"]))

@@ -1,4 +1,4 @@
-"""Training rows of self-play that are, by chance, positions of the Connect Four test sets."""
+"""Count training rows of self-play that happen to be in the Connect Four test sets."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from envs.connect_four import COLUMNS, ROWS
 from envs.registry import find_game
 from store.replay.episodes import Episode, EpisodeBatch
 
-_BITS = np.uint64(ROWS + 1)  # of a column
+_BITS = np.uint64(ROWS + 1)  # per column
 _COLUMN = np.uint64((1 << (ROWS + 1)) - 1)
 
 Position = tuple[int, int]
 
 
 def mirrored(boards: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return bitboards [N] with their columns in the opposite order."""
+    """Reverse the order of the columns of bitboards [N]."""
     turned = np.zeros_like(boards)
     for column in range(COLUMNS):
         stones = (boards >> np.uint64(column) * _BITS) & _COLUMN
@@ -34,14 +34,14 @@ def mirrored(boards: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def positions(own: NDArray[np.uint64], mask: NDArray[np.uint64]) -> list[Position]:
-    """Return positions [N] of bitboards, the same for a position and its mirror image."""
+    """Return the positions of bitboards [N]; a position equals its mirror image."""
     seen = zip(own.tolist(), mask.tolist())
     images = zip(mirrored(own).tolist(), mirrored(mask).tolist())
     return [min(pair) for pair in zip(seen, images)]
 
 
 def meetings(states: NDArray[Any]) -> tuple[int, int]:
-    """Count the records [N] that are in a test set, and the sets' positions that they are."""
+    """Count the records [N] that are in a test set, and the distinct positions among them."""
     known = {
         position
         for tested in load_test_sets().values()
@@ -52,7 +52,7 @@ def meetings(states: NDArray[Any]) -> tuple[int, int]:
 
 
 def measure(seconds: float) -> dict[str, Any]:
-    """Count rows of self-play under a uniform evaluator, played for about `seconds`."""
+    """Count rows of self-play with a uniform evaluator, played for about `seconds`."""
     facts = machine_facts()
     game, config = find_game("connect_four"), load_config_of(AlphaZeroConfig, "connect_four")
     shard = Shard(game, config.search, config.selfplay, config.selfplay.games, seed=0, number=0)

@@ -1,10 +1,9 @@
-"""The search alone, with a uniform evaluator, beside mctx and pgx doing the same work.
+"""Compare the search, with a uniform evaluator, with mctx and pgx doing the same work.
 
-Both sides search the same 64 positions with 64 simulations each, without noise, proofs, reuse or
-cache; they take turns, so that other work on the machine slows both. Ours has two threads with half
-of the trees each, as self-play has its shards; mctx is measured with all trees at once and as two
-such threads, and its better figure counts. It may keep its JAX in an environment of its own:
-`--peer-python PATH`.
+Both search the same 64 positions with 64 simulations each, without noise, proofs, reuse or cache.
+They take turns, so that other work on the machine slows both. Ours runs in two threads with half of
+the trees each, as self-play runs its shards; mctx is measured with all trees at once and with two
+such threads, and its better figure counts. JAX may be in another environment: `--peer-python PATH`.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ from envs.game_file import find_or_load, typed_game
 from mcts.config import SearchConfig
 from mcts.search import UNIFORM, Search
 
-GAMES = ("connect_four", "othello")  # those that pgx has too
+GAMES = ("connect_four", "othello")  # which pgx has too
 TREES, SIMULATIONS = 64, 64
 THREADS = 2
 ROUNDS = 7
 MOST_PLIES = 24  # random plies before the positions searched
 
-# seconds to spend -> simulations a second, and a second of one core
+# seconds to spend -> simulations per second, and per core second
 Rate = Callable[[float], tuple[float, float]]
 
 
 def random_games(game: Game, count: int, seed: int = 0) -> list[list[int]]:
-    """Return `count` random openings of up to MOST_PLIES plies, none of which ends the game."""
+    """Return the moves of `count` random, unfinished games of up to MOST_PLIES plies."""
     rng = np.random.default_rng(seed)
     games: list[list[int]] = []
     while len(games) < count:
@@ -56,7 +55,7 @@ def random_games(game: Game, count: int, seed: int = 0) -> list[list[int]]:
 
 
 def plain_config(root: str) -> SearchConfig:
-    """Return a search with only the features of mctx."""
+    """Return the config of a search with only the features of mctx."""
     return SearchConfig(
         simulations=SIMULATIONS,
         root="gumbel" if root == "gumbel" else "puct",
@@ -72,7 +71,7 @@ def plain_config(root: str) -> SearchConfig:
 
 
 def our_rate(game: Game, games: list[list[int]], root: str, threads: int) -> Rate:
-    """Measure our search over these positions, warm, its trees divided over `threads`."""
+    """Prepare to measure our compiled search, its trees divided among `threads`."""
     states = np.stack([np.asarray(game.position(actions)) for actions in games])
     parts = np.array_split(states, threads)
     searches = [Search(game, plain_config(root), len(part)) for part in parts]
@@ -97,9 +96,10 @@ def our_rate(game: Game, games: list[list[int]], root: str, threads: int) -> Rat
 
 
 def batch_rate(game: Game, games: list[list[int]], root: str) -> Rate:
-    """Measure our search through `select` and `receive`, one thread, with a free evaluator.
+    """Prepare to measure our search through `select` and `receive`, on one thread.
 
-    What is left beside a network: encoding, softmax, and a call each way a batch.
+    The evaluator costs nothing, so this is the search's own cost beside a network: encoding,
+    softmax, and two calls per batch.
     """
     states = np.stack([np.asarray(game.position(actions)) for actions in games])
     search = Search(game, plain_config(root), len(games))
@@ -126,7 +126,7 @@ def _rate(search_once: Callable[[], None], seconds: float, trees: int) -> float:
 
 
 def _with_core_seconds(rate: Callable[[float], float]) -> Rate:
-    """Return the rate, and the rate per core second, which other work distorts less."""
+    """Add the rate per core second, which other work on the machine distorts less."""
 
     def both(seconds: float) -> tuple[float, float]:
         used, begun = time.process_time(), time.perf_counter()
@@ -138,7 +138,7 @@ def _with_core_seconds(rate: Callable[[float], float]) -> Rate:
 
 
 class Peer:
-    """mctx and pgx in a process of their own; see `benchmarks.mctx_peer`."""
+    """mctx and pgx in a separate process; see `benchmarks.selfplay.mctx_peer`."""
 
     def __init__(self, python: str, game: str, games: list[list[int]]) -> None:
         script = str(Path(__file__).with_name("mctx_peer.py"))
@@ -149,7 +149,7 @@ class Peer:
         self.facts = self._ask(setup)
 
     def rate(self, root: str, threads: int) -> Rate:
-        """Measure the peer's search with that root policy, its trees shared among `threads`."""
+        """Prepare to measure the peer's search, its trees divided among `threads`."""
 
         def rate(seconds: float) -> tuple[float, float]:
             question = {"root": root, "threads": threads, "seconds": seconds}
@@ -169,14 +169,14 @@ class Peer:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the peer's process ended with {self._process.wait()}")
+            raise RuntimeError(f"the peer process ended with status {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
 
 @contextlib.contextmanager
 def peer_of(python: str | None, game: str, games: list[list[int]]) -> Iterator[Peer | None]:
-    """Return the peer in that Python, or in this one if it has mctx and pgx, or None."""
+    """Yield the peer in that Python, or in this one if it has mctx and pgx, else None."""
     if python is None and all(importlib.util.find_spec(name) for name in ("mctx", "pgx")):
         python = sys.executable
     if python is None or game not in GAMES:
@@ -192,8 +192,7 @@ def peer_of(python: str | None, game: str, games: list[list[int]]) -> Iterator[P
 def measure(game: str, seconds: float = 20.0, peer_python: str | None = None) -> dict[str, Any]:
     """Measure median simulations/s of our search, and of mctx + pgx if they can be imported.
 
-    The measurement takes about `seconds`, compilation not included. Raises GameError for an
-    unknown game.
+    It takes about `seconds`, compilation not included. Raises GameError for an unknown game.
     """
     rules = find_or_load(typed_game(game))
     games = random_games(rules, TREES)
@@ -228,7 +227,7 @@ def measure(game: str, seconds: float = 20.0, peer_python: str | None = None) ->
 
 
 def _ratios(rates: dict[str, float], way: str = "") -> dict[str, float]:
-    """Return ours, compiled or not, over the peer's better one, for both root policies."""
+    """Return our rate over the better one of the peer, for both root policies."""
     ratios = {}
     for root in ("puct", "gumbel"):
         peer = max(rates[f"mctx_{root}"], rates[f"mctx_{root}_one_thread"])
@@ -237,7 +236,7 @@ def _ratios(rates: dict[str, float], way: str = "") -> dict[str, float]:
 
 
 def _alternate(rates: dict[str, Rate], seconds: float) -> tuple[dict[str, float], dict[str, float]]:
-    """Return medians over ROUNDS turns of `seconds`: rates by the clock, and by core seconds."""
+    """Return medians over ROUNDS turns of `seconds`: rates per second and per core second."""
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in rates}
     for _ in range(ROUNDS):
         for name, rate in rates.items():
@@ -248,7 +247,7 @@ def _alternate(rates: dict[str, Rate], seconds: float) -> tuple[dict[str, float]
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Measure every game, print a line for each figure and write results/search_<game>.json."""
+    """Measure each game, print a line per figure and write results/search_<game>.json."""
     for game in GAMES:
         result = measure(game, seconds, peer_python)
         path = write_result(f"search_{game}", result)

@@ -1,4 +1,4 @@
-"""Self-play against the raw speed of its own network, as JSON with the machine's facts."""
+"""Compare the speed of self-play with the raw speed of its network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rounded(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Measure every preset, print a line each and write results/selfplay_<preset>.json."""
+    """Measure each preset, print two lines and write results/selfplay_<preset>.json."""
     for preset in PRESETS:
         result = measure(load_config_of(AlphaZeroConfig, preset), seconds)
         path = write_result(f"selfplay_{preset}", result)

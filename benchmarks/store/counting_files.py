@@ -1,4 +1,4 @@
-"""Files that count their requests, so that a test fails if a cost grows with a run's age."""
+"""Count the requests to files, so that a test fails if a cost grows with a run's age."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from store.files.protocol import FileEntry, Files
 
 PAGE = 1000
-"""Files that an object store lists, or removes, in one request."""
+"""Files that an object store lists or removes per request."""
 
 FREE = ("remove_folder", "remove_leftovers")
 
@@ -18,13 +18,12 @@ _one_at_a_time = threading.Lock()
 
 
 class CountingFiles:
-    """Any `Files`, counting the calls of each operation over all its views.
+    """A `Files` that counts the calls of each operation, together with those of its views.
 
     Attributes:
         calls: {operation: calls}.
-        requests: what the calls would come to on an object store: a listing of a subtree and a bulk
-            removal are a request for each PAGE of files, folders are nothing there, and anything
-            else is one.
+        requests: the number of requests to an object store: one per PAGE of files for a listing of
+            a subtree or a bulk removal, none for folders, one for any other call.
     """
 
     def __init__(self, files: Files, calls: Counter[str] | None = None) -> None:
@@ -50,13 +49,13 @@ class CountingFiles:
         return CountingFiles(self._files.within(folder), self.calls)
 
     def tree(self, folder: str) -> list[FileEntry]:
-        """Call `Files.tree`, counting a request for each page."""
+        """Call `Files.tree`, counting one request per page."""
         found = self._files.tree(folder)
         self.calls["tree"] += max(1, -(-len(found) // PAGE))
         return found
 
     def remove_many(self, keys: Collection[str]) -> None:
-        """Call `Files.remove_many`, counting a request for each page."""
+        """Call `Files.remove_many`, counting one request per page."""
         self.calls["remove_many"] += -(-len(keys) // PAGE)
         self._files.remove_many(keys)
 

@@ -1,10 +1,10 @@
-"""Data of the store's benchmark: Connect Four games, and frames of 84 x 84.
+"""Data for the store's benchmark: Connect Four games, and frames of 84 x 84.
 
-The frames are made, not recorded, in the way of an Atari screen: 210 x 160 pixels of walls, rows of
-bricks of which more and more are gone, ground in blocks of some shades, and digits of a score. All
-of it stands still, but in every fourth stream it scrolls. Eight figures of 14 x 10 pixels of all
-shades, with two pictures each, move up to three pixels a frame. The screen is shrunk to 84 x 84 by
-averaging areas, so that whatever moves changes its edges too. There are 16 streams, each its own.
+The frames are synthetic and resemble an Atari screen of 210 x 160 pixels: walls, rows of bricks
+that disappear one by one, a ground of blocks in several shades, and the digits of a score. The
+background is static, but scrolls in every fourth stream. Eight sprites of 14 x 10 random pixels,
+with two pictures each, move up to three pixels per frame. The screen is scaled to 84 x 84 by area
+averaging, so that moving sprites change at their edges too. There are 16 different streams.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from envs.game import Game
 from store.memory.frames import GOES_ON, frames_schema
 from store.replay.episodes import Episode, EpisodeBatch
 
-MOVES, ROWS = 40, 12  # of a game, and those learned from
+MOVES, ROWS = 40, 12  # moves and training rows per game
 STREAMS, PIECE_FRAMES = 16, 128  # a segment of frames holds one piece of each stream
 FIGURES = 8
 FRAMES = frames_schema((84, 84))
 
 
 def played_games(game: Game, count: int, seed: int = 0) -> NDArray[np.uint16]:
-    """Return moves [count, MOVES] of random games of that length."""
+    """Return the moves [count, MOVES] of random games of that length."""
     rng = np.random.default_rng(seed)
     found = np.empty((0, MOVES), np.uint16)
     while len(found) < count:
@@ -41,7 +41,7 @@ def played_games(game: Game, count: int, seed: int = 0) -> NDArray[np.uint16]:
 
 
 def game_episodes(game: Game, count: int) -> list[Episode]:
-    """Return games as self-play writes them: 40 moves, 12 rows with policies over all actions."""
+    """Return games as self-play stores them: 40 moves, 12 rows with dense policies."""
     rng = np.random.default_rng(1)
     episodes = []
     for moves in played_games(game, count):
@@ -55,7 +55,7 @@ def game_episodes(game: Game, count: int) -> list[Episode]:
 
 
 def made_frames(count: int, seed: int) -> NDArray[np.uint8]:
-    """Return frames [count, 84, 84] of one stream; see the top of this file."""
+    """Draw frames [count, 84, 84] of one stream, as the module describes."""
     rng = np.random.default_rng(seed)
     background, scrolls = _background(rng), seed % 4 == 3
     figures = rng.integers(0, 255, (FIGURES, 2, 14, 10), np.uint8)  # two pictures of each
@@ -63,7 +63,7 @@ def made_frames(count: int, seed: int) -> NDArray[np.uint8]:
     down, across = _area_weights(210, 84), _area_weights(160, 84).T
     frames = np.empty((count, 84, 84), np.uint8)
     for number, frame in enumerate(frames):
-        if rng.random() < 0.05:  # a brick goes, the score changes
+        if rng.random() < 0.05:  # a brick disappears, the score changes
             row, column = 57 + 6 * int(rng.integers(6)), 8 + 12 * int(rng.integers(12))
             background[row : row + 6, column : column + 12] = 0
             background[6:18, 60:100] = np.repeat(rng.integers(0, 2, (1, 20)) * 200, 2)
@@ -77,7 +77,7 @@ def made_frames(count: int, seed: int) -> NDArray[np.uint8]:
 
 
 def _background(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Draw walls, rows of bricks, and ground of blocks in several shades, [210, 160]."""
+    """Draw walls, rows of bricks and a ground of blocks in several shades, [210, 160]."""
     ground = np.kron(rng.integers(20, 90, (42, 32)), np.ones((5, 5), np.int64))
     background = ground.astype(np.uint8)
     background[:, :8] = background[:, -8:] = 142
@@ -88,7 +88,7 @@ def _background(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _area_weights(pixels: int, kept: int) -> NDArray[np.float32]:
-    """Return the share [kept, pixels] of each pixel in a kept one, when areas are averaged."""
+    """Return the weight [kept, pixels] of each pixel in a scaled one, by area averaging."""
     edges = np.arange(kept + 1) * (pixels / kept)
     pixel = np.arange(pixels)
     overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
@@ -97,7 +97,7 @@ def _area_weights(pixels: int, kept: int) -> NDArray[np.float32]:
 
 
 def frame_pieces(number: int, frames: NDArray[np.uint8]) -> EpisodeBatch:
-    """Return the pieces `number` of all streams, from frames [STREAMS, PIECE_FRAMES, 84, 84]."""
+    """Return piece `number` of all streams, of frames [STREAMS, PIECE_FRAMES, 84, 84]."""
     rng = np.random.default_rng(number)
     pieces = []
     for stream, own in enumerate(frames):

@@ -1,8 +1,8 @@
-"""The store operations' requests to an object store, as a run grows.
+"""Count the requests of store operations to an object store, as a run grows.
 
-The runs live in this process's memory behind `CountingFiles`: what is counted is what the store
-asks, not how long a server takes. That an operation there is that many requests of S3 is held by
-tests against a server of its protocol (`tests/store/files/test_object_store.py`).
+The runs are in this process's memory, behind `CountingFiles`: the requests are counted, not timed.
+Tests against an S3 server check that each operation makes that many requests
+(`tests/store/files/test_object_store.py`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MODEL = {"model.safetensors": b"weights", "trainer.pt": b"momentum"}
 
 
 def counted_run() -> tuple[Run, CountingFiles, CountingFiles]:
-    """Create a run, its files, and those of its store."""
+    """Create a run; return it, its files, and those of its store."""
     url = f"memory://requests-{uuid.uuid4().hex}"
     made = create_run(url, "run", game="connect_four", config={}, seed=0, versions={})
     store = CountingFiles(open_files(url))
@@ -55,7 +55,7 @@ def requests_of(files: CountingFiles, operation: Callable[[], Any]) -> int:
 
 
 def saving() -> dict[str, dict[int, int]]:
-    """Count requests with all checkpoints kept: saving the last, finding the newest."""
+    """Count requests with all checkpoints kept: of saving the last, of finding the newest."""
     run, files, _ = counted_run()
     saved, found = {}, {}
     for number in range(1, max(CHECKPOINTS) + 1):
@@ -67,7 +67,7 @@ def saving() -> dict[str, dict[int, int]]:
 
 
 def training() -> dict[str, dict[int, int]]:
-    """Count requests after many checkpoints: saving one and pruning; with what is stored."""
+    """Count requests of saving a checkpoint and pruning, and the objects then stored."""
     run, files, _ = counted_run()
     upkeep = Upkeep(run, Window(64, "row"))
     log = ReplayLog(run, SCHEMA, on_segment=upkeep.note_segment)
@@ -91,7 +91,7 @@ def training() -> dict[str, dict[int, int]]:
 
 
 def looking() -> dict[str, dict[int, int]]:
-    """Count requests of runs of SEGMENTS segments, 30 checkpoints and 200 files of matches."""
+    """Count requests for runs of SEGMENTS segments, 30 checkpoints and 200 match files."""
     found: dict[str, dict[int, int]] = {}
     for segments in SEGMENTS:
         run, files, store = counted_run()
@@ -102,7 +102,7 @@ def looking() -> dict[str, dict[int, int]]:
 
 
 def looks(run: Run, store: Files) -> dict[str, Callable[[], Any]]:
-    """Return the operations on a run by name, ready to be counted; the last one changes it."""
+    """Return operations on a run by name, to be counted; the last one changes the run."""
     watch, reader, ratings = (
         LockWatch(run.files),
         ProgressReader(run.files),
@@ -118,7 +118,7 @@ def looks(run: Run, store: Files) -> dict[str, Callable[[], Any]]:
 
 
 def fill(run: Run, files: CountingFiles, segments: int) -> None:
-    """Write segments of ten writers, checkpoints, matches, and the name of the best."""
+    """Write segments of ten writers, checkpoints, matches, and the best checkpoint's name."""
     for number in range(segments):
         name = SegmentName(number // 10, 1, 0)
         files.create(f"replay/{number % 10:032x}/{name}", b"segment")
@@ -132,12 +132,12 @@ def fill(run: Run, files: CountingFiles, segments: int) -> None:
 
 
 def pruned(run: Run) -> None:
-    """As `ludens runs prune --keep-last 3 --keep-rows 0`, with a window of no rows."""
+    """Prune as `ludens runs prune --keep-last 3 --keep-rows 0`, with an empty window."""
     prune(run, plan_pruning(run, Retention(keep_last=3, keep_rows=0, window=Window(0))))
 
 
 def measure() -> dict[str, Any]:
-    """Measure all; {operation: {checkpoints or segments: requests}}."""
+    """Count all; {operation: {checkpoints or segments: requests}}."""
     return {
         "by_checkpoints": {**saving(), **training()},
         "by_segments": looking(),
@@ -146,7 +146,7 @@ def measure() -> dict[str, Any]:
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Count, print a table and write results/requests.json; it takes as long as it takes."""
+    """Count, print a table and write results/requests.json; `seconds` is ignored."""
     result = measure()
     path = write_result("requests", result)
     for of in ("by_checkpoints", "by_segments"):

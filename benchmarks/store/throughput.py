@@ -1,8 +1,8 @@
-"""The replay store: writing, reading back, sampling, and what a poll costs with many writers.
+"""Measure the replay store: writing, reading, sampling, and a poll with many writers.
 
-Everything runs on one thread, all measurements in turns, so that other work on the machine slows
-all alike. Files are written where `tempfile` puts them, and each commit is synced to the disk. What
-is stored is made in `benchmarks.store.data`.
+Everything runs on one thread. The measurements take turns, so that other work on the machine slows
+them alike. Files are written to a temporary folder, and each commit is synced to disk. The data
+come from `benchmarks.store.data`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ WRITERS = 1000
 SEGMENTS_A_WRITER = (1, 10, 100)
 
 Work = Callable[[], int]
-"""Does something once and returns how many things that were."""
+"""Does some work once and returns the number of items."""
 
 
 # -- writing and reading ---------------------------------------------------------------------
@@ -70,7 +70,7 @@ def new_run(folder: Path, name: str) -> Run:
 
 
 def writing_games(folder: Path, episodes: list[Episode]) -> dict[str, Work]:
-    """Commit one segment of games: one game at a time as an actor does, or as a batch."""
+    """Commit a segment of games, added one by one, as an actor does, or as a batch."""
     batch = EpisodeBatch.of(SCHEMA, episodes)
     one, whole = (SegmentWriter(new_run(folder, name), SCHEMA) for name in ("one", "whole"))
 
@@ -89,7 +89,7 @@ def writing_games(folder: Path, episodes: list[Episode]) -> dict[str, Work]:
 
 
 def writing_frames(folder: Path, batches: list[EpisodeBatch]) -> dict[str, Work]:
-    """Commit a segment of frames, compressed or not; beside it an npz file, as durable."""
+    """Commit a segment of frames, compressed or not; for comparison, a synced npz file."""
     writers = {
         "frames_written_zstd": SegmentWriter(new_run(folder, "zstd"), FRAMES, "zstd"),
         "frames_written_raw": SegmentWriter(new_run(folder, "raw"), FRAMES),
@@ -117,7 +117,7 @@ def writing_frames(folder: Path, batches: list[EpisodeBatch]) -> dict[str, Work]
 def reading(
     folder: Path, game: Game, episodes: list[Episode], frames: list[EpisodeBatch]
 ) -> dict[str, Work]:
-    """Read whole logs with a new reader, their bytes still in the system's cache."""
+    """Read whole logs with a new reader, from the page cache."""
     games_run, frames_run = new_run(folder, "games"), new_run(folder, "frames")
     writer = SegmentWriter(games_run, SCHEMA)
     for _ in range(10):
@@ -147,7 +147,7 @@ def reading(
 
 
 def _renamed(batch: EpisodeBatch) -> EpisodeBatch:
-    """Return the same episodes under new UUIDs, so that they count again."""
+    """Return the same episodes under new UUIDs, so that they are not duplicates."""
     uuids = np.frombuffer(os.urandom(batch.uuids.size), np.uint8).reshape(batch.uuids.shape)
     return EpisodeBatch(batch.schema, uuids, batch.offsets, batch.values)
 
@@ -156,7 +156,7 @@ def _renamed(batch: EpisodeBatch) -> EpisodeBatch:
 
 
 def sampling_positions(game: Game) -> dict[str, Work]:
-    """Sample as AlphaZero's learner does, up to the tensor; beside it planes from an npz."""
+    """Sample rows as AlphaZero's learner does; for comparison, planes loaded from an npz."""
     rng = np.random.default_rng(0)
     states = game.new_states(POSITIONS)
     wanted = rng.integers(0, 30, POSITIONS)
@@ -179,7 +179,7 @@ def sampling_positions(game: Game) -> dict[str, Work]:
             np.take_along_axis(rows["policy"], game.symmetries.actions[chosen], 1)
         return BATCH
 
-    def loaded() -> int:  # what np.load gives, encoded beforehand: 14 times the memory
+    def loaded() -> int:  # as np.load gives them, already encoded: 14 times the memory
         rows = rng.integers(POSITIONS, size=BATCH)
         for array in (planes, policy, outcome):
             array[rows]
@@ -193,7 +193,7 @@ def sampling_positions(game: Game) -> dict[str, Work]:
 
 
 def sampling_by_priority() -> dict[str, Work]:
-    """Draw a batch from 2^20 rows of one number each, and update its priorities."""
+    """Sample a batch from 2^20 rows of one number each, and update its priorities."""
     rng = np.random.default_rng(0)
     ring = Ring(1 << 20, {"number": (np.int64, ())})
     ring.extend(number=np.arange(ring.capacity))
@@ -239,7 +239,7 @@ def sampling_frames(batches: list[EpisodeBatch]) -> dict[str, Work]:
 
 
 def sampling_trajectories() -> dict[str, Work]:
-    """Sample 64 sequences of 16 steps of 10 agents, 64 numbers each, one in eight too old."""
+    """Sample 64 sequences of 16 steps of 10 agents with 64 numbers; one in eight is too old."""
     agents, steps, count = 10, 160, 400
     schema = trajectory_schema(
         agents, {"observation": (np.float32, (64,))}, {"lstm": (np.float32, (128,))}
@@ -262,7 +262,7 @@ def sampling_trajectories() -> dict[str, Work]:
 
 
 def polling(folder: Path) -> dict[str, Work]:
-    """Prepare a poll that finds nothing new, with `segments` segments of each of 1000 writers."""
+    """Poll logs of WRITERS writers with different numbers of segments, without new ones."""
 
     def poll(log: ReplayLog) -> int:
         return 1 + len(log.poll())
@@ -274,7 +274,7 @@ def polling(folder: Path) -> dict[str, Work]:
         for writer in cursor:
             own = folder / run.name / "replay" / writer
             own.mkdir(parents=True)
-            for seq in range(segments):  # only their names are looked at
+            for seq in range(segments):  # only the names are read
                 (own / str(SegmentName(seq, 1, 0))).touch()
         log = ReplayLog(run, SCHEMA, start=cursor)
         works[f"polls_of_{WRITERS}_writers_x_{segments}"] = partial(poll, log)
@@ -288,7 +288,7 @@ def polling(folder: Path) -> dict[str, Work]:
 def everything(
     game: Game, episodes: list[Episode], batches: list[EpisodeBatch]
 ) -> Iterator[dict[str, Work]]:
-    """Yield all works by name, with their files in a temporary folder."""
+    """Yield all measurements by name, with their files in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="ludens-store-") as name:
         folder = Path(name)
         yield {
@@ -304,7 +304,7 @@ def everything(
 
 
 def rate(work: Work, seconds: float) -> tuple[float, float]:
-    """Return rates per second and per core second; at least one call, for about `seconds`."""
+    """Return the rates per second and per core second, over about `seconds`, one call or more."""
     done, used, begun = 0, time.process_time(), time.perf_counter()
     while True:
         done += work()
@@ -314,12 +314,12 @@ def rate(work: Work, seconds: float) -> tuple[float, float]:
 
 
 def actors_fed(wall: dict[str, float], core: dict[str, float]) -> dict[str, Any]:
-    """Return how many cores of Connect Four self-play one learner's store keeps up with.
+    """Return how many cores of Connect Four self-play the store of one learner keeps up with.
 
-    A game takes the simulations that a trained network's games took, and a core makes as many a
-    second as it made while that network played. The learner reads the games and replays their
-    positions on one core, and samples each of their rows as often as the rate limit asks for on
-    another; both by the core's second. A writer waits for its disk: it counts by the clock.
+    The simulations per game and per core second are those of a training run. The learner reads the
+    games and replays their positions on one core, and samples each row as often as the rate limit
+    asks on another; both rates are per core second. A writer waits for its disk, so its rate is per
+    second.
     """
     runs = json.loads((RESULTS / "train_connect_four.json").read_text())["runs"]
     trained = next(run for run in runs if "simulations" in run)
@@ -342,7 +342,7 @@ def actors_fed(wall: dict[str, float], core: dict[str, float]) -> dict[str, Any]
 
 
 def measure(seconds: float = 30.0) -> dict[str, Any]:
-    """Measure medians of all works over ROUNDS turns, in about `seconds` plus preparation."""
+    """Measure medians over ROUNDS turns, in about `seconds` plus preparation; JSON-ready."""
     facts = machine_facts(("numpy", "numba", "pyarrow"))
     game = find_game("connect_four")
     episodes = game_episodes(game, SEGMENT_EPISODES)
@@ -377,11 +377,11 @@ def _rounded(number: float) -> float:
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Measure, print a line for each figure and write results/store.json."""
+    """Measure, print a line per figure and write results/store.json."""
     result = measure(seconds)
     path = write_result("store", result)
     for name, number in result["per_s"].items():
-        print(f"store {name:32} {number:>14,}/s {result['per_core_s'][name]:>14,} a core's second")
+        print(f"store {name:32} {number:>14,}/s {result['per_core_s'][name]:>14,} per core second")
     for name, number in result["actors"].items():
         print(f"store {name:32} {number:>14,}")
     print(f"  -> {path}")

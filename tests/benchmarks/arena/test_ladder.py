@@ -1,4 +1,4 @@
-"""What the bars of a ladder say, against ladders of which the truth is known."""
+"""The bars of simulated ladders, whose true ratings are known."""
 
 import tempfile
 
@@ -11,7 +11,7 @@ from benchmarks.arena.ladder import SCENES, TRAINING, Scene, adaptive, coverage,
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scene", "ladders"),
-    [("a training", 60), ("few checkpoints", 200), ("openings that favour a side", 120)],
+    [("a training run", 60), ("few checkpoints", 200), ("openings that favour a side", 120)],
 )
 def test_bars_cover_the_truth_in_95_percent_of_simulated_ladders(scene: str, ladders: int) -> None:
     share, error = coverage(SCENES[scene], range(1000, 1000 + ladders))

@@ -1,4 +1,4 @@
-"""What the screen's benchmark reads from the bytes that the program draws."""
+"""The parsing of what the program draws, by the benchmark of the screen."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from benchmarks.arena.screen import figures, is_thinking
         ("no thoughts of it yet", False),
     ],
 )
-def test_a_thought_is_told_from_a_finished_one(drawn: str, thinking: bool) -> None:
+def test_a_running_search_is_recognised(drawn: str, thinking: bool) -> None:
     assert is_thinking(drawn.encode()) is thinking
 
 

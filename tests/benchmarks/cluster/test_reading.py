@@ -1,4 +1,4 @@
-"""The benchmark of a slow store: what it reports holds together."""
+"""The benchmark of a slow store: its report is consistent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulated cluster of the benchmarks, with two nodes: what it reports holds together."""
+"""The benchmark of a simulated cluster, with two nodes: its report is consistent."""
 
 import pytest
 
