@@ -270,8 +270,8 @@ def measure(
             run = new_run(store, name)
             runs[name] = run, watched_training(run, store, config, lasts, who)
         audited = {name: audit(*pair) for name, pair in runs.items()}
-    trainings = {name: watched for name, (_, watched) in runs.items()}
-    disturbed, rates = trainings["disturbed"], _rates(trainings)
+    observed = {name: watched for name, (_, watched) in runs.items()}
+    disturbed, rates = observed["disturbed"], _rates(observed)
     calm = statistics.mean((rates["before"], rates["after"]))
     return {
         "seconds": seconds,
@@ -281,20 +281,20 @@ def measure(
         "workers": config.workers,
         "kills": dict(killer.kills),
         "replacements": sum("; replaced in" in notice for notice in disturbed.notices),
-        "stopped": {name: watched.stopped for name, watched in trainings.items()},
+        "stopped": {name: watched.stopped for name, watched in observed.items()},
         "audit": audited,
         "simulations_per_s": {name: round(rate) for name, rate in rates.items()},
         "ratio": round(rates["disturbed"] / calm, 3) if calm else None,
-        "machine_share": {name: watched.machine for name, watched in trainings.items()},
+        "machine_share": {name: watched.machine for name, watched in observed.items()},
         "driver_memory": _memory(disturbed.driver, seconds),
         "learner_memory": _memory(disturbed.learner, seconds),
-        "notices": {name: watched.notices for name, watched in trainings.items()},
+        "notices": {name: watched.notices for name, watched in observed.items()},
         "machine": facts,
     }
 
 
-def _rates(trainings: dict[str, Watched]) -> dict[str, float]:
-    return {name: watched.simulations_per_s for name, watched in trainings.items()}
+def _rates(observed: dict[str, Watched]) -> dict[str, float]:
+    return {name: watched.simulations_per_s for name, watched in observed.items()}
 
 
 def run(seconds: float, peer_python: str | None) -> None:
