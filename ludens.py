@@ -1,6 +1,6 @@
-"""The front door: reads the command line and calls one function of `commands`.
+"""The command line: parses it and calls one function of `commands`.
 
-Nothing heavy is imported before it is known to be needed: `ludens --help` answers at once.
+Heavy packages are imported only when a command needs them, so that `ludens --help` is fast.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from configs.command_line import FAILURE, Command, UsageError, explain, nearest,
 VERSION = "0.1.0"
 
 DESCRIPTION = """\
-Ludens learns games by playing them against itself, and plays them with you.
+Ludens learns games by self-play and plays them against you.
 """
 
 AGENTS = """\
-Agents, the same wherever one is named:
-  random            any legal move
-  mcts:1000         tree search with random rollouts, 1000 simulations a move
-  solver            perfect play, where there is a solver
-  RUN               the newest checkpoint of a training run, with its tree search
-  RUN@12000         the checkpoint of that step
-  RUN:sims=400      ... with 400 simulations a move; sims=0 plays without search
+Agents, in every command that takes one:
+  random            a random legal move
+  mcts:1000         tree search with random rollouts, 1000 simulations per move
+  solver            perfect play, for games with a solver
+  RUN               the newest checkpoint of a training run, with tree search
+  RUN@12000         the checkpoint at that step
+  RUN:sims=400      ... with 400 simulations per move; sims=0 plays without search
 """
 
 
 CLOSING = """
-ludens COMMAND --help explains a command and gives examples.
+ludens COMMAND --help describes a command, with examples.
 """
 
 COMMANDS: dict[str, Command] = {
     "train": Command(
-        "learn a game by self-play; the same command continues after a stop",
+        "train an agent by self-play; the same command resumes a stopped run",
         """\
   ludens train connect_four
   ludens train connect_four --minutes 60 --run wide --network.filters 128
@@ -46,7 +46,7 @@ COMMANDS: dict[str, Command] = {
         training.train,
     ),
     "watch": Command(
-        "follow a training from any terminal, also one on another machine",
+        "follow a training run from any terminal, here or on another machine",
         """\
   ludens watch connect_four
   ludens watch othello --store s3://BUCKET/ludens
@@ -56,7 +56,7 @@ COMMANDS: dict[str, Command] = {
         watching.watch,
     ),
     "report": Command(
-        "a training on one HTML page: curves, checkpoints, ratings, games",
+        "write a run's HTML report: curves, checkpoints, ratings, games",
         """\
   ludens report connect_four
   ludens report othello --store s3://BUCKET/ludens --out othello.html
@@ -65,7 +65,7 @@ COMMANDS: dict[str, Command] = {
         watching.report,
     ),
     "play": Command(
-        "play against an agent, watch two, or go through a game",
+        "play against an agent, watch two agents, or step through a game",
         """\
   ludens play connect_four
   ludens play connect_four --agent mcts:1000
@@ -77,52 +77,52 @@ COMMANDS: dict[str, Command] = {
         playing.play,
     ),
     "analyze": Command(
-        "what an agent thinks of a position, or of thousands",
+        "evaluate one position or thousands with an agent",
         """\
   ludens analyze connect_four --agent connect_four --simulations 600 --moves 4435
   ludens analyze connect_four --agent solver --positions positions.txt --json
   printf '44\\n4453\\n' | ludens analyze connect_four --agent mcts:500 --positions -
-A position is the moves that lead there. Values are for the side to move, from -1 to 1.
+A position is written as the moves that lead to it. Values are for the side to move, -1 to 1.
 """,
         playing.analyze_arguments,
         playing.analyze,
     ),
     "match": Command(
-        "many games between two agents, each opening with both colours",
+        "play a match between two agents, each opening with both colours",
         """\
   ludens match connect_four connect_four mcts:1000 --games 200
   ludens match connect_four connect_four@4000 connect_four:sims=64 --json
   ludens match connect_four connect_four connect_four@4000 --sprt 0 20 --balanced
-Results of a run's checkpoints are recorded with the run: the same command goes on where it was cut.
+Results of a run's checkpoints are stored with the run: the same command resumes a stopped match.
 """,
         rating.match_arguments,
         rating.match,
     ),
     "rate": Command(
-        "Elo of a run's checkpoints with error bars, as a table and a plot",
+        "rate a run's checkpoints: Elo with error bars, as a table and a plot",
         """\
   ludens rate connect_four
   ludens rate connect_four --follow --width 40
   ludens rate connect_four wide --anchors mcts:100=0,mcts:1000 --balanced --plot elo.png
-Games are played where they narrow the bars most, and recorded with the run. Zero is the mean of the
+Each game is chosen to narrow the error bars most, and stored with the run. Zero is the mean of the
 checkpoints unless an anchor is fixed.
 """,
         rating.rate_arguments,
         rating.rate,
     ),
     "ablate": Command(
-        "what each technique of a training is worth, in Elo and in errors",
+        "measure what each technique of a training run is worth, in Elo and errors",
         """\
   ludens ablate connect_four --without playout_cap,forced_playouts,cache --minutes 20
   ludens ablate othello6 --with search.c_init=2 --with network.blocks=4
-The preset, the preset with another seed (the control) and each variant train for the same time, a
-few minutes at a time in turns, and then play each other. The same command goes on after a stop.
+The preset, the preset with another seed (the control) and each variant train for the same time, in
+turns of a few minutes, and then play each other. The same command resumes after a stop.
 """,
         training.ablate_arguments,
         training.ablate,
     ),
     "runs": Command(
-        "list the runs of a store; verify, prune, export and import one",
+        "list the runs of a store; verify, prune, export or import a run",
         """\
   ludens runs
   ludens runs verify connect_four
@@ -134,7 +134,7 @@ few minutes at a time in turns, and then play each other. The same command goes 
         runs.runs,
     ),
     "doctor": Command(
-        "is this machine fit to train a preset, how fast, and what holds it back",
+        "check this machine: what works, how fast it trains, what limits it",
         """\
   ludens doctor
   ludens doctor othello --store s3://BUCKET/ludens --workers 8
@@ -144,7 +144,7 @@ few minutes at a time in turns, and then play each other. The same command goes 
         tools.doctor,
     ),
     "perft": Command(
-        "count the games of so many plies, the test of a game's rules",
+        "count the move sequences of a given length, to test a game's rules",
         """\
   ludens perft othello 6
   ludens perft connect_four 4 --position 4435 --divide
@@ -153,7 +153,7 @@ few minutes at a time in turns, and then play each other. The same command goes 
         tools.perft,
     ),
     "check-game": Command(
-        "hold a game of your own to the contract that every game here passes",
+        "check your own game against the contract of all games",
         """\
   ludens check-game my_game.py
 """,
@@ -161,7 +161,7 @@ few minutes at a time in turns, and then play each other. The same command goes 
         tools.check_game,
     ),
     "bench": Command(
-        "measure the search alone, or self-play against its network's raw speed",
+        "measure the search, or self-play against its network's raw speed",
         """\
   ludens bench search connect_four --json
   ludens bench selfplay connect_four --seconds 60
@@ -183,7 +183,7 @@ few minutes at a time in turns, and then play each other. The same command goes 
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 a failure, 2 a mistake in the command."""
+    """Run one command; return the exit status: 0, 1 for a failure, 2 for a usage error."""
     if completion.is_completing():
         completion.complete(COMMANDS)
     words = sys.argv[1:] if words is None else list(words)
@@ -201,11 +201,11 @@ def main(words: Sequence[str] | None = None) -> int:
 
         check_packages()
         return command.run(read_words(words[0], command, words[1:]))
-    except SystemExit as leaving:  # argparse, after --help or its own one line
+    except SystemExit as leaving:  # argparse, after --help or an error line
         return leaving.code if isinstance(leaving.code, int) else FAILURE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # `| head` has seen enough; nothing more can be written
+    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except Exception as error:
@@ -217,7 +217,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def overview() -> str:
-    """The text of `ludens --help`."""
+    """Return the text of `ludens --help`."""
     width = max(map(len, COMMANDS))
     commands = "".join(f"  {name:{width}}  {c.summary}\n" for name, c in COMMANDS.items())
     return f"{DESCRIPTION}\nusage: ludens COMMAND ...\n\n{commands}\n{AGENTS}{CLOSING}"

@@ -174,7 +174,7 @@ MAY_LOAD = {
     "commands/rating.py",  # a word of the command line
     "agents/alphazero/game.py",  # a TrainConfig, which comes from there
     "arena/match/workers.py",  # a `Path` from `commands.rating`
-    "benchmarks/search.py",  # a word of the command line
+    "benchmarks/selfplay/search.py",  # a word of the command line
 }
 LOADERS = {"load_game_file", "find_or_load", "typed_game"}
 RUNNERS = {
