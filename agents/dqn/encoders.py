@@ -7,8 +7,10 @@ laid out channels last, which oneDNN and cuDNN compute faster.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations
@@ -139,7 +141,7 @@ Encoder = ConvolutionEncoder | ImpalaEncoder | VectorEncoder
 
 
 def build_encoder(shape: tuple[int, ...], config: NetworkConfig, scale: float) -> Encoder:
-    """Create an encoder of observations [S, *frame shape], which `arrange` has brought in order.
+    """Create an encoder of observations [S, *frame shape], which `arrange` has prepared.
 
     Args:
         shape: of one observation: S stacked frames [H, W] or [H, W, colours], or S vectors.
@@ -164,16 +166,40 @@ def build_encoder(shape: tuple[int, ...], config: NetworkConfig, scale: float) -
     return ConvolutionEncoder(picture, layers, config, scale)
 
 
-def arrange(observations: Tensor, pictures: bool) -> Tensor:
-    """Bring observations [n, S, *frame shape] in the order of encoders, of the same dtype.
+def arrange(observations: Tensor, pictures: bool, dtype: torch.dtype) -> Tensor:
+    """Bring observations [n, S, *frame shape] in the form of encoders, of the given dtype.
 
-    Pictures [n, S, H, W] or [n, S, H, W, colours] become [n, C, H, W]; all else, [n, inputs].
+    Pictures [n, S, H, W] or [n, S, H, W, colours] become [n, C, H, W], channels last in memory; all
+    else becomes [n, inputs].
     """
     if not pictures:
-        return observations.flatten(1)
-    if observations.ndim == 4:
-        return observations
-    return observations.movedim(4, 2).flatten(1, 2)
+        return observations.flatten(1).to(dtype)
+    if observations.ndim == 5:
+        observations = observations.movedim(4, 2).flatten(1, 2)
+    elif _can_interleave(observations):
+        return _interleaved(observations).to(dtype)
+    return observations.to(dtype).contiguous(memory_format=torch.channels_last)
+
+
+def _can_interleave(pictures: Tensor) -> bool:
+    return (
+        pictures.device.type == "cpu"
+        and pictures.dtype == torch.uint8
+        and pictures.shape[1] == 4
+        and sys.byteorder == "little"
+    )
+
+
+def _interleaved(pictures: Tensor) -> Tensor:
+    """Copy uint8 [n, 4, H, W] to channels last, in half the time of PyTorch's transposition.
+
+    The four bytes of a pixel are one whole number, built a channel at a time.
+    """
+    pixels = pictures[:, 3].to(torch.int32)
+    for channel in (2, 1, 0):
+        pixels <<= 8
+        pixels |= pictures[:, channel]
+    return pixels.unsqueeze(3).view(torch.uint8).permute(0, 3, 1, 2)
 
 
 def _widened(filters: int, config: NetworkConfig) -> int:

@@ -59,9 +59,7 @@ class QNetwork(nn.Module):
         """
         device = observations.device.type
         low = self.precision is not torch.float32
-        x = arrange(observations, self.pictures).to(self.precision)
-        if self.pictures:
-            x = x.contiguous(memory_format=torch.channels_last)
+        x = arrange(observations, self.pictures, self.precision)
         with torch.autocast(device, self.precision, enabled=low):
             values: ActionValues = self.head(self.encoder(x), taus)
         return values
