@@ -212,7 +212,7 @@ class FrameRing:
         leaving = np.arange(first, max(min(oldest, self.ring.total_added), first))
         if not len(leaving):
             return
-        places = leaving % self.ring.capacity
+        places: Places = leaving % self.ring.capacity
         for _ in range(self.stack):
             self._can_sample[places] = False
             if self.priorities is not None:
