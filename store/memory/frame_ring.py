@@ -85,7 +85,8 @@ class FrameRing:
         self._links = FrameLinks(capacity)
         self._can_sample = np.zeros(capacity, np.bool_)  # by place
         _check_settings(self)
-        self._gammas = gamma ** np.arange(steps + 1)
+        self._gammas = (gamma ** np.arange(steps)).astype(np.float32)
+        self._discount = np.float32(gamma**steps)
 
     def __len__(self) -> int:
         return len(self.ring)
@@ -367,8 +368,8 @@ class FrameRing:
             frames=self._frames(table, out),
             stack=self.stack,
             actions=ring.array("action").take(places),
-            returns=(self._gammas[:-1] @ rewards).astype(np.float32),
-            discounts=np.where(ended, 0.0, self._gammas[-1]).astype(np.float32),
+            returns=self._gammas @ rewards,
+            discounts=np.where(ended, np.float32(0), self._discount),
         )
 
     def _frames(
