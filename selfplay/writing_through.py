@@ -70,13 +70,13 @@ class Sealer:
         return sealed
 
     def _commit(self, batches: list[EpisodeBatch]) -> Sealed:
-        for batch in batches:
-            self._writer.extend(batch)
-        self._unsealed += batches
+        joined = EpisodeBatch.concatenate(self._writer.schema, batches)
+        self._writer.extend(joined)
+        self._unsealed.append(joined)
         key = self._writer.commit()
         assert key is not None  # empty batches are not handed over
-        batches, self._unsealed = self._unsealed, []
-        return Sealed(key, EpisodeBatch.concatenate(self._writer.schema, batches))
+        sealed, self._unsealed = self._unsealed, []
+        return Sealed(key, EpisodeBatch.concatenate(self._writer.schema, sealed))
 
     def close(self) -> None:
         """Wait for the thread and end it."""

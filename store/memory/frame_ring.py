@@ -85,7 +85,8 @@ class FrameRing:
         self._links = FrameLinks(capacity)
         self._can_sample = np.zeros(capacity, np.bool_)  # by place
         _check_settings(self)
-        self._gammas = gamma ** np.arange(steps + 1)
+        self._gammas = (gamma ** np.arange(steps)).astype(np.float32)
+        self._discount = np.float32(gamma**steps)
 
     def __len__(self) -> int:
         return len(self.ring)
@@ -212,7 +213,7 @@ class FrameRing:
         leaving = np.arange(first, max(min(oldest, self.ring.total_added), first))
         if not len(leaving):
             return
-        places = leaving % self.ring.capacity
+        places: Places = leaving % self.ring.capacity
         for _ in range(self.stack):
             self._can_sample[places] = False
             if self.priorities is not None:
@@ -367,8 +368,8 @@ class FrameRing:
             frames=self._frames(table, out),
             stack=self.stack,
             actions=ring.array("action").take(places),
-            returns=(self._gammas[:-1] @ rewards).astype(np.float32),
-            discounts=np.where(ended, 0.0, self._gammas[-1]).astype(np.float32),
+            returns=self._gammas @ rewards,
+            discounts=np.where(ended, np.float32(0), self._discount),
         )
 
     def stacks(self, rows: _Rows) -> npt.NDArray[Any]:

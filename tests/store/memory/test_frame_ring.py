@@ -342,6 +342,35 @@ def test_a_lost_piece_is_not_bridged():
     assert mismatch(ring, streams) is None
 
 
+def test_errors_given_with_the_pieces_are_the_first_priorities(tmp_path):
+    """Through a segment too, and for rows whose return is known only with the next piece."""
+    schema = frames_schema((2,), np.uint16, errors=True)
+    streams, errors = Streams(), iter(np.arange(1, 100, dtype=np.float32))
+    pieces = []
+    for length, ending in ((3, GOES_ON), (4, TERMINATED)):
+        piece = streams.piece(0, length, ending)
+        given = np.array([next(errors) for _ in range(length)], np.float32)
+        pieces.append(Episode(piece.uuid, {**piece.arrays, "error": given}))
+    pieces[1].arrays["error"][-1] = np.nan
+    run = create_run(tmp_path, "r", game="g", config={}, seed=0, versions={})
+    writer = SegmentWriter(run, schema, compression="zstd")
+    ring = FrameRing(20, schema, steps=2, priorities=Priorities(20, exponent=1.0, epsilon=0.5))
+    log, counts = ReplayLog(run, schema), []
+    for piece in pieces:
+        writer.append(piece)
+        writer.commit()
+        (found,) = log.poll()
+        ring.extend(found)
+        counts.append(len(ring.priorities.rows))
+    assert counts == [1, 7]
+    greatest = 6.5  # of row 5, instead of the last one's unknown error
+    assert ring.priorities.state()["scaled"].tolist() == [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, greatest]
+    short = {**pieces[0].arrays, "error": np.zeros(1, np.float32)}
+    wrong = EpisodeBatch.of(schema, [Episode(b"x" * 16, short)])
+    with pytest.raises(SchemaError, match="'error'"):
+        ring.extend(wrong)
+
+
 def without(name):
     piece = Streams().piece(0, 3, TERMINATED)
     return Episode(piece.uuid, {**piece.arrays, name: piece.arrays[name][:-1]})
