@@ -75,7 +75,7 @@ class Training:
         # What the actor committed after the learner had read, before this session.
         if self.writes_through:
             self.trainer.find()
-            self.counted_before = self.trainer.counters_on()
+            self.counted_before = {**self.trainer.counters_on()}
         else:
             self.trainer.find(until=self.writing.writer.cursor)
         self.notices = extension_notice(config, run.info.config, saved)

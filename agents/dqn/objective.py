@@ -106,7 +106,8 @@ class Objective:
         seen = rollout.observations.flatten(0, 1)
         streams = rollout.rewards.shape[1]
         values = self._target_values(seen)
-        later = ActionValues(*(_after(streams, part) for part in values[:2]), None)
+        logits = None if values.logits is None else values.logits[streams:]
+        later = ActionValues(values.values[streams:], logits)
         means = self._choosing_means(later, seen[streams:])
         rewards, shifts = rollout.rewards, torch.zeros_like(rollout.rewards)
         if self.config.target.munchausen:
@@ -149,13 +150,13 @@ class Objective:
             later = later.select(means.argmax(1))
         if later.logits is not None:
             parts = expected_distribution(later, policy, entropy)
-            values, probabilities = (part.unflatten(0, rewards.shape) for part in parts)
+            values, probabilities = (part.unflatten(0, rewards.shape) for part in parts)  # type: ignore[no-untyped-call]
             head = self.online.head
             assert isinstance(head, CategoricalHead)
             return lambda_distributions(
                 rewards, discounts, (values, probabilities), traces, shifts, head.support
             )
-        values = expected_values(later, policy, entropy).unflatten(0, rewards.shape)
+        values = expected_values(later, policy, entropy).unflatten(0, rewards.shape)  # type: ignore[no-untyped-call]
         if self.config.head.kind == "plain":
             values = values.squeeze(2)
             return lambda_returns(rewards, discounts, values, traces, shifts).unsqueeze(2)
@@ -166,7 +167,7 @@ class Objective:
         rows = CPU_ROWS if observations.device.type == "cpu" else len(observations)
         parts = [
             self.target(part, self._fractions(len(part), self.config.head.target_taus))
-            for part in observations.split(rows)
+            for part in observations.split(rows)  # type: ignore[no-untyped-call]
         ]
         if len(parts) == 1:
             return parts[0]
@@ -201,7 +202,7 @@ class Objective:
     def _entropy(self, means: Tensor, actions: Tensor) -> Tensor:
         """Return what the actions taken next gain over their returns, [T - 1, N]."""
         log_policy = scaled_log_policy(means, self.config.target.munchausen_tau)
-        later = log_policy.unflatten(0, actions.shape)[:-1]
+        later = log_policy.unflatten(0, actions.shape)[:-1]  # type: ignore[no-untyped-call]
         return -later.gather(2, actions[1:].unsqueeze(2)).squeeze(2)
 
     def _traces(self, rollout: Rollout, means: Tensor) -> Tensor:
@@ -211,8 +212,3 @@ class Objective:
             greedy = means.argmax(1).view_as(rollout.actions)
             traces[:-1] *= greedy[:-1] == rollout.actions[1:]
         return traces
-
-
-def _after(streams: int, part: Tensor | None) -> Tensor | None:
-    """Return the rows of [(T + 1) * N, ...] but the first of each stream, [T * N, ...]."""
-    return None if part is None else part[streams:]

@@ -220,7 +220,7 @@ class Measurement:
 
     begun: float
     seconds: float
-    made: Mapping[str, int]
+    made: Mapping[str, float]
     learnt: list[tuple[float, LearnReport]]
     polls: list[float]
     memory_mib: tuple[float, float]

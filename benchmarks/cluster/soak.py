@@ -185,7 +185,7 @@ def _watch(
     killer: Killer | None,
 ) -> None:
     _count(watched, heard)
-    begun, simulations = training.clock(), training.session["simulations"]
+    begun, simulations = training.clock(), int(training.session["simulations"])
     share, next_sample = MachineShare(), 0.0
     while (elapsed := training.clock() - begun) < seconds:
         for event in training.step():
@@ -197,13 +197,13 @@ def _watch(
             watched.sample(elapsed)
             next_sample += seconds / SAMPLES
         watched.playing_s = training.clock() - begun
-        watched.simulations = training.session["simulations"] - simulations
+        watched.simulations = int(training.session["simulations"]) - simulations
     watched.machine = share.shares()
 
 
 def _count(watched: Watched, heard: RoundsHeard) -> None:
     for _, report in heard.new():
-        watched.acknowledged[report.writer] += report.counters["games"]
+        watched.acknowledged[report.writer] += int(report.counters["games"])
 
 
 def audit(run: Run, watched: Watched) -> dict[str, Any]:

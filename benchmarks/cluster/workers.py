@@ -60,7 +60,7 @@ class Player:
 
     def add(self, report: RoundReport, at: float) -> None:
         """Count a round that was answered `at` seconds after the start."""
-        self.simulations += report.counters["simulations"]
+        self.simulations += int(report.counters["simulations"])
         self.played_s += report.seconds
         self.ended_s = at
 

@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -78,7 +79,7 @@ def main() -> None:
     for line in sys.stdin:
         question = json.loads(line)
         buffer = buffers[question["buffer"]]
-        found = rate(lambda buffer=buffer: buffer.sample(batch), batch, question["seconds"])
+        found = rate(partial(buffer.sample, batch), batch, question["seconds"])
         print(json.dumps({"transitions_per_s": found}), flush=True)
 
 
