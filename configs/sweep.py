@@ -29,14 +29,16 @@ def plan_sweep(preset: str, options: Mapping[str, str], seeds: int) -> list[Vari
     one = load_config(preset, {name: text for name, text in options.items() if name != "game"})
     if not (one.minutes or one.games):
         raise ConfigError("minutes = 0: expected a time for each run (--minutes 60)")
-    words = options.get("game", one.game).split(",")
-    environments = [word.strip() for word in words if word.strip()]
+    listed = options.get("game", one.game)
+    environments = [word.strip() for word in listed.split(",") if word.strip()]
+    if not environments:
+        raise ConfigError(f"no environment in {listed!r}")
     found: dict[str, Variant] = {}
     for seed in range(one.seed, one.seed + seeds):
         for environment in environments:
             suffix = f"{_in_a_name(environment)}-{seed}"
             if suffix in found:
-                raise ConfigError(f"environment {environment!r} comes twice in {','.join(words)!r}")
+                raise ConfigError(f"environment {environment!r} comes twice in {listed!r}")
             changed = {"game": environment, "seed": str(seed)}
             config = load_config(preset, {**options, **changed})
             found[suffix] = Variant(f"{environment}, seed {seed}", suffix, config)
