@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from agents.algorithm import Algorithm
+from agents.algorithm import Algorithm, saved_checkpoint
 from agents.cores import allowed_cores
 from agents.dqn.actor import DQNActor
+from agents.dqn.agent import DQNAgent
 from agents.dqn.config import DQNConfig
 from agents.dqn.learner import DQNLearner, schema_of
 from agents.dqn.metrics import METRICS
 from agents.dqn.policy import QPolicy
 from agents.dqn.schedules import learning_rate_at
+from envs.settings import Share, check_value
 from envs.vector import EnvironmentSpec, find_environment, typed_environment
+from store.checkpoints import MODEL_FILE
 from store.replay.episodes import EpisodeBatch, EpisodeSchema
 from store.replay.segments import Compression
+from store.run import Run
+from store.settings import read_settings
 
 
 class DQN(Algorithm[DQNConfig]):
@@ -49,6 +55,29 @@ class DQN(Algorithm[DQNConfig]):
     def make_policy(self, config: DQNConfig) -> QPolicy:
         """Create a policy with fresh weights."""
         return QPolicy(config, self.environment(config), explores=False)
+
+    def environment_agent(
+        self,
+        run: Run,
+        step: int | None,
+        options: Mapping[str, str],
+        *,
+        name: str,
+        device: str,
+    ) -> DQNAgent:
+        """Return a checkpoint as an agent, the newest if `step` is None.
+
+        Its option is `epsilon`, by default that of the run's evaluation. Raises ValueError for
+        another option or value, and the store's errors.
+        """
+        stored = read_settings(DQNConfig, run.info.config, f"run {run.name!r}")
+        config = replace(stored, game=run.info.game, device=device)
+        epsilon = _epsilon_of(options, config.exploration.evaluation_epsilon)
+        policy = self.make_policy(config)
+        saved = saved_checkpoint(run, step)
+        policy.load_weights(saved.files[MODEL_FILE], saved.step)
+        stack = config.environment.stack
+        return DQNAgent(policy, stack=stack, epsilon=epsilon, name=name)
 
     def window_rows(self, config: DQNConfig) -> int:
         """Return the rows of the ring."""
@@ -94,6 +123,21 @@ class DQN(Algorithm[DQNConfig]):
     def counted(self, config: DQNConfig, batch: EpisodeBatch) -> dict[str, int]:
         """Return the steps of stored pieces; which ends are those of games they do not say."""
         return {"rows": batch.rows("action")}
+
+
+def _epsilon_of(options: Mapping[str, str], default: float) -> float:
+    """Return the option epsilon; raises ValueError for another option or value."""
+    for option in options:
+        if option != "epsilon":
+            raise ValueError(f"option {option!r}: expected 'epsilon', the share of random actions")
+    if "epsilon" not in options:
+        return default
+    text = options["epsilon"]
+    try:
+        value: float = check_value("epsilon", float(text), Share)
+    except ValueError:
+        raise ValueError(f"epsilon = {text!r}: expected a number, 0 to 1") from None
+    return value
 
 
 DQN_FAMILY = DQN()

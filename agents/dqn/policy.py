@@ -27,6 +27,7 @@ class QPolicy:
 
     def __init__(self, config: DQNConfig, spec: EnvironmentSpec, *, explores: bool) -> None:
         self.step = 0
+        self.num_actions = spec.num_actions
         self.device = choose_device(config.device)
         shape = (config.environment.stack, *spec.observation_shape)
         self.network = build_network(
