@@ -14,27 +14,28 @@ class SumTree:
 
     A node is the floating-point sum of its FAN children, always added in the same order. So the
     sums depend on the leaves alone, not on the order in which they were set. Leaves have single
-    precision, sums double: 4.3 bytes a place.
+    precision, sums double: 4.3 bytes a place. The highest level has FAN * FAN nodes at most, of
+    which the running sums are kept, so that a binary search finds one of them.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
         blocks = -(-size // FAN)
         self._levels: list[npt.NDArray[np.floating]] = [np.zeros((blocks, FAN), np.float32)]
-        while blocks > 1:  # [blocks, FAN] each: row k of a level has the children of node k above
+        while blocks > FAN:  # [blocks, FAN] each: row k of a level has the children of node k above
             blocks = -(-blocks // FAN)
             self._levels.append(np.zeros((blocks, FAN)))
-        self._total = 0.0
+        self._ends = np.zeros(self._levels[-1].size)  # running sums of the highest level
 
     @property
     def total(self) -> float:
         """Return the sum of all places."""
-        return self._total
+        return float(self._ends[-1])
 
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays."""
-        return sum(level.nbytes for level in self._levels)
+        return self._ends.nbytes + sum(level.nbytes for level in self._levels)
 
     def get(self, places: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Return the numbers at some places, float32."""
@@ -51,7 +52,7 @@ class SumTree:
             if len(nodes) > 1:  # neighbours share a parent: a contiguous run shrinks at each level
                 nodes = nodes[np.diff(nodes, prepend=-1) != 0]
             above.reshape(-1)[nodes] = level.take(nodes, axis=0).sum(axis=1, dtype=np.float64)
-        self._total = float(self._levels[-1].sum(dtype=np.float64))
+        self._levels[-1].reshape(-1).cumsum(dtype=np.float64, out=self._ends)
 
     def find(self, prefixes: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Find, for each number in [0, total), the place where the running sum passes it.
@@ -68,17 +69,18 @@ class SumTree:
     def _descend(
         self, prefixes: npt.NDArray[np.float64], *, careful: bool = False
     ) -> npt.NDArray[np.int64]:
-        """Walk from the root to the leaves; if `careful`, never into a child that is zero."""
-        rest = prefixes.astype(np.float64)
-        nodes = np.zeros(len(rest), np.int64)
+        """Walk down to the leaves; if `careful`, never into a child that is zero."""
+        highest = self._levels[-1].reshape(-1)
+        last = np.flatnonzero(highest)[-1] if careful else len(highest) - 1
+        nodes = np.minimum(self._ends.searchsorted(prefixes, side="right"), last)
+        rest = prefixes - np.where(nodes > 0, self._ends.take(nodes - 1, mode="wrap"), 0.0)
         firsts = np.arange(len(rest)) * FAN
-        for level in reversed(self._levels):
+        for level in self._levels[-2::-1]:
             children = level.take(nodes, axis=0, mode="clip")
             sums = children.cumsum(axis=1, dtype=np.float64)
-            last = FAN - 1
+            chosen = np.minimum((sums <= rest[:, None]).sum(axis=1), FAN - 1)
             if careful:
-                last = FAN - 1 - (children[:, ::-1] > 0.0).argmax(axis=1)
-            chosen = np.minimum((sums <= rest[:, None]).sum(axis=1), last)
+                chosen = np.minimum(chosen, FAN - 1 - (children[:, ::-1] > 0.0).argmax(axis=1))
             before = sums.reshape(-1).take(firsts + chosen - 1, mode="wrap")
             rest -= np.where(chosen > 0, before, 0.0)
             nodes = nodes * FAN + chosen
@@ -97,8 +99,8 @@ class SumTree:
                 return False, (
                     f"node {wrong[0]} of level {height} of the sum tree is not its children's sum"
                 )
-        if self._total != float(self._levels[-1].sum(dtype=np.float64)):
-            return False, f"the sum tree's total is {self._total}, not that of its nodes"
+        if not np.array_equal(self._ends, self._levels[-1].reshape(-1).cumsum(dtype=np.float64)):
+            return False, "the sum tree's running sums are not those of its highest level"
         if self._levels[0].reshape(-1)[self.size :].any():
             return False, f"the sum tree has numbers beyond its {self.size} places"
         return True, ""
