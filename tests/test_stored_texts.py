@@ -147,6 +147,8 @@ def test_an_archive_with_code_in_it_is_refused_by_name(
 TOLD = {
     f"play {GAME} --agent own --plain": "name it: ludens play events.py --agent own",
     "rate own": "name it: ludens rate own --game events.py",
+    "evaluate own_environment": "a store never says where code is, so name it: --env ",
+    "rate own_environment": "a store never says where code is, so name it: --env ",
     "report own": "name it: ludens report own --game events.py",
     f"train {GAME} --run own": "run 'own' in 'runs' is of game 'events', not 'tic_tac_toe'",
     "play events --agent own --plain": "named on the command line by the file that defines it",
