@@ -34,6 +34,7 @@ BUSY_SHARE = 0.5  # of the cores, by the load of the last minute
 SLOW_STORE_S = 0.5  # for a small file
 REQUIRED = ("fsspec", "numba", "numpy", "pyarrow", "rich", "safetensors", "scipy", "torch")
 OPTIONAL = {  # and what is missing without it
+    "ale-py": "games of Atari",
     "matplotlib": "pictures of `rate`",
     "pettingzoo": "the games as its environments",
     "ray": "`--workers`",

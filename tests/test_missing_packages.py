@@ -44,7 +44,7 @@ for without, words in json.loads(sys.argv[1]):
 print(json.dumps(answers))
 """
 
-PLAYING = ["textual", "textual_serve", "pettingzoo", "gymnasium"]
+PLAYING = ["textual", "textual_serve", "pettingzoo", "gymnasium", "ale_py"]
 OPTIONAL = [*PLAYING, "ray", "tensorboard", "matplotlib"]
 
 
@@ -123,6 +123,7 @@ def test_a_plot_that_is_asked_for_needs_matplotlib_before_any_game(
         ("ray.exceptions", "pip install 'ray[default]=="),
         ("textual_serve", "pip install textual-serve=="),
         ("open_spiel", "pip install open_spiel=="),
+        ("ale_py.vector_env", "pip install ale-py=="),
         ("google.protobuf", "make setup"),
     ],
 )

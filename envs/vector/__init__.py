@@ -1,0 +1,27 @@
+"""Environments of one player, many games at a time: Atari, Gymnasium's, and a user's own."""
+
+from envs.vector.finding import (
+    EnvironmentClass,
+    find_environment,
+    make_vector,
+    typed_environment,
+)
+from envs.vector.steps import (
+    EnvironmentNameError,
+    EnvironmentSpec,
+    Steps,
+    UnsupportedEnvironmentError,
+    VectorEnvironment,
+)
+
+__all__ = [
+    "EnvironmentClass",
+    "EnvironmentNameError",
+    "EnvironmentSpec",
+    "Steps",
+    "UnsupportedEnvironmentError",
+    "VectorEnvironment",
+    "find_environment",
+    "make_vector",
+    "typed_environment",
+]
