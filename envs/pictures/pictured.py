@@ -36,7 +36,6 @@ class Seen(NamedTuple):
         reward: of the step, not clipped; 0 at the beginning of a game.
         terminated: the game ended.
         truncated: a limit ended it.
-        life_lost: a life was lost, in games that have lives.
         lives: left; None where the environment does not know lives.
     """
 
@@ -45,7 +44,6 @@ class Seen(NamedTuple):
     reward: float = 0.0
     terminated: bool = False
     truncated: bool = False
-    life_lost: bool = False
     lives: int | None = None
 
     @property

@@ -20,7 +20,6 @@ from arena.play.screen.widgets import Panel
 TICK_S = 1 / 60
 DRAWN_S = 1 / 30  # least time between two pictures, whatever the speed
 REST_S = 0.1  # between two redraws of the text beside a moving picture
-LEAST_SIZE = (40, 12)
 
 KEYS = f"""\
 t          take over, or hand the stick back to the agent
@@ -52,7 +51,7 @@ class PictureApp(App[None]):
     #middle { height: 1fr; }
     #picture { width: 1fr; height: 100%; }
     #side { width: 36; max-width: 45%; height: 100%; padding: 0 1; }
-    #score { height: 5; }
+    #score { height: 6; }
     #values { height: 1fr; }
     #message { height: 1; color: $warning; padding: 0 1; }
     #keys { height: 2; color: $text-muted; padding: 0 1; }

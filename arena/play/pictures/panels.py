@@ -41,9 +41,9 @@ def score_text(session: PictureSession) -> Text:
     game = session.game
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append("score ", "dim").append(number(game.score), "bold")
+    text.append("\nsteps ", "dim").append(f"{game.steps:,}")
     if game.seen.lives is not None:
-        text.append("   lives ", "dim").append(str(game.seen.lives), "bold")
-    text.append("   steps ", "dim").append(f"{game.steps:,}")
+        text.append("  lives ", "dim").append(str(game.seen.lives), "bold")
     for line in session.measured():
         text.append(f"\n{line}", "cyan")
     if session.is_over:

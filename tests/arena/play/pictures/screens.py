@@ -42,7 +42,6 @@ class Walk:
             reward=float(won) - float(lost),
             terminated=won or lost,
             truncated=self.steps == self.limit,
-            life_lost=action == 1,
         )
 
     def _seen(self, **what):

@@ -10,7 +10,7 @@ from arena.play.pictures.widget import PictureView
 from arena.play.screen.help_screen import HelpScreen
 from tests.arena.play.pictures.screens import Scripted, Walk
 
-SIZES = [(40, 12), (80, 24), (160, 50)]
+SIZES = [(48, 16), (160, 50)]
 
 
 def screen_text(app):
