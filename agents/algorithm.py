@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from agents.environment_agents import EnvironmentAgent
 from agents.findings import Finding
 from agents.metrics import MetricSpec
 from agents.players import GreedyPlayer, Player, Probe
@@ -195,6 +196,33 @@ class Algorithm(ABC, Generic[Config]):
             saved = checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
         policy.load_weights(saved.files[checkpoints.MODEL_FILE], saved.step)
         return GreedyPlayer(policy, name)
+
+    @property
+    def acts_in_environments(self) -> bool:
+        """Return whether its agents have scores in an environment, and so play no matches."""
+        return type(self).environment_agent is not Algorithm.environment_agent
+
+    def environment_agent(
+        self,
+        run: Run,
+        step: int | None,
+        options: Mapping[str, str],
+        *,
+        name: str,
+        device: str,
+    ) -> EnvironmentAgent:
+        """Return a checkpoint as an agent of its environment, the newest if `step` is None.
+
+        An algorithm that learns environments has this in place of `player`. The option that all of
+        them have is `epsilon`, the share of random actions.
+
+        Raises ValueError for an option that it does not have, or for an algorithm of board games,
+        and the store's errors.
+        """
+        raise ValueError(
+            f"run {run.name!r} learned {run.info.game!r} with the algorithm {self.name!r}, whose "
+            f"agents play matches and have no scores: `ludens rate {run.name}` rates them"
+        )
 
     def window_rows(self, config: Config) -> int:
         """Return the largest window in rows, which resuming needs of the replay.

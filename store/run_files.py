@@ -11,6 +11,7 @@ _PATTERNS = (
     r"checkpoints/[0-9]{9,18}/MANIFEST\.json",
     r"checkpoints/[0-9]{9,18}/[a-z0-9_]{1,60}\.(safetensors|pt)",
     r"matches/[0-9a-f]{16}-[0-9]{7}-[0-9]{1,7}\.jsonl",
+    r"evaluations/[0-9a-f]{16}-[0-9]{9,18}-[0-9]{1,7}\.json",
     r"kept/[0-9]{9,18}-[A-Za-z0-9][A-Za-z0-9._-]{0,49}\.json",
     r"kept/best-[0-9]{9}-[0-9]{9,18}\.json",
     r"progress/[0-9]{8}T[0-9]{6}-[0-9a-f]{8}/about\.json",

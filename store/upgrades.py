@@ -166,6 +166,9 @@ SEGMENT = VersionChain[Any]("segment version")
 MATCH = Documents("ludens-match")
 """Steps take the one line of a file of `arena.match.records`."""
 
+EVALUATION = Documents("ludens-evaluation")
+"""Steps take a file of `arena.evaluation.records`."""
+
 PROGRESS = Documents("ludens-progress")
 """Steps take a file of `store.progress.log`: the facts of a session, or a table of records."""
 
@@ -189,6 +192,7 @@ FORMATS: dict[str, VersionChain[Any]] = {
     "checkpoint": MANIFEST,
     "segment": SEGMENT,
     "match": MATCH,
+    "evaluation": EVALUATION,
     "progress": PROGRESS,
     "archive": ARCHIVE,
     "hold": HOLD,

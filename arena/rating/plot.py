@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,9 +14,10 @@ from store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 KINDS = (".png", ".svg")
-FAR_ANCHOR = 0.5  # of the checkpoints' range, beyond it
+FAR_LEVEL = 0.5  # of the checkpoints' range, beyond it
 
 
 class _Axis(NamedTuple):
@@ -55,7 +56,6 @@ def check_path(path: Path) -> Path:
 
 def write_plot(table: RatingTable, path: Path) -> list[Path]:
     """Write the picture as PNG and SVG under the stem of `path`; return both files."""
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     axes_kinds = [axis for axis in (_TIME, _GAMES, _SIMULATIONS) if _is_known(table, axis)]
@@ -69,6 +69,13 @@ def write_plot(table: RatingTable, path: Path) -> list[Path]:
         axes.set_ylabel("Elo" if i == 0 else "")
     how = f"{table.simulations} simulations a move" if table.simulations else "no search"
     figure.suptitle(f"{table.game}: {', '.join(table.best)}, {how}, 95% error bands")
+    return save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> list[Path]:
+    """Save a figure as PNG and SVG under the stem of `path`; return both files."""
+    from matplotlib import rc_context
+
     found = [path.with_suffix(kind) for kind in KINDS]
     with rc_context({"svg.hashsalt": "ludens"}):  # equal tables make equal files
         figure.savefig(found[0], dpi=150)
@@ -99,31 +106,46 @@ def _draw(axes: Axes, table: RatingTable, kind: _Axis) -> None:
 
 
 def _draw_anchors(axes: Axes, table: RatingTable) -> None:
-    """Draw lines for the anchors; those far from the checkpoints, as text."""
+    levels = [
+        Level(
+            row.elo,
+            f"{row.agent} \u00b1 {row.error:.0f}",
+            f"{row.agent}: {row.elo:+.0f} \u00b1 {row.error:.0f}",
+        )
+        for row in table.rows
+        if not row.run and row.games
+    ]
+    draw_levels(axes, levels)
+
+
+class Level(NamedTuple):
+    """A height to compare curves with, what is written at its line, and what without a line."""
+
+    height: float
+    at_line: str
+    alone: str
+
+
+def draw_levels(axes: Axes, levels: Sequence[Level]) -> None:
+    """Draw lines across the panel; those far from the curves, as text."""
     low, high = axes.get_ylim()
-    reach = FAR_ANCHOR * (high - low)
+    reach = FAR_LEVEL * (high - low)
     far = []
-    for row in table.rows:
-        if row.run or not row.games:
+    for level in levels:
+        if not low - reach < level.height < high + reach:
+            far.append(level.alone)
             continue
-        if low - reach < row.elo < high + reach:
-            _draw_anchor(axes, row)
-        else:
-            far.append(f"{row.agent}: {row.elo:+.0f} \u00b1 {row.error:.0f}")
+        axes.axhline(level.height, color="0.5", linestyle="--", linewidth=1)
+        axes.annotate(
+            level.at_line,
+            (1.0, level.height),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, 3),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+            color="0.35",
+        )
     if far:
         told = "beyond: " + ", ".join(far)
         axes.text(0.01, 0.01, told, transform=axes.transAxes, fontsize=8, color="0.35")
-
-
-def _draw_anchor(axes: Axes, row: Row) -> None:
-    axes.axhline(row.elo, color="0.5", linestyle="--", linewidth=1)
-    axes.annotate(
-        f"{row.agent} \u00b1 {row.error:.0f}",
-        (1.0, row.elo),
-        xycoords=("axes fraction", "data"),
-        xytext=(-4, 3),
-        textcoords="offset points",
-        ha="right",
-        fontsize=8,
-        color="0.35",
-    )

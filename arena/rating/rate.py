@@ -78,16 +78,8 @@ def _more_comes(
 
 
 def _is_training(watches: Sequence[LockWatch]) -> bool:
-    looks = [_may_be_held(watch) for watch in watches]  # all of them: a lease is watched
+    looks = [watch.may_be_held() for watch in watches]  # all of them: a lease is watched
     return any(looks)
-
-
-def _may_be_held(watch: LockWatch) -> bool:
-    """Whether a lock may be held; False where it cannot be examined."""
-    try:
-        return watch.look() is not False
-    except (OSError, StoreError):
-        return False
 
 
 class _HeldCheckpoints:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from store.errors import RunLockedError
+from store.errors import RunLockedError, StoreError
 from store.files.lease import BEAT_SECONDS
 from store.files.protocol import Files
 from store.run import LOCK_FILE
@@ -55,6 +55,13 @@ class LockWatch:
             pause(seconds)
             held = self.look()
         return bool(held)
+
+    def may_be_held(self) -> bool:
+        """Look once; False where the lock is free or cannot be examined."""
+        try:
+            return self.look() is not False
+        except (OSError, StoreError):
+            return False
 
     def _look_at_lease(self, names: list[str]) -> bool | None:
         now = self._clock()

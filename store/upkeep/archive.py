@@ -1,6 +1,7 @@
 """Export and import a run as one file: an uncompressed tar of its files and an index.
 
-    run.json, matches/..., progress/..., tensorboard/..., checkpoints/..., replay/..., INDEX.json
+    run.json, matches/..., evaluations/..., kept/..., progress/..., tensorboard/...,
+    checkpoints/..., replay/..., INDEX.json
 
 Entries have the names that `store.run_files` lists, and no others.
 
@@ -50,7 +51,7 @@ from store.upkeep.archive_files import (
     encode_index,
 )
 from store.upkeep.holds import Hold
-from store.upkeep.verify import MATCH_FOLDER, match_problem, verify_files
+from store.upkeep.verify import RECORD_FOLDERS, record_problem, verify_files
 
 NOT_ALLOWED = "its name is not allowed in an archive"
 _logger = logging.getLogger("ludens.store")
@@ -138,7 +139,7 @@ def _entries(run: Run, exported: Exported) -> Iterator[tuple[str, bytes]]:
 def _loose_problem(key: str, data: bytes) -> str | None:
     if not is_run_file(key):
         return NOT_ALLOWED
-    return match_problem(data) if key.startswith(f"{MATCH_FOLDER}/") else None
+    return record_problem(data) if key.partition("/")[0] in RECORD_FOLDERS else None
 
 
 def _checkpoint_entries(run: Run, step: int, exported: Exported) -> Iterator[tuple[str, bytes]]:

@@ -17,10 +17,10 @@ from store.seals import seal_of
 from store.upgrades import ARCHIVE, VersionError
 from store.upkeep.keeps import KEPT_FOLDER
 from store.upkeep.tar_entries import Entry, TarError, entries
-from store.upkeep.verify import MATCH_FOLDER
+from store.upkeep.verify import RECORD_FOLDERS
 
 INDEX_FILE = "INDEX.json"
-LOOSE_FOLDERS = (MATCH_FOLDER, KEPT_FOLDER, PROGRESS_FOLDER, "tensorboard")
+LOOSE_FOLDERS = (*RECORD_FOLDERS, KEPT_FOLDER, PROGRESS_FOLDER, "tensorboard")
 INDEX_BYTES = 1024  # of the index, for each entry and once more; a line of it has some 200
 CHUNK = 2**20  # bytes read at once
 

@@ -29,6 +29,8 @@ from store.replay.walk import list_segments, walk
 from store.run import CHECKPOINT_FOLDER, RUN_FILE, Run, RunInfo, open_run, read_info
 
 MATCH_FOLDER = "matches"
+EVALUATION_FOLDER = "evaluations"
+RECORD_FOLDERS = (MATCH_FOLDER, EVALUATION_FOLDER)
 
 
 @dataclass
@@ -79,7 +81,7 @@ def verify_files(files: Files, name: str) -> Verification:
     _verify_checkpoints(Run(name, files, RunInfo("", {}, 0)), found)
     _verify_segments(files, found)
     _verify_strangers(files, found)
-    _verify_matches(files, found)
+    _verify_records(files, found)
     found.quarantine = quarantined(files)
     return found
 
@@ -168,10 +170,10 @@ def _verify_strangers(files: Files, found: Verification) -> None:
             found.problems[entry.key] = "not a segment's name"
 
 
-def _verify_matches(files: Files, found: Verification) -> None:
-    for key in walk(files, MATCH_FOLDER):
+def _verify_records(files: Files, found: Verification) -> None:
+    for key in (key for folder in RECORD_FOLDERS for key in walk(files, folder)):
         try:
-            problem = match_problem(files.read(key, MOST_JSON_BYTES))
+            problem = record_problem(files.read(key, MOST_JSON_BYTES))
         except FileNotFoundError:
             continue
         except (OSError, FileTooLargeError) as error:
@@ -180,8 +182,11 @@ def _verify_matches(files: Files, found: Verification) -> None:
             found.problems[key] = problem
 
 
-def match_problem(data: bytes) -> str | None:
-    """Describe a problem of a file of matches, one JSON object a line; None without one."""
+def record_problem(data: bytes) -> str | None:
+    """Describe a problem of a record of matches or of an evaluation; None without one.
+
+    Both have one JSON object a line.
+    """
     for number, line in enumerate(data.splitlines(), start=1):
         try:
             if line.strip() and not isinstance(json.loads(line), dict):

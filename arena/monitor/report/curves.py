@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from agents.metrics import MetricSpec
+from arena.evaluation.records import Evaluation
+from arena.evaluation.text import conditions, score_text
 from arena.monitor.figures import percent
 from arena.monitor.history import Moment
 from arena.monitor.report.charts import Chart, Series, line_chart
@@ -77,3 +79,29 @@ def elo_charts(steps: Sequence[tuple[int, Rated]]) -> list[Chart]:
     series = Series("Elo with its 95% interval", points, [rated.error for _, rated in steps])
     title = "Elo by the learner's step"
     return [line_chart(title, [series], x_text=short, y_text=lambda y: f"{y:+.0f}")]
+
+
+def score_charts(evaluations: Sequence[Evaluation]) -> list[Chart]:
+    """Draw the mean scores by the learner's step, a chart for each protocol, epsilon and seed.
+
+    Those with a single checkpoint are left out.
+    """
+    found: dict[str, list[Evaluation]] = {}
+    for evaluation in evaluations:
+        found.setdefault(conditions(evaluation.key), []).append(evaluation)
+    return [
+        line_chart(
+            f"Mean score by the learner's step: {how}",
+            [
+                Series(
+                    "mean with its 95% interval",
+                    [(float(e.key.step or 0), e.mean) for e in of_one],
+                    [e.error or 0.0 for e in of_one],
+                )
+            ],
+            x_text=short,
+            y_text=score_text,
+        )
+        for how, of_one in found.items()
+        if len(of_one) > 1
+    ]

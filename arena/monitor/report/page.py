@@ -63,13 +63,18 @@ def write_report(run: Run, path: Path, game: Game | None = None) -> Written:
     """
     course = _course(run)
     page = report_html(run, course, game, time.time()).encode()
+    write_page(path, page)
+    return Written(str(path), run.name, len(page), len(course.moments))
+
+
+def write_page(path: Path, page: bytes) -> None:
+    """Write a page in place of an earlier one, whole or not at all; raises OSError."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         aside.write_bytes(page)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
-    return Written(str(path), run.name, len(page), len(course.moments))
 
 
 def _course(run: Run) -> Course:

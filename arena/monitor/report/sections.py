@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.registry import metrics_of_run
+from arena.evaluation.records import read_evaluations
+from arena.evaluation.table import published_scores
+from arena.evaluation.text import conditions, published_text, score_text
 from arena.monitor.figures import duration, percent
 from arena.monitor.history import Course
 from arena.monitor.report.charts import Chart
-from arena.monitor.report.curves import course_charts, elo_charts
+from arena.monitor.report.curves import course_charts, elo_charts, score_charts
 from arena.monitor.report.games import DrawnGame, draw_game, sample_games
 from arena.monitor.runs_text import size_text
 from arena.rating.recorded import elo_by_step, recorded_ratings
@@ -76,6 +79,7 @@ def sections_of(run: Run, course: Course, game: Game | None) -> list[Section]:
     sections = [
         Section("Course", charts=course_charts(course.moments, metrics_of_run(run.info))),
         _elo(run),
+        _scores(run),
         _checkpoints(run),
         _games(run.files, game),
         _notices(course),
@@ -95,6 +99,29 @@ def _elo(run: Run) -> Section:
     ]
     table = Table(("agent", "Elo", "games", "score"), rows, right=(1, 2, 3))
     return Section("Elo", charts=elo_charts(elo_by_step(ratings, run.name)), tables=[table])
+
+
+def _scores(run: Run) -> Section:
+    """Make a table of the run's evaluations, and a chart for each way they were made."""
+    found = read_evaluations(run.files)
+    rows = [
+        (
+            conditions(e.key),
+            f"{e.key.step:,}",
+            f"{score_text(e.mean)} ± {score_text(e.error)}",
+            score_text(e.deviation),
+            score_text(e.median),
+            f"{e.games:,}",
+            "" if e.human_normalised is None else f"{e.human_normalised:.3f}",
+        )
+        for e in found[-MOST_RATED:]
+    ]
+    if not rows:
+        return Section("Scores")
+    head = ("environment", "step", "mean", "deviation", "median", "games", "human-normalised")
+    published = published_text(published_scores(run.info.game))
+    table = Table(head, rows, right=range(1, 7))
+    return Section("Scores", " ".join(published), charts=score_charts(found), tables=[table])
 
 
 def _checkpoints(run: Run) -> Section:

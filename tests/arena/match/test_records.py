@@ -9,7 +9,7 @@ from arena.match.records import Batch, MatchKey, MatchLog, read_matches
 from store.errors import AlreadyStoredError
 from store.files.local import LocalFiles
 from store.files.opening import open_files
-from store.upkeep.verify import match_problem
+from store.upkeep.verify import record_problem
 
 KEY = MatchKey("tic_tac_toe", ("r@7:sims=64", "mcts:100"), 3, "random:1")
 
@@ -123,4 +123,4 @@ def test_outcomes_are_counted_by_both_colours() -> None:
 
 def test_a_record_passes_the_stores_verification(tmp_path: Path) -> None:
     MatchLog(LocalFiles(tmp_path), KEY).write(batch(0, (2, 2), (2, 1)))
-    assert match_problem(only_file(tmp_path).read_bytes()) is None
+    assert record_problem(only_file(tmp_path).read_bytes()) is None

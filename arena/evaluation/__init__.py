@@ -1,0 +1,1 @@
+"""Scores of agents in environments: games under a named protocol, records, tables, sweeps."""

@@ -1,0 +1,238 @@
+"""Evaluate a run's checkpoints in its environment, each once.
+
+What decides the games is in an evaluation's key, and the run's store has the evaluations that were
+made: the same one is read, not played again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from agents.environment_agents import EnvironmentAgent, RandomAgent
+from agents.registry import algorithm_of_run
+from arena.evaluation.games import Report, play_games
+from arena.evaluation.records import (
+    MOST_GAMES,
+    Evaluation,
+    EvaluationKey,
+    find_evaluation,
+    read_evaluations,
+    store_evaluation,
+)
+from arena.names import AgentNameError
+from envs.atari.protocol import find_protocol
+from envs.vector import EnvironmentClass, EnvironmentSpec, find_environment, make_vector
+from store import checkpoints
+from store.errors import CheckpointError
+from store.run import Run, RunInfo
+
+DEFAULT_PROTOCOL = "nature"
+
+
+def no_report(finished: int, games: int) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How agents are evaluated.
+
+    Attributes:
+        games: of each agent.
+        protocol: of Atari games; "" is the run's own.
+        epsilon: share of random actions; None is the protocol's, and 0 in other environments.
+        seed: of environments and chances.
+        environments: in which games are played at once, at most.
+        threads: that advance Atari games.
+        device: where networks run.
+    """
+
+    games: int = 30
+    protocol: str = ""
+    epsilon: float | None = None
+    seed: int = 0
+    environments: int = 10
+    threads: int = 1
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name, least in (("games", 1), ("seed", 0), ("environments", 1), ("threads", 1)):
+            if (number := getattr(self, name)) < least:
+                raise ValueError(f"{name} = {number}: expected {least} or more")
+        if self.games > MOST_GAMES:
+            raise ValueError(f"games = {self.games}: expected {MOST_GAMES} at most")
+        if self.epsilon is not None and not 0.0 <= self.epsilon <= 1.0:
+            raise ValueError(f"epsilon = {self.epsilon:g}: expected a share, 0 to 1")
+
+
+class Setting:
+    """An environment under a protocol, in which agents are evaluated.
+
+    Args:
+        name: of the environment; a class of a user's own as typed, never as stored.
+        protocol: of an Atari game.
+        settings: see there.
+
+    Attributes:
+        spec: of the environment.
+        epsilon: share of random actions.
+
+    Raises:
+        ValueError: there is no such environment or protocol, or a protocol is asked for where there
+            is none.
+    """
+
+    def __init__(
+        self, name: str | EnvironmentClass, protocol: str, settings: EvaluationSettings
+    ) -> None:
+        self._name = name
+        self.settings = settings
+        self._protocol = find_protocol(protocol)
+        self.spec: EnvironmentSpec = find_environment(name, self._protocol)
+        is_atari = self.spec.kind == "atari"
+        if settings.protocol and not is_atari:
+            raise ValueError(
+                f"protocol {settings.protocol!r}: {self.spec.name!r} is no game of Atari, and has "
+                "its own rules alone"
+            )
+        self._frames_a_step = self._protocol.frame_skip if is_atari else 1
+        own_epsilon = self._protocol.evaluation_epsilon if is_atari else 0.0
+        self.epsilon = own_epsilon if settings.epsilon is None else settings.epsilon
+
+    def key(self, step: int | None) -> EvaluationKey:
+        """Return the key of the evaluation of a checkpoint, or of another agent."""
+        spec = self.spec
+        return EvaluationKey(spec.name, step, spec.protocol, self.epsilon, self.settings.seed)
+
+    def play(
+        self, agent: EnvironmentAgent, step: int | None, report: Report = no_report
+    ) -> Evaluation:
+        """Play the games of an agent; the same seed repeats them."""
+        settings = self.settings
+        environment = make_vector(
+            self._name,
+            min(settings.environments, settings.games),
+            seed=settings.seed,
+            protocol=self._protocol,
+            training=False,
+            threads=settings.threads,
+        )
+        try:
+            rng = np.random.default_rng([settings.seed, 1])
+            games = play_games(agent, environment, settings.games, rng, report)
+        finally:
+            environment.close()
+        frames = int(games.lengths.sum()) * self._frames_a_step
+        return Evaluation(self.key(step), games.scores, games.lengths, frames)
+
+
+def evaluate_random(
+    name: str | EnvironmentClass, settings: EvaluationSettings, report: Report = no_report
+) -> Evaluation:
+    """Evaluate random play in an environment; raises as `Setting`."""
+    setting = Setting(name, settings.protocol or DEFAULT_PROTOCOL, settings)
+    return setting.play(RandomAgent(setting.spec.num_actions), None, report)
+
+
+class Evaluator:
+    """Evaluates checkpoints of one run.
+
+    Args:
+        run: the run.
+        settings: see there.
+        environment: as a person named it, where the run learned a class of their own.
+
+    Raises:
+        AgentNameError: the run learned a board game, or another environment than the one named, or
+            one that has to be named.
+        ValueError: as `Setting`.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        settings: EvaluationSettings,
+        environment: str | EnvironmentClass | None = None,
+    ) -> None:
+        self.run = run
+        self.settings = settings
+        self._algorithm = algorithm_of_run(run.info)
+        if not self._algorithm.acts_in_environments:
+            raise AgentNameError(
+                f"run {run.name!r} learned {run.info.game!r}, where agents play matches and have "
+                f"no scores: `ludens rate {run.name}` rates its checkpoints"
+            )
+        name = _environment_of(run, environment)
+        self.setting = Setting(name, settings.protocol or own_protocol(run.info), settings)
+
+    def recorded(self) -> list[Evaluation]:
+        """Read the stored evaluations, by step: those of these settings, with enough games."""
+        return [
+            evaluation
+            for evaluation in read_evaluations(self.run.files)
+            if evaluation.key == self.setting.key(evaluation.key.step)
+            and evaluation.games >= self.settings.games
+        ]
+
+    def find(self, step: int) -> Evaluation | None:
+        """Read the evaluation of a checkpoint; None if it was not evaluated."""
+        return find_evaluation(self.run.files, self.setting.key(step), self.settings.games)
+
+    def evaluate(self, step: int, report: Report = no_report) -> Evaluation:
+        """Return the evaluation of a checkpoint, played and stored unless it is there.
+
+        Raises the store's errors, among them CheckpointNotFoundError.
+        """
+        if (stored := self.find(step)) is not None:
+            return stored
+        saved = self._metadata(step)
+        agent = self._algorithm.environment_agent(
+            self.run,
+            step,
+            {"epsilon": str(self.setting.epsilon)},
+            name=self.agent_name(step),
+            device=self.settings.device,
+        )
+        played = self.setting.play(agent, step, report)
+        rows, seconds = saved.get("counters", {}).get("rows"), saved.get("elapsed_s")
+        trained = replace(
+            played,
+            minutes=None if seconds is None else float(seconds) / 60.0,
+            rows=None if rows is None else int(rows),
+        )
+        return store_evaluation(self.run.files, trained)
+
+    def agent_name(self, step: int) -> str:
+        """Return the exact name of a checkpoint as it is evaluated."""
+        return f"{self.run.name}@{step}:epsilon={self.setting.epsilon:g}"
+
+    def _metadata(self, step: int) -> dict[str, Any]:
+        try:
+            return checkpoints.read_metadata(self.run, step)
+        except CheckpointError:  # loading the agent says what is wrong with it
+            return {}
+
+
+def own_protocol(info: RunInfo) -> str:
+    """Return the protocol that a run was trained by."""
+    table = info.config.get("environment")
+    named = table.get("protocol") if isinstance(table, dict) else None
+    return str(named or DEFAULT_PROTOCOL)
+
+
+def _environment_of(run: Run, named: str | EnvironmentClass | None) -> str | EnvironmentClass:
+    """Return the run's environment. A store never says where code is, so a person has to."""
+    learned = run.info.game
+    if named is None:
+        if ":" in learned:
+            raise AgentNameError(
+                f"run {run.name!r} learned {learned!r}, an environment of its own; a store never "
+                f"says where code is, so name it: --env {learned}"
+            )
+        return learned
+    if str(named) != learned and find_environment(named).name != learned:
+        raise AgentNameError(f"run {run.name!r} learned {learned!r}, not {str(named)!r}")
+    return named

@@ -1,0 +1,108 @@
+"""Print evaluations as text: progress, one agent's scores, the table of a run's checkpoints."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+from arena.evaluation.records import Evaluation, EvaluationKey
+from arena.evaluation.table import ScoreRow, ScoreTable, published_scores
+from arena.rating.ladder_text import aligned
+
+TERMINAL_INTERVAL_S, PLAIN_INTERVAL_S = 0.2, 30.0
+HEADER = ("run", "step", "minutes", "rows", "mean", "+-", "deviation", "median", "games", "human")
+LEFT = (0,)
+UNKNOWN = "-"
+PLAYERS = {"random": "random play", "human": "a person", "dqn": "DQN of 2015"}
+"""Who has published scores, in words."""
+
+
+class EvaluationProgress:
+    """Shows one changing line on a terminal, prints lines elsewhere; on standard error."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._due = 0.0 if self._is_terminal else time.monotonic() + PLAIN_INTERVAL_S
+
+    def __call__(self, agent: str, finished: int, games: int) -> None:
+        """Print the games that an agent has finished, if it is time to."""
+        if time.monotonic() < self._due:
+            return
+        interval = TERMINAL_INTERVAL_S if self._is_terminal else PLAIN_INTERVAL_S
+        self._due = time.monotonic() + interval
+        text = f"{agent}: {finished} of {games} games"
+        line = f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n"
+        print(line, end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Clear the line before other output."""
+        if self._is_terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def evaluation_text(agent: str, found: Evaluation) -> str:
+    """Format the scores of one agent in a few lines."""
+    lines = [
+        f"{agent}, {conditions(found.key)}:",
+        f"  mean {score_text(found.mean)}{_error(found.error)}, deviation "
+        f"{score_text(found.deviation)}, median {score_text(found.median)}, best "
+        f"{score_text(float(found.scores.max()))}; {found.games} games, {found.frames:,} frames",
+    ]
+    if found.human_normalised is not None:
+        lines.append(f"  human-normalised {found.human_normalised:.3f}")
+    return "\n".join([*lines, *published_text(published_scores(found.key.environment))])
+
+
+def table_text(table: ScoreTable) -> str:
+    """Format the scores of runs over their checkpoints."""
+    key = EvaluationKey(table.environment, None, table.protocol, table.epsilon, table.seed)
+    lines = [
+        conditions(key),
+        *aligned([HEADER, *map(_cells, table.rows)], LEFT),
+        "+-: half of the mean's 95% interval. human: 0 is random play, 1 a person.",
+    ]
+    for run, best in table.best.items():
+        mean = f"{score_text(best.mean)}{_error(best.error)}"
+        lines.append(f"{run}: best is step {best.step}, {mean}")
+    return "\n".join([*lines, *published_text(table.published)])
+
+
+def conditions(key: EvaluationKey) -> str:
+    """Format what beside the agent decides a score."""
+    protocol = f"protocol {key.protocol}, " if key.protocol else ""
+    return f"{key.environment}, {protocol}epsilon {key.epsilon:g}, seed {key.seed}"
+
+
+def published_text(published: Mapping[str, float]) -> list[str]:
+    """Format the published scores of a game in a line; [] without any."""
+    if not published:
+        return []
+    told = ", ".join(f"{PLAYERS[who]} {score_text(score)}" for who, score in published.items())
+    return [f"published (Mnih et al. 2015, protocol nature): {told}"]
+
+
+def score_text(score: float | None) -> str:
+    """Format a score; a dash where it is unknown."""
+    if score is None:
+        return UNKNOWN
+    return f"{score:,.1f}" if abs(score) >= 1.0 else f"{score:.3f}"
+
+
+def _error(error: float | None) -> str:
+    return "" if error is None else f" +- {score_text(error)}"
+
+
+def _cells(row: ScoreRow) -> Sequence[str]:
+    return (
+        row.run,
+        f"{row.step:,}",
+        UNKNOWN if row.minutes is None else f"{row.minutes:.1f}",
+        UNKNOWN if row.rows is None else f"{row.rows:,}",
+        score_text(row.mean),
+        score_text(row.error),
+        score_text(row.deviation),
+        score_text(row.median),
+        f"{row.games:,}",
+        UNKNOWN if row.human_normalised is None else f"{row.human_normalised:.3f}",
+    )
