@@ -110,4 +110,6 @@ def mean_error(scores: Floats) -> float | None:
     if len(scores) < 2:
         return None
     deviation = float(scores.std(ddof=1))
-    return float(stdtrit(len(scores) - 1, (1.0 + CONFIDENCE) / 2.0)) * deviation / len(scores) ** 0.5
+    return (
+        float(stdtrit(len(scores) - 1, (1.0 + CONFIDENCE) / 2.0)) * deviation / len(scores) ** 0.5
+    )

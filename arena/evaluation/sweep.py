@@ -116,9 +116,7 @@ def sweep_of(runs: Sequence[Run]) -> Sweep:
     evaluated = {run.name: _evaluations(run) for run in runs}
     missing = [name for name, found in evaluated.items() if not found]
     if len(missing) == len(runs):
-        raise ValueError(
-            f"no run is evaluated yet: `ludens evaluate {' '.join(missing)}` does it"
-        )
+        raise ValueError(f"no run is evaluated yet: `ludens evaluate {' '.join(missing)}` does it")
     chosen = {name: _newest(found) for name, found in evaluated.items() if found}
     protocol, epsilon = _conditions(chosen)
     by_game: dict[str, list[ScoreRow]] = {}

@@ -163,8 +163,8 @@ def _add_stream(container: Any, codec: str, rate: Fraction) -> Any:
         return container.add_stream(codec, rate=rate)
     except (av.error.FFmpegError, ValueError) as error:
         raise FilmError(
-            f"this FFmpeg ({av.__version__} of PyAV) has no encoder {codec!r}: install PyAV from its "
-            "own wheel, `pip install --only-binary av av`"
+            f"this FFmpeg ({av.__version__} of PyAV) has no encoder {codec!r}: install PyAV from "
+            "its own wheel, `pip install --only-binary av av`"
         ) from error
 
 

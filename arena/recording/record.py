@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from arena.play.pictures.panels import number
 from arena.play.pictures.session import FinishedGame, PictureSession, play_out
@@ -92,7 +91,7 @@ def mean_score(games: list[FinishedGame]) -> float:
     return sum(game.score for game in games) / len(games)
 
 
-def recording_text(done: Recording, measures: tuple[Measure, ...] | list[Measure]) -> str:
+def recording_text(done: Recording, measures: Sequence[Measure]) -> str:
     """Describe a film: a line for it, and one for each game."""
     protocol = f", protocol {done.protocol}" if done.protocol else ""
     lines = [
@@ -107,11 +106,9 @@ def recording_text(done: Recording, measures: tuple[Measure, ...] | list[Measure
     return "\n".join(lines)
 
 
-def game_text(game: FinishedGame, measures: Any) -> str:
+def game_text(game: FinishedGame, measures: Sequence[Measure]) -> str:
     """Describe a game: its score, its steps and its measures."""
     labels = {measure.name: measure.label for measure in measures}
-    shares = "".join(
-        f", {labels[name]} {100 * share:.1f}%" for name, share in game.shares.items()
-    )
+    shares = "".join(f", {labels[name]} {100 * share:.1f}%" for name, share in game.shares.items())
     how = ", ended by a limit" if game.truncated else ""
     return f"score {number(game.score)}, {game.steps:,} steps{how}{shares}"

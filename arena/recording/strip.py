@@ -18,7 +18,8 @@ from arena.play.pictures.panels import number
 from arena.play.pictures.session import FinishedGame, PictureSession, play_out
 from arena.recording.drawing import BACK, DIM, GOLD, INK, enlarge, font, scale_of
 from arena.recording.films import FilmError
-from arena.recording.record import mean_score
+from arena.recording.record import game_text, mean_score
+from envs.pictures.pictured import Measure
 
 PICTURES = 4  # of a checkpoint, from the game's first third to its end
 HOLE, EDGE, GAP = 10, 22, 8  # pixels: perforation, its margin, and between pictures
@@ -43,6 +44,16 @@ class Strip:
     pictures: list[NDArray[np.uint8]]
     games: list[FinishedGame]
     measured: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the strip's figures, as JSON values and dataclasses of them."""
+        return {
+            "title": self.title,
+            "agent": self.agent,
+            "best": self.best,
+            "mean": self.mean,
+            "games": self.games,
+        }
 
     @property
     def best(self) -> float:
@@ -128,6 +139,15 @@ def _draw_strip(strip: Strip) -> Image.Image:
     for i, line in enumerate([*strip.measured[:1], strip.agent]):
         pen.text((2, foot + 20 + 16 * i), line, DIM, font(12))
     return sheet
+
+
+def strips_text(path: Path, strips: Sequence[Strip], measures: Sequence[Measure]) -> str:
+    """Describe a drawing of strips: a line for it, and one for each game."""
+    lines = [f"{path}: {len(strips)} checkpoints"]
+    for strip in strips:
+        told = "; ".join(game_text(game, measures) for game in strip.games)
+        lines.append(f"{strip.title} ({strip.agent}): {told}")
+    return "\n".join(lines)
 
 
 def write_strips(path: Path, strips: Sequence[Strip], headline: str) -> None:

@@ -87,7 +87,7 @@ def _with_pictures(name: str | EnvironmentClass) -> gymnasium.Env[Any, Any]:
     if MODE not in modes:
         known = ", ".join(map(str, modes)) or "none"
         raise UnsupportedEnvironmentError(
-            f"environment {str(name)!r} draws no pictures: expected {MODE!r} among the render modes "
-            f"of its metadata, and they are: {known}"
+            f"environment {str(name)!r} draws no pictures: expected {MODE!r} among its "
+            f"metadata's render modes, and they are: {known}"
         )
     return make_one(name, render_mode=MODE)

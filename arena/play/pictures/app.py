@@ -72,7 +72,7 @@ class PictureApp(App[None]):
         super().__init__()
         self.session = session
         session.message = notice
-        self._stick_keys = frozenset(session.stick.keys())
+        self._stick_keys = frozenset(session.stick.known_keys)
 
     def compose(self) -> ComposeResult:
         """Lay out the title on top, the picture beside the text, message and keys below."""

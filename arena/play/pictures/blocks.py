@@ -1,7 +1,7 @@
 """Draw a picture in a terminal by half blocks: a character is two pixels, one above the other.
 
-The character is the upper half block. Its foreground is the upper pixel and its background the lower
-one, so a terminal of 160 x 50 characters shows 160 x 100 pixels, about square.
+The character is the upper half block. Its foreground is the upper pixel and its background the
+lower one, so a terminal of 160 x 50 characters shows 160 x 100 pixels, about square.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def shrink(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.ui
 
 @lru_cache(maxsize=64)
 def _weights(before: int, after: int) -> NDArray[np.float32]:
-    """Return the share of each old pixel in each new one, float32 [after, before]; rows sum to 1."""
+    """Return each old pixel's share in each new one, float32 [after, before]; rows sum to 1."""
     edges = np.arange(after + 1) * (before / after)
     low, high = edges[:-1, None], edges[1:, None]
     pixels = np.arange(before)[None]

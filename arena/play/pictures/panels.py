@@ -12,6 +12,7 @@ from arena.play.pictures.stick import HOLD_S
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 CURVE = "▁▂▃▄▅▆▇█"
+LEAST_ACTIONS = 6  # whose values are worth more room than the curve
 SHOWN_GAMES = 5  # results of the games before
 KEY_NAMES = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
 
@@ -63,6 +64,7 @@ def values_text(session: PictureSession, width: int, height: int) -> Text:
     """Draw the value of each action as a bar, and below the best value of the last steps.
 
     The bars go from the lowest to the highest value of the last steps; a longer one is better.
+    Where there is little room the actions alone are drawn, those about the chosen one.
     """
     names, values = session.environment.action_names, session.values
     if values.now is None or not values.best:
@@ -72,7 +74,9 @@ def values_text(session: PictureSession, width: int, height: int) -> Text:
     room = max(map(len, names))
     wide = max(1, width - room - 11)
     text = Text(no_wrap=True)
-    shown = _around(session.game.action or 0, len(names), max(1, height - 3))
+    has_curve = height >= min(len(names), LEAST_ACTIONS) + 3
+    room_below = height - 3 if has_curve else height
+    shown = _around(session.game.action or 0, len(names), max(1, room_below))
     for action in shown:
         value = float(values.now[action])
         is_best = value == values.best[-1]
@@ -80,6 +84,8 @@ def values_text(session: PictureSession, width: int, height: int) -> Text:
         text.append(f"{mark} {names[action]:{room}} ", "bold" if is_best else "")
         text.append(f"{value:7.3f} " if math.isfinite(value) else "      - ")
         text.append(bar(share_of(value, low, high), wide) + "\n", "green" if is_best else "blue")
+    if not has_curve:
+        return text
     text.append(f"\nbest value {low:.2f} to {high:.2f}\n", "dim")
     return text.append(curve(list(values.best), low, high, width), "cyan")
 
@@ -128,7 +134,7 @@ def keys_text(session: PictureSession) -> str:
     """List the keys, those of the stick where a person is at it."""
     if not session.by_hand:
         return "p pause  . step  +- speed  t take over  n new game  ? keys  q leave"
-    keys = [KEY_NAMES.get(key, key) for key in session.stick.keys() if not key.isdecimal()]
+    keys = [KEY_NAMES.get(key, key) for key in session.stick.known_keys if not key.isdecimal()]
     stick = " ".join(keys) or "0 to 9"
     hand_back = "  t hand back" if session.agent is not None else ""
     held = f"a press holds for {HOLD_S:g} s, as a terminal does not tell when a key is let go"

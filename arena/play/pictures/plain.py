@@ -14,7 +14,7 @@ def print_games(session: PictureSession, games: int, say: Callable[[str], None])
     Raises ValueError where a person is at the stick, who needs a screen.
     """
     if session.by_hand:
-        raise ValueError("a person plays on a screen alone: name an agent with --agent")
+        raise ValueError("a person needs a screen to play: name an agent with --agent")
     environment = session.environment
     protocol = f", protocol {environment.protocol}" if environment.protocol else ""
     say(f"{environment.name}{protocol}: {session.player} plays")

@@ -36,11 +36,10 @@ class Stick:
         self._rest = self._numbers.get(NOTHING)
         self._last = 0
 
-    def keys(self) -> list[str]:
+    @property
+    def known_keys(self) -> list[str]:
         """Return the keys that do something here, by their names in Textual."""
-        named = [
-            key for key, part in PARTS.items() if any(part in name for name in self._numbers)
-        ]
+        named = [key for key, part in PARTS.items() if any(part in name for name in self._numbers)]
         return named + [str(number) for number in range(min(10, len(self._numbers)))]
 
     def press(self, key: str, now: float) -> None:
@@ -48,7 +47,7 @@ class Stick:
 
         A key that does nothing here is ignored.
         """
-        if key not in self.keys():
+        if key not in self.known_keys:
             return
         self._held_until.pop(OPPOSITES.get(key, ""), None)
         self._held_until[key] = now + HOLD_S

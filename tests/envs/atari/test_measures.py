@@ -34,7 +34,7 @@ def says(emulator):
 
 
 def test_it_agrees_with_the_emulators_memory(emulator):
-    """The ball is put at many heights. It is drawn in rows y + 8 to y + 11, y its byte in memory."""
+    """The ball is put at many heights: it is drawn in rows y + 8 to y + 11, y its byte there."""
     actions = emulator.getMinimalActionSet()
     rng = np.random.default_rng(0)
     counted = {True: 0, False: 0}

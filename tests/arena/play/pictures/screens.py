@@ -33,7 +33,8 @@ class Walk:
         return self._seen()
 
     def step(self, action):
-        assert self.lives and self.at < self.length - 1, "the game has ended"
+        assert self.lives, "the game has ended"
+        assert self.at < self.length - 1, "the game has ended"
         self.steps += 1
         self.at = max(0, self.at + {2: 1, 3: -1}.get(action, 0))
         self.lives -= action == 1

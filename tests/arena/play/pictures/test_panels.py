@@ -36,9 +36,8 @@ def test_values_stand_beside_their_actions_with_the_best_longest():
 
 def test_the_curve_shows_the_best_value_of_the_last_steps():
     session = played(Scripted(2), 5)
-    assert panels.values_text(session, 40, 12).plain.splitlines()[-1] == "▁▁▁▁▁"[:0] + panels.curve(
-        [3, 4, 5, 6, 7], 0, 7, 40
-    )
+    last = panels.values_text(session, 40, 12).plain.splitlines()[-1]
+    assert last == panels.curve([3, 4, 5, 6, 7], 0, 7, 40) == "▄▅▆▇█"
     assert panels.curve([0, 1, 2], 0, 2, 2) == "▅█"
 
 
@@ -61,6 +60,12 @@ def test_more_actions_than_lines_show_those_about_the_chosen():
 )
 def test_a_share_is_within_its_bounds(value, low, high, expected):
     assert panels.share_of(value, low, high) == expected
+
+
+def test_little_room_goes_to_the_actions():
+    lines = panels.values_text(played(Scripted(2), 3), 30, 4).plain.splitlines()
+    assert len(lines) == 4
+    assert all(name in line for name, line in zip(("NOOP", "FIRE", "RIGHT", "LEFT"), lines))
 
 
 def test_a_bar_is_drawn_in_eighths():
