@@ -9,7 +9,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from commands import completion, playing, rating, runs, showing, tools, training, watching
+from commands import (
+    completion,
+    evaluating,
+    playing,
+    rating,
+    runs,
+    showing,
+    tools,
+    training,
+    watching,
+)
 from commands.options import INTERRUPTED
 from configs.command_line import FAILURE, Command, UsageError, explain, nearest, read_words
 
@@ -27,6 +37,7 @@ Agents, the same wherever one is named:
   RUN               the newest checkpoint of a training run, with its tree search
   RUN@12000         the checkpoint of that step
   RUN:sims=400      ... with 400 simulations a move; sims=0 plays without search
+  RUN:epsilon=0.05  ... with a share of random actions, where a run learned an environment
 """
 
 
@@ -41,6 +52,10 @@ COMMANDS: dict[str, Command] = {
   ludens train connect_four
   ludens train connect_four --minutes 60 --run wide --network.filters 128
   ludens train my_game.py --minutes 30
+  ludens train dqn --env CartPole-v1
+  ludens train dqn_nature --env Pong,Qbert --seeds 3
+With several environments or seeds it is a sweep: runs PRESET-ENV-SEED train in turns, and are then
+evaluated; `ludens report --sweep PRESET` compares them.
 """,
         training.train_arguments,
         training.train,
@@ -56,10 +71,13 @@ COMMANDS: dict[str, Command] = {
         watching.watch,
     ),
     "report": Command(
-        "a training on one HTML page: curves, checkpoints, ratings, games",
+        "a training on one HTML page: curves, checkpoints, ratings, games; or a sweep",
         """\
   ludens report connect_four
   ludens report othello --store s3://BUCKET/ludens --out othello.html
+  ludens report --sweep dqn_nature
+Of several runs in environments it is a page of their scores: interquartile mean with bootstrap
+intervals, and each game beside random play, a person and the DQN of 2015.
 """,
         watching.report_arguments,
         watching.report,
@@ -114,16 +132,30 @@ Results of a run's checkpoints are recorded with the run: the same command goes 
         rating.match,
     ),
     "rate": Command(
-        "Elo of a run's checkpoints with error bars, as a table and a plot",
+        "Elo or scores of a run's checkpoints with error bars, as a table and a plot",
         """\
   ludens rate connect_four
   ludens rate connect_four --follow --width 40
   ludens rate connect_four wide --anchors mcts:100=0,mcts:1000 --balanced --plot elo.png
 Games are played where they narrow the bars most, and recorded with the run. Zero is the mean of the
-checkpoints unless an anchor is fixed.
+checkpoints unless an anchor is fixed. Of a run in an environment it is the scores of each
+checkpoint, as `ludens evaluate` gives them.
 """,
         rating.rate_arguments,
         rating.rate,
+    ),
+    "evaluate": Command(
+        "scores of agents in an environment, under a named protocol",
+        """\
+  ludens evaluate breakout --games 30 --json
+  ludens evaluate breakout@12000 breakout@40000:epsilon=0
+  ludens evaluate breakout --follow
+  ludens evaluate random --env pong
+Evaluations are recorded with the run: the same checkpoint, protocol, epsilon and seed are not
+played again.
+""",
+        evaluating.evaluate_arguments,
+        evaluating.evaluate,
     ),
     "ablate": Command(
         "what each technique of a training is worth, in Elo and in errors",

@@ -26,6 +26,22 @@ def own_game_argument(parser: ArgumentParser, what: str) -> None:
     parser.add_argument("--game", metavar="FILE.py", help=f"a game of your own, {what}")
 
 
+def environment_arguments(parser: ArgumentParser) -> None:
+    """Add the options of runs of an environment."""
+    parser.add_argument(
+        "--env", metavar="ENV", help="the environment, where a run learned your own module:Class"
+    )
+    parser.add_argument(
+        "--protocol", metavar="nature|sticky", help="of Atari games (default: the run's own)"
+    )
+    parser.add_argument(
+        "--epsilon",
+        type=float,
+        metavar="X",
+        help="share of random actions (default: the protocol's, else 0)",
+    )
+
+
 def named_game(word: str) -> Game:
     """Load a game by its name or its file."""
     from envs.game_file import find_or_load, typed_game

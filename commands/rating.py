@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from commands.evaluating import have_scores, rate_scores
 from commands.options import (
     INTERRUPTED,
     chosen_openings,
+    environment_arguments,
     game_argument,
     json_argument,
     named_game,
@@ -27,6 +29,22 @@ if TYPE_CHECKING:
     from arena.match.pool import MatchPool
     from arena.rating.ladder import LadderState
     from store.run import Run
+
+LADDER_GAMES = 20_000
+ANCHORS = "random,mcts:100,mcts:1000"
+
+# Options of `rate` that one of its two ways does not have, with their defaults.
+OF_MATCHES = {
+    "width": 25.0,
+    "simulations": 64,
+    "anchors": ANCHORS,
+    "game": None,
+    "opening_plies": None,
+    "balanced": False,
+    "openings": None,
+    "workers": 0,
+}
+OF_SCORES = {"env": None, "protocol": None, "epsilon": None}
 
 
 def match_arguments(parser: ArgumentParser) -> None:
@@ -96,18 +114,25 @@ def match(args: Namespace) -> int:
 
 def rate_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="training runs of one game")
-    numbers = (
+    numbers: tuple[tuple[str, type, float | None, str, str], ...] = (
         ("--width", float, 25.0, "E", "play until checkpoints are known to +-E Elo (default: 25)"),
         ("--simulations", int, 64, "N", "of a checkpoint, a move; 0 plays without search"),
         ("--checkpoints", int, 12, "N", "of each run at most, the first and newest among them"),
-        ("--games", int, 20_000, "N", "new games at most (default: 20000)"),
+        (
+            "--games",
+            int,
+            None,
+            "N",
+            f"new games at most (default: {LADDER_GAMES}); of an "
+            "environment, games of each checkpoint (default: 30)",
+        ),
         ("--seed", int, 0, "S", "random seed of openings and play"),
     )
     for option, kind, default, metavar, told in numbers:
         parser.add_argument(option, type=kind, default=default, metavar=metavar, help=told)
     parser.add_argument(
         "--anchors",
-        default="random,mcts:100,mcts:1000",
+        default=ANCHORS,
         metavar="A,B=ELO",
         help="further agents, fixed at an Elo if given (default: random,mcts:100,mcts:1000)",
     )
@@ -117,6 +142,7 @@ def rate_arguments(parser: ArgumentParser) -> None:
         "--plot", metavar="FILE", help="the picture, .png and .svg (default: in the run's folder)"
     )
     openings_arguments(parser)
+    environment_arguments(parser)
     _workers_argument(parser)
     json_argument(parser, "one JSON object for each state")
     store_argument(parser)
@@ -129,8 +155,17 @@ def rate(args: Namespace) -> int:
     from arena.rating.plot import write_plot
     from arena.rating.rate import rate
     from arena.rating.table import table_of
+    from store.run import open_run
 
-    settings = LadderSettings(args.width, args.simulations, args.checkpoints, args.games, args.seed)
+    opened = [open_run(args.store, name) for name in args.runs]
+    if have_scores(opened):
+        _refuse_options(
+            args, OF_MATCHES, f"run {opened[0].name!r} has scores, and plays no matches"
+        )
+        return rate_scores(args, opened, _plot_path(args, opened))
+    _refuse_options(args, OF_SCORES, f"run {opened[0].name!r} plays matches, and has no scores")
+    games = LADDER_GAMES if args.games is None else args.games
+    settings = LadderSettings(args.width, args.simulations, args.checkpoints, games, args.seed)
     given = named_game(args.game) if args.game else None
     game, runs = open_runs(args.store, args.runs, given)
     plot = _plot_path(args, runs)
@@ -151,6 +186,13 @@ def rate(args: Namespace) -> int:
         ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)
         is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
     return 0 if is_complete or args.follow else INTERRUPTED
+
+
+def _refuse_options(args: Namespace, defaults: Mapping[str, object], why: str) -> None:
+    """Raise UsageError for an option with another value than its default."""
+    for name, default in defaults.items():
+        if getattr(args, name) != default:
+            raise UsageError(f"--{name.replace('_', '-')}: {why}")
 
 
 def _plot_path(args: Namespace, runs: list[Run]) -> Path | None:

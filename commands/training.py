@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from commands.options import (
@@ -14,6 +15,7 @@ from commands.options import (
     print_json,
     store_argument,
 )
+from commands.turns import budget, stop_signal, train_variants
 from configs.command_line import UsageError
 
 if TYPE_CHECKING:
@@ -41,15 +43,27 @@ def train_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="resume though your game's file has changed (its rules and planes must be the same)",
     )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="N runs, in turns, of each --env A,B",
+    )
+    parser.add_argument(
+        "--turn", type=float, default=10.0, metavar="M", help="minutes of a turn (default: 10)"
+    )
     store_argument(parser)
-    add_config_options(parser, first=("minutes", "seed", "keep_all"))
+    add_config_options(parser, first=("game", "minutes", "seed", "keep_all"))
 
 
 def train(args: Namespace) -> int:
     from configs.loader import default_run_name, load_config
     from configs.options import given_options
 
-    config = load_config(args.preset, given_options(args))
+    options = given_options(args)
+    if args.seeds is not None or "," in options.get("game", ""):
+        return _train_sweep(args, options)
+    config = load_config(args.preset, options)
     name = args.run or default_run_name(args.preset)
     _refuse_agent_name(name)
     config = _continued(config, name, args)
@@ -59,13 +73,42 @@ def train(args: Namespace) -> int:
     from arena.monitor.panel import LivePanel, open_panel
 
     specs = find_metrics(config.algorithm)
-    where = f"run {name!r} in {args.store!r}, {_budget(config)}; {_kept(config)}"
+    where = f"run {name!r} in {args.store!r}, {budget(config)}; {_kept(config)}"
     with (
         open_panel(LivePanel, config.game, where, specs) as display,
-        _stop_signal(display.notice) as stop,
+        stop_signal(display.notice) as stop,
     ):
         last = _train_and_watch(config, args, name, stop, display)
     print(_farewell(config, name, stopped=stop(), last=last))
+    return 0
+
+
+def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
+    """Train a preset in several environments with several seeds, in turns; then evaluate them."""
+    from agents.registry import algorithm_of
+    from commands.evaluating import evaluate_runs
+    from configs.loader import default_run_name
+    from configs.sweep import plan_sweep
+
+    if not args.turn > 0:
+        raise UsageError(f"--turn {args.turn:g}: expected minutes above 0")
+    prefix = args.run or default_run_name(args.preset)
+    _refuse_agent_name(prefix)
+    planned = plan_sweep(args.preset, options, 1 if args.seeds is None else args.seeds)
+    runs = {
+        name: replace(variant, config=_continued(variant.config, name, args))
+        for name, variant in ((f"{prefix}-{v.suffix}", v) for v in planned)
+    }
+    first = planned[0].config
+    title = f"sweep {prefix}: {len(runs)} runs, {budget(first)} each, in {args.store!r}"
+    if not train_variants(runs, title, store=args.store, minutes=args.turn):
+        print("stopped; the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    if not algorithm_of(first).acts_in_environments:
+        print(f"rate them:  ludens rate {' '.join(runs)}")
+        return 0
+    evaluate_runs({run: variant.config.game for run, variant in runs.items()}, args.store)
+    print(f"compare them:  ludens report --sweep {prefix}")
     return 0
 
 
@@ -129,12 +172,6 @@ def _say_what_is_missing() -> None:
         print(f"no curves for TensorBoard, which is not installed: {how_to_install('tensorboard')}")
 
 
-def _stop_signal(say: Callable[[str], None]) -> StopSignal:
-    from arena.monitor.stop_signal import StopSignal
-
-    return StopSignal(say)
-
-
 def _farewell(config: TrainConfig, name: str, *, stopped: bool, last: Progress) -> str:
     if stopped:
         return f"stopped at step {last.learner_steps:,}; the same command goes on from there"
@@ -145,12 +182,6 @@ def _farewell(config: TrainConfig, name: str, *, stopped: bool, last: Progress) 
         f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"
         f"play it:  ludens play {config.game} --agent {name}"
     )
-
-
-def _budget(config: TrainConfig) -> str:
-    minutes = f"{config.minutes:g} minutes" if config.minutes else ""
-    games = f"{config.games:,} games" if config.games else ""
-    return " or ".join(filter(None, (minutes, games))) or "until stopped"
 
 
 def _kept(config: TrainConfig) -> str:
@@ -223,39 +254,13 @@ def ablate(args: Namespace) -> int:
     settings = LadderSettings(args.width, args.simulations, most=1, seed=seed)
     names = args.runs or f"{default_run_name(args.preset)}-ablation"
     runs = {f"{names}-{variant.suffix}": variant for variant in variants}
-    if not _train_in_turns(runs, args):
+    first = variants[0].config
+    title = f"{first.game}, {len(runs)} variants, {budget(first)} each, in {args.store!r}"
+    # With --json, standard output holds the object alone.
+    if not train_variants(runs, title, store=args.store, minutes=args.turn, on_stderr=args.json):
         print("stopped; the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
     return _compare(runs, settings, args)
-
-
-def _train_in_turns(runs: Mapping[str, Variant], args: Namespace) -> bool:
-    """Train all variants to the end; False if interrupted."""
-    from contextlib import ExitStack
-
-    from agents.registry import find_metrics
-    from arena.rating.ablation_text import TurnsDisplay
-    from benchmarks.machine import machine_facts
-    from selfplay.interleaved import train_in_turns
-    from selfplay.journal import Journal
-
-    first = next(iter(runs.values())).config
-    specs = find_metrics(first.algorithm)
-    labels = {run: variant.label for run, variant in runs.items()}
-    title = f"{first.game}, {len(runs)} variants, {_budget(first)} each, in {args.store!r}"
-    configs = {run: variant.config for run, variant in runs.items()}
-    facts, turn_s = machine_facts(), 60.0 * args.turn
-    with ExitStack() as opened:
-        journals = {run: opened.enter_context(Journal(args.store, run, facts)) for run in runs}
-        # With --json, standard output holds the object alone.
-        display = opened.enter_context(TurnsDisplay(title, labels, specs, on_stderr=args.json))
-        stop = opened.enter_context(_stop_signal(display.notice))
-        for run, progress in train_in_turns(
-            configs, store_url=args.store, turn_s=turn_s, stop=stop
-        ):
-            display.show(run, progress)
-            journals[run].show(progress)
-        return not stop()
 
 
 def _compare(runs: Mapping[str, Variant], settings: LadderSettings, args: Namespace) -> int:

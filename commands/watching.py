@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from commands.evaluating import report_sweep
 from commands.options import (
     answer,
     json_argument,
@@ -57,30 +58,45 @@ def watch(args: Namespace) -> int:
 
 
 def report_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="a training run, finished or not")
-    parser.add_argument("--out", metavar="FILE.html", help="what to write (default: RUN.html)")
+    parser.add_argument(
+        "runs", nargs="*", metavar="RUN", help="a training run, finished or not; or several"
+    )
+    parser.add_argument(
+        "--sweep", metavar="PREFIX", help="all runs PREFIX-ENV-SEED, as `train --seeds` names them"
+    )
+    parser.add_argument(
+        "--out", metavar="FILE.html", help="what to write (default: RUN.html, PREFIX.html)"
+    )
     own_game_argument(parser, "to draw its boards")
     store_argument(parser)
     json_argument(parser)
 
 
 def report(args: Namespace) -> int:
+    if not (args.runs or args.sweep):
+        raise UsageError("ludens report: expected a RUN, several, or --sweep PREFIX")
+    if args.sweep or len(args.runs) > 1:
+        return report_sweep(args)
+    (name,) = args.runs
+    return _report_run(name, args)
+
+
+def _report_run(name: str, args: Namespace) -> int:
+    from agents.registry import algorithm_of_run
     from agents.run_game import how_to_name_it, is_game_of, registered_game
     from arena.monitor.report.page import write_report
     from store.run import open_run
 
-    run = open_run(args.store, args.run)
+    run = open_run(args.store, name)
     # A run may come from an untrusted store: only the file named here is executed.
     game = named_game(args.game) if args.game else registered_game(run.info)
     if game is not None and not is_game_of(run.info, game):
-        raise UsageError(f"run {args.run!r} learned {run.info.game!r}, not {game.name!r}")
-    path = Path(args.out or f"{args.run}.html")
+        raise UsageError(f"run {name!r} learned {run.info.game!r}, not {game.name!r}")
+    path = Path(args.out or f"{name}.html")
     written = write_report(run, path, game)
-    if game is None:
-        told = how_to_name_it(run, f"ludens report {args.run} --game FILE")
+    if game is None and not algorithm_of_run(run.info).acts_in_environments:
+        told = how_to_name_it(run, f"ludens report {name} --game FILE")
         print(f"note: no boards are drawn: {told}", file=sys.stderr)
-    text = (
-        f"{written.path}: {written.moments:,} records of run {args.run!r}, {written.size:,} bytes"
-    )
+    text = f"{written.path}: {written.moments:,} records of run {name!r}, {written.size:,} bytes"
     answer(args, vars(written), lambda: text)
     return 0

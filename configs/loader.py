@@ -17,6 +17,7 @@ from typing import Any, TypeVar, get_type_hints
 from agents.registry import FIRST, find_config
 from agents.training import TrainConfig
 from configs.fields import ConfigError, did_you_mean, train_fields
+from envs.atari.games import find_atari
 
 FOLDER = Path(__file__).parent
 Config = TypeVar("Config", bound=TrainConfig)
@@ -42,8 +43,11 @@ def load_config(preset: str, options: Mapping[str, str] | None = None) -> TrainC
     for name, text in (options or {}).items():
         name = name.replace("-", "_")
         values[name] = _field(config, name, "option").read_text(text)
-    if str(values.get("game", "")).endswith(".py"):  # to be found from any folder
-        values["game"] = str(Path(values["game"]).resolve())
+    game = str(values.get("game", ""))
+    if game.endswith(".py"):  # to be found from any folder
+        values["game"] = str(Path(game).resolve())
+    elif atari := find_atari(game):  # one name, however it is spelled
+        values["game"] = atari
     try:
         built: TrainConfig = _build(config, values, "")
     except ConfigError:

@@ -11,6 +11,9 @@ from configs.fields import ConfigField, meanings, train_fields
 FLAGS = ("keep_all",)
 """Settings whose option takes no value: --keep-all, and --no-keep-all."""
 
+ALIASES = {"game": "--env"}
+"""Second options of settings: an environment is a game too, and few would call it one."""
+
 _MARK = "setting:"  # before the field's name in the parsed namespace
 
 
@@ -36,6 +39,8 @@ def _add_option(
     spellings = [found.option]
     if "_" in found.name:
         spellings.append("--" + found.name)
+    if found.name in ALIASES:
+        spellings.append(ALIASES[found.name])
     said = " ".join(text.split()).replace("%", "%%")
     place = _MARK + found.name
     if is_flag:

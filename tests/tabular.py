@@ -178,6 +178,24 @@ class QLearner:
         set_rng_state(self.rng, state["rng"])
 
 
+class QAgent:
+    """Acts by a table in environments whose observations are one-hot states."""
+
+    def __init__(self, table, epsilon, name):
+        self.table, self.epsilon, self.name = table, epsilon, name
+
+    def begin(self, observations):
+        self.observe(observations, None)
+
+    def observe(self, observations, begins):
+        self.values = self.table[observations.argmax(axis=1)].astype(np.float32)
+
+    def act(self, rng):
+        count, actions = self.values.shape
+        chance = rng.random(count) < self.epsilon
+        return np.where(chance, rng.integers(actions, size=count), self.values.argmax(axis=1))
+
+
 class QLearning(Algorithm):
     name, config, metrics = QConfig.algorithm, QConfig, METRICS
 
@@ -198,6 +216,14 @@ class QLearning(Algorithm):
 
     def make_policy(self, config):
         return QPolicy(Lake(config.game).shape)
+
+    def environment_agent(self, run, step, options, *, name, device):
+        names = [checkpoints.MODEL_FILE]
+        if step is None:
+            step = checkpoints.latest_valid(run, names).step
+        saved = checkpoints.load(run, step, names)
+        table = checkpoints.tensors_from_bytes(saved.files[checkpoints.MODEL_FILE])["q"]
+        return QAgent(table, float(options.get("epsilon", 0.05)), name)
 
 
 Q_LEARNING = QLearning()

@@ -66,7 +66,17 @@ HOMELESS = re.compile(r"_?(utils?|commons?|core|misc)")
 # What `ludens --help` cannot afford: each costs 0.1 s to several seconds to import.
 HEAVY = frozenset(
     {"torch", "numba", "ray", "jax", "scipy", "pyarrow", "tensorboard", "gymnasium"}
-    | {"pettingzoo", "safetensors", "fsspec", "matplotlib", "textual", "jinja2", "ale_py", "av", "PIL"}
+    | {
+        "pettingzoo",
+        "safetensors",
+        "fsspec",
+        "matplotlib",
+        "textual",
+        "jinja2",
+        "ale_py",
+        "av",
+        "PIL",
+    }
 )
 
 

@@ -30,11 +30,12 @@ RUNS = (*OLD_RUNS, *NEW)
 WALK: dict[str, tuple[str, ...]] = {
     "train": (f"{GAME} --run RUN --minutes 0.001", f"{GAME} --game RUN --minutes 0.001"),
     "watch": ("RUN --once", "RUN --once --json"),
-    "report": ("RUN",),
+    "report": ("RUN", "RUN path_in_config", "--sweep RUN"),
     "play": (f"{GAME} --plain", f"{GAME} --agent RUN --plain", f"RUN --agent {GAME} --plain"),
     "analyze": (f"{GAME} --agent RUN --simulations 1", f"{GAME} --agent RUN@{STEP}:sims=0"),
     "match": (f"{GAME} RUN:sims=0 random --games 2", "RUN random random --games 2"),
     "rate": ("RUN --simulations 0 --anchors random --games 4", "path_in_config RUN --games 2"),
+    "evaluate": ("RUN", f"RUN@{STEP} --json", "random --env RUN --games 1"),
     "ablate": (f"{GAME} --without cache --runs walk --minutes 0.001 --turn 0.001",),
     "runs": (
         *("", "--json", "verify RUN", "prune RUN --keep-last 1"),

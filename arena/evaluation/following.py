@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from arena.evaluation.evaluator import Evaluator
 from arena.evaluation.records import Evaluation
@@ -121,7 +122,7 @@ def _evaluated(evaluator: Evaluator, step: int, progress: Progress) -> Evaluatio
     """Evaluate a checkpoint; None, with a warning, where it is gone or damaged."""
     name = evaluator.agent_name(step)
     try:
-        return evaluator.evaluate(step, lambda finished, games: progress(name, finished, games))
+        return evaluator.evaluate(step, partial(progress, name))
     except (CheckpointError, CheckpointNotFoundError) as error:
         _logger.warning("%s is not evaluated: %s", name, error)
         return None

@@ -194,7 +194,21 @@ def store_evaluation(files: Files, evaluation: Evaluation) -> Evaluation:
 
 def encode(evaluation: Evaluation) -> bytes:
     """Encode an evaluation as a document of the current format, in one line."""
-    document = {"format": EVALUATION.name, **evaluation.to_json()}
+    key = evaluation.key
+    document = {
+        "format": EVALUATION.name,
+        "environment": key.environment,
+        "step": key.step,
+        "minutes": evaluation.minutes,
+        "rows": evaluation.rows,
+        "protocol": key.protocol,
+        "epsilon": key.epsilon,
+        "seed": key.seed,
+        "mean": evaluation.mean,
+        "frames": evaluation.frames,
+        "scores": evaluation.scores.tolist(),
+        "lengths": evaluation.lengths.tolist(),
+    }
     return (json.dumps(document, allow_nan=False) + "\n").encode()
 
 

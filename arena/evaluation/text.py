@@ -35,10 +35,17 @@ class EvaluationProgress:
         line = f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n"
         print(line, end="", file=sys.stderr, flush=True)
 
-    def clear(self) -> None:
-        """Clear the line before other output."""
-        if self._is_terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    def __enter__(self) -> EvaluationProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        clear_line()
+
+
+def clear_line() -> None:
+    """Clear the line of progress before other output."""
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def evaluation_text(agent: str, found: Evaluation) -> str:

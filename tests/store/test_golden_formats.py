@@ -24,6 +24,8 @@ from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfi
 from agents.alphazero.episodes import SCHEMA
 from agents.alphazero.learner import AlphaZeroLearner
 from agents.torch_state import dump_trainer, load_trainer
+from arena.evaluation import records as evaluation_records
+from arena.evaluation.records import Evaluation, EvaluationKey, read_evaluations
 from arena.match import records as match_records
 from arena.match.records import Batch, MatchKey, read_matches
 from envs.registry import find_game
@@ -62,6 +64,15 @@ KEY = MatchKey("tic_tac_toe", ("r@12:sims=64", "mcts:100"), 3, "random:1")
 OPENINGS = ("0123456789abcdef", "fedcba9876543210")
 BATCH = Batch(2, np.array([[2, 0], [1, 2]]), np.array([[5, 9], [9, 7]]), OPENINGS)
 MATCH_NAME = f"{KEY.id}-0000002-2.jsonl"
+EVALUATION = Evaluation(
+    EvaluationKey("pong", 12, "nature", 0.05, 3),
+    np.array([-21.0, 9.5]),
+    np.array([764, 3000]),
+    15056,
+    1.5,
+    640,
+)
+EVALUATION_NAME = f"{EVALUATION.key.id}-000000012-2.json"
 SESSION = "20260102T030405-01234567"
 ABOUT = {"machine": "two cores", "seed": 7}
 RECORDS = [(0, {"time": 1.5, "games": 3}), (1, {"time": 2.5, "games": 8, "notices": ["late"]})]
@@ -83,6 +94,10 @@ CONFIG = AlphaZeroConfig(
 
 def match():
     return {MATCH_NAME: match_records._encode(KEY, BATCH)}
+
+
+def evaluation():
+    return {EVALUATION_NAME: evaluation_records.encode(EVALUATION)}
 
 
 def progress():
@@ -181,6 +196,7 @@ def trajectories():
 
 WRITERS = {
     "match": match,
+    "evaluation": evaluation,
     "progress": progress,
     "hold": hold,
     "kept": kept,
@@ -197,7 +213,7 @@ def newest(name):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("name", ["match", "progress", "archive", "hold", "kept"])
+@pytest.mark.parametrize("name", ["match", "evaluation", "progress", "archive", "hold", "kept"])
 def test_todays_writer_makes_the_newest_golden_files_byte_for_byte(name):
     assert WRITERS[name]() == newest(name), f"the writer of {name} has changed: raise the version"
 
@@ -250,6 +266,14 @@ def test_every_record_of_a_match_is_read(folder, tmp_path):
         BATCH.plies.tolist(),
     )
     assert batch.opening_ids == (None if folder.name == "match-1" else OPENINGS)
+
+
+@versions("evaluation")
+def test_every_evaluation_is_read(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "evaluations")
+    (found,) = read_evaluations(LocalFiles(tmp_path))
+    assert found.key == EVALUATION.key
+    assert found.to_json() == EVALUATION.to_json()
 
 
 @versions("progress")
@@ -364,6 +388,16 @@ def test_a_newer_record_of_a_match_is_passed_over_by_name(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         assert list(read_matches(files)) == []
     assert f"{MATCH_NAME}' of a match is skipped: format ludens-match/" in caplog.text
+    assert "a newer version of the program wrote it" in caplog.text
+
+
+def test_a_newer_evaluation_is_passed_over_by_name(tmp_path, caplog):
+    document = json.loads(newest("evaluation")[EVALUATION_NAME]) | newer("evaluation")
+    files = LocalFiles(tmp_path)
+    files.create(f"evaluations/{EVALUATION_NAME}", json.dumps(document).encode())
+    with caplog.at_level(logging.WARNING):
+        assert read_evaluations(files) == []
+    assert f"{EVALUATION_NAME}' is skipped: format ludens-evaluation/" in caplog.text
     assert "a newer version of the program wrote it" in caplog.text
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from arena.evaluation.records import store_evaluation
 from arena.match.records import Batch, MatchKey, MatchLog
 from selfplay.loop import ACTOR_FILE
 from selfplay.tensorboard_log import FOLDER
@@ -16,6 +17,7 @@ from store.progress.log import ProgressWriter
 from store.replay.walk import walk
 from store.run_files import is_run_file
 from store.upkeep.keeps import NotedBest, keep, note_best
+from tests.arena.evaluation.scripted import evaluation
 from tests.store.small_runs import SmallRun
 
 
@@ -25,6 +27,7 @@ def test_what_a_run_writes_is_admitted(tmp_path):
     small.checkpoint(7)
     key = MatchKey("tic_tac_toe", ("r@7", "random"), 0, "random-2")
     MatchLog(small.run.files, key).write(Batch(0, np.ones((2, 2), int), np.ones((2, 2), int)))
+    store_evaluation(small.run.files, evaluation([1.0, 2.0]))
     progress = ProgressWriter(small.run.files, {"host": "x"})
     progress.append({"step": 1})
     progress.flush()
@@ -32,7 +35,7 @@ def test_what_a_run_writes_is_admitted(tmp_path):
     note_best(small.run.files, NotedBest(7, 4, 10.0, 5.0, 1))
     keys = list(walk(small.run.files))
     assert {key.partition("/")[0] for key in keys} == {
-        *("run.json", "replay", "checkpoints", "matches", "progress", "kept")
+        *("run.json", "replay", "checkpoints", "matches", "evaluations", "progress", "kept")
     }
     assert [key for key in keys if not is_run_file(key)] == []
     for name in (MODEL_FILE, TRAINER_FILE, ACTOR_FILE, MANIFEST_FILE):
@@ -61,6 +64,9 @@ def test_a_log_of_tensorboard_is_admitted_by_the_name_that_it_writes(tmp_path):
         "kept/x.json",
         "kept/000000007-a.py",
         "kept/000000007-.json",
+        "evaluations/x.json",
+        "evaluations/0123456789abcdef-7-1.json",
+        "evaluations/0123456789abcdef-000000007-1.json.py",
         "matches/x.jsonl",
         "matches/0123456789abcdef-0000000-1.jsonl.py",
         "matches/0123456789abcdef-0000000-1.jsonl\n",

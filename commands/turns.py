@@ -1,0 +1,50 @@
+"""Train several runs in turns, for an ablation or a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agents.training import TrainConfig
+    from arena.monitor.stop_signal import StopSignal
+    from configs.ablation import Variant
+
+
+def train_variants(
+    runs: Mapping[str, Variant], title: str, *, store: str, minutes: float, on_stderr: bool = False
+) -> bool:
+    """Train all runs, by their names, to the end, `minutes` a turn; False if interrupted."""
+    from contextlib import ExitStack
+
+    from agents.registry import find_metrics
+    from arena.rating.ablation_text import TurnsDisplay
+    from benchmarks.machine import machine_facts
+    from selfplay.interleaved import train_in_turns
+    from selfplay.journal import Journal
+
+    specs = find_metrics(next(iter(runs.values())).config.algorithm)
+    labels = {run: variant.label for run, variant in runs.items()}
+    configs = {run: variant.config for run, variant in runs.items()}
+    facts, turn_s = machine_facts(), 60.0 * minutes
+    with ExitStack() as opened:
+        journals = {run: opened.enter_context(Journal(store, run, facts)) for run in runs}
+        display = opened.enter_context(TurnsDisplay(title, labels, specs, on_stderr=on_stderr))
+        stop = opened.enter_context(stop_signal(display.notice))
+        for run, progress in train_in_turns(configs, store_url=store, turn_s=turn_s, stop=stop):
+            display.show(run, progress)
+            journals[run].show(progress)
+        return not stop()
+
+
+def stop_signal(say: Callable[[str], None]) -> StopSignal:
+    from arena.monitor.stop_signal import StopSignal
+
+    return StopSignal(say)
+
+
+def budget(config: TrainConfig) -> str:
+    """Return what limits a run, in words."""
+    minutes = f"{config.minutes:g} minutes" if config.minutes else ""
+    games = f"{config.games:,} games" if config.games else ""
+    return " or ".join(filter(None, (minutes, games))) or "until stopped"
