@@ -9,7 +9,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from commands import completion, evaluating, playing, rating, runs, tools, training, watching
+from commands import (
+    completion,
+    evaluating,
+    playing,
+    rating,
+    runs,
+    showing,
+    tools,
+    training,
+    watching,
+)
 from commands.options import INTERRUPTED
 from configs.command_line import FAILURE, Command, UsageError, explain, nearest, read_words
 
@@ -80,9 +90,24 @@ intervals, and each game beside random play, a person and the DQN of 2015.
   ludens play connect_four --agent connect_four:sims=800 --second
   ludens play othello --agent mcts:2000 --agent2 random
   ludens play othello --web --port 8080
+  ludens play breakout --agent breakout
+  ludens play breakout --agent random --plain
+In an environment you may take the stick at any time; without a run you play alone.
 """,
         playing.play_arguments,
         playing.play,
+    ),
+    "record": Command(
+        "a film of an agent in an environment, or its learning as a strip of film",
+        """\
+  ludens record breakout --out breakout.mp4 --values
+  ludens record breakout@12000 --out breakout.gif --games 3 --seed 7
+  ludens record breakout --strip breakout.png
+  ludens record random --env pong
+The strip shows the checkpoints kept at certain minutes of training, side by side with their scores.
+""",
+        showing.record_arguments,
+        showing.record,
     ),
     "analyze": Command(
         "evaluate one position or thousands with an agent",

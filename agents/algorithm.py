@@ -158,6 +158,7 @@ class Algorithm(ABC, Generic[Config]):
         metrics: of a run, in the order of a panel.
         threads_setting: the setting that says how many threads an actor has, by its dotted name.
         memory_settings: the options whose smaller values need less memory, in words.
+        keep_minutes: minutes of training whose checkpoints are kept by name, to be shown.
     """
 
     name: str
@@ -165,6 +166,7 @@ class Algorithm(ABC, Generic[Config]):
     metrics: Sequence[MetricSpec]
     threads_setting = "workers"
     memory_settings = "--learner.window-rows"
+    keep_minutes: Sequence[float] = ()
 
     @abstractmethod
     def environment(self, config: Config) -> Any:

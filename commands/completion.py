@@ -107,6 +107,16 @@ def _game_names(**_: object) -> list[str]:
     return list(BUILT_IN)
 
 
+def _environment_names(**_: object) -> list[str]:
+    from envs.atari.games import SOLO_GAMES
+
+    return list(SOLO_GAMES)
+
+
+def _played_names(**_: object) -> list[str]:
+    return [*_game_names(), *_environment_names()]
+
+
 def _preset_names(**_: object) -> list[str]:
     from configs.loader import preset_names
 
@@ -119,6 +129,8 @@ _VALUES: dict[str, Callable[..., Iterable[str]]] = {
     "A": _agent_names,
     "B": _agent_names,
     "GAME": _game_names,
+    "GAME|ENV": _played_names,
+    "ENV": _environment_names,
     "PRESET": _preset_names,
     "GAME|PRESET": _preset_names,
 }

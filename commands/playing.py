@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.options import game_argument, json_argument, named_game, store_argument
+from commands.showing import is_environment, play_environment, protocol_arguments
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def play_arguments(parser: ArgumentParser) -> None:
-    game_argument(parser)
+    parser.add_argument(
+        "game", metavar="GAME|ENV", help="a game, the .py file of your own, or an environment"
+    )
     parser.add_argument(
         "--agent", metavar="A", help="who plays (default: the newest run); see ludens --help"
     )
@@ -33,10 +36,16 @@ def play_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=8000, metavar="P", help="of --web (default: 8000)"
     )
+    parser.add_argument(
+        "--games", type=int, default=1, metavar="N", help="of an environment with --plain"
+    )
+    protocol_arguments(parser)
     store_argument(parser)
 
 
 def play(args: Namespace) -> int:
+    if is_environment(args.game):
+        return play_environment(args)
     from arena.names import HUMAN, find_agent
     from arena.play.terminal import HumanPlayer, Seat, Table, Terminal, shows_a_screen
 

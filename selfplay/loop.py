@@ -319,6 +319,6 @@ def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
         with training.in_stage():
             training.publish()
         yield training.report("published")
-        if training.trainer.checkpoint_due():
+        if training.trainer.checkpoint_due(budget.elapsed()):
             training.save_checkpoint()
             yield training.report("checkpoint")

@@ -21,6 +21,7 @@ from store.replay.episodes import EpisodeBatch
 from store.replay.log import Cursor, ReplayLog
 from store.replay.window import WINDOW_FILE, ReplayWindow, SavedWindow, Window
 from store.run import Run
+from store.upkeep.minutes import MinuteNames
 from store.upkeep.tidy import Upkeep
 
 TRAINER_FILE = "trainer.pt"
@@ -74,6 +75,7 @@ class Trainer:
         self.checkpoint = checkpoints.latest_valid(run)
         if self.checkpoint:
             self._restore(self.checkpoint)
+        self._names = MinuteNames(run, algorithm.keep_minutes, self.saved.get("elapsed_s", 0.0))
         self._saved_at = time.monotonic()
         self._rows_at_save = self.learner.rows_added
 
@@ -187,10 +189,16 @@ class Trainer:
         self.version = self.learner.steps
         return self.learner.weights()
 
-    def checkpoint_due(self) -> bool:
-        """Return whether the configured rows or minutes since the last checkpoint have passed."""
+    def checkpoint_due(self, elapsed_s: float) -> bool:
+        """Return whether the configured rows or minutes since the last checkpoint have passed.
+
+        By the clock, one is due too when `elapsed_s`, the seconds trained, reach a minute whose
+        checkpoint is kept by name.
+        """
         if rows := checkpoint_rows(self.config):
             return self.learner.rows_added - self._rows_at_save >= rows
+        if self._names.is_due(elapsed_s):
+            return True
         return time.monotonic() - self._saved_at >= 60.0 * self.config.checkpoint_minutes
 
     def is_saved(self) -> bool:
@@ -220,5 +228,6 @@ class Trainer:
         self._saved_at = time.monotonic()
         self._rows_at_save = self.learner.rows_added
         self.upkeep.note_checkpoint(self.saved_step, cursor, window)
+        self._names.name(self.saved_step, metadata.get("elapsed_s", 0.0))
         if not self.config.keep_all:
             self.upkeep.tidy()

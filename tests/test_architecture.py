@@ -48,7 +48,7 @@ IMPORT_RULES = {
     "selfplay": _rules("envs store mcts agents", "numpy torch tensorboard ray"),
     "arena": _rules(
         "envs store mcts agents",
-        "numpy numba scipy rich textual textual_serve matplotlib jinja2 ray",
+        "numpy numba scipy rich textual textual_serve matplotlib jinja2 ray av PIL",
     ),
     "configs": _rules("envs store mcts agents selfplay arena", ""),
     "benchmarks": _rules(
@@ -67,7 +67,17 @@ HOMELESS = re.compile(r"_?(utils?|commons?|core|misc)")
 # What `ludens --help` cannot afford: each costs 0.1 s to several seconds to import.
 HEAVY = frozenset(
     {"torch", "numba", "ray", "jax", "scipy", "pyarrow", "tensorboard", "gymnasium"}
-    | {"pettingzoo", "safetensors", "fsspec", "matplotlib", "textual", "jinja2", "ale_py"}
+    | {
+        "pettingzoo",
+        "safetensors",
+        "fsspec",
+        "matplotlib",
+        "textual",
+        "jinja2",
+        "ale_py",
+        "av",
+        "PIL",
+    }
 )
 
 

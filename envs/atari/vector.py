@@ -65,8 +65,7 @@ class AtariVector(VectorBase):
             count,
             num_threads=min(threads, count),
             stack_num=1,
-            img_height=SCREEN[0],
-            img_width=SCREEN[1],
+            **self._frames(game),
             frameskip=protocol.frame_skip,
             noop_max=protocol.noop_max + 1,  # it draws from 0 to one less
             use_fire_reset=protocol.fire_at_start,
@@ -78,6 +77,15 @@ class AtariVector(VectorBase):
             life_loss_info=False,
             autoreset_mode=AutoresetMode.SAME_STEP,
         )
+
+    def _frames(self, game: str) -> dict[str, Any]:
+        """The library's options for the frames: their size, and gray or in colours."""
+        return {"img_height": SCREEN[0], "img_width": SCREEN[1]}
+
+    @property
+    def lives(self) -> NDArray[np.int32]:
+        """The lives left in each game, [count]; 0 throughout in a game without lives."""
+        return self._lives
 
     @property
     def _games(self) -> AtariVectorEnv:

@@ -3,6 +3,7 @@
 from envs.vector.finding import (
     EnvironmentClass,
     find_environment,
+    make_one,
     make_vector,
     typed_environment,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "UnsupportedEnvironmentError",
     "VectorEnvironment",
     "find_environment",
+    "make_one",
     "make_vector",
     "typed_environment",
 ]

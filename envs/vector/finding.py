@@ -101,7 +101,16 @@ def make_vector(
     return GymnasiumVector(str(name), lambda: _made(str(name), maker), count, seed=seed)
 
 
-def _maker(name: str | EnvironmentClass) -> Callable[[], Any]:
+def make_one(name: str | EnvironmentClass, **options: Any) -> gymnasium.Env[Any, Any]:
+    """Make one environment that is no game of Atari; `options` are its constructor's.
+
+    Raises as `find_environment` does.
+    """
+    maker = _maker(name)
+    return _made(str(name), lambda: maker(**options))
+
+
+def _maker(name: str | EnvironmentClass) -> Callable[..., Any]:
     if isinstance(name, EnvironmentClass):
         return _own_class(name)
     if ":" in name:
@@ -114,7 +123,7 @@ def _maker(name: str | EnvironmentClass) -> Callable[[], Any]:
     registered = gymnasium.registry.get(name)
     if registered is None or _is_ales(registered):
         raise EnvironmentNameError(explain_atari(name) or _unknown(name))
-    return lambda: gymnasium.make(name, disable_env_checker=True)
+    return lambda **options: gymnasium.make(name, disable_env_checker=True, **options)
 
 
 def _is_ales(registered: EnvSpec) -> bool:
@@ -139,7 +148,7 @@ def _likeness(word: str, known: str) -> float:
     return difflib.SequenceMatcher(None, word, known).ratio()
 
 
-def _own_class(named: EnvironmentClass) -> Callable[[], Any]:
+def _own_class(named: EnvironmentClass) -> Callable[..., Any]:
     """The class, from the current folder or `sys.path`."""
     here = str(Path.cwd())
     sys.path.insert(0, here)

@@ -134,7 +134,7 @@ class LearnerNode:
         self.trainer.announce(segments)
         self._sweep_if_due()
         trained = self._stretch(progress_share)
-        due = finish or self.trainer.checkpoint_due()
+        due = finish or self.trainer.checkpoint_due(metadata.get("elapsed_s", 0.0))
         if due:
             self.trainer.read()
         if finish:

@@ -32,7 +32,7 @@ q, ctrl+c  leave"""
 
 
 class HelpScreen(ModalScreen[None]):
-    """A list of the keys, over the current screen."""
+    """A list of the keys, over the current screen; by default those of a board game."""
 
     CSS = """
     HelpScreen { align: center middle; }
@@ -46,8 +46,12 @@ class HelpScreen(ModalScreen[None]):
         Binding("ctrl+c", "app.leave", priority=True, show=False),
     ]
 
+    def __init__(self, keys: str = KEYS) -> None:
+        super().__init__()
+        self._keys = keys
+
     def compose(self) -> ComposeResult:
         """Lay out the keys, scrolled where they do not fit."""
         with VerticalScroll() as box:
             box.border_title = "keys"
-            yield Static(KEYS, markup=False)
+            yield Static(self._keys, markup=False)

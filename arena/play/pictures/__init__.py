@@ -1,0 +1,1 @@
+"""Watch agents of environments, and play, by pictures in the terminal."""

@@ -1,0 +1,1 @@
+"""Films and strips of pictures of agents at play."""

@@ -1,0 +1,1 @@
+"""Environments that show pictures: to watch, to play and to record."""
