@@ -53,7 +53,7 @@ class CountingActor:
     def load_weights(self, data, step):
         pass
 
-    def begin_round(self, rows):
+    def begin_round(self, rows, elapsed):
         self.goal, self.pieces = self.rows + rows, []
 
     def play(self, pause):

@@ -7,7 +7,6 @@ stacks after it, here as in the replay.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.vector import Steps
-from store.memory.frames import GOES_ON, TERMINATED, TRUNCATED
+from store.memory.frames import GOES_ON, TERMINATED, TRUNCATED, piece_uuid, stream_number
 from store.replay.episodes import Episode
-
-MOST_STREAM = 1 << 63
 
 
 class FrameStacks:
@@ -45,7 +42,7 @@ class Recorder:
 
     Args:
         frames: the first frame of each environment, [k, *frame shape].
-        name: of the actor, by which its streams and pieces are told from those of others.
+        number: of the actor, by which its streams are told from those of others.
         reward_clip: largest size of a recorded reward; 0 is no limit.
     """
 
@@ -53,11 +50,11 @@ class Recorder:
         self,
         frames: NDArray[Any],
         *,
-        name: str,
+        number: int,
         reward_clip: float,
     ) -> None:
         self.count = len(frames)
-        self.rename(name)
+        self.restart(number, 0)
         self.reward_clip = reward_clip
         self._current = frames
         self._episode = np.zeros(self.count, np.int64)  # of each stream
@@ -65,11 +62,9 @@ class Recorder:
         self._columns: list[tuple[NDArray[Any], ...]] = []  # (frames, actions, rewards, endings)
         self._last_frames: dict[tuple[int, int], NDArray[Any]] = {}  # by (step, environment)
 
-    def rename(self, name: str) -> None:
-        """Begin streams of another name; before anything is recorded."""
-        self._name = name
-        first = int.from_bytes(_digest(name)[:8], "little") % (MOST_STREAM - self.count)
-        self.streams = [first + i for i in range(self.count)]
+    def restart(self, number: int, start: int) -> None:
+        """Begin streams that are named by an actor's number and start; before any is recorded."""
+        self.streams = [stream_number(number, start, i) for i in range(self.count)]
 
     def record(self, actions: NDArray[np.int64], steps: Steps) -> NDArray[np.bool_]:
         """Record one step of each environment; return where an episode ended, bool [k]."""
@@ -143,7 +138,7 @@ class Recorder:
             self._episode[environment] += 1
             self._first_step[environment] = 0
         return Episode(
-            _digest(f"{self._name}/{environment}/{episode}/{first_step}"),
+            piece_uuid(self.streams[environment], episode, first_step),
             {
                 "frame": frames,
                 "action": actions.astype(np.int32),
@@ -154,7 +149,3 @@ class Recorder:
                 "ending": np.array([ending], np.uint8),
             },
         )
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()

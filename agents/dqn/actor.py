@@ -46,7 +46,7 @@ class DQNActor:
         self.stacks = FrameStacks(frames, settings.stack)
         self.recorder = Recorder(
             frames,
-            name=f"{config.seed}/{number}",
+            number=number,
             reward_clip=config.replay.reward_clip,
         )
         self._epsilons = np.ones(len(frames))
@@ -121,7 +121,7 @@ class DQNActor:
         `rest["next_seq"]` differs from that of each earlier start (`selfplay.writing_through`).
         """
         set_rng_state(self.rng, dict(rest["rng"]))
-        self.recorder.rename(f"{self.config.seed}/{self.number}/{rest['next_seq']}")
+        self.recorder.restart(self.number, int(rest["next_seq"]))
 
     def close(self) -> None:
         """Stop the environments."""
