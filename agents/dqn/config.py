@@ -137,7 +137,7 @@ class TargetConfig(Settings):
     """The target network: `hard` copies the online one every `period` steps (Mnih et al. 2015),
     `soft` follows it at `rate` (Lillicrap et al. 2016), `none` is the online one itself (PQN)."""
     period: PositiveInt = 10_000
-    """Learner steps between two copies (Mnih et al. 2015: 10,000; Rainbow: 8,000, which are 32,000
+    """Learner steps between two copies (Mnih et al. 2015: 10,000; Rainbow: 2,000, which are 32,000
     frames; Beyond The Rainbow: 500)."""
     rate: PositiveShare = 0.005
     """Share by which a `soft` target network moves in a learner step (Lillicrap et al.: 0.001)."""

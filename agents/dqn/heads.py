@@ -141,7 +141,7 @@ class Streams(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         out: Tensor = self.advantage(x)
-        out = out.unflatten(-1, (self.actions, -1))  # type: ignore[no-untyped-call]
+        out = out.reshape(*out.shape[:-1], self.actions, -1)
         if self.value is None:
             return out
         state: Tensor = self.value(x)

@@ -121,8 +121,8 @@ class TargetNetwork:
         elif self.config.network == "soft":
             for own, other in zip(self.network.parameters(), self.online.parameters()):
                 own.lerp_(other, self.config.rate)
-            for kept, newest in zip(self.network.buffers(), self.online.buffers()):
-                kept.copy_(newest)  # a spectral norm's vectors, which have the length 1
+            for buffer, newest in zip(self.network.buffers(), self.online.buffers()):
+                buffer.copy_(newest)  # a spectral norm's vectors, which have the length 1
 
 
 def _frozen_copy(online: QNetwork) -> QNetwork:

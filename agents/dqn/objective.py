@@ -150,41 +150,44 @@ class Objective:
             later = later.select(means.argmax(1))
         if later.logits is not None:
             parts = expected_distribution(later, policy, entropy)
-            values, probabilities = (part.unflatten(0, rewards.shape) for part in parts)  # type: ignore[no-untyped-call]
+            values, probabilities = (part.view(*rewards.shape, -1) for part in parts)
             head = self.online.head
             assert isinstance(head, CategoricalHead)
             return lambda_distributions(
                 rewards, discounts, (values, probabilities), traces, shifts, head.support
             )
-        values = expected_values(later, policy, entropy).unflatten(0, rewards.shape)  # type: ignore[no-untyped-call]
+        values = expected_values(later, policy, entropy).view(*rewards.shape, -1)
         if self.config.head.kind == "plain":
             values = values.squeeze(2)
             return lambda_returns(rewards, discounts, values, traces, shifts).unsqueeze(2)
         return lambda_samples(rewards, discounts, values, traces, shifts, self.generator)
 
     def _target_values(self, observations: Tensor) -> ActionValues:
-        """Evaluate [n, S, *frame shape] with the target network, a part after the other."""
+        """Evaluate [n, S, *frame shape] with the target network, IQN at random fractions."""
+        return self._values(self.target, observations, self.config.head.target_taus)
+
+    def _choosing_means(self, later: ActionValues, observations: Tensor) -> Tensor:
+        """Return the means [n, A] that choose the next action: double, the online network's."""
+        if self.config.target.double and self.online is not self.target:
+            return self._values(self.online, observations, 0).means()
+        return later.means()
+
+    def _values(self, network: QNetwork, observations: Tensor, fractions: int) -> ActionValues:
+        """Evaluate observations in parts that suit the device; IQN at so many random fractions."""
         rows = CPU_ROWS if observations.device.type == "cpu" else len(observations)
-        parts = [
-            self.target(part, self._fractions(len(part), self.config.head.target_taus))
-            for part in observations.split(rows)  # type: ignore[no-untyped-call]
-        ]
+        parts: list[ActionValues] = []
+        for begin in range(0, len(observations), rows):
+            part = observations[begin : begin + rows]
+            parts.append(network(part, self._fractions(len(part), fractions)))
         if len(parts) == 1:
             return parts[0]
         values = torch.cat([part.values for part in parts])
         logits = [part.logits for part in parts if part.logits is not None]
         return ActionValues(values, torch.cat(logits) if logits else None)
 
-    def _choosing_means(self, later: ActionValues, observations: Tensor) -> Tensor:
-        """Return the means [n, A] that choose the next action: double, the online network's."""
-        if self.config.target.double and self.online is not self.target:
-            means: Tensor = self.online(observations).means()
-            return means
-        return later.means()
-
     def _fractions(self, rows: int, count: int) -> Tensor | None:
-        """Draw the fractions [rows, count] of an IQN head; None for others."""
-        if self.config.head.kind != "iqn":
+        """Draw fractions [rows, count] for an IQN head; None for other heads, and for count 0."""
+        if self.config.head.kind != "iqn" or not count:
             return None
         device = self.generator.device
         return torch.rand(rows, count, generator=self.generator, device=device)
@@ -202,7 +205,7 @@ class Objective:
     def _entropy(self, means: Tensor, actions: Tensor) -> Tensor:
         """Return what the actions taken next gain over their returns, [T - 1, N]."""
         log_policy = scaled_log_policy(means, self.config.target.munchausen_tau)
-        later = log_policy.unflatten(0, actions.shape)[:-1]  # type: ignore[no-untyped-call]
+        later = log_policy.view(*actions.shape, -1)[:-1]
         return -later.gather(2, actions[1:].unsqueeze(2)).squeeze(2)
 
     def _traces(self, rollout: Rollout, means: Tensor) -> Tensor:

@@ -86,7 +86,7 @@ def test_pieces_put_together_are_the_episodes_that_were_played(seed):
 
 
 def test_an_episode_begins_where_the_one_before_ended():
-    script, _, pieces, begins = recorded(3, (40,))
+    _, _, pieces, begins = recorded(3, (40,))
     ended = sum(int(piece.arrays["ending"][0] != GOES_ON) for piece in pieces)
     assert ended == np.sum(begins) > 3
 

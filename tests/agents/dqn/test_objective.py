@@ -35,12 +35,12 @@ HEADS = {
 }
 
 
-def _config(head=None, **target):
+def _config(head=None, layer_norm=False, **target):
     return DQNConfig(
-        network=NetworkConfig("mlp", hidden=32, precision="float32"),
+        network=NetworkConfig("mlp", hidden=32, layer_norm=layer_norm, precision="float32"),
         head=head or HeadConfig(),
         target=TargetConfig(gamma=GAMMA, **target),
-        learner=LearnerConfig(optimiser="adam", learning_rate=3e-3, epsilon=1e-8),
+        learner=LearnerConfig(optimiser="adam", learning_rate=1e-2, epsilon=1e-8),
         replay=ReplayConfig(),
     )
 
@@ -255,7 +255,7 @@ def _observations(states):
     return torch.eye(2)[states].unsqueeze(-2)
 
 
-def _learn(config, steps=900, gamma=GAMMA):
+def _learn(config, steps=300, gamma=GAMMA):
     """Train on all transitions of the chain at once; return the means [2, 2]."""
     online = build_network((1, 2), np.float32, 2, config, seed=0, device=CPU)
     target = TargetNetwork(online, config.target)
@@ -295,8 +295,8 @@ def _learn(config, steps=900, gamma=GAMMA):
 
 @pytest.mark.parametrize("name", HEADS)
 def test_every_head_finds_the_exact_values(name):
-    tolerance = 0.15 if HEADS[name].noisy else 0.05
-    got = _learn(_config(HEADS[name], period=25))
+    steps, tolerance = (600, 0.15) if HEADS[name].noisy else (300, 0.05)
+    got = _learn(_config(HEADS[name], period=15), steps)
     np.testing.assert_allclose(got, EXACT, atol=tolerance)
 
 
@@ -304,33 +304,33 @@ def test_every_head_finds_the_exact_values(name):
     "target",
     [
         {"network": "soft", "rate": 0.1},
-        {"network": "none"},
-        {"double": True, "period": 25},
-        {"q_lambda": 0.65, "network": "none"},
-        {"q_lambda": 0.65, "trace": "watkins", "period": 25},
+        {"network": "none", "layer_norm": True},  # without it values overshoot (PQN, section 3)
+        {"double": True, "period": 15},
+        {"q_lambda": 0.65, "network": "none", "layer_norm": True},
+        {"q_lambda": 0.65, "trace": "watkins", "period": 15},
     ],
     ids=str,
 )
 def test_every_target_finds_the_exact_values(target):
-    np.testing.assert_allclose(_learn(_config(**target)), EXACT, atol=0.05)
+    np.testing.assert_allclose(_learn(_config(**target)), EXACT, atol=0.1)
 
 
 @pytest.mark.parametrize("kind", ["c51", "quantile", "iqn"])
 def test_distributions_find_the_exact_values_by_lambda_returns(kind):
-    got = _learn(_config(HEADS[kind], q_lambda=0.65, period=25))
+    got = _learn(_config(HEADS[kind], q_lambda=0.65, period=15))
     np.testing.assert_allclose(got, EXACT, atol=0.05)
 
 
 def test_the_chain_can_be_missed():
     for gamma, value in ((0.0, 1.0), (GAMMA**2, 1 / (1 - GAMMA**2))):
-        got = _learn(_config(period=25), gamma=gamma)
+        got = _learn(_config(period=15), gamma=gamma)
         np.testing.assert_allclose(got[:, 1], value, atol=0.05)
         assert abs(got - EXACT).min() > 0.5
 
 
 def test_munchausen_widens_the_gap_between_actions():
     """At temperature 0 to the plain values' over 1 - alpha (Vieillard et al. 2020, theorem 2)."""
-    soft = {"munchausen": True, "munchausen_alpha": 0.5, "munchausen_clip": -9.0, "period": 25}
+    soft = {"munchausen": True, "munchausen_alpha": 0.5, "munchausen_clip": -9.0, "period": 15}
     got = _learn(_config(munchausen_tau=0.03, **soft))
     np.testing.assert_allclose(got[:, 1], EXACT[:, 1], atol=0.1)
     gap = (EXACT[:, 1] - EXACT[:, 0]) / (1 - 0.5)
