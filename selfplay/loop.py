@@ -69,14 +69,14 @@ class Training:
         self.budget.elapsed_before = saved.get("elapsed_s", 0.0)
         self.counted_before: dict[str, float] = saved.get("counters", {})
         self.writes_through = self.algorithm.writes_through(config)
-        self.writing = self._actor(run, saved)
-        self.actor = self.writing.actor
         self.steps_before = self.trainer.learner.steps
-        # What the actor committed after the learner had read, before this session.
-        if self.writes_through:
+        if self.writes_through:  # what was sealed since the checkpoint is not made again
             self.trainer.find()
             self.counted_before = {**self.trainer.counters_on()}
-        else:
+        self.writing = self._actor(run, saved)
+        self.actor = self.writing.actor
+        if not self.writes_through:
+            # What the actor committed after the learner had read, before this session.
             self.trainer.find(until=self.writing.writer.cursor)
         self.notices = extension_notice(config, run.info.config, saved)
         self.publish()
@@ -85,8 +85,10 @@ class Training:
         """Create the actor, with the running games of the checkpoint if it has any."""
         actor: CommittingActor | WritingThrough
         is_resumed = "actor" in saved
-        # of a run on a cluster: actor 0 must not repeat its earlier games
-        number = fresh_number() if saved and not is_resumed else 0
+        # Of a run on a cluster, or killed before its first checkpoint: actor 0 must not repeat its
+        # earlier games. Without writing through it may: they are made again as they were.
+        has_begun = bool(saved) or self.trainer.rows_read > 0
+        number = fresh_number() if has_begun and not is_resumed else 0
         if self.writes_through:
             actor = WritingThrough(run, self.config, number=number)
         else:

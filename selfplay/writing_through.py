@@ -32,18 +32,19 @@ class Sealed(NamedTuple):
 class Sealer:
     """Commits batches of episodes as segments, in their order, in a thread of its own.
 
-    An error of the thread surfaces on the next call, once; its episodes then stay in memory, and
-    the next segment holds them too.
+    An error of the thread surfaces on the next call. Its episodes stay in memory: the next segment
+    holds them too, and waiting for all that is under way tries again.
     """
 
     def __init__(self, writer: SegmentWriter) -> None:
         self._writer = writer
         self._unsealed: list[EpisodeBatch] = []  # of the thread: handed to the writer
         self._coming: list[Future[Sealed]] = []
+        self._sealed: list[Sealed] = []  # and not returned yet
         self._thread = ThreadPoolExecutor(1, "seal")
 
     def seal(self, batches: list[EpisodeBatch]) -> None:
-        """Commit these batches as one segment, later; waits while too many are under way."""
+        """Commit these batches as one segment, later."""
         self._coming.append(self._thread.submit(self._commit, batches))
 
     def take(self, *, wait: bool) -> list[Sealed]:
@@ -53,26 +54,23 @@ class Sealer:
             wait: for all that are under way; else only while there are more than MOST_UNSEALED.
 
         Raises:
-            StoreWriteError: one could not be written. OSError and others of the store likewise.
+            StoreWriteError: one could not be written; those before it are returned later. Other
+                errors of the store likewise.
         """
-        sealed: list[Sealed] = []
+        if wait and not self._coming and self._unsealed:
+            self.seal([])
         while self._coming:
             if not (wait or self._coming[0].done() or len(self._coming) > MOST_UNSEALED):
                 break
-            try:
-                sealed.append(self._coming[0].result())
-            except BaseException:
-                if sealed:  # are returned first; the error waits for the next call
-                    break
-                self._coming.pop(0)
-                raise
-            self._coming.pop(0)
+            self._sealed.append(self._coming.pop(0).result())
+        sealed, self._sealed = self._sealed, []
         return sealed
 
     def _commit(self, batches: list[EpisodeBatch]) -> Sealed:
-        joined = EpisodeBatch.concatenate(self._writer.schema, batches)
-        self._writer.extend(joined)
-        self._unsealed.append(joined)
+        if batches:
+            joined = EpisodeBatch.concatenate(self._writer.schema, batches)
+            self._writer.extend(joined)
+            self._unsealed.append(joined)
         key = self._writer.commit()
         assert key is not None  # empty batches are not handed over
         sealed, self._unsealed = self._unsealed, []

@@ -102,6 +102,7 @@ class ReplayLog:
         ahead = [
             segment_key(writer, name)
             for writer, known in sorted(self._known.items())
+            if cursor.get(writer, 0) < known.end
             for name in known.newest_from(cursor.get(writer, 0))
             if (writer, name) not in unread
         ]
