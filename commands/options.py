@@ -29,8 +29,15 @@ def own_game_argument(parser: ArgumentParser, what: str) -> None:
 def environment_arguments(parser: ArgumentParser) -> None:
     """Add the options of runs of an environment."""
     parser.add_argument(
-        "--env", metavar="ENV", help="the environment, where a run learned your own module:Class"
+        "--env",
+        metavar="ENV",
+        help="the environment, of random or where a run learned your own module:Class",
     )
+    protocol_arguments(parser)
+
+
+def protocol_arguments(parser: ArgumentParser) -> None:
+    """Add the options that decide the scores of agents of environments."""
     parser.add_argument(
         "--protocol", metavar="nature|sticky", help="of Atari games (default: the run's own)"
     )

@@ -9,8 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.options import game_argument, json_argument, named_game, store_argument
-from commands.showing import is_environment, play_environment, protocol_arguments
+from commands.options import (
+    game_argument,
+    json_argument,
+    named_game,
+    protocol_arguments,
+    store_argument,
+)
+from commands.showing import is_environment, play_environment
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.options import answer, json_argument, store_argument
+from commands.options import answer, environment_arguments, json_argument, store_argument
 from configs.command_line import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -43,21 +43,6 @@ def is_environment(word: str) -> bool:
         f"unknown game {word!r}{near} (there are {', '.join(BUILT_IN)}, the file of your own such "
         "as my_game.py, games of Atari such as breakout, ids of Gymnasium such as CartPole-v1, and "
         "your own module:Class)"
-    )
-
-
-def protocol_arguments(parser: ArgumentParser) -> None:
-    """Add the options of an environment's scores."""
-    parser.add_argument(
-        "--protocol",
-        metavar="nature|sticky",
-        help="of games of Atari (default: the run's own, else nature)",
-    )
-    parser.add_argument(
-        "--epsilon",
-        type=float,
-        metavar="X",
-        help="share of random actions of an agent of an environment (default: the protocol's)",
     )
 
 
@@ -130,10 +115,7 @@ def record_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--values", action="store_true", help="draw the value of each action beside the picture"
     )
-    parser.add_argument(
-        "--env", metavar="ENV", help="the environment, of random or of a run of your module:Class"
-    )
-    protocol_arguments(parser)
+    environment_arguments(parser)
     json_argument(parser)
     store_argument(parser)
 

@@ -33,6 +33,7 @@ class Stick:
     def __init__(self, action_names: Sequence[str]) -> None:
         self._numbers = {name.upper(): number for number, name in enumerate(action_names)}
         self._held_until: dict[str, float] = {}
+        self._new: set[str] = set()  # pressed since the last action
         self._rest = self._numbers.get(NOTHING)
         self._last = 0
 
@@ -51,10 +52,13 @@ class Stick:
             return
         self._held_until.pop(OPPOSITES.get(key, ""), None)
         self._held_until[key] = now + HOLD_S
+        self._new.add(key)
 
     def action(self, now: float) -> int:
-        """Return the action of the keys held at `now`, seconds."""
-        self._held_until = {key: end for key, end in self._held_until.items() if end > now}
+        """Return the action of the keys held at `now`, seconds; each press is in one at least."""
+        held_until = self._held_until.items()
+        self._held_until = {key: end for key, end in held_until if end > now or key in self._new}
+        self._new.clear()
         held = self._held_until
         if not held:
             return self._last if self._rest is None else self._rest

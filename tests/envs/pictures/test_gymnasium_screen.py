@@ -67,7 +67,7 @@ def test_a_game_may_be_given_up():
 
 
 def test_an_environment_without_pictures_says_which_modes_it_has():
-    with pytest.raises(UnsupportedEnvironmentError, match="draws no pictures.*they are: ansi"):
+    with pytest.raises(UnsupportedEnvironmentError, match=r"draws no pictures.*they are: ansi"):
         make_pictured(own("Blind"), seed=0)
     with pytest.raises(UnsupportedEnvironmentError, match=r"shape \(4, 8\)"):
         make_pictured(own("Odd"), seed=0).reset()

@@ -16,6 +16,12 @@ def test_a_press_holds_for_the_stated_time():
     assert stick.action(1.0 + HOLD_S) == 0
 
 
+def test_a_press_is_in_one_action_however_late_it_comes():
+    stick = Stick(BREAKOUT)
+    stick.press("space", 1.0)
+    assert [stick.action(9.0), stick.action(9.1)] == [1, 0]
+
+
 def test_repeats_of_a_key_that_stays_down_renew_it():
     stick = Stick(BREAKOUT)
     for i in range(20):
