@@ -34,7 +34,7 @@ def is_above_the_wall(frames: NDArray[Any]) -> NDArray[np.bool_]:
     """
     ball = (frames[:, *ABOVE] > BRIGHT).any(axis=(1, 2))
     bricks = (frames[:, *WALL] > BRIGHT).any(axis=(1, 2))
-    return ball & bricks
+    return np.logical_and(ball, bricks)
 
 
 TUNNELLING = Measure("tunnelling", "ball above the wall", is_above_the_wall)

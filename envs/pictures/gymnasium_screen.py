@@ -83,7 +83,7 @@ def _with_pictures(name: str | EnvironmentClass) -> gymnasium.Env[Any, Any]:
     """Make an environment that renders pictures."""
     environment = make_one(name)  # first: what is wrong with the name is said as ever
     modes = list(environment.metadata.get("render_modes") or [])
-    environment.close()
+    environment.close()  # type: ignore[no-untyped-call]
     if MODE not in modes:
         known = ", ".join(map(str, modes)) or "none"
         raise UnsupportedEnvironmentError(
