@@ -113,7 +113,7 @@ TEN_GAMES = (
 @pytest.mark.slow
 @pytest.mark.parametrize("game", TEN_GAMES.split())
 def test_ten_games_are_gymnasiums_pixel_for_pixel(game: str) -> None:
-    check_against_gymnasium(game, steps=700, max_steps=300, count=2)
+    check_against_gymnasium(game, steps=250, max_steps=100, count=2)
 
 
 @pytest.mark.slow
