@@ -141,7 +141,7 @@ def lambda_distributions(
     mixture is of probabilities, and each step's result is projected on the atoms.
     """
     values, probabilities = later
-    result = torch.empty(*rewards.shape, len(support), device=rewards.device)
+    result = rewards.new_empty(*rewards.shape, len(support))
     for t in range(len(rewards) - 1, -1, -1):
         reward, discount = rewards[t].unsqueeze(1), discounts[t].unsqueeze(1)
         result[t] = project(reward + discount * values[t], probabilities[t], support)

@@ -187,6 +187,21 @@ def test_lambda_distributions_mix_probabilities():
         np.testing.assert_allclose(got[start, 0], expected, atol=1e-5)
 
 
+def test_lambda_distributions_have_the_lambda_returns_as_their_means():
+    rng = np.random.default_rng(8)
+    rewards, _, terminated, truncated = _random_rollout(rng, 9, 4)
+    discounts = torch.from_numpy(np.where(terminated, 0.0, 0.8))
+    traces = torch.from_numpy(np.where(terminated | truncated, 0.0, 0.7))
+    rewards, shifts = torch.from_numpy(rewards), torch.from_numpy(rng.normal(size=(9, 4)))
+    values = torch.from_numpy(rng.normal(size=(9, 4, 6)))
+    probabilities = torch.from_numpy(rng.dirichlet(np.ones(6), (9, 4)))
+    support = torch.linspace(-60, 60, 61, dtype=torch.float64)  # beyond all returns
+    got = lambda_distributions(rewards, discounts, (values, probabilities), traces, shifts, support)
+    means = (values * probabilities).sum(2)
+    expected = lambda_returns(rewards, discounts, means, traces, shifts)
+    torch.testing.assert_close(got @ support, expected)
+
+
 def test_lambda_samples_are_of_the_mixture():
     """The mean is the lambda-return; each sample is one of the n-step returns' values."""
     count, lam = 200_000, 0.65
