@@ -38,7 +38,10 @@ def is_environment(word: str) -> bool:
 
     if word in gymnasium.registry:
         return True
-    near = nearest(snake_case(word), [*BUILT_IN, *SOLO_GAMES]) or nearest(word, gymnasium.registry)
+    ids = [found for found in gymnasium.registry if not found.startswith("ALE/")]
+    is_like_an_id = "-" in word or word[:1].isupper()
+    games = nearest(snake_case(word), [*BUILT_IN, *SOLO_GAMES])
+    near = (nearest(word, ids) if is_like_an_id else "") or games
     raise UsageError(
         f"unknown game {word!r}{near} (there are {', '.join(BUILT_IN)}, the file of your own such "
         "as my_game.py, games of Atari such as breakout, ids of Gymnasium such as CartPole-v1, and "

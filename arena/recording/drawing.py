@@ -62,12 +62,15 @@ class FilmDrawing:
         beside = VALUES_WIDTH if self._values else 0
         sheet = Image.new("RGB", (self._width + beside, CAPTION + self._height), BACK)
         pen = ImageDraw.Draw(sheet)
-        picture = enlarge(self._session.game.seen.picture, self._scale)
-        sheet.paste(Image.fromarray(picture), (self._left, CAPTION))
         self._draw_caption(pen)
         if self._values:
             self._draw_values(pen, self._width + 10, VALUES_WIDTH - 20)
-        return np.asarray(sheet)
+        # 16 levels a channel for the text: its smooth edges would fill the palette of a GIF.
+        drawn = np.asarray(sheet) // 16 * 17
+        picture = enlarge(self._session.game.seen.picture, self._scale)
+        across = slice(self._left, self._left + picture.shape[1])
+        drawn[CAPTION:, across] = picture
+        return drawn.astype(np.uint8)
 
     def _draw_caption(self, pen: ImageDraw.ImageDraw) -> None:
         session, game = self._session, self._session.game

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from agents.environment_agents import EnvironmentAgent, RandomAgent
 from agents.registry import algorithm_of_run
 from arena.evaluation.evaluator import (
@@ -118,12 +116,15 @@ def _seat_of_run(
     evaluator = Evaluator(run, settings, environment)
     setting = evaluator.setting
     step = newest_step(run) if step is None else step
+    is_own = settings.epsilon is not None or bool(options)  # then a share of its own is told
+    options = {"epsilon": f"{setting.epsilon:g}", **options}
+    told = ",".join(f"{key}={options[key]}" for key in sorted(options)) if is_own else ""
     try:
         agent = algorithm_of_run(run.info).environment_agent(
             run,
             step,
-            {"epsilon": f"{setting.epsilon:g}", **options},
-            name=f"{run.name}@{step}",
+            options,
+            name=f"{run.name}@{step}" + (f":{told}" if told else ""),
             device=settings.device,
         )
     except CheckpointNotFoundError:
@@ -159,8 +160,3 @@ def _playable(name: str, environment: str, store_url: str) -> Run | None:
         return run if algorithm_of_run(run.info).acts_in_environments else None
     except (StoreError, OSError):
         return None
-
-
-def values_are_known(agent: EnvironmentAgent | None) -> bool:
-    """Return whether an agent that has acted values its actions."""
-    return agent is not None and bool(np.isfinite(agent.values).any())
