@@ -17,6 +17,7 @@ from agents.findings import Finding
 from agents.metrics import MetricSpec
 from agents.players import GreedyPlayer, Player, Probe
 from agents.training import TrainConfig
+from envs.vector import EnvironmentSpec
 from store import checkpoints
 from store.errors import StoreError
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
@@ -225,10 +226,13 @@ class Algorithm(ABC, Generic[Config]):
         step: int | None,
         options: Mapping[str, str],
         *,
+        spec: EnvironmentSpec,
         name: str,
         device: str,
     ) -> EnvironmentAgent:
         """Return a checkpoint as an agent of its environment, the newest if `step` is None.
+
+        `spec` is of the run's environment, which a person named if it is a class of their own.
 
         An algorithm that learns environments has this in place of `player`. The option that all of
         them have is `epsilon`, the share of random actions.

@@ -34,18 +34,18 @@ def is_environment(word: str) -> bool:
         return True
     if reason := explain_atari(word):
         raise UsageError(reason)
-    import gymnasium
+    from envs.vector import gymnasium_ids
 
-    if word in gymnasium.registry:
+    ids = gymnasium_ids()
+    if word in ids:
         return True
-    ids = [found for found in gymnasium.registry if not found.startswith("ALE/")]
     is_like_an_id = "-" in word or word[:1].isupper()
     games = nearest(snake_case(word), [*BUILT_IN, *SOLO_GAMES])
     near = (nearest(word, ids) if is_like_an_id else "") or games
     raise UsageError(
-        f"unknown game {word!r}{near} (there are {', '.join(BUILT_IN)}, the file of your own such "
-        "as my_game.py, games of Atari such as breakout, ids of Gymnasium such as CartPole-v1, and "
-        "your own module:Class)"
+        f"unknown game {word!r}{near} (there are {', '.join(BUILT_IN)}, games of Atari such as "
+        "breakout, and ids of Gymnasium such as CartPole-v1; a game of your own is named on the "
+        "command line by the file that defines it, an environment of your own as module:Class)"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser, Namespace, _ArgumentGroup
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agents.registry import ALGORITHMS, find_config
 from configs.fields import ConfigField, meanings, train_fields
@@ -19,18 +19,38 @@ _MARK = "setting:"  # before the field's name in the parsed namespace
 
 def add_config_options(parser: ArgumentParser, first: Sequence[str] = ()) -> None:
     """An option a field, those of `first` beside the command's own, the others a group a table."""
-    texts: dict[str, str] = {}
     known: dict[str, ConfigField] = {}
+    told: dict[str, dict[str, list[str]]] = {}  # by setting and text, the algorithms that have it
     for algorithm in ALGORITHMS:
-        texts |= meanings(find_config(algorithm))
-        known |= train_fields(find_config(algorithm))
+        texts = meanings(find_config(algorithm))
+        for name, found in train_fields(find_config(algorithm)).items():
+            known.setdefault(name, found)
+            text = _described(found, texts.get(name, ""), is_flag=name in FLAGS)
+            told.setdefault(name, {}).setdefault(text, []).append(algorithm)
     groups: dict[str, ArgumentParser | _ArgumentGroup] = {}
     for name, found in known.items():
         table = "" if name in first else name.rpartition(".")[0] or "training"
         if table not in groups:
             title = f"{table} settings (defaults before the preset's)"
             groups[table] = parser.add_argument_group(title) if table else parser
-        _add_option(groups[table], found, texts.get(name, ""), is_flag=name in FLAGS)
+        _add_option(groups[table], found, _joined(told[name]), is_flag=name in FLAGS)
+
+
+def _described(found: ConfigField, text: str, *, is_flag: bool) -> str:
+    """Return a setting's meaning in one line, with its default and bounds."""
+    said = " ".join(text.split()).replace("%", "%%")
+    if is_flag:
+        return said
+    default = str(found.default).lower() if isinstance(found.default, bool) else found.default
+    bounds = f"; {found.bounds}" if found.bounds else ""
+    return f"{said} [{default}{bounds}]"
+
+
+def _joined(told: Mapping[str, Sequence[str]]) -> str:
+    """Return the meaning of a setting; where algorithms differ, that of each after its name."""
+    if len(told) == 1:
+        return next(iter(told))
+    return " -- ".join(f"{', '.join(names)}: {text}" for text, names in told.items())
 
 
 def _add_option(
@@ -41,11 +61,10 @@ def _add_option(
         spellings.append("--" + found.name)
     if found.name in ALIASES:
         spellings.append(ALIASES[found.name])
-    said = " ".join(text.split()).replace("%", "%%")
     place = _MARK + found.name
     if is_flag:
         parser.add_argument(
-            *spellings, dest=place, action="store_const", const="true", default=SUPPRESS, help=said
+            *spellings, dest=place, action="store_const", const="true", default=SUPPRESS, help=text
         )
         parser.add_argument(
             f"--no-{spellings[0][2:]}",
@@ -56,14 +75,12 @@ def _add_option(
             help=f"not {spellings[0]}, where a run was begun with it",
         )
         return
-    default = str(found.default).lower() if isinstance(found.default, bool) else found.default
-    bounds = f"; {found.bounds}" if found.bounds else ""
     parser.add_argument(
         *spellings,
         dest=place,
         metavar=found.placeholder,
         default=SUPPRESS,
-        help=f"{said} [{default}{bounds}]",
+        help=text,
     )
 
 

@@ -218,7 +218,7 @@ class QLearning(Algorithm):
     def make_policy(self, config):
         return QPolicy(Lake(config.game).shape)
 
-    def environment_agent(self, run, step, options, *, name, device):
+    def environment_agent(self, run, step, options, *, spec, name, device):
         names = [checkpoints.MODEL_FILE]
         if step is None:
             step = checkpoints.latest_valid(run, names).step

@@ -46,6 +46,8 @@ WALK: dict[str, tuple[str, ...]] = {
     "perft": (f"{GAME} 2", "RUN 2"),
     "check-game": (f"{GAME} --games 1", "RUN"),
     "bench": ("search RUN --seconds 0.01", "selfplay RUN --seconds 0.01"),
+    "record": ("RUN --out film.gif", "RUN --strip strip.png"),
+    "completion": ("bash",),
 }
 
 # What must come to its end, so that the walk is known to get as far as the stored texts.
@@ -175,9 +177,12 @@ MAY_LOAD = {
     "envs/pettingzoo_env.py",  # an argument in Python
     "commands/options.py",  # a word of the command line
     "commands/rating.py",  # a word of the command line
+    "commands/showing.py",  # a word of the command line
     "commands/evaluating.py",  # a word of the command line, or of a preset named there
     "envs/vector/finding.py",  # the definition
     "agents/alphazero/game.py",  # a TrainConfig, which comes from there
+    "agents/dqn/algorithm.py",  # likewise, for training; an agent is given its environment
+    "agents/dqn/actor.py",  # likewise
     "arena/match/workers.py",  # a `Path` from `commands.rating`
     "benchmarks/selfplay/search.py",  # a word of the command line
 }

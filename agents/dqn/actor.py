@@ -14,7 +14,7 @@ from agents.dqn.config import DQNConfig
 from agents.dqn.policy import QPolicy
 from agents.dqn.schedules import epsilon_at, epsilons
 from agents.random_state import rng_state, set_rng_state
-from envs.vector import Steps, make_vector
+from envs.vector import Steps, make_vector, typed_environment
 from store.checkpoints import tensors_to_bytes
 from store.replay.episodes import Episode
 
@@ -33,7 +33,7 @@ class DQNActor:
         self.number = number
         settings = config.environment
         self.environments = make_vector(
-            config.game,
+            typed_environment(config.game),
             settings.environments,
             seed=_seed(config.seed, number),
             protocol=settings.protocol,

@@ -62,6 +62,7 @@ class DQN(Algorithm[DQNConfig]):
         step: int | None,
         options: Mapping[str, str],
         *,
+        spec: EnvironmentSpec,
         name: str,
         device: str,
     ) -> DQNAgent:
@@ -71,9 +72,9 @@ class DQN(Algorithm[DQNConfig]):
         another option or value, and the store's errors.
         """
         stored = read_settings(DQNConfig, run.info.config, f"run {run.name!r}")
-        config = replace(stored, game=run.info.game, device=device)
+        config = replace(stored, device=device)
         epsilon = _epsilon_of(options, config.exploration.evaluation_epsilon)
-        policy = self.make_policy(config)
+        policy = QPolicy(config, spec, explores=False)
         saved = saved_checkpoint(run, step)
         policy.load_weights(saved.files[MODEL_FILE], saved.step)
         stack = config.environment.stack

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from agents.dqn.config import DQNConfig
 from agents.dqn.losses import Losses
-from agents.dqn.network import TargetNetwork, build_network
+from agents.dqn.network.q_network import TargetNetwork, build_network
 from agents.dqn.objective import Objective, Rollout, Transitions
 from agents.dqn.optimisers import build_optimiser
 from agents.dqn.rollouts import Rollouts

@@ -12,9 +12,9 @@ import torch
 from torch import Generator, Tensor
 
 from agents.dqn.config import DQNConfig
-from agents.dqn.heads import ActionValues, CategoricalHead
 from agents.dqn.losses import Losses, categorical_loss, mean_loss, quantile_loss
-from agents.dqn.network import QNetwork
+from agents.dqn.network.heads import ActionValues, CategoricalHead
+from agents.dqn.network.q_network import QNetwork
 from agents.dqn.targets import (
     expected_distribution,
     expected_values,

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from agents.dqn.config import DQNConfig
-from agents.dqn.network import build_network
+from agents.dqn.network.q_network import build_network
 from agents.torch_device import choose_device
 from agents.torch_state import load_state
 from envs.vector import EnvironmentSpec

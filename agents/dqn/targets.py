@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from agents.dqn.heads import ActionValues
+from agents.dqn.network.heads import ActionValues
 
 
 def scaled_log_policy(means: Tensor, temperature: float) -> Tensor:

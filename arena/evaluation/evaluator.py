@@ -194,6 +194,7 @@ class Evaluator:
             self.run,
             step,
             {"epsilon": str(self.setting.epsilon)},
+            spec=self.setting.spec,
             name=self.agent_name(step),
             device=self.settings.device,
         )

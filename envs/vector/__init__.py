@@ -3,6 +3,7 @@
 from envs.vector.finding import (
     EnvironmentClass,
     find_environment,
+    gymnasium_ids,
     make_one,
     make_vector,
     typed_environment,
@@ -23,6 +24,7 @@ __all__ = [
     "UnsupportedEnvironmentError",
     "VectorEnvironment",
     "find_environment",
+    "gymnasium_ids",
     "make_one",
     "make_vector",
     "typed_environment",

@@ -131,10 +131,15 @@ def _is_ales(registered: EnvSpec) -> bool:
     return str(registered.entry_point).startswith("ale_py")
 
 
-def _unknown(name: str) -> str:
+def gymnasium_ids() -> list[str]:
+    """Return the ids of Gymnasium's registry but Atari's, whose games have names of our own."""
     import gymnasium
 
-    ids = [found for found, spec in gymnasium.registry.items() if not _is_ales(spec)]
+    return [found for found, spec in gymnasium.registry.items() if not _is_ales(spec)]
+
+
+def _unknown(name: str) -> str:
+    ids = gymnasium_ids()
     pairs = [*((snake_case(name), game) for game in SOLO_GAMES), *((name, found) for found in ids)]
     near = max(pairs, key=lambda pair: _likeness(*pair))
     hint = f"did you mean {near[1]!r}? " if _likeness(*near) > 0.6 else ""

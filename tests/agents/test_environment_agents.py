@@ -3,8 +3,11 @@ import pytest
 
 from agents.alphazero.algorithm import ALPHAZERO
 from agents.environment_agents import RandomAgent
+from envs.vector import EnvironmentSpec
 from store.files.local import LocalFiles
 from store.run import Run, RunInfo
+
+SPEC = EnvironmentSpec("pole", "gymnasium", "", ("left", "right"), (4,), np.dtype(np.float32))
 
 
 def test_random_play_has_every_action_about_as_often_and_no_values() -> None:
@@ -25,4 +28,4 @@ def test_an_algorithm_of_board_games_says_that_it_has_no_scores(tmp_path) -> Non
     run = Run("mine", LocalFiles(tmp_path), RunInfo("othello", {}, 0, algorithm="alphazero"))
     assert not ALPHAZERO.acts_in_environments
     with pytest.raises(ValueError, match="have no scores: `ludens rate mine`"):
-        ALPHAZERO.environment_agent(run, None, {}, name="mine", device="cpu")
+        ALPHAZERO.environment_agent(run, None, {}, spec=SPEC, name="mine", device="cpu")

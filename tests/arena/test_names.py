@@ -104,7 +104,7 @@ def test_simulations_of_the_command_win(store: str) -> None:
         ("first:sim=3", ["no option 'sim'", "'sims'"]),
         ("first:sims=many", ["simulations = 'many': expected a whole number"]),
         ("first:solve=1", ["solve = '1': expected true or false"]),
-        ("first:root=best", ["root = 'best': expected 'puct' or 'gumbel'"]),
+        ("first:root=best", ["root = 'best': expected one of 'puct', 'gumbel'"]),
         ("mcts:0", ["simulations = 0"]),
         ("mcts@3", ["mcts has no checkpoints"]),
         ("random:3", ["random takes no options"]),

@@ -124,6 +124,7 @@ def _seat_of_run(
             run,
             step,
             options,
+            spec=setting.spec,
             name=f"{run.name}@{step}" + (f":{told}" if told else ""),
             device=settings.device,
         )

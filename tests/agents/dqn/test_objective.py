@@ -18,7 +18,7 @@ from agents.dqn.config import (
     ReplayConfig,
     TargetConfig,
 )
-from agents.dqn.network import TargetNetwork, build_network
+from agents.dqn.network.q_network import TargetNetwork, build_network
 from agents.dqn.objective import Objective, Rollout, Transitions
 
 CPU = torch.device("cpu")

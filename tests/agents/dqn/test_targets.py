@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.dqn.heads import ActionValues
+from agents.dqn.network.heads import ActionValues
 from agents.dqn.targets import (
     expected_distribution,
     expected_values,

@@ -31,7 +31,7 @@ def agents(monkeypatch):
     """The tabular learner's agents, which say what they were asked for."""
     asked = []
 
-    def environment_agent(self, run, step, options, *, name, device):
+    def environment_agent(self, run, step, options, *, spec, name, device):
         if set(options) - {"epsilon"}:
             raise ValueError(f"no option {sorted(options)}")
         checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])

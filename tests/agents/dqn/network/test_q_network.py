@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from agents.dqn.config import DQNConfig, HeadConfig, NetworkConfig, TargetConfig
-from agents.dqn.network import TargetNetwork, build_network
+from agents.dqn.network.q_network import TargetNetwork, build_network
 from agents.torch_state import dump_state, load_state
 
 CPU = torch.device("cpu")

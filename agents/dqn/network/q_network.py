@@ -13,8 +13,8 @@ from numpy.typing import DTypeLike
 from torch import Generator, Tensor, nn
 
 from agents.dqn.config import DQNConfig, TargetConfig
-from agents.dqn.encoders import arrange, build_encoder
-from agents.dqn.heads import ActionValues, NoisyLinear, build_head
+from agents.dqn.network.encoders import arrange, build_encoder
+from agents.dqn.network.heads import ActionValues, NoisyLinear, build_head
 from agents.torch_device import choose_precision
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from agents.dqn.config import HeadConfig, NetworkConfig
-from agents.dqn.heads import ActionValues, NoisyLinear, build_head
+from agents.dqn.network.heads import ActionValues, NoisyLinear, build_head
 
 SMALL = NetworkConfig(hidden=16)
 

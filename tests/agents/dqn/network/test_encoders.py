@@ -7,8 +7,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from agents.dqn.config import DQNConfig, HeadConfig, NetworkConfig
-from agents.dqn.encoders import arrange, build_encoder
-from agents.dqn.network import build_network
+from agents.dqn.network.encoders import arrange, build_encoder
+from agents.dqn.network.q_network import build_network
 
 CPU = torch.device("cpu")
 ATARI = (4, 84, 84)

@@ -1,0 +1,1 @@
+"""The Q-network of DQN: encoders, heads, and their combination."""
