@@ -50,7 +50,8 @@ class Rollout(NamedTuple):
     """T consecutive rows of N streams and the row after them, as tensors on the networks' device.
 
     What was seen after step t stands in row t + 1. So after an episode's last step comes a row with
-    its last observation, in which nothing was done; the target of that row means nothing.
+    its last observation, in which nothing was done. The target of that row means nothing. A new
+    episode may follow, or any rows in which nothing was done.
 
     Attributes:
         observations: [T + 1, N, S, *frame shape].
