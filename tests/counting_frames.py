@@ -43,7 +43,7 @@ class CountingActor:
     policy = None
 
     def __init__(self, config, number):
-        self.number, self.games, self.rows = number, 0, 0
+        self.number, self.games, self.rows, self.pieces = number, 0, 0, []
         self.start(0)
 
     def start(self, start):
@@ -54,7 +54,7 @@ class CountingActor:
         pass
 
     def begin_round(self, rows, elapsed):
-        self.goal, self.pieces = self.rows + rows, []
+        self.goal = self.rows + rows
 
     def play(self, pause):
         while self.rows < self.goal and not pause():

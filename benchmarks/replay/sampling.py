@@ -38,7 +38,9 @@ STREAMS, PIECE, PIECES = 64, 16, 40  # steps of a piece, pieces of an episode
 ROUNDS = 7
 PEERS = {1: ("whole", "compact"), 3: ("n_step",)}
 
-Rate = Callable[[float], float]
+Rate = Callable[[float], tuple[float, float]]
+"""Measures for some seconds: transitions a second, and a core second, which other work distorts
+less."""
 
 
 def filled_ring(steps: int, *, by_priority: bool) -> FrameRing:
@@ -85,15 +87,15 @@ def our_sampling(ring: FrameRing) -> Callable[[], object]:
 
 
 def rate_of(sample: Callable[[], object]) -> Rate:
-    """Return what measures transitions a second."""
+    """Return what measures a way of sampling."""
 
-    def rate(seconds: float) -> float:
-        done, begun = 0, time.perf_counter()
+    def rate(seconds: float) -> tuple[float, float]:
+        done, begun, used = 0, time.perf_counter(), time.process_time()
         while (elapsed := time.perf_counter() - begun) < seconds:
             for _ in range(20):
                 sample()
             done += 20 * BATCH
-        return done / elapsed
+        return done / elapsed, done / (time.process_time() - used)
 
     return rate
 
@@ -111,11 +113,11 @@ class Peer:
         )
 
     def rate(self, buffer: str) -> Rate:
-        """Return what measures transitions a second from one of its buffers."""
+        """Return what measures the sampling from one of its buffers."""
 
-        def rate(seconds: float) -> float:
+        def rate(seconds: float) -> tuple[float, float]:
             answer = self._ask({"buffer": buffer, "seconds": seconds})
-            return float(answer["transitions_per_s"])
+            return float(answer["transitions_per_s"]), float(answer["transitions_per_core_s"])
 
         return rate
 
@@ -151,30 +153,41 @@ def measure(seconds: float = 30.0, peer_python: str | None = None) -> dict[str, 
             sizes[name] = ring.nbytes / FRAMES
         if peer is not None:
             rates.update({f"sb3_{name}_{steps}": peer.rate(name) for name in PEERS[steps]})
-    turn = seconds / (ROUNDS * len(rates))
-    taken: dict[str, list[float]] = {name: [] for name in rates}
-    for _ in range(ROUNDS):
-        for name, rate in rates.items():
-            taken[name].append(rate(turn))
-    found = {name: statistics.median(values) for name, values in taken.items()}
+    found, by_core = _alternate(rates, seconds / (ROUNDS * len(rates)))
     result: dict[str, Any] = {
         "batch": BATCH,
         "rounds": ROUNDS,
         "transitions_per_s": {name: round(value) for name, value in found.items()},
+        "transitions_per_core_s": {name: round(value) for name, value in by_core.items()},
         "bytes_a_transition": {name: round(value, 1) for name, value in sizes.items()},
         "machine": facts,
     }
     if peer is not None:
         peer.close()
         result["peer"] = peer.facts
-        result["ratio"] = {
-            f"{name}_{steps}": round(
-                found[f"ours_uniform_{steps}"] / found[f"sb3_{name}_{steps}"], 2
-            )
-            for steps, names in PEERS.items()
-            for name in names
-        }
+        result["ratio"] = _ratios(found)
+        result["ratio_of_core_seconds"] = _ratios(by_core)
     return result
+
+
+def _alternate(rates: dict[str, Rate], seconds: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Return medians over ROUNDS turns of `seconds`: rates by the clock, and by core seconds."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in rates}
+    for _ in range(ROUNDS):
+        for name, rate in rates.items():
+            taken[name].append(rate(seconds))
+    wall = {name: statistics.median(pair[0] for pair in pairs) for name, pairs in taken.items()}
+    core = {name: statistics.median(pair[1] for pair in pairs) for name, pairs in taken.items()}
+    return wall, core
+
+
+def _ratios(rates: dict[str, float]) -> dict[str, float]:
+    """Return ours, uniform, over each of the peer's buffers of the same number of steps."""
+    return {
+        f"{name}_{steps}": round(rates[f"ours_uniform_{steps}"] / rates[f"sb3_{name}_{steps}"], 2)
+        for steps, names in PEERS.items()
+        for name in names
+    }
 
 
 def run(seconds: float, peer_python: str | None) -> None:

@@ -324,11 +324,16 @@ class FrameRing:
         Raises:
             ValueError: no row can be sampled yet.
         """
+        return self.transitions(*self.draw(rng, n, beta), out)
+
+    def draw(
+        self, rng: np.random.Generator, n: int, beta: float = 1.0
+    ) -> tuple[_Rows, npt.NDArray[np.float32]]:
+        """Draw the rows int64 [n] and weights float32 [n] of n transitions, as `sample` does."""
         if self.priorities is None:
-            rows = self.ring.sample_rows(rng, n, self.can_sample)
-            return self.transitions(rows, np.ones(n, np.float32), out)
+            return self.ring.sample_rows(rng, n, self.can_sample), np.ones(n, np.float32)
         self._follow_window()
-        return self.transitions(*self.priorities.sample_rows(rng, n, beta), out)
+        return self.priorities.sample_rows(rng, n, beta)
 
     def update(self, rows: _Rows, errors: npt.NDArray[Any]) -> None:
         """Give sampled rows their new priorities; as `Priorities.update`.

@@ -45,11 +45,12 @@ def assert_all_is_counted_once(store, last):
     rows = sum(batch.rows("frame") for batch in batches)
     games = sum(int((batch.values["ending"] != 0).sum()) for batch in batches)
     assert (last.positions, last.games) == (rows, games)
-    saved = checkpoints.latest_valid(open_run(str(store), RUN))
-    state = load_trainer(saved.files[TRAINER_FILE])
-    assert int(state["ring"]["total_added"]) == rows
-    assert state["rows_credit"] == CONFIG.passes * rows - 16 * state["steps"]
-    assert state["rows_credit"] < 16  # the ratio of samples to rows is kept
+    run = open_run(str(store), RUN)
+    with run.lock_trainer():  # without a step since the last kill, no checkpoint has its rows
+        trainer = Training(run, CONFIG).trainer
+    assert trainer.learner.rows_added == rows
+    assert trainer.limiter.credit == CONFIG.passes * rows - 16 * trainer.learner.steps
+    assert trainer.learner.ring.check_valid() == (True, "")
     keys = [
         (stream, episode, first)
         for batch in batches
@@ -71,7 +72,7 @@ def test_segments_hold_so_many_rows_and_nothing_is_read_back(tmp_path, monkeypat
     rows = [batch.rows("frame") for batch in stored(tmp_path)]
     assert sum(200 <= count < 300 for count in rows) > len(rows) / 2
     assert max(rows) < 300
-    assert last.learner_steps > 100
+    assert last.learner_steps == CONFIG.passes * last.positions // 16  # the ratio is kept
 
 
 KILLED = """
@@ -103,15 +104,17 @@ for _ in loop.train(CONFIG, store_url=sys.argv[1], run_name="run"):
 
 
 def kill(store, where, call):
+    """Train until that call; return whether it came before the end."""
     command = [sys.executable, "-c", KILLED, str(store), where, str(call)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     ended = subprocess.run(command, env=environment, cwd=ROOT, check=False, capture_output=True)
-    assert ended.returncode == -9, ended.stderr.decode()
+    assert ended.returncode in (-9, 0), ended.stderr.decode()
+    return ended.returncode == -9
 
 
 def test_killed_and_resumed_what_was_sealed_is_counted_once(tmp_path):
     for where, call in (("seal", 2), ("seal", 7), ("learn", 9)):  # the first without a checkpoint
-        kill(tmp_path, where, call)
+        assert kill(tmp_path, where, call)
         assert len(list_segments(open_run(str(tmp_path), RUN).files)) >= 2
     assert_all_is_counted_once(tmp_path, to_the_end(tmp_path))
 
@@ -119,8 +122,10 @@ def test_killed_and_resumed_what_was_sealed_is_counted_once(tmp_path):
 @pytest.mark.slow
 def test_killed_at_many_moments_what_was_sealed_is_counted_once(tmp_path):
     rng = np.random.default_rng(0)
-    for _ in range(16):
-        kill(tmp_path, rng.choice(["seal", "learn", "save", "mark"]), rng.integers(1, 4))
+    kills = 0
+    while kill(tmp_path, rng.choice(["seal", "learn", "save", "mark"]), rng.integers(2, 7)):
+        kills += 1
+    assert kills > 3
     assert_all_is_counted_once(tmp_path, to_the_end(tmp_path))
 
 

@@ -254,9 +254,8 @@ def test_a_ring_is_the_one_that_was_lost_through_random_kills(seed):
 @pytest.mark.slow
 def test_a_ring_of_hundreds_of_thousands_is_the_one_that_was_lost():
     life = Life(capacity=200_000, seed=9)
-    live(life, events=60, longest=8000)
-    while len(life.rows) < 3 * life.capacity:
-        live(life, events=20, longest=8000)
+    while len(life.rows) < 1.5 * life.capacity:
+        live(life, events=12, longest=8000)
 
 
 def test_an_actor_that_starts_again_is_not_bridged_to_what_it_left():
