@@ -45,6 +45,7 @@ WALK: dict[str, tuple[str, ...]] = {
     "doctor": (f"{GAME} --seconds 0",),
     "perft": (f"{GAME} 2", "RUN 2"),
     "check-game": (f"{GAME} --games 1", "RUN"),
+    "completion": ("bash",),
     "bench": ("search RUN --seconds 0.01", "selfplay RUN --seconds 0.01"),
     "record": ("RUN --out film.gif", "RUN --strip strip.png"),
     "completion": ("bash",),
