@@ -30,7 +30,9 @@ def screen_size(game: str) -> tuple[int, int]:
     """Return the height and the width of a game's screen in pixels, by its name in snake_case."""
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # it greets on standard error
     emulator = ale_py.ALEInterface()
-    emulator.loadROM(roms.get_rom_path(game))
+    path = roms.get_rom_path(game)
+    assert path is not None, game
+    emulator.loadROM(path)
     height, width = emulator.getScreenDims()
     return int(height), int(width)
 

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Key
 
 from arena.play.pictures import panels
+from arena.play.pictures.blocks import Depth
 from arena.play.pictures.session import PictureSession
 from arena.play.pictures.stick import HOLD_S
 from arena.play.pictures.widget import PictureView
@@ -77,7 +78,7 @@ class PictureApp(App[None]):
     def compose(self) -> ComposeResult:
         """Lay out the title on top, the picture beside the text, message and keys below."""
         session = self.session
-        colours = "true" if self.console.color_system == "truecolor" else "256"
+        colours: Depth = "true" if self.console.color_system == "truecolor" else "256"
         yield Panel(lambda w, h: panels.title_text(session, w), id="title")
         with Horizontal(id="middle"):
             yield PictureView(colours, session.environment.widest_pixel, id="picture")
