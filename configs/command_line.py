@@ -16,6 +16,7 @@ FAILURE, USAGE = 1, 2  # exit statuses
 USAGE_ERRORS = (
     ("configs.fields", "ConfigError"),
     ("envs.game", "GameError"),
+    ("envs.vector.steps", "EnvironmentNameError"),
     ("arena.names", "AgentNameError"),
 )
 FAILURES = (

@@ -73,7 +73,7 @@ class GymnasiumVector(VectorBase):
         try:
             super().__init__(spec_of(name, first), count)
         except ValueError:
-            first.close()
+            first.close()  # type: ignore[no-untyped-call]
             raise
         self._environments = [first, *(make() for _ in range(count - 1))]
         self._seeds: list[int | None] = [*seeds_of(seed, count)]
@@ -148,5 +148,5 @@ class GymnasiumVector(VectorBase):
     def close(self) -> None:
         """Close each environment."""
         for environment in self._environments:
-            environment.close()
+            environment.close()  # type: ignore[no-untyped-call]
         self._environments = []

@@ -98,6 +98,7 @@ class AtariVector(VectorBase):
         if self._is_waited_for:
             self._games.recv()
             self._is_waited_for = False
+        frames: NDArray[np.uint8]
         frames, facts = self._games.reset(seed=self._seeds)
         self._seeds = None  # later games go on with the random numbers of the first
         self._lives = facts["lives"]
@@ -143,6 +144,7 @@ class AtariVector(VectorBase):
 
     def _begin_again(self, which: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], dict[str, Any]]:
         """Start a new game in some environments, bool [count]; the others stand still."""
+        frames: NDArray[np.uint8]
         frames, facts = self._games.reset(options={"reset_mask": which})
         return frames[:, 0], facts
 

@@ -70,7 +70,7 @@ def find_environment(
     try:
         return spec_of(str(name), environment)
     finally:
-        environment.close()
+        environment.close()  # type: ignore[no-untyped-call]
 
 
 def make_vector(
