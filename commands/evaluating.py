@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +74,8 @@ def evaluate(args: Namespace) -> int:
 def _evaluate_agent(
     text: str, args: Namespace, settings: EvaluationSettings, progress: Progress
 ) -> None:
+    from dataclasses import replace
+
     from arena.evaluation.evaluator import Evaluator, evaluate_random
     from arena.evaluation.following import evaluate_new
     from arena.match.contenders import newest_step
@@ -197,12 +198,12 @@ def rate_scores(args: Namespace, runs: Sequence[Run], plot: Path | None) -> int:
     if args.checkpoints < 1:
         raise UsageError(f"--checkpoints {args.checkpoints}: expected 1 or more")
     check_distinct([run.name for run in runs])
-    for run in runs:
-        if not (args.follow or checkpoints.steps(run)):
-            raise StoreError(f"run {run.name!r} has no checkpoint yet; there is nothing to rate")
     settings = _settings(args, GAMES if args.games is None else args.games)
     evaluators = [Evaluator(run, settings, _environment(args)) for run in runs]
     table_of(evaluators)  # refuses those that do not compare before a game is played
+    for run in runs:
+        if not (args.follow or checkpoints.steps(run)):
+            raise StoreError(f"run {run.name!r} has no checkpoint yet; there is nothing to rate")
 
     def settled() -> None:
         table = table_of(evaluators)

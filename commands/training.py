@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from commands.options import (
@@ -85,6 +84,8 @@ def train(args: Namespace) -> int:
 
 def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
     """Train a preset in several environments with several seeds, in turns; then evaluate them."""
+    from dataclasses import replace
+
     from agents.registry import algorithm_of
     from commands.evaluating import evaluate_runs
     from configs.loader import default_run_name

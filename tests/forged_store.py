@@ -16,8 +16,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+import tests.tabular  # noqa: F401  (registers an algorithm of environments)
 from agents.alphazero.network import build_network
 from agents.torch_state import dump_state
+from arena.evaluation.records import Evaluation, EvaluationKey, store_evaluation
 from arena.match.records import MatchKey
 from configs.loader import load_config
 from envs.registry import find_game
@@ -34,7 +38,7 @@ from tests.arena.journals import stage, write_session
 GAME = "tic_tac_toe"
 STEP = 7
 OLD_RUNS = ("path_v1", "path_v2", "module_v2")  # name a file as runs of older versions did
-NEW_RUNS = ("path_v3", "path_in_config", "own")
+NEW_RUNS = ("path_v3", "path_in_config", "own", "own_environment")
 VARIANTS = ("walk-full", "walk-control", "walk-without-cache")  # as `ablate` calls its runs
 EVIL = "tensorboard/events.py"
 
@@ -59,6 +63,7 @@ def forge_store(store: Path, marker: Path) -> None:
         run = Run(name, LocalFiles(root), RunInfo(GAME, {}, 0))
         forge_checkpoint(run, text, marker)
         forge_matches(run, text)
+        forge_evaluation(run, text)
         write_session(run, [stage(float(n)) for n in range(1, 4)], game=text, host=text)
         for folder in ("", "matches/", "progress/", f"checkpoints/{STEP:09d}/"):
             put_code(root / f"{folder}__init__.py", marker)
@@ -76,6 +81,8 @@ def put_code(path: Path, marker: Path) -> None:
 
 def run_file(name: str, text: str) -> bytes:
     """A `run.json` that names a file, in the way that the run's own name says."""
+    if name == "own_environment":
+        return own_environment(text)
     settings = {**asdict(load_config(GAME)), "game": text}
     game = {"path_in_config": GAME, "own": "events", "module_v2": "runs.path_v2.tensorboard.events"}
     document: dict[str, Any] = {
@@ -91,6 +98,21 @@ def run_file(name: str, text: str) -> bytes:
     if name in NEW_RUNS:
         source = hashlib.sha256(Path(text).read_bytes()).hexdigest() if name == "own" else ""
         document |= {"schema_version": 3, "game_source": source}
+    return json.dumps({**document, "seal": seal_of(document)}).encode()
+
+
+def own_environment(text: str) -> bytes:
+    """A `run.json` of an environment that would be imported from the store."""
+    document: dict[str, Any] = {
+        "game": "runs.own_environment.tensorboard.events:Environment",
+        "config": {"game": text, "environment": {"protocol": text}},
+        "seed": 0,
+        "versions": {"ludens": text},
+        "created": f"2026-01-01T00:00:00+00:00 {text}",
+        "algorithm": "q_learning",
+        "game_source": "",
+        "schema_version": 4,
+    }
     return json.dumps({**document, "seal": seal_of(document)}).encode()
 
 
@@ -125,6 +147,13 @@ def forge_matches(run: Run, text: str) -> None:
     }
     key = f"matches/{MatchKey(text, agents, 0, text).id}-0000000-1.jsonl"
     run.files.create(key, (json.dumps(document) + "\n").encode())
+
+
+def forge_evaluation(run: Run, text: str) -> None:
+    """A record whose environment and protocol are the file."""
+    key = EvaluationKey(text, STEP, text, 0.0, 0)
+    one = np.ones(1)
+    store_evaluation(run.files, Evaluation(key, one, one.astype(np.int64), 1))
 
 
 def forge_archive(path: Path, run: str, content: Mapping[str, bytes]) -> Path:

@@ -147,6 +147,8 @@ def test_an_archive_with_code_in_it_is_refused_by_name(
 TOLD = {
     f"play {GAME} --agent own --plain": "name it: ludens play events.py --agent own",
     "rate own": "name it: ludens rate own --game events.py",
+    "evaluate own_environment": "a store never says where code is, so name it: --env ",
+    "rate own_environment": "a store never says where code is, so name it: --env ",
     "report own": "name it: ludens report own --game events.py",
     f"train {GAME} --run own": "run 'own' in 'runs' is of game 'events', not 'tic_tac_toe'",
     "play events --agent own --plain": "named on the command line by the file that defines it",
@@ -167,17 +169,19 @@ def test_who_has_to_name_a_file_is_told_what_to_type(
 
 # --- where code can come from ---------------------------------------------------------------------
 
-# Who may turn a path into a game, and where the path comes from.
+# Who may turn a text into a game or an environment of a user's own, and where it comes from.
 MAY_LOAD = {
     "envs/game_file.py",
     "envs/pettingzoo_env.py",  # an argument in Python
     "commands/options.py",  # a word of the command line
     "commands/rating.py",  # a word of the command line
+    "commands/evaluating.py",  # a word of the command line, or of a preset named there
+    "envs/vector/finding.py",  # the definition
     "agents/alphazero/game.py",  # a TrainConfig, which comes from there
     "arena/match/workers.py",  # a `Path` from `commands.rating`
     "benchmarks/search.py",  # a word of the command line
 }
-LOADERS = {"load_game_file", "find_or_load", "typed_game"}
+LOADERS = {"load_game_file", "find_or_load", "typed_game", "typed_environment", "EnvironmentClass"}
 RUNNERS = {
     "exec": set(),
     "eval": set(),
@@ -189,6 +193,7 @@ RUNNERS = {
         "arena/solvers/registry.py",
         "envs/registry.py",
         "selfplay/doctor.py",
+        "envs/vector/finding.py",  # of a word that a person typed
     },
     "exec_module": {"envs/game_file.py"},
     "spec_from_file_location": {"envs/game_file.py"},

@@ -133,7 +133,8 @@ def evaluate_random(
     name: str | EnvironmentClass, settings: EvaluationSettings, report: Report = no_report
 ) -> Evaluation:
     """Evaluate random play in an environment; raises as `Setting`."""
-    setting = Setting(name, settings.protocol or DEFAULT_PROTOCOL, settings)
+    protocol = settings.protocol or DEFAULT_PROTOCOL
+    setting = Setting(name, protocol, replace(settings, epsilon=1.0))
     return setting.play(RandomAgent(setting.spec.num_actions), None, report)
 
 

@@ -107,9 +107,12 @@ def test_every_command_shows_it(trained, capsys, tmp_path):
     assert found["progress"]["metrics"]["td_error"] == pytest.approx(
         last.metrics["td_error"], rel=1e-5
     )
+    scores = json.loads(said("evaluate", RUN, "--games", "5", "--json"))
+    assert (scores["environment"], scores["games"]) == ("FrozenLake-v1", 5)
     page = tmp_path / "page.html"
     said("report", RUN, "--out", str(page))
     assert "TD error" in page.read_text()
+    assert "<h2>Scores</h2>" in page.read_text()
 
 
 def test_it_is_an_agent_by_its_name(trained):

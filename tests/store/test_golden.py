@@ -128,6 +128,7 @@ DIGESTS = {
     "alphazero-1": "3071eb545dfd2374",
     "archive-1": "2b6e62977d227ea0",
     "checkpoint-1": "ec88e1dbbc0b8a1b",
+    "evaluation-1": "5538c2708b5ba00e",
     "frames-1": "3e5581a8c51151ae",
     "hold-1": "cd2d9d24f5b92cfc",
     "hold-2": "d9a9946f1b5a7293",

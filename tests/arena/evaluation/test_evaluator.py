@@ -91,7 +91,7 @@ def test_frames_are_the_emulators(monkeypatch: pytest.MonkeyPatch) -> None:
     found = evaluate_random("breakout", EvaluationSettings(games=2, environments=2))
     assert found.frames == 4 * found.lengths.sum()
     assert found.key.step is None
-    assert (found.key.protocol, found.key.epsilon) == ("nature", 0.05)
+    assert (found.key.protocol, found.key.epsilon) == ("nature", 1.0)
 
 
 def test_random_play_has_its_mean() -> None:
