@@ -32,8 +32,8 @@ def is_above_the_wall(frames: NDArray[Any]) -> NDArray[np.bool_]:
     where byte 101 is the ball's row (Anand et al. 2019, "Unsupervised State Representation Learning
     in Atari", appendix: RAM annotations).
     """
-    ball: NDArray[np.bool_] = (frames[:, *ABOVE] > BRIGHT).any(axis=(1, 2))
-    bricks: NDArray[np.bool_] = (frames[:, *WALL] > BRIGHT).any(axis=(1, 2))
+    ball = np.asarray((frames[:, *ABOVE] > BRIGHT).any(axis=(1, 2)))
+    bricks = np.asarray((frames[:, *WALL] > BRIGHT).any(axis=(1, 2)))
     return ball & bricks
 
 
