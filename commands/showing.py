@@ -23,30 +23,24 @@ HUMAN, RANDOM = "human", "random"
 def is_environment(word: str) -> bool:
     """Return whether a word names an environment, rather than a board game or its file.
 
-    Raises UsageError for a word that names neither, with the nearest of both.
+    Raises UsageError for a word that names neither, with the nearest of both, and
+    UnsupportedEnvironmentError for an environment that cannot be played.
     """
-    from envs.atari.games import SOLO_GAMES, explain_atari, find_atari, snake_case
     from envs.registry import BUILT_IN
+    from envs.vector import EnvironmentNameError, find_environment, typed_environment
 
     if word in BUILT_IN or word.endswith(".py"):
         return False
-    if ":" in word or find_atari(word):
-        return True
-    if reason := explain_atari(word):
-        raise UsageError(reason)
-    from envs.vector import gymnasium_ids
-
-    ids = gymnasium_ids()
-    if word in ids:
-        return True
-    is_like_an_id = "-" in word or word[:1].isupper()
-    games = nearest(snake_case(word), [*BUILT_IN, *SOLO_GAMES])
-    near = (nearest(word, ids) if is_like_an_id else "") or games
-    raise UsageError(
-        f"unknown game {word!r}{near} (there are {', '.join(BUILT_IN)}, games of Atari such as "
-        "breakout, and ids of Gymnasium such as CartPole-v1; a game of your own is named on the "
-        "command line by the file that defines it, an environment of your own as module:Class)"
-    )
+    try:
+        find_environment(typed_environment(word))
+    except EnvironmentNameError as error:
+        near, boards = nearest(word, BUILT_IN), ", ".join(BUILT_IN)
+        reason = f"unknown game {word!r}{near}" if near else str(error)
+        raise UsageError(
+            f"{reason} (board games are {boards}; one of your own is named on the command line "
+            "by the file that defines it)"
+        ) from None
+    return True
 
 
 def play_environment(args: Namespace) -> int:

@@ -124,6 +124,7 @@ def test_a_plot_that_is_asked_for_needs_matplotlib_before_any_game(
         ("textual_serve", "pip install textual-serve=="),
         ("open_spiel", "pip install open_spiel=="),
         ("ale_py.vector_env", "pip install ale-py=="),
+        ("av.error", "pip install av=="),
         ("google.protobuf", "make setup"),
     ],
 )

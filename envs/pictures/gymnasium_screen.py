@@ -36,7 +36,10 @@ class _Rendered(gymnasium.Wrapper[Any, Any, Any, Any]):
         return found
 
     def _picture(self) -> NDArray[np.uint8]:
-        picture = np.asarray(self.env.render())
+        try:
+            picture = np.asarray(self.env.render())
+        except gymnasium.error.DependencyNotInstalled as error:
+            raise UnsupportedEnvironmentError(f"{self.env} cannot draw pictures: {error}") from None
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise UnsupportedEnvironmentError(
                 f"{self.env} renders {picture.dtype} of shape {picture.shape}: expected pictures, "

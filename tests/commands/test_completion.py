@@ -31,7 +31,7 @@ def completions(line: str, folder: Path) -> list[str]:
 
 
 def test_commands_are_completed(tmp_path: Path) -> None:
-    assert completions("ludens rep", tmp_path) == ["report"]
+    assert completions("ludens re", tmp_path) == ["report", "record"]
     assert {"train", "play", "rate"} <= set(completions("ludens ", tmp_path))
 
 

@@ -28,7 +28,7 @@ def run(capsys, *words):
         ("breakout", True),
         ("ALE/Pong-v5", True),
         ("CartPole-v1", True),
-        ("my_module:Class", True),
+        (OWN, True),
     ],
 )
 def test_a_word_is_a_board_game_or_an_environment(word, expected):
@@ -42,7 +42,7 @@ def test_a_word_is_a_board_game_or_an_environment(word, expected):
         ("breakoot", "did you mean 'breakout'"),
         ("CartPole-v7", "did you mean 'CartPole-v"),
         ("warlords", "for two players"),
-        ("xyzzy", "there are tic_tac_toe"),
+        ("xyzzy", "such as 'breakout'.*board games are tic_tac_toe"),
     ],
 )
 def test_an_unknown_word_is_refused_with_the_nearest(word, expected):

@@ -17,9 +17,11 @@ from selfplay.package_check import ROOT
 from selfplay.tensorboard_log import scalars
 from store import checkpoints
 from store.run import open_run
+from store.upkeep.keeps import kept_names
+from store.upkeep.minutes import at_minutes
 from tests.selfplay.cluster.test_driver import cluster  # noqa: F401
 from tests.selfplay.killed_run import RUN, contents
-from tests.tabular import METRICS, Lake, QConfig
+from tests.tabular import METRICS, Lake, QConfig, QLearning
 
 CONFIG = QConfig(minutes=0, games=600, seed=5, checkpoint_rows=400)
 STATES = np.arange(16)
@@ -44,6 +46,23 @@ def trained(tmp_path_factory):
         for stage in train(CONFIG, store_url=str(store), run_name=RUN):
             journal.show(stage)
     return store, stage
+
+
+def test_checkpoints_are_kept_by_name_at_the_minutes_that_an_algorithm_asks_for(
+    tmp_path, monkeypatch
+):
+    """Also where none would be due then by the clock; a run without a clock names what it saves."""
+    monkeypatch.setattr(QLearning, "keep_minutes", (0.004, 0.01, 60.0))
+    by_clock = replace(CONFIG, minutes=0.02, games=0, checkpoint_rows=0, checkpoint_minutes=60.0)
+    run_to_the_end(tmp_path / "clock", by_clock)
+    kept = at_minutes(kept_names(open_run(str(tmp_path / "clock"), RUN).files))
+    assert list(kept) == [0.004, 0.01]
+    assert kept[0.004] < kept[0.01]
+    for minutes, step in kept.items():
+        saved = checkpoints.read_metadata(open_run(str(tmp_path / "clock"), RUN), step)
+        assert saved["elapsed_s"] >= 60.0 * minutes
+    run_to_the_end(tmp_path / "games", replace(CONFIG, games=50))
+    assert 60.0 not in at_minutes(kept_names(open_run(str(tmp_path / "games"), RUN).files))
 
 
 def test_it_learns_the_value_that_mathematics_has(trained):

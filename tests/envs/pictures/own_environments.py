@@ -35,6 +35,13 @@ class Blind(Corridor):
     metadata = {"render_modes": ["ansi"]}  # noqa: RUF012
 
 
+class WithoutPackage(Corridor):
+    """Needs a package to draw that is not there, as CartPole needs pygame."""
+
+    def render(self):
+        raise gymnasium.error.DependencyNotInstalled("run `pip install pencils`")
+
+
 class Odd(Corridor):
     """Renders something else than pictures."""
 
