@@ -27,8 +27,8 @@ class AtariProtocol(Settings):
     noop_max: NonNegativeInt = 30
     """A game starts after 0 to this many frames without an action, drawn evenly."""
     fire_at_start: bool = False
-    """Press FIRE before those frames, where the game has it; it is never pressed after a lost life,
-    which the agent has to find out."""
+    """Press FIRE in the first of those frames, or in one if there are none, where the game has it.
+    It is never pressed after a lost life: that the agent has to find out."""
     repeat_action_probability: Share = 0.0
     """How likely a frame repeats the action before it (Machado et al. 2018, section 5.2)."""
     full_action_set: bool = False

@@ -141,6 +141,19 @@ def test_games_of_nature_start_after_up_to_thirty_no_ops() -> None:
     assert {0, 30} <= set(starts) <= set(range(31))
 
 
+def test_fire_is_pressed_at_the_start_where_the_protocol_says_so() -> None:
+    protocol = AtariProtocol(name="fire", noop_max=0, fire_at_start=True)
+    vector = vector_of("breakout", protocol=protocol)
+    vector.reset()
+    lost = 0
+    for _ in range(60):
+        vector.send(np.array([vector.action_names.index("NOOP")]))
+        lost += int(vector.receive().life_lost[0])
+    assert lost == 1  # the ball that was served; no other comes
+    assert vector._games.reset()[1]["episode_frame_number"][0] == 1
+    vector.close()
+
+
 def test_lives_are_reported_in_training_where_the_protocol_does() -> None:
     lost = {}
     for protocol, training in ((PLAIN, True), (PLAIN, False), (STICKY, True)):
