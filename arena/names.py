@@ -150,6 +150,11 @@ def find_run(name: str, game: Game, store_url: str) -> Run:
 def _not_its_game(run: Run, game: Game) -> str:
     if registered_game(run.info) is not None:
         return f"run {run.name!r} learned {run.info.game!r}, it cannot play {game.name!r}"
+    if algorithm_of_run(run.info).acts_in_environments:
+        return (
+            f"run {run.name!r} learned the environment {run.info.game!r} and plays no board games: "
+            f"ludens evaluate {run.name} measures its score, ludens play {run.info.game} shows it"
+        )
     told = how_to_name_it(run, f"ludens play FILE --agent {run.name}")
     return f"{told} (it cannot play {game.name!r})"
 

@@ -8,6 +8,7 @@ alone, and cost more start-up time than `ludens --help` has altogether.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import is_dataclass
@@ -20,6 +21,8 @@ from configs.fields import ConfigError, did_you_mean, train_fields
 from envs.atari.games import find_atari
 
 FOLDER = Path(__file__).parent
+ATARI_PRESET, GYMNASIUM_PRESET = "breakout", "dqn"  # of environments without a preset of their own
+_GYMNASIUM_ID = re.compile(r"(?:[\w.-]+/)?[\w.]+-v\d+")
 Config = TypeVar("Config", bound=TrainConfig)
 
 
@@ -32,8 +35,9 @@ def load_config(preset: str, options: Mapping[str, str] | None = None) -> TrainC
     """Return the configuration of a preset, overridden by the given options.
 
     Args:
-        preset: a preset's name, a `.toml` file, a game's name or a game's `.py` file; a game
-            without a preset has the defaults.
+        preset: a preset's name, a `.toml` file, the name of a game or an environment, or a game's
+            `.py` file; a game
+            without a preset has the defaults, and an environment has those of its kind.
         options: texts by dotted field name, dashes as good as underscores.
 
     Raises:
@@ -97,15 +101,32 @@ def _read_preset(preset: str) -> tuple[type[TrainConfig], dict[str, Any], str]:
         if not Path(preset).is_file():
             raise ConfigError(f"no game file {preset!r}")
         return config, {"game": preset}, preset
+    from envs.atari.games import SOLO_GAMES
     from envs.registry import BUILT_IN
 
     if preset in BUILT_IN:
         return config, {"game": preset}, f"{preset!r}, the defaults"
+    if base := _preset_of_environment(preset):
+        config, values = read_toml(FOLDER / f"{base}.toml")
+        return config, {**values, "game": preset}, f"{base!r} for {preset!r}"
     known = sorted({*preset_names(), *BUILT_IN})
+    near = did_you_mean(preset, [*known, *SOLO_GAMES])
     raise ConfigError(
-        f"no preset {preset!r}{did_you_mean(preset, known)} (there are {', '.join(known)}; "
-        "a .toml file or a game's .py file will do too)"
+        f"no preset {preset!r}{near} (there are {', '.join(known)}; the games of Atari, such as "
+        "pong, ids of Gymnasium, such as Acrobot-v1, a .toml file or a game's .py file will do too)"
     )
+
+
+def _preset_of_environment(name: str) -> str | None:
+    """Return the preset that trains an environment without one of its own; None if it is none.
+
+    An id of Gymnasium is known by its form; whether it is registered is seen when it is made.
+    """
+    from envs.atari.games import find_atari
+
+    if find_atari(name):
+        return ATARI_PRESET
+    return GYMNASIUM_PRESET if _GYMNASIUM_ID.fullmatch(name) else None
 
 
 def read_toml(path: Path) -> tuple[type[TrainConfig], dict[str, Any]]:

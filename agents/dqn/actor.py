@@ -52,9 +52,10 @@ class DQNActor:
         self._epsilons = np.ones(len(frames))
         self._goal = 0
         self._made = 0  # rows of this round
-        self._counters = dict.fromkeys(
-            ("games", "rows", "score", "lengths", "greedy_games", "greedy_score"), 0.0
-        )
+        self._counters: dict[str, float] = {
+            **dict.fromkeys(("games", "rows", "lengths", "greedy_games"), 0),
+            **dict.fromkeys(("score", "greedy_score"), 0.0),
+        }
 
     def load_weights(self, data: bytes, step: int) -> None:
         """Act by these weights, of the learner's step, from now on."""

@@ -127,3 +127,17 @@ def test_every_field_has_a_meaning_and_its_own_option() -> None:
     assert texts.keys() == fields.keys()
     assert all(texts.values())
     assert len({found.option for found in fields.values()}) == len(fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "game", "preset"),
+    [
+        ("pong", "pong", "breakout"),
+        ("ALE/Pong-v5", "pong", "breakout"),
+        ("Acrobot-v1", "Acrobot-v1", "dqn"),
+    ],
+)
+def test_an_environment_without_a_preset_has_that_of_its_kind(
+    name: str, game: str, preset: str
+) -> None:
+    assert load_config(name) == dataclasses.replace(load_config(preset), game=game)
