@@ -14,6 +14,7 @@ from store.files.local import LocalFiles
 from store.replay.episodes import Episode, EpisodeSchema
 from store.replay.log import ReplayLog
 from store.replay.segments import SegmentWriter
+from store.replay.window import WINDOW_FILE, SavedWindow
 from store.run import Run, create_run
 
 SCHEMA = EpisodeSchema("test/1", {"number": ("<i8", ()), "row_ply": ("<u2", ())})
@@ -55,9 +56,12 @@ class SmallRun:
 def resumed(run: Run, step: int, window: int) -> tuple[list[int], list[int]]:
     """What a trainer that resumes from a checkpoint reads: its window, and what comes after."""
     log = ReplayLog(run, SCHEMA)
-    cursor = checkpoints.load(run, step).metadata["cursor"]
-    loaded = log.load_newest(window, of="row_ply", until=cursor)
-    return _numbers(loaded), _numbers(log.poll())
+    saved = checkpoints.load(run, step)
+    cursor = saved.metadata["cursor"]
+    if WINDOW_FILE in saved.files:
+        loaded = log.load_window(SavedWindow.from_bytes(saved.files[WINDOW_FILE]), cursor)
+        return _numbers(loaded), _numbers(log.poll())
+    return _numbers(log.load_newest(window, of="row_ply", until=cursor)), _numbers(log.poll())
 
 
 def _numbers(batches: Any) -> list[int]:

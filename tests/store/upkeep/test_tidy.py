@@ -14,7 +14,7 @@ from store.replay.episodes import Episode
 from store.replay.log import ReplayLog
 from store.replay.segments import SegmentWriter
 from store.replay.walk import list_segments
-from store.replay.window import Window
+from store.replay.window import WINDOW_FILE, SavedWindow, Window
 from store.run import Run, RunInfo
 from store.upkeep.holds import Hold
 from store.upkeep.keeps import NotedBest, keep, note_best, release
@@ -41,12 +41,16 @@ class LongRun:
 
     def start(self) -> None:
         """Begin, or go on from the newest intact checkpoint, as a trainer does."""
-        self.upkeep = Upkeep(self.run, Window(WINDOW, "row_ply"))
-        self.log = ReplayLog(self.run, SCHEMA, on_segment=self.upkeep.note_segment)
+        window = Window(WINDOW, "row_ply")
+        self.upkeep = Upkeep(self.run, window)
+        note = self.upkeep.note_segment
+        self.log = ReplayLog(self.run, SCHEMA, on_segment=note, window=window)
         found = checkpoints.latest_valid(self.run)
         if found is not None:
-            self.log.load_newest(WINDOW, of="row_ply", until=found.metadata["cursor"])
-            self.upkeep.note_checkpoint(found.step, found.metadata["cursor"])
+            cursor = found.metadata["cursor"]
+            saved = SavedWindow.from_bytes(found.files[WINDOW_FILE])
+            list(self.log.load_window(saved, cursor))
+            self.upkeep.note_checkpoint(found.step, cursor, saved)
 
     def segment(self, writer: int = 0) -> None:
         name = f"{writer:032x}"
@@ -61,9 +65,10 @@ class LongRun:
         """Read what is new, save a checkpoint, and drop what nobody needs; the last two cost."""
         self.log.poll()
         self.files.reset()
-        files = {"model.safetensors": b"weights", "trainer.pt": b"momentum"}
+        window = self.log.saved_window
+        files = {"model.safetensors": b"weights", WINDOW_FILE: window.to_bytes()}
         checkpoints.save(self.run, step, files, {"cursor": self.log.cursor})
-        self.upkeep.note_checkpoint(step, self.log.cursor)
+        self.upkeep.note_checkpoint(step, self.log.cursor, window)
         if tidy:
             self.upkeep.tidy()
 
