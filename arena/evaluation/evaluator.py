@@ -148,7 +148,7 @@ class Evaluator:
 
     Raises:
         AgentNameError: the run learned a board game, or another environment than the one named, or
-            one that has to be named.
+            one that has to be named, or other actions than the protocol asked for has.
         ValueError: as `Setting`.
     """
 
@@ -166,8 +166,10 @@ class Evaluator:
                 f"run {run.name!r} learned {run.info.game!r}, where agents play matches and have "
                 f"no scores: `ludens rate {run.name}` rates its checkpoints"
             )
-        name = _environment_of(run, environment)
-        self.setting = Setting(name, settings.protocol or own_protocol(run.info), settings)
+        name, own = _environment_of(run, environment), own_protocol(run.info)
+        self.setting = Setting(name, settings.protocol or own, settings)
+        if settings.protocol not in ("", own):
+            _check_actions(run, find_environment(name, own), self.setting.spec)
 
     def recorded(self) -> list[Evaluation]:
         """Read the stored evaluations, by step: those of these settings, with enough games."""
@@ -216,6 +218,16 @@ class Evaluator:
             return checkpoints.read_metadata(self.run, step)
         except CheckpointError:  # loading the agent says what is wrong with it
             return {}
+
+
+def _check_actions(run: Run, learned: EnvironmentSpec, asked: EnvironmentSpec) -> None:
+    """Raise AgentNameError where an action's number does not mean what it meant in training."""
+    if learned.action_names != asked.action_names:
+        raise AgentNameError(
+            f"run {run.name!r} learned the {learned.num_actions} actions of protocol "
+            f"{learned.protocol!r}, and {asked.protocol!r} has {asked.num_actions} in "
+            f"{asked.name!r}: its agents cannot act by it"
+        )
 
 
 def own_protocol(info: RunInfo) -> str:

@@ -76,14 +76,22 @@ def test_the_same_seed_plays_the_same_games(tmp_path: Path) -> None:
 
 
 def test_an_atari_game_has_the_protocol_of_its_run_and_its_epsilon(tmp_path: Path) -> None:
-    run = make_run(tmp_path, "r", {1: 0}, game="breakout", protocol="sticky")
+    run = make_run(tmp_path, "r", {1: 0}, game="alien", protocol="sticky")
     key = evaluator(run).setting.key(1)
-    assert (key.environment, key.protocol, key.epsilon) == ("breakout", "sticky", 0.001)
+    assert (key.environment, key.protocol, key.epsilon) == ("alien", "sticky", 0.001)
     key = evaluator(run, protocol="nature").setting.key(1)
     assert (key.protocol, key.epsilon) == ("nature", 0.05)
     assert evaluator(run, epsilon=0.2).setting.key(1).epsilon == 0.2
     plain = make_run(tmp_path, "plain", {1: 0}, game="breakout")
     assert evaluator(plain).setting.key(1).protocol == "nature"
+
+
+def test_a_protocol_with_other_actions_is_refused(tmp_path: Path) -> None:
+    """Action 3 is LEFT of the four of Breakout, and RIGHT of the joystick's eighteen."""
+    run = make_run(tmp_path, "r", {1: 0}, game="breakout", protocol="nature")
+    told = "learned the 4 actions of protocol 'nature', and 'sticky' has 18 in 'breakout'"
+    with pytest.raises(AgentNameError, match=told):
+        evaluator(run, protocol="sticky")
 
 
 def test_frames_are_the_emulators(monkeypatch: pytest.MonkeyPatch) -> None:
