@@ -3,7 +3,7 @@
 #   make train                        learn Connect Four from nothing, and watch it
 #   make train ARGS="--minutes 60"    ... for longer; any option of `ludens train` goes into ARGS
 #   make test                         the tests of every change      (ARGS="-k solver")
-#   make test WORKERS=4               ... in so many processes instead of two; 0 for a debugger
+#   make test WORKERS=4               ... in 4 processes instead of two; 0 for a debugger
 #   make test-all                     the slow ones too            (ARGS="--cov" for coverage)
 #   make setup PYTHON=python3.12      .venv with another Python than the newest of 3.11 to 3.13
 #   make lint                         ruff and mypy

@@ -1,6 +1,6 @@
-"""The front door: reads the command line and calls one function of `commands`.
+"""The command line: parses it and calls one function of `commands`.
 
-Nothing heavy is imported before it is known to be needed: `ludens --help` answers at once.
+Heavy packages are imported only when a command needs them, so that `ludens --help` is fast.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from configs.command_line import FAILURE, Command, UsageError, explain, nearest,
 VERSION = "0.1.0"
 
 DESCRIPTION = """\
-Ludens learns games by playing them against itself, and plays them with you.
+Ludens learns games by self-play and plays them against you.
 """
 
 AGENTS = """\
-Agents, the same wherever one is named:
-  random            any legal move
-  mcts:1000         tree search with random rollouts, 1000 simulations a move
-  solver            perfect play, where there is a solver
-  RUN               the newest checkpoint of a training run, with its tree search
-  RUN@12000         the checkpoint of that step
-  RUN:sims=400      ... with 400 simulations a move; sims=0 plays without search
-  RUN:epsilon=0.05  ... with a share of random actions, where a run learned an environment
+Agents, in every command that takes one:
+  random            a random legal move
+  mcts:1000         tree search with random rollouts, 1000 simulations per move
+  solver            perfect play, for games with a solver
+  RUN               the newest checkpoint of a training run, with tree search
+  RUN@12000         the checkpoint at that step
+  RUN:sims=400      ... with 400 simulations per move; sims=0 plays without search
+  RUN:epsilon=0.05  ... with a share of random actions, for runs in an environment
 """
 
 
 CLOSING = """
-ludens COMMAND --help explains a command and gives examples.
+ludens COMMAND --help describes a command, with examples.
 """
 
 COMMANDS: dict[str, Command] = {
     "train": Command(
-        "learn a game by self-play; the same command continues after a stop",
+        "train an agent by self-play; the same command resumes a stopped run",
         """\
   ludens train connect_four
   ludens train connect_four --minutes 60 --run wide --network.filters 128
@@ -61,7 +61,7 @@ evaluated; `ludens report --sweep PRESET` compares them.
         training.train,
     ),
     "watch": Command(
-        "follow a training from any terminal, also one on another machine",
+        "follow a training run from any terminal, here or on another machine",
         """\
   ludens watch connect_four
   ludens watch othello --store s3://BUCKET/ludens
@@ -71,7 +71,7 @@ evaluated; `ludens report --sweep PRESET` compares them.
         watching.watch,
     ),
     "report": Command(
-        "a training on one HTML page: curves, checkpoints, ratings, games; or a sweep",
+        "write the HTML report of a run (curves, checkpoints, ratings, games) or of a sweep",
         """\
   ludens report connect_four
   ludens report othello --store s3://BUCKET/ludens --out othello.html
@@ -83,7 +83,7 @@ intervals, and each game beside random play, a person and the DQN of 2015.
         watching.report,
     ),
     "play": Command(
-        "play against an agent, watch two, or go through a game",
+        "play against an agent, watch two agents, or step through a game",
         """\
   ludens play connect_four
   ludens play connect_four --agent mcts:1000
@@ -110,36 +110,36 @@ The strip shows the checkpoints kept at certain minutes of training, side by sid
         showing.record,
     ),
     "analyze": Command(
-        "what an agent thinks of a position, or of thousands",
+        "evaluate one position or thousands with an agent",
         """\
   ludens analyze connect_four --agent connect_four --simulations 600 --moves 4435
   ludens analyze connect_four --agent solver --positions positions.txt --json
   printf '44\\n4453\\n' | ludens analyze connect_four --agent mcts:500 --positions -
-A position is the moves that lead there. Values are for the side to move, from -1 to 1.
+A position is written as the moves that lead to it. Values are for the side to move, -1 to 1.
 """,
         playing.analyze_arguments,
         playing.analyze,
     ),
     "match": Command(
-        "many games between two agents, each opening with both colours",
+        "play a match between two agents, each opening with both colours",
         """\
   ludens match connect_four connect_four mcts:1000 --games 200
   ludens match connect_four connect_four@4000 connect_four:sims=64 --json
   ludens match connect_four connect_four connect_four@4000 --sprt 0 20 --balanced
-Results of a run's checkpoints are recorded with the run: the same command goes on where it was cut.
+Results of a run's checkpoints are stored with the run: the same command resumes a stopped match.
 """,
         rating.match_arguments,
         rating.match,
     ),
     "rate": Command(
-        "Elo or scores of a run's checkpoints with error bars, as a table and a plot",
+        "rate a run's checkpoints: Elo or scores with error bars, as a table and a plot",
         """\
   ludens rate connect_four
   ludens rate connect_four --follow --width 40
   ludens rate connect_four wide --anchors mcts:100=0,mcts:1000 --balanced --plot elo.png
-Games are played where they narrow the bars most, and recorded with the run. Zero is the mean of the
-checkpoints unless an anchor is fixed. Of a run in an environment it is the scores of each
-checkpoint, as `ludens evaluate` gives them.
+Each game is chosen to narrow the error bars most, and stored with the run. Zero is the mean of the
+checkpoints unless an anchor is fixed.
+Runs in an environment are rated by their scores, as `ludens evaluate` measures them.
 """,
         rating.rate_arguments,
         rating.rate,
@@ -158,18 +158,18 @@ played again.
         evaluating.evaluate,
     ),
     "ablate": Command(
-        "what each technique of a training is worth, in Elo and in errors",
+        "measure what each technique of a training run is worth, in Elo and errors",
         """\
   ludens ablate connect_four --without playout_cap,forced_playouts,cache --minutes 20
   ludens ablate othello6 --with search.c_init=2 --with network.blocks=4
-The preset, the preset with another seed (the control) and each variant train for the same time, a
-few minutes at a time in turns, and then play each other. The same command goes on after a stop.
+The preset, the preset with another seed (the control) and each variant train for the same time, in
+turns of a few minutes, and then play each other. The same command resumes after a stop.
 """,
         training.ablate_arguments,
         training.ablate,
     ),
     "runs": Command(
-        "list the runs of a store; verify, prune, export and import one",
+        "list the runs of a store; verify, prune, export or import a run",
         """\
   ludens runs
   ludens runs verify connect_four
@@ -181,7 +181,7 @@ few minutes at a time in turns, and then play each other. The same command goes 
         runs.runs,
     ),
     "doctor": Command(
-        "is this machine fit to train a preset, how fast, and what holds it back",
+        "check this machine: what works, how fast it trains, what limits it",
         """\
   ludens doctor
   ludens doctor othello --store s3://BUCKET/ludens --workers 8
@@ -191,7 +191,7 @@ few minutes at a time in turns, and then play each other. The same command goes 
         tools.doctor,
     ),
     "perft": Command(
-        "count the games of so many plies, the test of a game's rules",
+        "count the move sequences of a given length, to test a game's rules",
         """\
   ludens perft othello 6
   ludens perft connect_four 4 --position 4435 --divide
@@ -200,7 +200,7 @@ few minutes at a time in turns, and then play each other. The same command goes 
         tools.perft,
     ),
     "check-game": Command(
-        "hold a game of your own to the contract that every game here passes",
+        "check your own game against the contract of all games",
         """\
   ludens check-game my_game.py
 """,
@@ -208,7 +208,7 @@ few minutes at a time in turns, and then play each other. The same command goes 
         tools.check_game,
     ),
     "bench": Command(
-        "measure the search alone, or self-play against its network's raw speed",
+        "measure the search, or self-play against its network's raw speed",
         """\
   ludens bench search connect_four --json
   ludens bench selfplay connect_four --seconds 60
@@ -230,7 +230,7 @@ few minutes at a time in turns, and then play each other. The same command goes 
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 a failure, 2 a mistake in the command."""
+    """Run one command; return the exit status: 0, 1 for a failure, 2 for a usage error."""
     if completion.is_completing():
         completion.complete(COMMANDS)
     words = sys.argv[1:] if words is None else list(words)
@@ -248,11 +248,11 @@ def main(words: Sequence[str] | None = None) -> int:
 
         check_packages()
         return command.run(read_words(words[0], command, words[1:]))
-    except SystemExit as leaving:  # argparse, after --help or its own one line
+    except SystemExit as leaving:  # argparse, after --help or an error line
         return leaving.code if isinstance(leaving.code, int) else FAILURE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # `| head` has seen enough; nothing more can be written
+    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except Exception as error:
@@ -264,7 +264,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def overview() -> str:
-    """The text of `ludens --help`."""
+    """Return the text of `ludens --help`."""
     width = max(map(len, COMMANDS))
     commands = "".join(f"  {name:{width}}  {c.summary}\n" for name, c in COMMANDS.items())
     return f"{DESCRIPTION}\nusage: ludens COMMAND ...\n\n{commands}\n{AGENTS}{CLOSING}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from agents.environment_agents import EnvironmentAgent
 from agents.findings import Finding
@@ -20,6 +20,8 @@ from agents.training import TrainConfig
 from store import checkpoints
 from store.errors import StoreError
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
+from store.replay.segments import Compression
+from store.replay.window import ReplayWindow
 from store.run import Run
 from store.settings import read_settings
 
@@ -41,6 +43,21 @@ class Policy(Protocol):
         """Return the two answers to a batch of observations; see `Evaluate`."""
 
 
+class Elapsed(NamedTuple):
+    """The part of a run that is over, for schedules.
+
+    Attributes:
+        share: of its budget, 0 to 1; 0 where it has no limit.
+        rows: training rows of all actors since the run began.
+    """
+
+    share: float = 0.0
+    rows: int = 0
+
+
+AT_START = Elapsed()
+
+
 class Actor(Protocol):
     """Makes experience with the weights it was given; independent of the store and of Ray."""
 
@@ -51,8 +68,8 @@ class Actor(Protocol):
     def load_weights(self, data: bytes, step: int) -> None:
         """Act by these weights, of the learner's step, from now on."""
 
-    def begin_round(self, rows: int) -> None:
-        """Set the goal to `rows` more training rows."""
+    def begin_round(self, rows: int, elapsed: Elapsed) -> None:
+        """Set the goal to `rows` more training rows, at this moment of the run."""
 
     def play(self, pause: Callable[[], bool]) -> bool:
         """Act until the goal is reached or `pause` returns True; return whether it is reached."""
@@ -60,7 +77,7 @@ class Actor(Protocol):
     def take_episodes(self) -> list[Episode]:
         """Return the episodes finished since the last call, in a fixed order."""
 
-    def counters(self) -> Mapping[str, int]:
+    def counters(self) -> Mapping[str, float]:
         """Return totals since creation or since the loaded state: at least "games", "rows"."""
 
     def on_checkpoint(self) -> None:
@@ -123,8 +140,11 @@ class Learner(Protocol):
     def state(self) -> dict[str, Any]:
         """Return all state but the window: tensors and plain values."""
 
-    def load_state(self, state: Mapping[str, Any], window: Sequence[EpisodeBatch]) -> None:
-        """Continue from `state` with the episodes of its window; raises for damaged state."""
+    def load_state(self, state: Mapping[str, Any], window: ReplayWindow) -> None:
+        """Continue from `state` with the episodes of its window; raises for damaged state.
+
+        The window is in the order in which it was added. It is read once, a few segments at a time.
+        """
 
 
 class Algorithm(ABC, Generic[Config]):
@@ -190,12 +210,7 @@ class Algorithm(ABC, Generic[Config]):
             raise ValueError(f"{name!r} takes no options")
         config: Any = read_settings(self.config, run.info.config, f"run {run.name!r}")
         policy = self.make_policy(replace(config, game=run.info.game, device=device))
-        if step is None:
-            saved = checkpoints.latest_valid(run, names=[checkpoints.MODEL_FILE])
-            if saved is None:
-                raise StoreError(f"run {run.name!r} has no checkpoint yet")
-        else:
-            saved = checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
+        saved = saved_checkpoint(run, step)
         policy.load_weights(saved.files[checkpoints.MODEL_FILE], saved.step)
         return GreedyPlayer(policy, name)
 
@@ -233,9 +248,37 @@ class Algorithm(ABC, Generic[Config]):
         """
         return int(config.window_rows)  # type: ignore[attr-defined]
 
+    def writes_through(self, config: Config) -> bool:
+        """Return whether episodes reach the learner at once in one process.
+
+        They are sealed to the store in segments of `segment_rows` rows. A kill loses what is not
+        sealed, and a resumed actor begins other episodes: right for frames, which are bulky. By
+        default each round is committed before the learner reads it from the store.
+        """
+        return False
+
+    def segment_rows(self, config: Config) -> int:
+        """Return the training rows of a segment of an algorithm that writes through."""
+        return 4096
+
+    def compression(self, config: Config) -> Compression:
+        """Return how segments are compressed: "zstd" for frames, None by default."""
+        return None
+
+    def counted(self, config: Config, batch: EpisodeBatch) -> dict[str, int]:
+        """Return what stored episodes add to the counters of those who made them.
+
+        By default an episode is a game, which is not so where episodes are stored in pieces.
+        """
+        return {"games": len(batch), "rows": batch.rows(self.row_field(config))}
+
     def passes(self, config: Config) -> float:
         """Return the most training rows per new row (samples per insert)."""
         return float(config.passes)  # type: ignore[attr-defined]
+
+    def start_rows(self, config: Config) -> int:
+        """Return the new rows before the first training step; they allow no training."""
+        return 0
 
     def learning_rate(self, config: Config, progress: float) -> float:
         """Return the learning rate at a used share of the budget."""
@@ -274,3 +317,16 @@ class Algorithm(ABC, Generic[Config]):
         Raises ValueError where there is nothing to measure.
         """
         raise ValueError(f"the algorithm {self.name!r} has no benchmark")
+
+
+def saved_checkpoint(run: Run, step: int | None) -> checkpoints.Checkpoint:
+    """Return a checkpoint with its weights, the newest valid one if `step` is None.
+
+    Raises StoreError where there is none yet, and the store's other errors.
+    """
+    if step is not None:
+        return checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
+    saved = checkpoints.latest_valid(run, names=[checkpoints.MODEL_FILE])
+    if saved is None:
+        raise StoreError(f"run {run.name!r} has no checkpoint yet")
+    return saved

@@ -38,7 +38,12 @@ ALGORITHMS = {
         "agents.alphazero.config:AlphaZeroConfig",
         "agents.alphazero.metrics:METRICS",
         "agents.alphazero.config:TECHNIQUES",
-    )
+    ),
+    "dqn": Entry(
+        "agents.dqn.algorithm:DQN_FAMILY",
+        "agents.dqn.config:DQNConfig",
+        "agents.dqn.metrics:METRICS",
+    ),
 }
 """The algorithms by name; a program may add its own."""
 

@@ -1,1 +1,1 @@
-"""Side-by-side measurements, written as JSON with the facts of the machine."""
+"""Side-by-side measurements, written as JSON with facts about the machine."""

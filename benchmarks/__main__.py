@@ -5,22 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import (
-    cluster,
-    hosts,
-    ladder,
-    matches,
-    overlap,
-    reading,
-    requests,
-    screen,
-    search,
-    selfplay,
-    simulated_cluster,
-    soak,
-    store,
-    versions,
-)
+from benchmarks import versions
+from benchmarks.arena import ladder, matches, screen
+from benchmarks.cluster import reading, simulated, soak, workers
+from benchmarks.hosts import failures
+from benchmarks.selfplay import overlap, search
+from benchmarks.selfplay import throughput as selfplay
+from benchmarks.store import requests
+from benchmarks.store import throughput as store
 
 BENCHMARKS = {
     "search": search.run,
@@ -31,32 +23,31 @@ BENCHMARKS = {
     "ladder": ladder.run,
     "overlap": overlap.run,
     "screen": screen.run,
-    "cluster": cluster.run,
-    "simulated_cluster": simulated_cluster.run,
+    "cluster": workers.run,
+    "simulated_cluster": simulated.run,
     "reading": reading.run,
     "soak": soak.run,
-    "hosts": hosts.run,
+    "hosts": failures.run,
 }
-# They read /proc, and `hosts` makes namespaces.
+# They read /proc, and `hosts` creates namespaces.
 LINUX_ONLY = frozenset({"cluster", "simulated_cluster", "reading", "soak", "hosts"})
 
 
 def main() -> None:
     """Run the benchmarks named on the command line, or all of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = f"of {', '.join(BENCHMARKS)}, versions (default: all but versions)"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=names)
+    parser.add_argument("--seconds", type=float, default=30.0, help="per measurement (default: 30)")
+    parser.add_argument("--minutes", type=float, help="the same in minutes, for long ones")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}, versions"
-    )
-    parser.add_argument("--seconds", type=float, default=30.0, help="a game's measurement takes")
-    parser.add_argument("--minutes", type=float, help="instead of --seconds, for what takes long")
-    parser.add_argument(
-        "--peer-python", help="a Python that has the `peers` extra, if this one has not"
+        "--peer-python", help="a Python with the `peers` extra, if this one lacks it"
     )
     parser.add_argument("--other", help="another checkout of the project, for `versions`")
     options = parser.parse_args()
     for name in options.names:
         if name == "versions" and not options.other:
-            parser.error("versions compares with another checkout: name its folder with --other")
+            parser.error("versions compares with another checkout: give its folder with --other")
         if name not in {*BENCHMARKS, "versions"}:
             parser.error(f"unknown benchmark {name!r}: expected one of {', '.join(BENCHMARKS)}")
         if name in LINUX_ONLY and not _is_linux():
@@ -74,10 +65,10 @@ def _is_linux() -> bool:
 
 
 def _possible() -> list[str]:
-    """Return the benchmarks that this system can run; prints the others."""
+    """List the benchmarks that this system can run; print the others."""
     left_out = [] if _is_linux() else sorted(LINUX_ONLY)
     if left_out:
-        print(f"left out, as they need Linux: {', '.join(left_out)}")
+        print(f"skipped, since they need Linux: {', '.join(left_out)}")
     return [name for name in BENCHMARKS if name not in left_out]
 
 

@@ -1,4 +1,4 @@
-"""Facts of the machine that made a measurement, and the file of its result."""
+"""Facts about the machine of a measurement, and the result file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PACKAGES = ("numba", "numpy", "torch")
 
 
 def machine_facts(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
-    """Return the facts needed to compare a figure with one of another machine; JSON-ready.
+    """Return the facts needed to compare figures between machines; JSON-ready.
 
-    `load_average` is that of the last minute, the measurement itself not included when this is
-    called before it: a figure taken beside other work says so.
+    `load_average` is that of the last minute: called before a measurement, it shows whether other
+    programs were running.
     """
     info = _first_values(Path("/proc/cpuinfo"))
     present = info.get("flags", "").split()
@@ -40,7 +40,7 @@ def machine_facts(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
 
 
 def write_result(name: str, result: dict[str, Any]) -> Path:
-    """Write one benchmark's result as `results/<name>.json` and return the path."""
+    """Write a benchmark's result to `results/<name>.json` and return the path."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(result, indent=2) + "\n")
@@ -61,7 +61,7 @@ def _memory_gib() -> float | None:
     """Return the machine's memory in GiB; None if the system does not report it."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    except (ValueError, OSError):  # names that this system does not know
+    except (ValueError, OSError):  # unknown names on this system
         return None
 
 

@@ -1,6 +1,6 @@
-"""Processes as the system sees them: our process tree, its usage, and the usage of others.
+"""Processes of this machine: our process tree, its CPU and memory use, and that of others.
 
-Read from /proc, so this is for Linux. Ray's processes are children of the one that started it.
+Read from /proc, so Linux only. Ray's processes are children of the process that started it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ IDLE, IO_WAIT, STEAL = 3, 4, 7  # of the first line of /proc/stat
 
 
 def _stat(pid: int) -> list[str]:
-    """Return the fields of a process after its name, which may hold blanks; [] when it is gone."""
+    """Return the fields of a process after its name, which may contain spaces; [] if it ended."""
     with suppress(OSError):
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return []
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process exists and has not ended; a zombie has."""
+    """Return whether a process is running; a zombie is not."""
     return _stat(pid)[STATE:1] not in ([], ["Z"])
 
 
@@ -41,13 +41,13 @@ def family(pid: int) -> list[int]:
         if folder.name.isdigit() and (fields := _stat(int(folder.name))):
             children.setdefault(int(fields[PARENT]), []).append(int(folder.name))
     found = [pid]
-    for member in found:  # grows on the way
+    for member in found:  # grows during the loop
         found += children.get(member, [])
     return found
 
 
 def named(pids: Iterable[int], prefix: str) -> list[int]:
-    """Return those whose command line begins so; a Ray actor's begins with `ray::<class>`."""
+    """Return the processes whose command line begins with `prefix`: `ray::<class>` for actors."""
     found = []
     for pid in pids:
         with suppress(OSError):
@@ -57,7 +57,7 @@ def named(pids: Iterable[int], prefix: str) -> list[int]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
-    """Return the core seconds of each process; omits those that are gone."""
+    """Return the core seconds of each process that still exists."""
     fields = {pid: found for pid in pids if (found := _stat(pid))}
     return {
         pid: (int(found[USER_TICKS]) + int(found[SYSTEM_TICKS])) / TICKS_PER_S
@@ -66,7 +66,7 @@ def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
 
 
 def resident_mib(pid: int) -> float | None:
-    """Return resident memory in MiB, shared pages included; None when it is gone."""
+    """Return resident memory in MiB, shared pages included; None if the process ended."""
     with suppress(OSError):
         pages = int((PROC / str(pid) / "statm").read_text().split()[1])
         return pages * PAGE / 2**20
@@ -74,9 +74,9 @@ def resident_mib(pid: int) -> float | None:
 
 
 class MachineShare:
-    """Shares of the machine's cores, from creation to each call.
+    """Measures shares of the machine's cores, from creation to each call.
 
-    A process of ours that ended meanwhile is counted among the others.
+    A process of ours that ended in between is counted as another program's.
     """
 
     def __init__(self) -> None:
@@ -85,14 +85,14 @@ class MachineShare:
 
     @staticmethod
     def _core_seconds() -> tuple[float, float, float]:
-        """Return core seconds since boot: all, busy, stolen by the host."""
+        """Return core seconds since boot: total, busy, stolen by the hypervisor."""
         first = (PROC / "stat").read_text().partition("\n")[0]
         ticks = [int(field) for field in first.split()[1:9]]
         idle, stolen, total = ticks[IDLE] + ticks[IO_WAIT], ticks[STEAL], sum(ticks)
         return total / TICKS_PER_S, (total - idle - stolen) / TICKS_PER_S, stolen / TICKS_PER_S
 
     def shares(self) -> dict[str, float]:
-        """Return `ours`: this process and descendants; `others`; `stolen` by the host, 0 to 1."""
+        """Return the shares `ours` (with descendants), `others`, `stolen` (hypervisor), 0 to 1."""
         every, busy, stolen = (
             now - then for now, then in zip(self._core_seconds(), self._machine, strict=True)
         )

@@ -1,7 +1,7 @@
-"""This checkout's search and self-play against another checkout's, such as the commit before.
+"""Compare the search and self-play of this checkout with another one, such as an older commit.
 
-`python -m benchmarks versions --other PATH`. Both run under this Python, in processes of their own
-that take turns; who goes first changes from round to round.
+`python -m benchmarks versions --other PATH`. Both run under this Python, in separate processes that
+take turns; which one goes first alternates between rounds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PLAYED = "connect_four"
 
 
 def _bench(checkout: Path, what: str, of: str, seconds: float) -> dict[str, Any]:
-    """Return the `ludens bench` figures of that checkout. Raises RuntimeError if it fails."""
+    """Run `ludens bench` in a checkout and return its figures. Raises RuntimeError if it fails."""
     command = [sys.executable, "ludens.py", "bench", what, of, "--seconds", str(seconds), "--json"]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -33,7 +33,7 @@ def _bench(checkout: Path, what: str, of: str, seconds: float) -> dict[str, Any]
 
 
 def figures(checkout: Path, seconds: float) -> dict[str, float]:
-    """Return simulations: of the search by core second, of self-play by second."""
+    """Measure simulations: of the search per core second, of self-play per second."""
     found: dict[str, float] = {}
     for game in SEARCHED:
         measured = _bench(checkout, "search", game, seconds)["simulations_per_core_s"]
@@ -48,7 +48,7 @@ def _commit(checkout: Path) -> str:
 
 
 def measure(other: Path, seconds: float) -> dict[str, Any]:
-    """Measure the ratios of this checkout to the other, one a round, and their medians."""
+    """Measure the ratio of this checkout to the other in each round, and the medians."""
     facts = machine_facts()
     rounds = []
     for number in range(ROUNDS + 1):
@@ -57,7 +57,7 @@ def measure(other: Path, seconds: float) -> dict[str, Any]:
         rounds.append(
             {name: measured[HERE][name] / measured[other][name] for name in measured[HERE]}
         )
-    rounds = rounds[1:]  # the first one may have compiled
+    rounds = rounds[1:]  # the first round may include compilation
     return {
         "this": _commit(HERE),
         "other": _commit(other),
@@ -73,7 +73,7 @@ def measure(other: Path, seconds: float) -> dict[str, Any]:
 
 
 def run(seconds: float, other: str) -> None:
-    """Compare, print and keep the ratios; each of the five measurements takes `seconds`."""
+    """Compare, print and write the ratios; each of the five measurements takes `seconds`."""
     result = measure(Path(other).resolve(), seconds)
     print(json.dumps(result["this_over_other"], indent=1))
     write_result("versions", result)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from argparse import Action, ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from configs.command_line import Command, make_parser
+
+if TYPE_CHECKING:
+    from argparse import Action, ArgumentParser, Namespace
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -43,6 +46,8 @@ def complete(commands: Mapping[str, Command]) -> None:
 
 def parser_of_line(line: str, commands: Mapping[str, Command]) -> ArgumentParser:
     """Return a parser of all commands, with the arguments of the one that the line names."""
+    from argparse import ArgumentParser
+
     parser = ArgumentParser(prog="ludens", add_help=False)
     known = parser.add_subparsers()
     named = _words(line)[1:2]
@@ -67,7 +72,7 @@ def _words(line: str) -> list[str]:
 def _actions(parser: ArgumentParser) -> Iterator[Action]:
     for action in parser._actions:
         yield action
-        if isinstance(action, _SubParsersAction):
+        if action.nargs == "A..." and isinstance(action.choices, dict):  # sub-commands
             for inner in action.choices.values():
                 yield from _actions(inner)
 

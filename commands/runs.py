@@ -12,8 +12,8 @@ from configs.command_line import FAILURE, UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from store.replay.window import Window
     from store.run import Run
-    from store.upkeep.retention import Window
 
 
 def runs_arguments(parser: ArgumentParser) -> None:
@@ -122,7 +122,7 @@ def _window(run: Run) -> Window | None:
     from agents.registry import algorithm_of_run
     from selfplay.resuming import settings_of
     from store.errors import RunMismatchError
-    from store.upkeep.retention import Window
+    from store.replay.window import Window
 
     try:
         algorithm, config = algorithm_of_run(run.info), settings_of(run)

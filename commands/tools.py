@@ -115,13 +115,13 @@ def bench_arguments(parser: ArgumentParser) -> None:
 
 def bench(args: Namespace) -> int:
     if args.what == "search":
-        from benchmarks import search
+        from benchmarks.selfplay import search
 
         found = search.measure(args.subject, args.seconds, args.peer_python)
     else:
         from agents.registry import algorithm_of
         from benchmarks.machine import machine_facts
-        from benchmarks.selfplay import rounded
+        from benchmarks.selfplay.throughput import rounded
         from configs.loader import load_config
 
         config, facts = load_config(args.subject), machine_facts()

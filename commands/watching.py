@@ -46,7 +46,7 @@ def watch(args: Namespace) -> int:
     elif args.once:
         show_once(history, run.info.game, where)
     else:
-        history.course()  # before the panel: a run without a journal gets a one-line error
+        history.timeline()  # before the panel: a run without a journal gets a one-line error
         with suppress(KeyboardInterrupt):
             if args.json:
                 for found in each_moment(history):

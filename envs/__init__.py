@@ -1,4 +1,4 @@
-"""The games: rules compiled by Numba, notation, rendering, adapters; nothing that learns."""
+"""Games: rules compiled by Numba, notation, rendering, adapters; nothing that learns."""
 
 from envs import kernel_cache
 

@@ -1,4 +1,4 @@
-"""Compiled work on many positions of a game at once."""
+"""Compiled functions over many positions of a game."""
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -12,7 +12,7 @@ from envs.game import encode, is_terminal, legal_actions, reset, step, to_play, 
 
 @njit(cache=True, nogil=True)
 def encode_many(states, planes):
-    """Encode records [n] into planes float32 [n, C, H, W], whatever they held."""
+    """Encode records [n] into planes float32 [n, C, H, W], overwriting them."""
     for i in range(len(states)):
         planes[i] = 0.0
         encode(states[i], planes[i])
@@ -20,15 +20,15 @@ def encode_many(states, planes):
 
 @njit(cache=True, nogil=True)
 def replay_rows(scratch, mask, moves, move_offsets, plies, ply_offsets, states, players, legal):
-    """The positions at given plies of many games: records `states` [rows], who is to move there.
+    """Write the positions at given plies of many games: `states` [rows], and who is to move.
 
     Game g has the actions `moves[move_offsets[g]:move_offsets[g + 1]]`; its rows are at the plies
     `plies[ply_offsets[g]:ply_offsets[g + 1]]`, in ascending order. `scratch` is one record [1],
     `mask` bool [actions], `players` int8 [rows].
 
-    Stored moves may be anybody's, and a rule that is given an illegal one may write where it should
-    not: compiled code checks no index. So each is checked before it is played. `legal` bool [games]
-    tells whose were all right; the rows of the others are left as they were.
+    Stored moves are not trusted: a rule given an illegal move may write out of bounds, since
+    compiled code checks no index. So each move is checked before it is played. `legal` bool [games]
+    marks the games whose moves were all legal; the rows of the others are left unchanged.
     """
     for g in range(len(move_offsets) - 1):
         state = scratch[0]
@@ -59,9 +59,9 @@ def _is_legal(state, action, mask):
 
 @njit(cache=True, nogil=True)
 def statuses(states, players, over, values_to_play):
-    """Who is to move in each record [n], whether its game is over, and then its result.
+    """Write who is to move in each record [n], whether its game is over, and its result.
 
-    Writes players int64 [n], over bool [n], values_to_play float64 [n] (0 while a game goes on).
+    Writes players int64 [n], over bool [n], values_to_play float64 [n] (0 for unfinished games).
     """
     for i in range(len(states)):
         players[i] = to_play(states[i])
@@ -73,8 +73,8 @@ def statuses(states, players, over, values_to_play):
 def play_random(states, wanted, draws, num_actions, moves):
     """Play up to wanted[i] random moves on each record [n] in place, fewer where the game ends.
 
-    Move p of record i is chosen among the legal ones by draws[i, p], uniform in [0, 1), and noted
-    in moves[i, p]. wanted int64 [n]; draws float64 and moves uint16 [n, longest wanted or more].
+    Move p of record i is chosen among the legal ones by draws[i, p], uniform in [0, 1), and written
+    to moves[i, p]. wanted int64 [n]; draws float64 and moves uint16 [n, longest wanted or more].
     """
     mask = np.zeros(num_actions, np.bool_)
     legal = np.zeros(num_actions, np.int64)
@@ -96,10 +96,10 @@ def play_random(states, wanted, draws, num_actions, moves):
 
 @njit(cache=True, nogil=True)
 def successors(states, num_actions, children):
-    """Write the positions one ply after records [n] in which games go on; return how many.
+    """Write the unfinished positions one ply after records [n]; return how many.
 
-    `children` is a record array with room for all: n times the most legal actions. A successor
-    of two records comes twice; those that end the game are left out.
+    `children` is a record array with room for all: n times `max_legal`. A successor of two records
+    is written twice; positions that end the game are left out.
     """
     mask = np.zeros(num_actions, np.bool_)
     count = 0

@@ -11,23 +11,23 @@ EMPTY, LEGAL = "\x1b[90m.\x1b[0m", "\x1b[92m*\x1b[0m"
 
 
 def format_cell(cell: int, width: int) -> str:
-    """The name of a cell counted row by row from the top left: 0 is "a1"."""
+    """Return the name of a cell, counted row by row from the top left: 0 is "a1"."""
     return f"{chr(ord('a') + cell % width)}{cell // width + 1}"
 
 
 def parse_cell(text: str, height: int, width: int) -> int:
-    """The cell of a name such as "f5", in either case; ValueError for anything else."""
+    """Return the cell of a name such as "f5", in either case. Raises ValueError for other text."""
     parts = re.fullmatch(r"([a-zA-Z])([1-9][0-9]?)", text)
     column = ord(parts[1].lower()) - ord("a") if parts else width
     row = int(parts[2]) - 1 if parts else height
     if column >= width or row >= height:
         last = format_cell(height * width - 1, width)
-        raise ValueError(f"{text!r} is no cell: expected a letter and a number, a1 to {last}")
+        raise ValueError(f"{text!r} is not a cell: expected a letter and a number, a1 to {last}")
     return row * width + column
 
 
 def draw_board(cells: Sequence[str], width: int) -> str:
-    """Cells row by row from the top left, with the letters of columns and numbers of rows."""
+    """Draw cells row by row from the top left, with column letters and row numbers."""
     rows = [cells[start : start + width] for start in range(0, len(cells), width)]
     margin = len(str(len(rows)))
     lines = [f"{number:>{margin}} {' '.join(row)}" for number, row in enumerate(rows, start=1)]

@@ -22,7 +22,7 @@ SHIFTS = (np.uint64(1), np.uint64(6), np.uint64(7), np.uint64(8))  # down, two d
 
 @register_jitable
 def has_four(stones: Any) -> bool:
-    """Whether the bitboard holds four in a row in any of the four directions."""
+    """Return whether the bitboard has four in a row in any of the four directions."""
     for shift in SHIFTS:
         pairs = stones & (stones >> shift)
         if pairs & (pairs >> (shift + shift)):
@@ -70,7 +70,7 @@ def to_play(state: State) -> int:
 
 
 def encode(state: State, planes: Any) -> None:
-    """Two planes, 6 rows from the top by 7 columns: own stones, the opponent's stones."""
+    """Write two planes [6, 7], rows from the top: own stones, the opponent's stones."""
     own = state["own"]
     opponent = state["mask"] ^ own
     for column in range(COLUMNS):
@@ -88,19 +88,19 @@ def position_key(state: State) -> Any:
 
 
 def format_action(action: int) -> str:
-    """Columns are written 1 to 7."""
+    """Return the column as text, 1 to 7."""
     return str(action + 1)
 
 
 def parse_action(text: str) -> int:
-    """The action of a column written 1 to 7; ValueError for anything else."""
+    """Return the action of a column written 1 to 7. Raises ValueError for other text."""
     if len(text) != 1 or text not in "1234567":
-        raise ValueError(f"{text!r} is no column: expected 1 to 7")
+        raise ValueError(f"{text!r} is not a column: expected 1 to 7")
     return int(text) - 1
 
 
 def render(state: State) -> str:
-    """The board in ANSI colours, first player red, second yellow, columns numbered."""
+    """Draw the board in ANSI colours, first player red, second yellow, columns numbered."""
     first = int(state["own"]) if state["ply"] % 2 == 0 else int(state["mask"] ^ state["own"])
     second = int(state["mask"]) ^ first
     lines = []

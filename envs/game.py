@@ -1,13 +1,12 @@
 """The game protocol: eight short rules over one record, dispatched on the record's dtype.
 
-A position is one record of a NumPy structured dtype, a batch of positions an array of them. The
-generic functions of this module (`step`, `legal_actions`, ...) find the game by the record's type,
-in compiled code through `numba.extending.overload`, in plain Python by the dtype itself; so search,
-replay and perft are written once and hit Numba's on-disk cache for every game.
+A position is one record of a NumPy structured dtype, a batch of positions an array of records. The
+generic functions of this module (`step`, `legal_actions`, ...) find the game by the record's type:
+through `numba.extending.overload` in compiled code, by the dtype in plain Python. So search, replay
+and perft are written once and use Numba's on-disk cache for every game.
 
-Every dtype ends in a tag, a field of zeros whose name holds the game's name and a hash of its
-source file: two games never share a dtype, and a kernel compiled for an older source is never
-loaded.
+Every dtype ends in a tag: a field of zeros, named after the game and a hash of its source file. So
+two games never share a dtype, and a kernel compiled from an older source is never loaded.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ RULE_PARAMETERS: dict[str, tuple[str, ...]] = {
     "position_key": ("state",),
 }
 
-_IDENTITY_OF_ANY_SIZE = identity(0, 0)  # stands for "no symmetry given" until the sizes are known
+_IDENTITY_OF_ANY_SIZE = identity(0, 0)  # means "no symmetry given"; replaced by the right size
 
 
 class GameError(ValueError):
-    """A game definition, move or position that the rules do not admit."""
+    """A game definition, move or position that the rules do not allow."""
 
 
 class NotationError(GameError):
@@ -55,10 +54,10 @@ class NotationError(GameError):
 
 @dataclass(frozen=True)
 class Rules:
-    """The eight rules of a game. All are compiled by Numba and also run as plain Python.
+    """The eight rules of a game, compiled by Numba and also run as plain Python.
 
-    `state` is one record, changed in place where the rule says so; arrays come in zeroed.
-    Parameter names are part of the protocol (Numba requires them to agree).
+    `state` is one record, changed in place where stated; arrays are zeroed by the caller. Parameter
+    names are part of the protocol (Numba requires them to agree).
     """
 
     reset: Rule  # reset(state): write the initial position
@@ -81,12 +80,12 @@ class Rules:
 
 @dataclass(frozen=True, eq=False)
 class Game:
-    """A two-player, zero-sum board game: its rules, its shapes and how it speaks to people.
+    """A two-player, zero-sum board game: its rules, shapes, notation and drawing.
 
     `fields` are the record's fields as for `np.dtype`. `format_action` and `parse_action` turn an
-    action into text and back; a game record is the moves joined by `move_separator`, a position is
-    the record that leads to it. `render` draws a record for a terminal. `in_a_row` is how many
-    stones in a line win, for a screen that marks the line; 0 where lines do not win.
+    action into text and back; a game record is the moves joined by `move_separator`, and a position
+    is written as the record that leads to it. `render` draws a record for a terminal. `in_a_row` is
+    how many stones in a line win, for a screen that marks the line; 0 if lines do not win.
     """
 
     name: str
@@ -115,10 +114,10 @@ class Game:
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
-        """The record's dtype: the fields, widest first, then the tag.
+        """Return the record's dtype: the fields, widest first, then the tag.
 
-        The tag fills the record up to a multiple of its alignment. No byte lies between fields:
-        NumPy does not copy such bytes, and records could not be compared or hashed by theirs.
+        The tag fills the record up to a multiple of its alignment. There is no padding between
+        fields: NumPy does not copy padding, so records could not be compared or hashed as bytes.
         """
         source = inspect.getsourcefile(self.rules.step)
         digest = hashlib.sha256(Path(source).read_bytes() if source else b"").hexdigest()[:8]
@@ -131,34 +130,34 @@ class Game:
         return np.dtype([*ordered, (f"{self.name}_{digest}", "u1", (whole - size,))], align=True)
 
     def new_states(self, count: int) -> NDArray[Any]:
-        """`count` initial positions, a record array [count]."""
+        """Return `count` initial positions, a record array [count]."""
         states = np.zeros(count, self.dtype)
         self.rules.reset(states[0])
         states[1:] = states[0]
         return states
 
     def new_state(self) -> State:
-        """One initial position; a record that the rules change in place."""
+        """Return one initial position, a record that the rules change in place."""
         return self.new_states(1)[0]
 
     def legal_mask(self, state: State) -> NDArray[np.bool_]:
-        """Legal actions of a position, bool [A]; none where the game is over."""
+        """Return the legal actions of a position, bool [A]; none if the game is over."""
         mask = np.zeros(self.num_actions, np.bool_)
         if not self.rules.is_terminal(state):
             self.rules.legal_actions(state, mask)
         return mask
 
     def encode(self, state: State) -> NDArray[np.float32]:
-        """The network's input for one position, float32 [C, H, W]."""
+        """Return the network's input for one position, float32 [C, H, W]."""
         planes = np.zeros(self.planes_shape, np.float32)
         self.rules.encode(state, planes)
         return planes
 
     def parse_moves(self, text: str) -> list[int]:
-        """Read a game record into actions, checking each move against the rules.
+        """Parse a game record into actions, checking each move against the rules.
 
-        Raises NotationError for text that is no move or a move that is not legal there, naming the
-        move, its number and the legal ones.
+        Raises NotationError for text that is not a move or is not legal, with the move, its number
+        and the legal moves.
         """
         moves: list[int] = []
         state = self.new_state()
@@ -169,12 +168,12 @@ class Game:
         return moves
 
     def split_moves(self, text: str) -> list[str]:
-        """The words of a game record; every character is a word where there is no separator."""
+        """Split a game record into moves; without a separator, each character is a move."""
         text = text.strip()
         return text.split() if self.move_separator else list(text)
 
     def parse_legal(self, state: State, word: str, number: int = 1) -> int:
-        """One legal action from its text, else NotationError with what would have been legal."""
+        """Parse one legal action. Raises NotationError, with the legal moves, for anything else."""
         mask = self.legal_mask(state)
         try:
             action = self.parse_action(word)
@@ -187,11 +186,11 @@ class Game:
         return action
 
     def format_moves(self, moves: Sequence[int]) -> str:
-        """The text of a game record; `parse_moves` reads it back."""
+        """Format actions as a game record, which `parse_moves` reads back."""
         return self.move_separator.join(self.format_action(int(a)) for a in moves)
 
     def position(self, moves: Sequence[int]) -> State:
-        """The position after legal `moves` from the start, as a fresh record."""
+        """Return the position after legal `moves` from the start, as a new record."""
         state = self.new_state()
         for action in moves:
             self.rules.step(state, action)
@@ -208,7 +207,7 @@ def _register(game: Game) -> None:
 
 
 def game_of(state: State) -> Game:
-    """The game of a record or record array, by its dtype. Raises GameError for a foreign dtype."""
+    """Return the game of a record or record array. Raises GameError for an unknown dtype."""
     try:
         return _BY_DTYPE[state.dtype]
     except KeyError:
@@ -216,7 +215,7 @@ def game_of(state: State) -> Game:
 
 
 def _rule_of(state_type: Any, name: str) -> Rule | None:
-    """The rule to compile, without annotations: Numba compares whole signatures, these included."""
+    """Return the rule to compile, without annotations, which Numba would compare too."""
     game = _BY_TYPE.get(state_type)
     if game is None:
         return None
@@ -235,22 +234,22 @@ def legal_actions(state: State, mask: NDArray[np.bool_]) -> None:
 
 
 def step(state: State, action: int) -> None:
-    """Play a legal action in place; the side to move changes as the rules say."""
+    """Play a legal action in place; the rules decide who moves next."""
     game_of(state).rules.step(state, action)
 
 
 def is_terminal(state: State) -> bool:
-    """Whether the game is over."""
+    """Return whether the game is over."""
     return bool(game_of(state).rules.is_terminal(state))
 
 
 def value_to_play(state: State) -> float:
-    """The result of a finished game in [-1, 1] for the side that would be to move."""
+    """Return the result of a finished game in [-1, 1], for the side to move."""
     return float(game_of(state).rules.value_to_play(state))
 
 
 def to_play(state: State) -> int:
-    """The side to move: 0 for the first player, 1 for the second."""
+    """Return the side to move: 0 for the first player, 1 for the second."""
     return int(game_of(state).rules.to_play(state))
 
 
@@ -260,12 +259,12 @@ def encode(state: State, planes: NDArray[np.float32]) -> None:
 
 
 def position_key(state: State) -> int:
-    """A 64-bit key: equal positions (for the rules and the network) have equal keys."""
-    with np.errstate(over="ignore"):  # hashing wraps; only plain Python would warn of it
+    """Return a 64-bit key, equal for positions that the rules and the network see as equal."""
+    with np.errstate(over="ignore"):  # hashing wraps; only plain Python warns of it
         return int(game_of(state).rules.position_key(state))
 
 
-# Numba compiles the rule itself in place of the generic function: no call is left at run time.
+# Numba compiles the rule in place of the generic function: no dispatch is left at run time.
 
 
 @overload(reset)

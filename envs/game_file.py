@@ -1,7 +1,7 @@
-"""A user's own game, from the file that a person named on the command line or in Python.
+"""Load a user's own game from a file named on the command line or in Python.
 
-The file is run, so its path must come from whoever sits at the machine. That is why it is a `Path`
-here and a text nowhere: stores hold texts, and no stored text becomes a path.
+The file is run, so its path must come from the user of this machine. It is therefore a `Path` and
+never a string: stores hold strings, and no stored string becomes a path.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SUFFIX = ".py"
 
 
 class GameFile(NamedTuple):
-    """Where a user's game came from: its file, and the SHA-256 of what was run, hexadecimal."""
+    """A user's game file: its path, and the SHA-256 of what was run, hexadecimal."""
 
     path: Path
     sha256: str
@@ -29,25 +29,25 @@ _LOADED: dict[Game, GameFile] = {}
 
 
 def file_of(game: Game) -> GameFile | None:
-    """The file that a game was loaded from; None for one that comes with the program."""
+    """Return the file that a game was loaded from; None for a built-in game."""
     return _LOADED.get(game)
 
 
 def find_or_load(named: str | Path) -> Game:
-    """The game of a name, or of a user's file; raises GameError as the two do."""
+    """Return a built-in game by name, or load a user's file. Raises GameError as those do."""
     return load_game_file(named) if isinstance(named, Path) else find_game(named)
 
 
 def typed_game(word: str) -> str | Path:
-    """What a person typed where a game is wanted: a name, or the path of a file (`*.py`).
+    """Parse a typed game: a name, or the path of a file (`*.py`).
 
-    For words of the command line and of a preset that was named there. Never for stored texts.
+    For words of the command line and of a preset named there, never for stored strings.
     """
     return Path(word) if word.endswith(SUFFIX) else word
 
 
 def load_game_file(path: Path) -> Game:
-    """Run a user's game file and return its `GAME`; a file that was run already is not run again.
+    """Run a user's game file, once per process, and return its `GAME`.
 
     Raises GameError when the file is missing, fails to run, or defines no `GAME`.
     """

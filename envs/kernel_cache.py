@@ -1,9 +1,9 @@
 """The on-disk cache of compiled kernels, keyed so that a stale kernel cannot be loaded.
 
-Numba notices a change in the file that holds a cached function, but not one in a function that it
-calls in another file. The search calls the rules of the games across files, so the whole cache
-directory is named by a hash of every source file that takes part in compilation: edit one, and the
-kernels are compiled again. Nothing here imports Numba: the directory must be set before it is.
+Numba notices a change in the file of a cached function, but not in the functions of other files
+that it calls. The search calls the rules of the games across files, so the cache directory is named
+by a hash of all compiled sources: after an edit, the kernels are compiled again. This module does
+not import Numba: the directory must be set before Numba is imported.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def source_hash() -> str:
 
 
 def cache_root() -> Path:
-    """Where the kernels of all source versions live: `LUDENS_CACHE_DIR`, or the user's cache."""
+    """Return the folder of all caches: `LUDENS_CACHE_DIR`, or one in the user's cache folder."""
     chosen = os.environ.get("LUDENS_CACHE_DIR")
     if chosen:
         return Path(chosen).expanduser()
@@ -54,10 +54,10 @@ def cache_root() -> Path:
 
 
 def activate() -> Path:
-    """Point Numba's on-disk cache at the directory of the present sources and return it.
+    """Set Numba's on-disk cache to the directory of the current sources and return it.
 
-    A directory that cannot be written falls back to a temporary one with a warning: the kernels
-    are then compiled again in every session, which is slow but correct.
+    If it cannot be written, a temporary directory is used, with a warning: the kernels may then be
+    compiled again in every session, which is slow but correct.
     """
     folder = cache_root() / source_hash()
     try:
@@ -81,7 +81,7 @@ def activate() -> Path:
 
 
 def _prune(current: Path) -> None:
-    """Delete the oldest generations, keeping the current one and the few used last."""
+    """Delete the oldest caches, keeping the current one and those used last."""
     others = [p for p in current.parent.iterdir() if p.is_dir() and p != current]
     others.sort(key=lambda p: p.stat().st_mtime, reverse=True)
     for stale in others[KEPT_GENERATIONS - 1 :]:

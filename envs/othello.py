@@ -4,11 +4,11 @@ Bit and action `row * size + column` (row 0 at the top) is a cell; the last acti
 legal only for a side that has no other move while its opponent has one. The first player is black.
 Moves are written "f5" (column letter, row from the top) and "pass".
 
-A line of discs is followed by doubling steps (Kogge-Stone): a flood that may enter only the
-opponent's discs grows by one, then by two cells a time. Off the middle columns a sideways shift
-would wrap around the edge, so a flood that moves sideways may enter only inner columns; no flanked
-disc lies on the edge of its line. The record keeps the legal moves of the side to move, which the
-end of the game needs as well.
+A line of discs is followed by a flood fill in doubling steps (Kogge-Stone): the flood enters only
+the opponent's discs and grows by one, then by two cells a step. A sideways shift would wrap around
+the edge of the board, so a sideways flood enters only inner columns; no flanked disc lies on the
+edge of its line. The record holds the legal moves of the side to move, which the test for the end
+of the game needs too.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import numpy as np
 from numba.extending import register_jitable
 
 from envs.board_text import EMPTY, FIRST, LEGAL, SECOND, draw_board, format_cell, parse_cell
-from envs.game import Game, Rules, State
+from envs.game import Game, Rule, Rules, State
 from envs.symmetry import Symmetries, dihedral
 
 ZERO, ONE, TWO, FOUR = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4)
 PAIRS, NIBBLES = np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
 ODD_BITS = np.uint64(0x5555555555555555)
-# A quarter turn or a mirror image exchanges the colours of the four discs at the start, so what it
-# makes of a game never arises; the half turn and the two diagonal reflections remain.
+# A quarter turn or a mirror image swaps the colours of the four discs at the start, so its image of
+# a game is no legal game; the half turn and the two diagonal reflections remain.
 KEEP_THE_START = [0, 2, 4, 6]
 KEY_OWN, KEY_OPPONENT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 @register_jitable
 def flood_up(start: Any, through: Any, shift: Any) -> Any:
-    """Cells of `through` in unbroken lines of up to six from `start`, towards higher bits."""
+    """Return the cells of `through` in unbroken lines of up to six from `start`, to higher bits."""
     double = shift + shift
     flood = through & (start << shift)
     flood = flood | (through & (flood << shift))
@@ -44,7 +44,7 @@ def flood_up(start: Any, through: Any, shift: Any) -> Any:
 
 @register_jitable
 def flood_down(start: Any, through: Any, shift: Any) -> Any:
-    """As `flood_up`, towards lower bits."""
+    """Do as `flood_up`, to lower bits."""
     double = shift + shift
     flood = through & (start >> shift)
     flood = flood | (through & (flood >> shift))
@@ -55,7 +55,7 @@ def flood_down(start: Any, through: Any, shift: Any) -> Any:
 
 @register_jitable
 def count_discs(board: Any) -> Any:
-    """The number of bits set, as uint64; sums of wider and wider fields."""
+    """Count the bits set, as uint64, by sums of wider and wider fields."""
     pairs = board - ((board >> ONE) & ODD_BITS)
     nibbles = (pairs & PAIRS) + ((pairs >> TWO) & PAIRS)
     octets = (nibbles + (nibbles >> FOUR)) & NIBBLES
@@ -69,7 +69,7 @@ def _bits(cells: Any) -> np.uint64:
 
 
 def most_moves(size: int) -> int:
-    """An upper bound on the legal moves of any position of a board of size*size cells.
+    """Return an upper bound on the legal moves of a position on size*size cells.
 
     A legal move is an empty cell at one end of a line of the opponent's discs with an own disc at
     the other end. An own disc ends at most 8 such lines; an opponent's disc lies inside at most 4,
@@ -82,15 +82,42 @@ def most_moves(size: int) -> int:
     return moves
 
 
-def _rules(size: int) -> Rules:
-    """The rules on a board of size*size cells, closures over that board's masks."""
+def is_terminal(state: State) -> bool:
+    return state["over"] != 0
+
+
+def value_to_play(state: State) -> float:
+    own, opponent = count_discs(state["own"]), count_discs(state["opponent"])
+    if own == opponent:
+        return 0.0
+    return 1.0 if own > opponent else -1.0
+
+
+def to_play(state: State) -> int:
+    return state["side"] & 1
+
+
+def position_key(state: State) -> Any:
+    key = state["own"] * KEY_OWN
+    key = ((key ^ (key >> np.uint64(32))) + state["opponent"]) * KEY_OPPONENT
+    key = (key ^ (key >> np.uint64(29))) * KEY_OWN
+    return key ^ (key >> np.uint64(32))
+
+
+def _start(size: int) -> tuple[np.uint64, np.uint64]:
+    """Return the black and the white discs at the start."""
+    middle = size // 2
+    white = _bits([(middle - 1) * size + middle - 1, middle * size + middle])
+    black = _bits([(middle - 1) * size + middle, middle * size + middle - 1])
+    return black, white
+
+
+def _move_finders(size: int) -> tuple[Rule, Rule]:
+    """Return `legal_moves` and `flipped_discs`, closures over the masks of a size*size board."""
     cells = size * size
     column_of = np.arange(cells) % size
     full = _bits(range(cells))
     inner = _bits(np.flatnonzero((column_of > 0) & (column_of < size - 1)))
-    middle = size // 2
-    white = _bits([(middle - 1) * size + middle - 1, middle * size + middle])
-    black = _bits([(middle - 1) * size + middle, middle * size + middle - 1])
     across, down = np.uint64(1), np.uint64(size)
     falling, rising = np.uint64(size + 1), np.uint64(size - 1)
     axes = ((across, inner), (down, full), (falling, inner), (rising, inner))
@@ -116,6 +143,30 @@ def _rules(size: int) -> Rules:
             if (line >> shift) & own != ZERO:
                 flipped = flipped | line
         return flipped
+
+    return legal_moves, flipped_discs
+
+
+def _encoder(size: int) -> Rule:
+    """Return the rule `encode` of a board of size*size cells."""
+
+    def encode(state: State, planes: Any) -> None:
+        """Write two planes: own discs, the opponent's discs."""
+        own, opponent = state["own"], state["opponent"]
+        for row in range(size):
+            for column in range(size):
+                bit = np.uint64(row * size + column)
+                planes[0, row, column] = (own >> bit) & ONE
+                planes[1, row, column] = (opponent >> bit) & ONE
+
+    return encode
+
+
+def _rules(size: int) -> Rules:
+    """Return the rules of a board of size*size cells."""
+    cells = size * size
+    black, white = _start(size)
+    legal_moves, flipped_discs = _move_finders(size)
 
     def reset(state: State) -> None:
         state["own"] = black
@@ -144,40 +195,20 @@ def _rules(size: int) -> Rules:
         state["side"] ^= 1
         state["over"] = replies == ZERO and legal_moves(mover, other) == ZERO
 
-    def is_terminal(state: State) -> bool:
-        return state["over"] != 0
-
-    def value_to_play(state: State) -> float:
-        own, opponent = count_discs(state["own"]), count_discs(state["opponent"])
-        if own == opponent:
-            return 0.0
-        return 1.0 if own > opponent else -1.0
-
-    def to_play(state: State) -> int:
-        return state["side"] & 1
-
-    def encode(state: State, planes: Any) -> None:
-        """Two planes: own discs, the opponent's discs."""
-        own, opponent = state["own"], state["opponent"]
-        for row in range(size):
-            for column in range(size):
-                bit = np.uint64(row * size + column)
-                planes[0, row, column] = (own >> bit) & ONE
-                planes[1, row, column] = (opponent >> bit) & ONE
-
-    def position_key(state: State) -> Any:
-        key = state["own"] * KEY_OWN
-        key = ((key ^ (key >> np.uint64(32))) + state["opponent"]) * KEY_OPPONENT
-        key = (key ^ (key >> np.uint64(29))) * KEY_OWN
-        return key ^ (key >> np.uint64(32))
-
     return Rules(
-        reset, legal_actions, step, is_terminal, value_to_play, to_play, encode, position_key
+        reset,
+        legal_actions,
+        step,
+        is_terminal,
+        value_to_play,
+        to_play,
+        _encoder(size),
+        position_key,
     )
 
 
 def _draw(state: State, size: int) -> str:
-    """The board in ANSI colours with a green star where the side to move may play."""
+    """Draw the board in ANSI colours, with a green star at each legal move."""
     discs = (int(state["own"]), int(state["opponent"]))
     black, white = discs if state["side"] == 0 else discs[::-1]
     legal = int(state["moves"])

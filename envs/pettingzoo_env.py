@@ -23,22 +23,22 @@ RENDER_MODES = ("human", "ansi")
 
 
 def env(game_name: str, render_mode: str | None = None) -> AECEnv:
-    """The environment of a game as PettingZoo's own classic games come.
+    """Create the environment of a game, wrapped like PettingZoo's own classic games.
 
     An illegal move ends the game with reward -1 for its player and 0 for the other; stepping before
-    reset, or with a number that is no action, raises.
+    reset, or with a number that is not an action, raises.
     """
     legal = wrappers.TerminateIllegalWrapper(raw_env(game_name, render_mode), illegal_reward=-1)
     return wrappers.OrderEnforcingWrapper(wrappers.AssertOutOfBoundsWrapper(legal))
 
 
 def raw_env(game_name: str, render_mode: str | None = None) -> BoardGameEnv:
-    """The environment without wrappers: an illegal move raises GameError."""
+    """Create the environment without wrappers: an illegal move raises GameError."""
     return BoardGameEnv(game_name, render_mode)
 
 
 class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
-    """A game by its name, or a user's by the path of its file, as an AEC environment.
+    """An AEC environment of a game, given its name or the path of a user's game file.
 
     `render_mode` is "human" (draws to standard output after every move), "ansi" (`render` returns
     the drawing) or None. Raises GameError for an unknown game or mode.
@@ -90,28 +90,28 @@ class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
         return self.possible_agents[int(self.game.rules.to_play(self.state))]
 
     def observation_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        """The space of `observe`, the same object at every call."""
+        """Return the space of `observe`, the same object at every call."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> gymnasium.spaces.Space[Any]:
-        """The game's actions."""
+        """Return the space of the game's actions."""
         return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        """Begin a new game; a board game leaves nothing to chance, so `seed` changes nothing."""
+        """Begin a new game; board games are deterministic, so `seed` has no effect."""
         self._begin()
         if self.render_mode == "human":
             self.render()
 
     def observe(self, agent: str) -> dict[str, np.ndarray[Any, Any]]:
-        """Planes as the side to move sees them, and the actions open to `agent`."""
+        """Return the planes seen by the side to move, and the legal actions of `agent`."""
         mask = np.zeros(self.game.num_actions, np.int8)
         if agent == self._agent_to_play():
             mask[:] = self.game.legal_mask(self.state)
         return {"observation": self.game.encode(self.state), "action_mask": mask}
 
     def step(self, action: Any) -> None:
-        """Play an action for the agent to move. Raises GameError where it is not legal."""
+        """Play an action for the agent to move. Raises GameError if it is not legal."""
         agent = self.agent_selection
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
@@ -132,7 +132,7 @@ class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
             self.render()
 
     def _settle(self) -> None:
-        """Rewards and terminations of the position on the board."""
+        """Set the rewards and terminations of the current position."""
         self._clear_rewards()
         if self.game.rules.is_terminal(self.state):
             value_to_play = float(self.game.rules.value_to_play(self.state))
@@ -142,7 +142,7 @@ class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
             self.terminations = dict.fromkeys(self.agents, True)
 
     def render(self) -> str | None:
-        """Draw the position: returned as text in mode "ansi", written out in mode "human"."""
+        """Draw the position: returned as text in mode "ansi", printed in mode "human"."""
         if self.render_mode is None:
             gymnasium.logger.warn("render() was called on an environment without a render_mode")
             return None
@@ -153,7 +153,7 @@ class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
         return None
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no resource is open."""
 
     def __str__(self) -> str:
         return self.game.name

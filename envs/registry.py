@@ -1,7 +1,7 @@
-"""Games by name. A name leads to a game that comes with the program, and to nothing else.
+"""Find the built-in games by name.
 
-Here alone is a text turned into code that runs, so a text out of a store can do no more than name
-one of these. A user's own game is a file that a person named: see `envs.game_file`.
+This is the only place where a string selects game code, so a stored string can do no more than name
+one of these games. A user's own game is a file that the user names: see `envs.game_file`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 
 from envs.game import Game, GameError
 
-# name -> (module, attribute): a game is imported, and Numba with it, when it is asked for
+# name -> (module, attribute): a game, and Numba with it, is imported on first use
 BUILT_IN: dict[str, tuple[str, str]] = {
     "tic_tac_toe": ("envs.tic_tac_toe", "GAME"),
     "connect_four": ("envs.connect_four", "GAME"),
@@ -21,9 +21,9 @@ BUILT_IN: dict[str, tuple[str, str]] = {
 
 
 def find_game(name: str) -> Game:
-    """The game of that name among those that come with the program.
+    """Return the built-in game of that name.
 
-    Raises GameError for any other text, a path included; it suggests the nearest name.
+    Raises GameError for any other string, paths included, and suggests the nearest name.
     """
     if name not in BUILT_IN:
         near = difflib.get_close_matches(name, BUILT_IN, n=1)

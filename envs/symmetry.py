@@ -1,8 +1,7 @@
 """Symmetries of a board as permutations of its cells and of the actions.
 
-A symmetry s sends the content of cell `cells[s, i]` to cell i, and the action `actions[s, a]` to a:
-gathering an array with the row of a symmetry gives the array as the transformed board has it.
-Row 0 is the identity.
+Symmetry s moves the content of cell `cells[s, i]` to cell i, and action `actions[s, a]` to a, so
+indexing an array with row s gives the array of the transformed board. Row 0 is the identity.
 """
 
 from __future__ import annotations
@@ -30,27 +29,27 @@ class Symmetries:
         return flat[..., self.cells[symmetry]].reshape(planes.shape)
 
     def action_image(self, symmetry: int) -> NDArray[np.int32]:
-        """Where each action goes: int32 [A] with `image[actions[s, a]] == a`."""
+        """Return the image of each action: int32 [A] with `image[actions[s, a]] == a`."""
         image = np.empty_like(self.actions[symmetry])
         image[self.actions[symmetry]] = np.arange(len(image), dtype=np.int32)
         return image
 
 
 def identity(num_cells: int, num_actions: int) -> Symmetries:
-    """No symmetry but the identity."""
+    """Return the identity as the only symmetry."""
     return Symmetries(
         np.arange(num_cells, dtype=np.int32)[None], np.arange(num_actions, dtype=np.int32)[None]
     )
 
 
 def mirror(height: int, width: int) -> NDArray[np.int32]:
-    """Cell permutations int32 [2, H*W]: the identity and the left-right reflection."""
+    """Return cell permutations int32 [2, H*W]: the identity and the left-right reflection."""
     board = np.arange(height * width, dtype=np.int32).reshape(height, width)
     return np.stack([board.ravel(), board[:, ::-1].ravel()])
 
 
 def dihedral(size: int) -> NDArray[np.int32]:
-    """Cell permutations int32 [8, size*size]: the rotations of a square, then the reflections."""
+    """Return cell permutations int32 [8, size*size]: four rotations, then four reflections."""
     board = np.arange(size * size, dtype=np.int32).reshape(size, size)
     rotations = [np.rot90(board, k) for k in range(4)]
     return np.stack([b.ravel() for b in rotations] + [b.T.ravel() for b in rotations])

@@ -57,7 +57,7 @@ def to_play(state: State) -> int:
 
 
 def encode(state: State, planes: Any) -> None:
-    """Two planes of 3 by 3: own stones, the opponent's stones."""
+    """Write two planes [3, 3]: own stones, the opponent's stones."""
     for cell in range(CELLS):
         planes[0, cell // SIZE, cell % SIZE] = (state["own"] >> cell) & 1
         planes[1, cell // SIZE, cell % SIZE] = (state["opponent"] >> cell) & 1
@@ -70,17 +70,17 @@ def position_key(state: State) -> Any:
 
 
 def format_action(action: int) -> str:
-    """Cells are written "a1" (top left) to "c3"."""
+    """Return the name of a cell, "a1" (top left) to "c3"."""
     return format_cell(action, SIZE)
 
 
 def parse_action(text: str) -> int:
-    """The action of a cell such as "b2"; ValueError for anything else."""
+    """Return the action of a cell such as "b2". Raises ValueError for other text."""
     return parse_cell(text, SIZE, SIZE)
 
 
 def render(state: State) -> str:
-    """The board in ANSI colours, the first player's X red, the second's O yellow."""
+    """Draw the board in ANSI colours, the first player's X red, the second's O yellow."""
     stones = (int(state["own"]), int(state["opponent"]))
     first, second = stones if state["side"] == 0 else stones[::-1]
     cells = [

@@ -1,1 +1,1 @@
-"""Compiled Monte Carlo tree search over any game of envs, with the network left outside."""
+"""Compiled Monte Carlo tree search over any game of `envs`; the network stays outside."""

@@ -1,7 +1,7 @@
 """The evaluation cache: a direct-mapped table from position key to priors and value.
 
-It belongs to one forest and one version of the network; `clear` it when the weights change. Priors
-are kept in the order of a node's edges, which is that of ascending actions.
+It belongs to one forest and one version of the network; clear it when the weights change. Priors
+are stored in the order of a node's edges, by ascending action.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -19,20 +19,20 @@ ODD = np.uint64(0xD6E8FEB86659FD93)
 
 @inlined
 def key_of(state):
-    """The key of a position, never 0 (which marks an empty entry)."""
+    """Return the key of a position, never 0 (which marks an empty entry)."""
     key = np.uint64(position_key(state))
     return key if key != np.uint64(0) else ODD
 
 
 @inlined
 def index_of(tree, key):
-    """The one entry that a key can be in."""
+    """Return the index of the one entry that may hold a key."""
     return np.int64(((key * ODD) >> np.uint64(20)) & np.uint64(len(tree.cache) - 1))
 
 
 @inlined
 def lookup(tree, state):
-    """The entry that holds a position, or -1."""
+    """Return the index of the entry that holds a position, or -1."""
     if len(tree.cache) == 0:
         return -1
     key = key_of(state)
@@ -42,9 +42,9 @@ def lookup(tree, state):
 
 @inlined
 def insert(tree, params, node):
-    """Remember an expanded node's priors and raw value, replacing what the entry held.
+    """Store an expanded node's priors and raw value, replacing the entry.
 
-    Gumbel roots select by logits, from which the priors follow: those are remembered instead.
+    Gumbel roots select by logits, which determine the priors, so the logits are stored instead.
     """
     if len(tree.cache) == 0:
         return

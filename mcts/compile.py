@@ -1,7 +1,7 @@
-"""How the small functions of the search are compiled."""
+"""The decorator that compiles the small functions of the search."""
 
 from numba import njit
 
-# Inlined by LLVM into the cached entry points: a simulation makes some thirty calls, each of which
-# would push the whole Tree (measured: 1.8 times faster than calls, at the same compile time).
+# LLVM inlines them into the cached entry points: a simulation makes about thirty calls, each of
+# which would push the whole Tree (measured: 1.8 times as fast as calls, same compile time).
 inlined = njit(nogil=True, forceinline=True)

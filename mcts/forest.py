@@ -1,15 +1,15 @@
 """The forest: B search trees in flat arrays.
 
-Shapes: B trees, N nodes a tree, E edges a tree, L most legal actions, K leaves in flight a tree,
-D longest path, A actions. One more tree, index B, is scratch space for tree reuse.
+Shapes: B trees, N nodes per tree, E edges per tree, L most legal actions, K leaves in flight per
+tree, D longest path, A actions. One more tree, index B, is scratch space for tree reuse.
 
 Invariants:
-- Node 0 is the root. A node is made when a simulation first reaches it, so a parent's index is
-  below its children's.
-- The edges of a node are contiguous, `first_edge` to `+ num_edges`, in ascending order of their
-  action. Statistics live on the edge, seen by the player who moves there.
-- `exact` is NaN until a result is proven; then it is the value under best play, in the same
-  perspective as the value sum beside it, and `plies` the plies to the end along it.
+- Node 0 is the root. A node is created when a simulation first reaches it, so a parent's index is
+  lower than its children's.
+- The edges of a node are contiguous, `first_edge` to `first_edge + num_edges`, in ascending order
+  of action. Statistics are stored on the edge, from the perspective of the player to move there.
+- `exact` is NaN until a result is proven; then it is the value under best play, from the same
+  perspective as `value_sum`, and `plies` is the number of plies to that end.
 
 Nodes and edges are records of 32 bytes, half a cache line: selection reads every field of an edge.
 Compiled code works on one tree at a time, a `Tree` of `Rows` (see `mcts.rows`).
@@ -28,13 +28,13 @@ from mcts.config import SearchConfig
 from mcts.rng import seed_streams
 from mcts.rows import part_of, row_of, rows_of
 
-NO_NODE = -1  # a child not made yet; a slot with no leaf
+NO_NODE = -1  # a child not created yet; a slot with no leaf
 NEW, PENDING, EXPANDED = 0, 1, 2  # stage of a node: no edges, awaiting its evaluation, evaluated
 
 NODE = np.dtype(
     [
         ("value_sum", "f8"),  # value_to_play summed over its visits
-        ("visits", "i4"),  # evaluations backed up through it, its own included
+        ("visits", "i4"),  # evaluations backed up through it, including its own
         ("first_edge", "i4"),
         ("num_edges", "i4"),
         ("raw_value", "f4"),  # the evaluator's value_to_play
@@ -47,10 +47,10 @@ NODE = np.dtype(
 )
 EDGE = np.dtype(
     [
-        ("value_sum", "f8"),  # for the mover, virtual losses included
+        ("value_sum", "f8"),  # for the mover, including virtual losses
         ("prior", "f4"),
         ("logit", "f4"),  # the evaluator's, whose softmax over the node's edges is the prior
-        ("visits", "i4"),  # those in flight included
+        ("visits", "i4"),  # including those in flight
         ("child", "i4"),  # node or NO_NODE
         ("exact", "f4"),  # proven value for the mover, or NaN
         ("plies", "i2"),
@@ -64,7 +64,7 @@ INFO = np.dtype(
         ("num_nodes", "i4"),
         ("num_edges", "i4"),
         ("in_flight", "i4"),  # leaves awaiting their evaluation
-        ("target", "i4"),  # visits of the root's edges at which the search is done; 0 is idle
+        ("target", "i4"),  # visits of the root's edges at which the search ends; 0 is idle
         ("noise", "f8"),  # scale of the root's Gumbel noise; 0 is none
         ("explore", "u1"),  # Dirichlet noise and forced playouts
         ("ready", "u1"),  # the root has its noise
@@ -72,11 +72,11 @@ INFO = np.dtype(
     ],
     align=True,
 )
-SLOT = np.dtype(  # a leaf awaiting its evaluation, and the edges that lead to it
+SLOT = np.dtype(  # a leaf awaiting its evaluation, and the path that leads to it
     [("leaf", "i4"), ("length", "i4"), ("first_hop", "i4")]
 )
-HOP = np.dtype([("node", "i4"), ("edge", "i4")])  # an edge of a path and the node it leaves
-FRAME = np.dtype(  # one level of the look ahead: its side to move, and what its moves gave so far
+HOP = np.dtype([("node", "i4"), ("edge", "i4")])  # an edge of a path and its node
+FRAME = np.dtype(  # one level of the lookahead: its side to move, and its moves' results so far
     [("best", "f8"), ("next_action", "i4"), ("open_moves", "i4"), ("to_play", "i4")], align=True
 )
 CACHE = np.dtype([("key", "u8"), ("value", "f4")], align=True)  # key 0 is empty
@@ -85,7 +85,7 @@ COUNTERS = ("simulations", "evaluations", "cache_hits", "proven_leaves", "proven
 
 
 class Forest(NamedTuple):
-    """Flat arrays; see the module for the shapes' letters and the invariants."""
+    """The flat arrays; the module's docstring explains shapes and invariants."""
 
     info: NDArray[Any]  # INFO [B+1]
     nodes: NDArray[Any]  # NODE [B+1, N]
@@ -93,10 +93,10 @@ class Forest(NamedTuple):
     states: NDArray[Any]  # the game's record [B+1, N]
     slots: NDArray[Any]  # SLOT [B+1, K]
     path: NDArray[Any]  # HOP [B+1, K * D]
-    root_gumbel: NDArray[np.float64]  # [B+1, L] noise of the root's edges, by its scale
+    root_gumbel: NDArray[np.float64]  # [B+1, L] noise of the root's edges, scaled
     improved: NDArray[np.float64]  # [L] scratch: logits of a node's improved policy (Gumbel)
-    considered: NDArray[np.int32]  # [B+1, simulations] visit count wanted at each (Gumbel)
-    exploration: NDArray[np.float64]  # [N] of PUCT by the node's visits, see `mcts.scores`
+    considered: NDArray[np.int32]  # [B+1, simulations] visit count for each (Gumbel)
+    exploration: NDArray[np.float64]  # [N] of PUCT by a node's visits, see `mcts.scores`
     batch: NDArray[np.int32]  # [B*K, 2] tree and slot of each row of the batch
     queue: NDArray[np.int32]  # [N] scratch of tree reuse
     look_states: NDArray[Any]  # the game's record [lookahead + 1] scratch
@@ -108,14 +108,14 @@ class Forest(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """One tree of a forest in compiled code: `Rows` of its own, and the forest's shared ones."""
+    """One tree of a forest in compiled code: its own `Rows`, and those shared by the forest."""
 
     info: Any  # INFO [1]
     nodes: Any  # NODE [N]
     edges: Any  # EDGE [E]
     states: Any  # [N]
     slots: Any  # SLOT [K]
-    path: Any  # HOP [K * D], a slot's from its first_hop on
+    path: Any  # HOP [K * D], a slot's begin at its first_hop
     root_gumbel: Any  # [L]
     improved: Any  # [L]
     considered: Any  # [simulations]
@@ -131,7 +131,7 @@ class Tree(NamedTuple):
 
 @register_jitable
 def tree_at(forest: Any, t: int) -> Tree:
-    """Tree t of the forest, as rows that own nothing."""
+    """Return tree t of the forest, as rows that own no memory."""
     return Tree(
         part_of(rows_of(forest.info), t, 1),
         row_of(forest.nodes, t),
@@ -154,7 +154,7 @@ def tree_at(forest: Any, t: int) -> Tree:
 
 
 class Params(NamedTuple):
-    """The numbers of a SearchConfig as compiled code takes them."""
+    """The numbers of a SearchConfig for compiled code."""
 
     gumbel: bool
     fpu_reduction: bool
@@ -173,17 +173,16 @@ class Params(NamedTuple):
 
 
 def params_of(config: SearchConfig) -> Params:
-    """The compiled form of a config."""
+    """Return the numbers of a config for compiled code."""
     values = {name: getattr(config, name) for name in Params._fields if hasattr(config, name)}
     values["lookahead"] = config.lookahead if config.solve else 0
     return Params(gumbel=config.root == "gumbel", fpu_reduction=config.fpu == "reduction", **values)
 
 
 def exploration_table(config: SearchConfig, count: int) -> NDArray[np.float64]:
-    """c(s) sqrt(N) for N from 0 to count - 1 visits (AlphaZero 2018), float64 [count].
+    """Return c(s) sqrt(N) for N from 0 to count - 1 visits (AlphaZero 2018), float64 [count].
 
-    c(s) = log((N + c_base + 1) / c_base) + c_init. A table, since selection asks for it
-    at every node.
+    c(s) = log((N + c_base + 1) / c_base) + c_init. A table, because every selection needs it.
     """
     visits = np.arange(count, dtype=np.float64)
     growth = np.log((visits + config.c_base + 1.0) / config.c_base)
@@ -193,10 +192,10 @@ def exploration_table(config: SearchConfig, count: int) -> NDArray[np.float64]:
 def allocate(
     game: Game, config: SearchConfig, trees: int, max_simulations: int, seed: int
 ) -> Forest:
-    """An empty forest with room for `max_simulations` a tree, those kept by reuse among them.
+    """Allocate an empty forest with room for `max_simulations` per tree, kept ones included.
 
-    A simulation makes at most one node, and what reuse keeps counts towards the simulations.
-    Raises ValueError for a game of more actions than an edge can name.
+    A simulation creates at most one node, and nodes kept by tree reuse count as simulations. Raises
+    ValueError if the game has more actions than an edge can store.
     """
     most_actions = np.iinfo(EDGE["action"]).max + 1
     if game.num_actions > most_actions:

@@ -1,6 +1,6 @@
 """The compiled entry points: a simulation of every tree, and whole searches without a network.
 
-These are the functions in Numba's on-disk cache; everything they call is compiled into them.
+Numba's on-disk cache holds these functions; everything they call is compiled into them.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -18,12 +18,12 @@ from mcts.forest import EXPANDED, tree_at
 from mcts.proof import look_mask
 from mcts.scores import edge_value
 
-UNIFORM, ROLLOUT = 0, 1  # evaluators that are compiled into the search
+UNIFORM, ROLLOUT = 0, 1  # evaluators compiled into the search
 
 
 @inlined
 def next_leaf(tree, params, slot):
-    """Simulate until a leaf waits in the slot (True), or none can come now (False)."""
+    """Simulate until a leaf waits in the slot (True) or no leaf is available (False)."""
     info = tree.info
     while True:
         if tree.nodes[0].stage == EXPANDED and not info[0].ready:
@@ -42,7 +42,7 @@ def next_leaf(tree, params, slot):
 def select_batch(forest, params, planes):
     """Advance every searching tree to its next leaves; encode them into planes [B*K, C, H, W].
 
-    Returns the number of rows written; `forest.batch` says whose they are.
+    Returns the number of rows written; `forest.batch` has the tree and slot of each.
     """
     count = 0
     for t in range(len(forest.info) - 1):
@@ -60,7 +60,7 @@ def select_batch(forest, params, planes):
 
 @njit(cache=True, nogil=True)
 def receive_batch(forest, params, logits, values_to_play):
-    """Back up the evaluator's float32 logits [n, A] and values [n] for the n rows selected."""
+    """Back up the evaluator's float32 logits [n, A] and values [n] for the n selected rows."""
     for i in range(len(values_to_play)):
         tree = tree_at(forest, forest.batch[i, 0])
         simulation.receive(tree, params, forest.batch[i, 1], logits[i], values_to_play[i])
@@ -68,7 +68,7 @@ def receive_batch(forest, params, logits, values_to_play):
 
 @inlined
 def rollout(tree, node):
-    """value_to_play of a node by one game of uniformly random moves from it."""
+    """Play one game of uniformly random moves from a node; return its value_to_play there."""
     tree.look_states[0] = tree.states[node]
     state = tree.look_states[0]
     while not is_terminal(state):
@@ -87,7 +87,7 @@ def rollout(tree, node):
 
 @njit(cache=True, nogil=True)
 def search_compiled(forest, params, evaluator):
-    """Run every tree's search to its end with uniform priors and the UNIFORM or ROLLOUT value."""
+    """Run every search to its end, with uniform priors and the UNIFORM or ROLLOUT value."""
     for t in range(len(forest.info) - 1):
         tree = tree_at(forest, t)
         while next_leaf(tree, params, 0):
@@ -99,9 +99,9 @@ def search_compiled(forest, params, evaluator):
 
 @njit(cache=True, nogil=True)
 def begin(forest, trees, simulations, explore, temperatures):
-    """Start a search in each of `trees` int64 [n], with its simulations and its noise or none.
+    """Start a search in each of `trees` int64 [n], with its simulations and noise settings.
 
-    An exploring search has the whole Gumbel noise, another one that of its move's temperature.
+    The Gumbel noise has scale 1 in exploring searches, else the temperature of the move.
     """
     for i in range(len(trees)):
         info = forest.info[trees[i]]
@@ -113,7 +113,7 @@ def begin(forest, trees, simulations, explore, temperatures):
 
 @njit(cache=True, nogil=True)
 def place_roots(forest, trees, states):
-    """Put record `states[i]` at the root of `trees[i]`, with nothing below."""
+    """Make record `states[i]` the root of `trees[i]`, without children."""
     for i in range(len(trees)):
         forest.states[trees[i], 0] = states[i]
         forest.info[trees[i]].target = 0
@@ -122,7 +122,7 @@ def place_roots(forest, trees, states):
 
 @njit(cache=True, nogil=True)
 def done_trees(forest, trees):
-    """Write the trees whose search is over and has no leaf in flight; how many."""
+    """Write the trees whose search has ended and has no leaf in flight; return how many."""
     count = 0
     for t in range(len(forest.info) - 1):
         tree = tree_at(forest, t)

@@ -1,4 +1,4 @@
-"""Exact results: a short look ahead at new nodes, and their propagation towards the root.
+"""Exact results: a short lookahead at new nodes, and propagation towards the root.
 
 MCTS-Solver (Winands, Bjornsson & Saito 2008), extended to draws: a node is proven when one of its
 edges is a proven win, or when all of its edges are proven.
@@ -15,12 +15,12 @@ from envs.game import is_terminal, legal_actions, step, to_play, value_to_play
 from mcts.compile import inlined
 from mcts.rows import array_of
 
-WIN = 1.0  # the largest value a game can end with: an edge worth it needs no rival
+WIN = 1.0  # the largest value of a game: an edge with it makes the others irrelevant
 
 
 @inlined
 def look_mask(tree, level):
-    """The scratch mask of a level, bool [A], cleared."""
+    """Return the scratch mask of a level, bool [A], cleared."""
     mask = array_of(tree.look_mask, level * tree.num_actions, tree.num_actions)
     mask[:] = False
     return mask
@@ -28,7 +28,7 @@ def look_mask(tree, level):
 
 @inlined
 def open_frame(tree, level):
-    """Begin the moves of the position at a level of the look ahead."""
+    """Begin with the moves of the position at a level of the lookahead."""
     legal_actions(tree.look_states[level], look_mask(tree, level))
     frame = tree.look_frames[level]
     frame.next_action = 0
@@ -39,7 +39,7 @@ def open_frame(tree, level):
 
 @inlined
 def report(tree, level, value):
-    """Tell the frame at a level the value_to_play of its child, NaN where it is open."""
+    """Report a child's value_to_play to the frame at a level; NaN means open."""
     frame = tree.look_frames[level]
     if np.isnan(value):
         frame.open_moves += 1
@@ -50,9 +50,9 @@ def report(tree, level, value):
 
 @inlined
 def play_next(tree, level):
-    """Write the position after the frame's next legal move one level up; False where none is left.
+    """Write the position after the frame's next legal move one level up; False if none is left.
 
-    A frame that has found a win is not asked for more.
+    A frame that has found a win plays no more moves.
     """
     frame = tree.look_frames[level]
     count, action = tree.num_actions, int(frame.next_action)
@@ -68,9 +68,9 @@ def play_next(tree, level):
 
 @inlined
 def look(tree, depth):
-    """Exact value_to_play of the unfinished `look_states[0]` within `depth` plies, or NaN.
+    """Return the exact value_to_play of unfinished `look_states[0]` within `depth` plies, or NaN.
 
-    Depth-first with its own stack: Numba cannot load a recursive function from its on-disk cache.
+    Depth first with its own stack: Numba cannot load a recursive function from its on-disk cache.
     """
     level = 0
     open_frame(tree, 0)
@@ -95,7 +95,7 @@ def look(tree, depth):
 
 @inlined
 def look_at_edge(tree, node, e, depth):
-    """Mark an edge as proven if its move forces an end within `depth` plies, itself included."""
+    """Mark an edge as proven if its move forces an end within `depth` plies, that move included."""
     tree.look_states[0] = tree.states[node]
     child = tree.look_states[0]
     step(child, np.int32(tree.edges[e].action))
@@ -104,7 +104,7 @@ def look_at_edge(tree, node, e, depth):
         tree.edges[e].exact = sign * value_to_play(child)
         tree.edges[e].plies = 1
         return
-    for plies in range(1, depth):  # deepening, so that the shortest end is the one recorded
+    for plies in range(1, depth):  # iterative deepening finds the shortest end first
         value = look(tree, plies)
         if not np.isnan(value):
             tree.edges[e].exact = sign * value
@@ -114,9 +114,9 @@ def look_at_edge(tree, node, e, depth):
 
 @inlined
 def settle(tree, node):
-    """Prove a node from its edges if they allow it; whether it is proven now.
+    """Prove a node from its edges if possible; return whether it is proven now.
 
-    The plies are those of the shortest known win, else of the longest defence.
+    Its plies are those of the shortest known win, else of the longest defence.
     """
     first = np.int64(tree.nodes[node].first_edge)
     best, plies, open_edges = -np.inf, 0, 0
@@ -138,7 +138,7 @@ def settle(tree, node):
 
 @inlined
 def propagate(tree, slot):
-    """Carry a proven leaf of the slot's path towards the root as far as it proves its ancestors."""
+    """Propagate a proven leaf along the slot's path while it proves its ancestors."""
     for i in range(tree.slots[slot].length - 1, -1, -1):
         node, e = (
             np.int64(tree.path[tree.slots[slot].first_hop + i].node),

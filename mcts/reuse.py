@@ -1,4 +1,4 @@
-"""Tree reuse: the subtree below the move played becomes the tree of the next search."""
+"""Tree reuse: the subtree of the played move becomes the tree of the next search."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 # Numba infers the types of compiled functions; the records they take have no Python type.
@@ -15,7 +15,7 @@ from mcts.simulation import clear_tree
 
 @inlined
 def keep_subtree(tree, scratch, queue, root):
-    """Make node `root` the root of the tree, breadth first by way of the scratch tree."""
+    """Make node `root` the root of the tree; copies breadth first through the scratch tree."""
     queue[0] = root
     nodes, edges, i = 1, 0, 0
     while i < nodes:
@@ -45,7 +45,7 @@ def keep_subtree(tree, scratch, queue, root):
 
 @inlined
 def kept_child(tree, action):
-    """The root's child behind an action if it is evaluated or proven, or NO_NODE."""
+    """Return the root's child of an action if it is evaluated or proven, else NO_NODE."""
     if tree.nodes[0].stage != EXPANDED:
         return NO_NODE
     first = np.int64(tree.nodes[0].first_edge)
@@ -59,7 +59,7 @@ def kept_child(tree, action):
 
 @inlined
 def play_at_root(tree, scratch, queue, action, keep):
-    """Advance the root by one legal action, keeping what is below it if `keep`."""
+    """Advance the root by one legal action, keeping the subtree if `keep`."""
     child = kept_child(tree, action) if keep else NO_NODE
     if child != NO_NODE:
         keep_subtree(tree, scratch, queue, child)

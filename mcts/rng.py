@@ -1,7 +1,7 @@
-"""Random numbers in compiled code: one stream a tree, so that no batch order changes a search.
+"""Random numbers in compiled code: one stream per tree, so batch order does not change a search.
 
-SplitMix64 (Steele, Lea & Flood 2014): a stream is the field `stream`, uint64, of the first record
-of `info`, the array that every function here takes.
+SplitMix64 (Steele, Lea & Flood 2014). The stream is the field `stream`, uint64, of the first record
+of the array `info`, which every function here takes.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -20,7 +20,7 @@ MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def seed_streams(seed: int, count: int) -> NDArray[np.uint64]:
-    """Independent stream states uint64 [count] from one seed."""
+    """Derive independent stream states uint64 [count] from one seed."""
     return np.random.SeedSequence(seed).generate_state(count, np.uint64).astype(np.uint64)
 
 
@@ -36,32 +36,32 @@ def next_u64(info):
 
 @inlined
 def uniform(info):
-    """A double in (0, 1): never 0, so that its logarithm exists."""
+    """Draw a double in (0, 1), never 0, so that its logarithm exists."""
     return (np.float64(next_u64(info) >> np.uint64(12)) + 0.5) * 2.0**-52
 
 
 @inlined
 def below(info, n):
-    """An integer in [0, n); the bias of at most n / 2^52 is far below any use made of it."""
+    """Draw an integer in [0, n); its bias of at most n / 2^52 does not matter here."""
     return np.int64(uniform(info) * n)
 
 
 @inlined
 def gumbel(info):
-    """A standard Gumbel variate."""
+    """Draw a standard Gumbel variate."""
     return -np.log(-np.log(uniform(info)))
 
 
 @inlined
 def normal(info):
-    """A standard normal variate (Box & Muller 1958)."""
+    """Draw a standard normal variate (Box & Muller 1958)."""
     radius = np.sqrt(-2.0 * np.log(uniform(info)))
     return radius * np.cos(2.0 * np.pi * uniform(info))
 
 
 @inlined
 def gamma(info, shape):
-    """A Gamma(shape, 1) variate (Marsaglia & Tsang 2000), boosted for shape < 1."""
+    """Draw a Gamma(shape, 1) variate (Marsaglia & Tsang 2000), boosted for shape < 1."""
     boost = 1.0
     if shape < 1.0:
         boost = uniform(info) ** (1.0 / shape)

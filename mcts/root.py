@@ -1,4 +1,4 @@
-"""The root: its noise, when a search is done, and what is read from it afterwards."""
+"""The root: its noise, the end of a search, and the results read from it."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,assignment"
 # Numba infers the types of compiled functions; the records they take have no Python type.
@@ -14,13 +14,13 @@ from mcts.scores import edge_value, exploration, improve_logits
 
 @inlined
 def root_simulations(tree):
-    """Visits of the root's edges, those kept by tree reuse and those in flight included."""
+    """Count the visits of the root's edges, including kept ones and those in flight."""
     return tree.nodes[0].visits - 1 + tree.info[0].in_flight
 
 
 @inlined
 def make_ready(tree, params):
-    """Give an expanded root its noise, once a search."""
+    """Add noise to an expanded root, once per search."""
     tree.info[0].ready = 1
     if params.gumbel:
         draw_gumbel(tree, params)
@@ -30,7 +30,7 @@ def make_ready(tree, params):
 
 @inlined
 def mix_dirichlet(tree, params):
-    """P = (1 - fraction) P + fraction * Dirichlet(alpha) (AlphaGo Zero 2017, methods)."""
+    """Set P = (1 - fraction) P + fraction * Dirichlet(alpha) (AlphaGo Zero 2017, methods)."""
     first = np.int64(tree.nodes[0].first_edge)
     count = tree.nodes[0].num_edges
     total = 0.0
@@ -48,10 +48,10 @@ def mix_dirichlet(tree, params):
 
 @inlined
 def draw_gumbel(tree, params):
-    """Sample the root's Gumbel noise by its scale, and plan sequential halving.
+    """Draw the root's scaled Gumbel noise, and plan sequential halving.
 
-    Noise of the scale T samples without replacement from the prior at the temperature T (Gumbel
-    AlphaZero 2022, section 2; `gumbel_scale` in mctx).
+    Noise of scale T samples without replacement from the prior at temperature T (Gumbel AlphaZero
+    2022, section 2; `gumbel_scale` in mctx).
     """
     count = tree.nodes[0].num_edges
     scale = tree.info[0].noise
@@ -63,7 +63,7 @@ def draw_gumbel(tree, params):
 
 @inlined
 def plan_halving(sequence, considered, simulations):
-    """Write the visit count that the edge of each simulation shall have, int32 [simulations].
+    """Write the visit count of the edge to follow in each simulation, int32 [simulations].
 
     `considered` edges are visited equally in the first phase, the better half of them in the next,
     and so on (Gumbel AlphaZero 2022, section 3; the schedule of mctx).
@@ -89,7 +89,7 @@ def plan_halving(sequence, considered, simulations):
 
 @inlined
 def is_done(tree):
-    """Whether the tree's search is over: enough visits, a proven root, or no room left."""
+    """Return whether the search has ended: enough visits, a proven root, or no room left."""
     if not np.isnan(tree.nodes[0].exact) or tree.info[0].full:
         return True
     return root_simulations(tree) >= tree.info[0].target
@@ -97,7 +97,7 @@ def is_done(tree):
 
 @inlined
 def is_best_proof(tree, e):
-    """Whether a proven root is proven by this edge: as good, and a win as short, a loss as long."""
+    """Return whether this edge proves a proven root: same value, and same plies unless a draw."""
     exact = tree.nodes[0].exact
     same = tree.edges[e].exact == exact
     return same and (exact == 0.0 or tree.edges[e].plies == tree.nodes[0].plies)
@@ -105,7 +105,7 @@ def is_best_proof(tree, e):
 
 @inlined
 def pruned_visits(tree, params, e, best, best_score):
-    """Visits of an edge less the forced ones that PUCT would not have made (KataGo 2019, 3.2)."""
+    """Return an edge's visits less forced ones that PUCT would not make (KataGo 2019, 3.2)."""
     visits = tree.edges[e].visits
     if e == best or visits == 0:
         return visits
@@ -115,14 +115,14 @@ def pruned_visits(tree, params, e, best, best_score):
     gap = best_score - edge_value(tree, e, 0.0)
     if gap <= 0.0:
         return visits
-    needed = exploration(tree, total + 1) * prior / gap - 1.0  # where PUCT meets the best score
+    needed = exploration(tree, total + 1) * prior / gap - 1.0  # PUCT equals the best score there
     kept = max(np.float64(visits) - forced, min(np.float64(visits), np.ceil(needed)))
     return np.int64(kept) if kept > 1.0 else 0
 
 
 @inlined
 def read_visits(tree, params, policy):
-    """Root visits as weights float32 [A]: proven losses left out, forced playouts pruned."""
+    """Write root visits as weights float32 [A], without proven losses and forced playouts."""
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
     best, most = first, -1
@@ -144,9 +144,9 @@ def read_visits(tree, params, policy):
 
 @inlined
 def read_improved(tree, params, policy):
-    """Softmax of logits + sigma(completed Q) float32 [A] (Gumbel AlphaZero 2022, equation 11).
+    """Write exp(logit + sigma(completed Q)), float32 [A] (Gumbel AlphaZero 2022, equation 11).
 
-    It is taken over the moves that are no proven losses; those have the weight 0.
+    Proven losses have weight 0. The weights are scaled to a largest of 1.
     """
     improve_logits(tree, params, 0)
     first = np.int64(tree.nodes[0].first_edge)
@@ -162,9 +162,9 @@ def read_improved(tree, params, policy):
 
 @inlined
 def move_weight(tree, e, by_prior):
-    """Visits of an edge, or its prior; a proven loss has the weight 0.
+    """Return an edge's visits or its prior; 0 for a proven loss.
 
-    No other prior is quite 0: something has to be left where it alone is not lost.
+    Other priors are above 0, since such an edge may be the only one that does not lose.
     """
     if tree.edges[e].exact <= -1.0:
         return 0.0
@@ -173,10 +173,10 @@ def move_weight(tree, e, by_prior):
 
 @inlined
 def read_policy(tree, params, policy):
-    """The search's policy, float32 [A] summing to 1: what a network is trained towards.
+    """Write the search's policy, float32 [A] summing to 1: the network's training target.
 
-    A proven root's policy is uniform over the moves that prove it. No other names a proven loss:
-    where nothing else was visited, it is the prior over the moves that are left.
+    The policy of a proven root is uniform over the moves that prove it. Any other policy excludes
+    proven losses; if no other move was visited, it is the prior over the other moves.
     """
     policy[:] = 0.0
     first = np.int64(tree.nodes[0].first_edge)
@@ -198,10 +198,10 @@ def read_policy(tree, params, policy):
 
 @inlined
 def root_value(tree):
-    """value_to_play of the root: exact if proven, else the visits' mean, proven losses left out.
+    """Return the root's value_to_play: exact if proven, else the mean without proven losses.
 
-    The evaluator's own value counts as one visit. A proven loss is a move that will not be played,
-    so what was backed up before it was proven says nothing.
+    The evaluator's own value counts as one visit. A proven loss will not be played, so the values
+    backed up through it before the proof are ignored.
     """
     exact = tree.nodes[0].exact
     if not np.isnan(exact):
@@ -218,10 +218,10 @@ def root_value(tree):
 
 @inlined
 def best_edge(tree, params, temperature):
-    """The move to play: a proof, else the most visited, then the best valued, then the likeliest.
+    """Return the edge to play: a proof, else by visits, then by value, then by prior.
 
-    Gumbel roots value a move by the improved policy's logit, with their noise at a temperature:
-    the argmax of logits + T g is a sample of their softmax at the temperature T, and at 1 the move
+    Gumbel roots value a move by the improved policy's logit plus, at a temperature, their noise:
+    the argmax of logits + T g samples their softmax at temperature T, and with T = 1 it is the move
     of the paper (Gumbel AlphaZero 2022, algorithm 2).
     """
     first = np.int64(tree.nodes[0].first_edge)
@@ -248,10 +248,10 @@ def best_edge(tree, params, temperature):
 
 @inlined
 def sample_action(tree, params, temperature):
-    """The move to play: by visits^(1 / temperature), or the best where temperature is 0.
+    """Sample the action to play by visits^(1 / temperature); the best one at temperature 0.
 
     Gumbel roots choose by their noise instead, see `best_edge`. A proven loss is never sampled
-    while another move is left, which priors decide where no other was visited.
+    while another move is left; if none of the others was visited, they are sampled by prior.
     """
     best = best_edge(tree, params, temperature)
     proven = not np.isnan(tree.nodes[0].exact)

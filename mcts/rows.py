@@ -1,9 +1,9 @@
-"""Rows: arrays as compiled code passes them around cheaply, a pointer and a length.
+"""Rows: arrays that compiled code passes around cheaply, as a pointer and a length.
 
-Numba counts references on every array at every call and copies records byte by byte. The search
+Numba counts references of every array at every call and copies records byte by byte. The search
 calls many small functions on a dozen arrays of records, where that costs ten times the work itself.
-A `Rows` owns nothing and counts nothing, and assigning a record to it is one memcpy. It is safe
-because the kernels hold the arrays behind it for as long as they run; indices are not checked.
+A `Rows` owns no memory and has no reference count, and assigning a record to it is one memcpy. It
+is safe because the kernels hold the underlying arrays while they run; indices are not checked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numba.extending import intrinsic, lower_builtin, register_jitable, register
 
 
 class RowsType(types.Type):
-    """Numba's type of Rows over items of `dtype`, a Record or a scalar."""
+    """The Numba type of Rows with items of `dtype`, a Record or a scalar."""
 
     def __init__(self, dtype: types.Type) -> None:
         self.dtype = dtype
@@ -89,7 +89,7 @@ def _lower_len(context, builder, sig, args):
 
 @intrinsic
 def _rows_of(typing_context, array):
-    """All items of a C-contiguous array, flattened."""
+    """Return all items of a C-contiguous array, flattened."""
     rows_type = RowsType(array.dtype)
 
     def codegen(context, builder, sig, args):
@@ -103,7 +103,7 @@ def _rows_of(typing_context, array):
 
 @intrinsic
 def _part_of(typing_context, rows, start, count):
-    """`count` items from `start` on."""
+    """Return `count` items from `start` on."""
 
     def codegen(context, builder, sig, args):
         source = _struct(context, builder, sig.args[0], args[0])
@@ -114,7 +114,7 @@ def _part_of(typing_context, rows, start, count):
     return rows(rows, types.intp, types.intp), codegen
 
 
-rows_of: Any = _rows_of  # mypy would have the callers pass the typing context
+rows_of: Any = _rows_of  # for mypy, callers would have to pass the typing context
 part_of: Any = _part_of
 
 
@@ -131,12 +131,12 @@ pointer_of: Any = _pointer
 
 @register_jitable
 def row_of(array: Any, t: Any) -> Any:
-    """Row t of a C-contiguous array of two axes. (A division by the rows would cost 20 ns.)"""
+    """Return row t of a C-contiguous 2-d array, without a division, which would cost 20 ns."""
     count = array.shape[1]
     return part_of(rows_of(array), t * count, count)
 
 
 @register_jitable
 def array_of(rows, start, count):
-    """An array [count] over the items from `start` on, for code that wants an array."""
+    """Return the items from `start` on as an array [count], for code that needs an array."""
     return carray(pointer_of(part_of(rows, start, count)), (count,))

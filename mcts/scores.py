@@ -1,9 +1,9 @@
-"""Selection scores: which edge a simulation follows. Plain functions over one node's edges.
+"""Selection: which edge a simulation follows from a node.
 
-`t` is a tree, `node` a node of it. All return the index of an edge. Ties go to the first edge.
-Proven edges (with `solve`): a proven loss is never followed, since something better is left while
-the node itself is unproven; another proven result counts as exactly its value, with no exploration,
-for there is nothing more to learn behind it.
+The `select_` functions return the index of an edge; ties go to the first edge. Proven edges (with
+`solve`): a proven loss is never followed, since a better edge is left while the node is unproven.
+Any other proven edge scores exactly its value, without an exploration bonus, since there is nothing
+more to learn below it.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,assignment"
@@ -18,7 +18,7 @@ from mcts.compile import inlined
 
 @inlined
 def edge_value(tree, e, otherwise):
-    """Value of an edge for its mover: exact if proven, the mean if visited, else `otherwise`."""
+    """Return an edge's value for its mover: exact if proven, mean if visited, else `otherwise`."""
     exact = tree.edges[e].exact
     if not np.isnan(exact):
         return np.float64(exact)
@@ -29,13 +29,13 @@ def edge_value(tree, e, otherwise):
 
 @inlined
 def exploration(tree, parent_visits):
-    """c(s) sqrt(N) of the AlphaZero paper; no node has more visits than its tree has room for."""
+    """Return c(s) sqrt(N) of the AlphaZero paper, N limited to the length of the table."""
     return tree.exploration[min(parent_visits, len(tree.exploration) - 1)]
 
 
 @inlined
 def first_play_value(tree, params, node):
-    """First-play urgency: the value that an unvisited edge of the node is taken to have."""
+    """Return the assumed value of a node's unvisited edges (first-play urgency)."""
     if not params.fpu_reduction:
         return params.fpu_value
     mean = tree.nodes[node].value_sum / max(tree.nodes[node].visits, 1)
@@ -51,7 +51,7 @@ def first_play_value(tree, params, node):
 
 @inlined
 def select_puct(tree, params, node):
-    """argmax Q + c(s) P sqrt(N) / (1 + n) (AlphaZero 2018), forced playouts first at the root."""
+    """Select argmax Q + c(s) P sqrt(N) / (1 + n) (AlphaZero 2018); forced playouts at the root."""
     unvisited = first_play_value(tree, params, node)
     scale = exploration(tree, tree.nodes[node].visits)
     forcing = node == 0 and tree.info[0].explore != 0 and params.forced_playouts > 0.0
@@ -77,10 +77,10 @@ def select_puct(tree, params, node):
 
 @inlined
 def mixed_value(raw, visits, prior_sum, weighted):
-    """A node's value completed by its priors (Gumbel AlphaZero 2022, appendix D, equation 33).
+    """Return a node's mixed value (Gumbel AlphaZero 2022, appendix D, equation 33).
 
-    `raw` is the evaluator's; the rest are sums over the visited edges: of the visits, the priors,
-    and the priors times Q.
+    `raw` is the evaluator's value; the others are sums over visited edges: of visits, of priors,
+    and of priors times Q.
     """
     if visits == 0 or prior_sum <= 0.0:
         return raw
@@ -92,8 +92,8 @@ def improve_logits(tree, params, node):
     """Write logit + sigma(completed Q) of a node's edges to `tree.improved`; return their visits.
 
     Completed Q values are rescaled to [0, 1] over the node's edges, then multiplied by
-    (maxvisit_init + largest visit count) * value_scale, as in mctx. The logits are the evaluator's:
-    what normalises them to log priors is the same for all edges and changes no choice.
+    (maxvisit_init + largest visit count) * value_scale, as in mctx. The evaluator's logits need no
+    normalisation to log priors: it would add the same to all edges and change no choice.
     """
     first = np.int64(tree.nodes[node].first_edge)
     count = np.int64(tree.nodes[node].num_edges)
@@ -128,9 +128,9 @@ def improve_logits(tree, params, node):
 
 @inlined
 def select_gumbel_interior(tree, params, node):
-    """argmax pi'(a) - n(a) / (1 + N): visits follow the improved policy (section 5).
+    """Select argmax pi'(a) - n(a) / (1 + N): visits follow the improved policy (section 5).
 
-    Compared are the scores times the softmax's denominator, which saves a division an edge.
+    The scores are compared times the softmax's denominator, which saves a division per edge.
     """
     first = np.int64(tree.nodes[node].first_edge)
     count = np.int64(tree.nodes[node].num_edges)
@@ -157,7 +157,7 @@ def select_gumbel_interior(tree, params, node):
 
 @inlined
 def is_untouched(tree, first, count):
-    """Whether nothing is known of any of the edges: no visit and no proof."""
+    """Return whether none of the edges has a visit or a proof."""
     known = 0
     for e in range(first, first + count):
         known += (tree.edges[e].visits > 0) | (not np.isnan(tree.edges[e].exact))
@@ -166,7 +166,7 @@ def is_untouched(tree, first, count):
 
 @inlined
 def likeliest_edge(tree, first, count):
-    """The first of the edges with the largest logit."""
+    """Return the first edge with the largest logit."""
     best, best_logit = first, -np.inf
     for e in range(first, first + count):
         logit = np.float64(tree.edges[e].logit)
@@ -177,9 +177,9 @@ def likeliest_edge(tree, first, count):
 
 @inlined
 def select_gumbel_root(tree, params):
-    """Sequential halving: the best edge among those with the visit count now wanted (section 3).
+    """Select the best edge with the visit count of sequential halving (section 3).
 
-    Where proven losses leave no edge with that count, the least visited of the rest is taken.
+    If proven losses leave no edge with that count, the least visited of the others is selected.
     """
     done = improve_logits(tree, params, 0)
     first = np.int64(tree.nodes[0].first_edge)
@@ -198,7 +198,7 @@ def select_gumbel_root(tree, params):
 
 @inlined
 def least_visited(tree, first, count):
-    """The first of the edges with the fewest visits, proven losses left out."""
+    """Return the first edge with the fewest visits, proven losses excluded."""
     best, fewest = first, 1 << 60
     for e in range(first, first + count):
         if tree.edges[e].visits < fewest and not tree.edges[e].exact <= -1.0:
@@ -208,7 +208,7 @@ def least_visited(tree, first, count):
 
 @inlined
 def select_edge(tree, params, node):
-    """The edge that the configured root and tree policies follow from an expanded node."""
+    """Select an edge of an expanded node by the configured root and tree policies."""
     if not params.gumbel:
         return select_puct(tree, params, node)
     if node == 0:

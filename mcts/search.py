@@ -1,7 +1,7 @@
-"""The search as Python sees it: place positions, simulate with any evaluator, read the roots.
+"""The search's Python interface: place positions, simulate with any evaluator, read the roots.
 
-The search never sees a network. `select` yields a batch of encoded leaves, `receive` takes their
-logits and values; `run` does both with an evaluator function until every search is over.
+The search never sees a network. `select` returns a batch of encoded leaves, `receive` takes their
+logits and values; `run` does both with an evaluator until every search has ended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mcts import kernels
 from mcts.config import SearchConfig
 from mcts.forest import COUNTERS, Forest, allocate, params_of
 
-type_of: Any = typeof  # which has no types of its own
+type_of: Any = typeof  # it has no type annotations
 
 # planes float32 [n, C, H, W] -> (policy logits float32 [n, A], value_to_play float32 [n])
 Evaluator = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -29,7 +29,7 @@ Evaluator = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[n
 
 @dataclass(frozen=True)
 class CompiledEvaluator:
-    """An evaluator compiled into the search, which then never returns to Python between leaves."""
+    """An evaluator compiled into the search, which then runs without returning to Python."""
 
     code: int
 
@@ -39,12 +39,12 @@ ROLLOUT = CompiledEvaluator(kernels.ROLLOUT)  # uniform priors, one random game
 
 
 class RootResults(NamedTuple):
-    """What n finished searches found; all values are for the side to move at the root."""
+    """The results of n finished searches; all values are for the side to move at the root."""
 
     policy: NDArray[np.float32]  # [n, A] training target, sums to 1
     value_to_play: NDArray[np.float32]  # [n]
-    action: NDArray[np.int64]  # [n] sampled by the temperature
-    best_action: NDArray[np.int64]  # [n] without chance
+    action: NDArray[np.int64]  # [n] sampled at the temperature
+    best_action: NDArray[np.int64]  # [n] without sampling
     exact: NDArray[np.float32]  # [n] proven value, or NaN
     plies: NDArray[np.int16]  # [n] plies to the proven end
     visits: NDArray[np.int32]  # [n, A]
@@ -52,7 +52,7 @@ class RootResults(NamedTuple):
 
 
 def empty_results(count: int, num_actions: int) -> RootResults:
-    """RootResults for `count` roots, to be filled."""
+    """Allocate RootResults for `count` roots, to be filled."""
     return RootResults(
         policy=np.zeros((count, num_actions), np.float32),
         value_to_play=np.zeros(count, np.float32),
@@ -68,7 +68,7 @@ def empty_results(count: int, num_actions: int) -> RootResults:
 class Search:
     """A forest of `trees` searches over one game, each with its own random stream.
 
-    Not safe for use by two threads at once; two Search objects are independent of each other.
+    Not thread-safe; two Search objects are independent of each other.
     """
 
     def __init__(
@@ -95,14 +95,14 @@ class Search:
     def place(self, states: NDArray[Any], trees: NDArray[np.int64] | None = None) -> None:
         """Make records [n] the roots of the first n trees, or of `trees` int64 [n].
 
-        Raises ValueError for another number of states than of trees, a tree that is not there, or
-        another game's states.
+        Raises ValueError if the numbers of states and trees differ, for an unknown tree, or for
+        states of another game.
         """
         chosen = self._known(np.arange(len(states)) if trees is None else trees)
         if len(chosen) != len(states):
             raise ValueError(f"{len(states)} states for {len(chosen)} trees")
         if states.dtype != self.game.dtype:
-            raise ValueError(f"these are no positions of {self.game.name}: {states.dtype}")
+            raise ValueError(f"expected positions of {self.game.name}, got {states.dtype}")
         self._call(kernels.place_roots, self.forest, chosen, _plain(states, self.game.dtype))
 
     def begin(
@@ -112,13 +112,13 @@ class Search:
         explore: bool | NDArray[np.bool_] = False,
         temperatures: NDArray[np.float64] | float = 0.0,
     ) -> None:
-        """Start searches of `simulations` root visits each (those kept by reuse count).
+        """Start searches of `simulations` root visits each, including visits kept by tree reuse.
 
-        Searches that `explore` have the root noise of learning. A Gumbel root that does not has
-        its noise by the temperature at which `read` will choose the move: none at 0.
+        Searches that `explore` have the root noise of self-play. Other Gumbel roots have noise
+        scaled by the temperature at which `read` will choose the move: none at 0.
 
-        Raises ValueError for no simulations, for more than the forest has room for, or for a tree
-        that is not there.
+        Raises ValueError for fewer simulations than 1, for more than the forest has room for, or
+        for an unknown tree.
         """
         chosen = self._known(trees)
         counts = np.full(len(chosen), simulations, np.int32)
@@ -130,9 +130,9 @@ class Search:
         self._call(kernels.begin, self.forest, chosen, counts, explores, degrees)
 
     def select(self) -> NDArray[np.float32]:
-        """Encoded leaves float32 [n, C, H, W] awaiting evaluation; n = 0 when all are done.
+        """Return encoded leaves float32 [n, C, H, W] to evaluate; n = 0 when all are done.
 
-        A view that the next call overwrites.
+        The array is a view that the next call overwrites.
         """
         if self._waiting:
             raise RuntimeError(f"{self._waiting} leaves still await receive()")
@@ -140,7 +140,7 @@ class Search:
         return self._planes[: self._waiting]
 
     def receive(self, logits: NDArray[np.float32], values_to_play: NDArray[np.float32]) -> None:
-        """Hand in the evaluations of the leaves last selected, in their order.
+        """Back up the evaluations of the leaves last selected, in the same order.
 
         Raises ValueError for shapes other than [n, A] and [n].
         """
@@ -155,7 +155,7 @@ class Search:
         self._waiting = 0
 
     def run(self, evaluator: Evaluator | CompiledEvaluator) -> None:
-        """Simulate until every begun search is done."""
+        """Simulate until every started search has ended."""
         if isinstance(evaluator, CompiledEvaluator):
             self._call(kernels.search_compiled, self.forest, self.params, evaluator.code)
             return
@@ -163,15 +163,16 @@ class Search:
             self.receive(*evaluator(planes))
 
     def done(self) -> NDArray[np.int64]:
-        """The trees whose search is over and has not been read yet."""
+        """Return the trees whose search has ended and has not been read."""
         return self._done[: self._call(kernels.done_trees, self.forest, self._done)].copy()
 
     def read(
         self, trees: NDArray[np.int64], temperatures: NDArray[np.float64] | float = 0.0
     ) -> RootResults:
-        """Results of finished searches, which this ends; each move sampled at its temperature.
+        """Return the results of ended searches; each move is sampled at its temperature.
 
-        Raises ValueError for a tree that has not been searched or whose game is over.
+        The trees have no search afterwards. Raises ValueError for a tree that has not been searched
+        or whose game is over.
         """
         chosen = self._known(trees)
         edges = self.forest.nodes["num_edges"][chosen, 0]
@@ -183,7 +184,7 @@ class Search:
         return out
 
     def play(self, trees: NDArray[np.int64], actions: NDArray[np.int64]) -> None:
-        """Play a legal action at each root; the subtree stays if the config reuses trees."""
+        """Play a legal action at each root; keeps the subtree if the config reuses trees."""
         moves = _plain(actions, np.int64)
         if len(moves) != len(trees):
             raise ValueError(f"{len(moves)} actions for {len(trees)} trees")
@@ -192,12 +193,12 @@ class Search:
         )
 
     def roots(self, trees: NDArray[np.int64]) -> NDArray[Any]:
-        """Copies of the root positions, records [n]."""
+        """Return copies of the root positions, records [n]."""
         copies: NDArray[Any] = self.forest.states[trees, 0].copy()
         return copies
 
     def _known(self, trees: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Tree numbers as the kernels take them, which check none; ValueError for a wrong one."""
+        """Check tree numbers, which the kernels do not. Raises ValueError for an unknown one."""
         chosen = _plain(trees, np.int64)
         if len(chosen) and not 0 <= chosen.min() <= chosen.max() < self.trees:
             raise ValueError(f"trees {chosen.min()} to {chosen.max()}: there are {self.trees}")
@@ -206,8 +207,8 @@ class Search:
     def _call(self, kernel: Any, *arguments: Any) -> Any:
         """Call a kernel, always with arguments of the same types.
 
-        Numba's dispatcher would find out the types of all arrays of the forest at every call, which
-        takes 4 us, against 1 us for the call itself.
+        Numba's dispatcher would determine the types of all arrays at every call, which takes 4 us;
+        the call itself takes 1 us.
         """
         entry = self._entries.get(kernel)
         if entry is None:
@@ -215,18 +216,18 @@ class Search:
         return entry(*arguments)
 
     def clear_cache(self) -> None:
-        """Forget all evaluations: for a new version of the network."""
+        """Clear the evaluation cache, for a new version of the network."""
         self.forest.cache["key"] = 0
 
     def counters(self) -> dict[str, int]:
-        """Totals since the start, by the names in COUNTERS."""
+        """Return the totals since the start, by the names in COUNTERS."""
         return dict(zip(COUNTERS, self.forest.counters.tolist(), strict=True))
 
 
 def _plain(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """The array, copied if it is not contiguous, aligned, writable and of that dtype.
+    """Return the array, copied unless it is contiguous, aligned, writable and of that dtype.
 
-    Kernels are compiled for such arrays and are not to be called with others.
+    Kernels are compiled for such arrays only.
     """
     if array.dtype == dtype and array.flags.c_contiguous and array.flags.behaved:
         return array
@@ -235,17 +236,17 @@ def _plain(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
 @cache
 def _threads(count: int) -> ThreadPoolExecutor:
-    """A pool that lives on: to start threads takes as long as a small search."""
+    """Return a pool that is kept: starting threads takes as long as a small search."""
     return ThreadPoolExecutor(count, "search")
 
 
 def run_parallel(
     searches: Sequence[Search], evaluators: Sequence[Evaluator | CompiledEvaluator]
 ) -> None:
-    """Run several searches to their end, each in a thread of its own with its own evaluator.
+    """Run several searches to their end, each in its own thread with its own evaluator.
 
-    Compiled code and networks release the interpreter's lock, and the searches share nothing, so
-    the result does not depend on the threads' order.
+    Compiled code and networks release the GIL, and the searches share nothing, so the result does
+    not depend on the order of the threads.
     """
     pairs = list(zip(searches, evaluators, strict=True))
     others = [_threads(len(pairs) - 1).submit(s.run, e) for s, e in pairs[1:]]

@@ -1,8 +1,8 @@
-"""One simulation of one tree: descend to a leaf, expand it, back its value up.
+"""One simulation of one tree: descend to a leaf, expand it, back up its value.
 
 A simulation ends in one of three ways: at a leaf that needs the evaluator (it waits in its slot),
 at a result known without it (a proven node or edge, or the cache), which is backed up at once, or
-in a collision with a leaf in flight (only with several leaves a tree), which is undone.
+in a collision with a leaf in flight (only with several leaves per tree), which is undone.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,assignment,arg-type"
@@ -25,7 +25,7 @@ SIMULATIONS, EVALUATIONS, CACHE_HITS, PROVEN_LEAVES, PROVEN_ROOTS = 0, 1, 2, 3, 
 
 @inlined
 def clear_tree(tree):
-    """Make `states[t, 0]` a root with nothing below it."""
+    """Make `states[0]` a root without children."""
     tree.info[0].num_nodes = 0
     tree.info[0].num_edges = 0
     tree.info[0].full = 0
@@ -35,7 +35,7 @@ def clear_tree(tree):
 
 @inlined
 def add_node(tree):
-    """A new node for the position already written at the next index; proven if it is the end."""
+    """Create a node for the position at the next index, proven if it is terminal; return it."""
     node = np.int64(tree.info[0].num_nodes)
     tree.info[0].num_nodes = node + 1
     state = tree.states[node]
@@ -51,7 +51,7 @@ def add_node(tree):
 
 @inlined
 def add_child(tree, node, e):
-    """Make the child behind an edge: a copy of the parent's position with the move played."""
+    """Create the child of an edge: a copy of the parent's position with the move played."""
     child = np.int64(tree.info[0].num_nodes)
     tree.states[child] = tree.states[node]
     step(tree.states[child], np.int32(tree.edges[e].action))
@@ -61,7 +61,7 @@ def add_child(tree, node, e):
 
 @inlined
 def has_room(tree):
-    """Whether the tree can take one more node with all of its edges."""
+    """Return whether the tree has room for one more node with all of its edges."""
     edges_left = len(tree.edges) - 1 - tree.info[0].num_edges
     nodes_left = len(tree.nodes) - tree.info[0].num_nodes
     return nodes_left > 0 and edges_left >= len(tree.root_gumbel)
@@ -69,12 +69,12 @@ def has_room(tree):
 
 @inlined
 def add_edges(tree, params, node):
-    """Give a node its edges, without priors, and look ahead along each."""
+    """Create a node's edges, without priors, and look ahead along each."""
     first = np.int64(tree.info[0].num_edges)
     mask = look_mask(tree, 0)
     legal_actions(tree.states[node], mask)
     end = first
-    for action in range(len(mask)):  # without a branch: an illegal action is written over
+    for action in range(len(mask)):  # without a branch: illegal actions are overwritten
         tree.edges[end].action = action
         end += mask[action]
     for e in range(first, end):
@@ -95,7 +95,7 @@ def add_edges(tree, params, node):
 
 @inlined
 def expand(tree, node, logits, value):
-    """Take float32 logits [A] and a value for a node: their softmax over its edges is the prior."""
+    """Expand a node with float32 logits [A], whose softmax is its prior, and a value."""
     first = np.int64(tree.nodes[node].first_edge)
     for e in range(first, first + tree.nodes[node].num_edges):
         tree.edges[e].logit = logits[tree.edges[e].action]
@@ -106,7 +106,7 @@ def expand(tree, node, logits, value):
 
 @inlined
 def softmax_logits(tree, node):
-    """Make the priors of a node's edges from their logits."""
+    """Compute the priors of a node's edges from their logits."""
     first = np.int64(tree.nodes[node].first_edge)
     last = first + tree.nodes[node].num_edges
     top = -np.inf
@@ -123,7 +123,7 @@ def softmax_logits(tree, node):
 
 @inlined
 def expand_from_cache(tree, params, node, entry):
-    """As `expand`, with the value of a cache entry and its priors (Gumbel: its logits)."""
+    """Expand a node with the value and the priors (Gumbel: logits) of a cache entry."""
     first = np.int64(tree.nodes[node].first_edge)
     for k in range(tree.nodes[node].num_edges):
         known = tree.cache_prior[entry * len(tree.root_gumbel) + k]
@@ -139,9 +139,9 @@ def expand_from_cache(tree, params, node, entry):
 
 @inlined
 def back_up(tree, params, slot, value, mover):
-    """Add a value, seen by player `mover`, to every node and edge of the slot's path.
+    """Add a value, for player `mover`, to every node and edge of the slot's path.
 
-    Edges already carry the visit, made on the way down, with its virtual loss.
+    The edges' visits were counted, with their virtual loss, on the way down.
     """
     for i in range(tree.slots[slot].length - 1, -1, -1):
         node, e = (
@@ -159,7 +159,7 @@ def back_up(tree, params, slot, value, mover):
 
 @inlined
 def back_up_node(tree, params, slot, node, value_to_play):
-    """Count a node's own value in it, then back it up the path that led there."""
+    """Add a node's own value to it, then back it up along the slot's path."""
     tree.nodes[node].visits += 1
     tree.nodes[node].value_sum += value_to_play
     back_up(tree, params, slot, np.float64(value_to_play), tree.nodes[node].to_play)
@@ -167,7 +167,7 @@ def back_up_node(tree, params, slot, node, value_to_play):
 
 @inlined
 def undo_path(tree, params, slot):
-    """Take back the visits of a simulation that ran into a leaf in flight."""
+    """Undo the visits of a simulation that ended at a leaf in flight."""
     for i in range(tree.slots[slot].length):
         e = np.int64(tree.path[tree.slots[slot].first_hop + i].edge)
         tree.edges[e].visits -= 1
@@ -176,7 +176,7 @@ def undo_path(tree, params, slot):
 
 @inlined
 def follow(tree, params, slot, node):
-    """Take one edge down from an expanded node, recording it in the path; the edge."""
+    """Follow one edge from an expanded node, add it to the path, and return it."""
     e = select_edge(tree, params, node)
     depth = np.int64(tree.slots[slot].length)
     hop = tree.slots[slot].first_hop + depth
@@ -193,7 +193,7 @@ def follow(tree, params, slot, node):
 def descend(tree, params, slot):
     """Follow the selection from the root to a node that is new, in flight or proven.
 
-    Returns that node, or NO_NODE where the path ended on a proven edge and was backed up.
+    Returns that node, or NO_NODE if the path ended on a proven edge and was backed up.
     """
     tree.slots[slot].length = 0
     node = 0
@@ -211,7 +211,7 @@ def descend(tree, params, slot):
 
 @inlined
 def simulate(tree, params, slot):
-    """Run one simulation until it is RESOLVED, WAITING for the evaluator, or has COLLIDED."""
+    """Run one simulation; return RESOLVED, WAITING (for the evaluator) or COLLIDED."""
     node = descend(tree, params, slot)
     if node == NO_NODE:
         return RESOLVED
@@ -231,7 +231,7 @@ def simulate(tree, params, slot):
 
 @inlined
 def evaluate_or_wait(tree, params, slot, node):
-    """Expand a node from the cache and back it up, or leave it in its slot for the evaluator."""
+    """Expand a node from the cache and back it up, or put it in its slot for the evaluator."""
     entry = cache.lookup(tree, tree.states[node])
     if entry < 0:
         tree.slots[slot].leaf = node
@@ -246,7 +246,7 @@ def evaluate_or_wait(tree, params, slot, node):
 
 @inlined
 def take_leaf(tree, slot):
-    """The leaf that waits in a slot, which is empty afterwards."""
+    """Take the leaf out of a slot and return it."""
     node = np.int64(tree.slots[slot].leaf)
     tree.slots[slot].leaf = NO_NODE
     tree.info[0].in_flight -= 1
@@ -255,7 +255,7 @@ def take_leaf(tree, slot):
 
 @inlined
 def receive_uniform(tree, params, slot, value):
-    """As `receive`, with equal priors for all legal actions."""
+    """Expand and back up a slot's leaf with equal priors for all legal actions."""
     node = take_leaf(tree, slot)
     first = np.int64(tree.nodes[node].first_edge)
     count = tree.nodes[node].num_edges
@@ -269,7 +269,7 @@ def receive_uniform(tree, params, slot, value):
 
 @inlined
 def receive(tree, params, slot, logits, value):
-    """Take the evaluator's float32 logits [A] and value_to_play for the leaf of a slot."""
+    """Expand and back up a slot's leaf with float32 logits [A] and its value_to_play."""
     node = take_leaf(tree, slot)
     expand(tree, node, logits, value)
     cache.insert(tree, params, node)

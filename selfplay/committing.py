@@ -24,6 +24,18 @@ def fresh_number() -> int:
     return uuid.uuid4().int >> 66  # 62 bits: a seed, and with an actor's threads still an int64
 
 
+def writer_of(run: Run, config: TrainConfig, number: int, next_seq: int | None) -> SegmentWriter:
+    """Return the writer of an actor's segments; `next_seq` as in `SegmentWriter`."""
+    algorithm = algorithm_of(config)
+    return SegmentWriter(
+        run,
+        algorithm.schema(config),
+        algorithm.compression(config),
+        writer=writer_name(run.name, config.seed, number),
+        next_seq=next_seq,
+    )
+
+
 class CommittingActor:
     """An algorithm's actor and its writer in the store.
 
@@ -35,14 +47,8 @@ class CommittingActor:
     def __init__(
         self, run: Run, config: TrainConfig, *, number: int = 0, next_seq: int | None = None
     ) -> None:
-        algorithm = algorithm_of(config)
-        self.writer = SegmentWriter(
-            run,
-            algorithm.schema(config),
-            writer=writer_name(run.name, config.seed, number),
-            next_seq=next_seq,
-        )
-        self.actor = algorithm.make_actor(config, number)
+        self.writer = writer_of(run, config, number, next_seq)
+        self.actor = algorithm_of(config).make_actor(config, number)
         self._finished: list[Episode] = []
 
     def commit(self) -> list[str]:
@@ -65,3 +71,7 @@ class CommittingActor:
     def load_state(self, data: bytes, rest: Mapping[str, Any]) -> None:
         """Continue from `state`; raises VersionError for a newer version's."""
         self.actor.load_state(data, rest)
+
+    def close(self) -> None:
+        """Release the actor."""
+        self.actor.close()

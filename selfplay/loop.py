@@ -21,7 +21,8 @@ from typing import Any
 
 import torch
 
-from agents.metrics import metrics_of
+from agents.algorithm import Elapsed
+from agents.metrics import RecentCounters, metrics_of
 from agents.progress import Event, Progress
 from agents.registry import algorithm_of
 from agents.run_game import source_of
@@ -32,6 +33,7 @@ from selfplay.compiling import one_at_a_time
 from selfplay.own_game import check_same_game, game_of, stored_settings
 from selfplay.resuming import check_resumable, extension_notice
 from selfplay.trainer import Trainer
+from selfplay.writing_through import WritingThrough
 from store.run import Run, resume_or_create_run
 
 ACTOR_FILE = "actor.safetensors"
@@ -60,28 +62,41 @@ class Training:
         self.begun = time.monotonic()
         self.first_game_s: float | None = None
         self.play_seconds = 0.0
+        self.recent = RecentCounters()
         self.between_stages = True  # memory is consistent and can be saved
         self.trainer = Trainer(run, config)
         saved = self.trainer.saved
         self.budget.elapsed_before = saved.get("elapsed_s", 0.0)
-        self.counted_before: dict[str, int] = saved.get("counters", {})
-        self.committing = self._actor(run, saved)
-        self.actor = self.committing.actor
+        self.counted_before: dict[str, float] = saved.get("counters", {})
+        self.writes_through = self.algorithm.writes_through(config)
         self.steps_before = self.trainer.learner.steps
-        # What the actor committed after the learner had read, before this session.
-        self.trainer.find(until=self.committing.writer.cursor)
+        if self.writes_through:  # what was sealed since the checkpoint is not made again
+            self.trainer.find()
+            self.counted_before = {**self.trainer.counters_on()}
+        self.writing = self._actor(run, saved)
+        self.actor = self.writing.actor
+        if not self.writes_through:
+            # What the actor committed after the learner had read, before this session.
+            self.trainer.find(until=self.writing.writer.cursor)
         self.notices = extension_notice(config, run.info.config, saved)
         self.publish()
 
-    def _actor(self, run: Run, saved: dict[str, Any]) -> CommittingActor:
+    def _actor(self, run: Run, saved: dict[str, Any]) -> CommittingActor | WritingThrough:
         """Create the actor, with the running games of the checkpoint if it has any."""
-        if "actor" in saved and self.trainer.checkpoint:
-            actor = CommittingActor(run, self.config, next_seq=saved["actor"]["next_seq"])
+        actor: CommittingActor | WritingThrough
+        is_resumed = "actor" in saved
+        # Of a run on a cluster, or killed before its first checkpoint: actor 0 must not repeat its
+        # earlier games. Without writing through it may: they are made again as they were.
+        has_begun = bool(saved) or self.trainer.rows_read > 0
+        number = fresh_number() if has_begun and not is_resumed else 0
+        if self.writes_through:
+            actor = WritingThrough(run, self.config, number=number)
+        else:
+            next_seq = saved["actor"]["next_seq"] if is_resumed else None if number else 0
+            actor = CommittingActor(run, self.config, number=number, next_seq=next_seq)
+        if is_resumed and self.trainer.checkpoint:
             actor.load_state(self.trainer.checkpoint.files[ACTOR_FILE], saved["actor"])
-            return actor
-        if saved:  # of a run on a cluster: actor 0 must not repeat its earlier games
-            return CommittingActor(run, self.config, number=fresh_number())
-        return CommittingActor(run, self.config, next_seq=0)
+        return actor
 
     def has_learned(self) -> bool:
         """Return whether this session has made a training step."""
@@ -89,9 +104,9 @@ class Training:
 
     def games(self) -> int:
         """Return the games finished over all sessions."""
-        return self.totals()["games"]
+        return int(self.totals()["games"])
 
-    def totals(self) -> dict[str, int]:
+    def totals(self) -> dict[str, float]:
         """Return the counters over all sessions."""
         before, session = self.counted_before, self.actor.counters()
         return {name: before.get(name, 0) + session.get(name, 0) for name in {**before, **session}}
@@ -101,7 +116,7 @@ class Training:
 
         Yields a report every half second meanwhile.
         """
-        self.actor.begin_round(self._rows_of_round())
+        self.actor.begin_round(self._rows_of_round(), self._elapsed())
         reached = False
         while not (reached or interrupted()):
             with self.in_stage():
@@ -112,7 +127,26 @@ class Training:
                 self.first_game_s = time.monotonic() - self.begun
             yield self.report("games")
         with self.in_stage():
-            self.trainer.announce(self.committing.commit())
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Commit the round and name it to the learner, or pass it on as it is."""
+        if isinstance(self.writing, CommittingActor):
+            self.trainer.announce(self.writing.commit())
+            return
+        if (batch := self.writing.take()) is not None:
+            self.trainer.add([batch])
+        self._note_sealed(all_of_it=False)
+
+    def _note_sealed(self, *, all_of_it: bool) -> None:
+        """Record the segments that were sealed; with `all_of_it` seal the rest first."""
+        if isinstance(self.writing, WritingThrough):
+            for key, batch in self.writing.sealed(all_of_it=all_of_it):
+                self.trainer.mark_sealed(key, batch)
+
+    def _elapsed(self) -> Elapsed:
+        totals = self.totals()
+        return Elapsed(self.budget.share(int(totals["games"])), int(totals["rows"]))
 
     def _rows_of_round(self) -> int:
         """Return the training rows to play: to the next network, or to the end of a games budget.
@@ -146,7 +180,8 @@ class Training:
         """
         if self.trainer.is_saved():
             return
-        actor_bytes, actor_rest = self.committing.state()
+        self._note_sealed(all_of_it=True)
+        actor_bytes, actor_rest = self.writing.state()
         self.trainer.save(
             {ACTOR_FILE: actor_bytes},
             {
@@ -172,10 +207,17 @@ class Training:
         """
         try:
             if self.between_stages:
-                self.committing.commit()
+                self._seal_the_rest()
                 self.save_checkpoint()
         finally:
-            self.actor.close()
+            self.writing.close()
+
+    def _seal_the_rest(self) -> None:
+        if isinstance(self.writing, CommittingActor):
+            self.writing.commit()
+        else:
+            self._hand_over()
+            self._note_sealed(all_of_it=True)
 
     def report(self, event: Event) -> Progress:
         """Return the state of the run; each notice is returned once."""
@@ -183,7 +225,7 @@ class Training:
         notices, self.notices = self.notices, ()
         seconds = max(self.play_seconds, 1e-9)
         rates = {name: count / seconds for name, count in self.actor.counters().items()}
-        share = self.budget.share(totals["games"])
+        share = self.budget.share(int(totals["games"]))
         rate = self.algorithm.learning_rate(self.config, share)
         learned = {"learning_rate": rate, **trainer.learned}
         return Progress(
@@ -191,14 +233,16 @@ class Training:
             policy=self.actor.policy,
             elapsed_s=self.budget.elapsed(),
             budget_s=self.budget.seconds,
-            games=totals["games"],
+            games=int(totals["games"]),
             games_goal=self.config.games,
-            positions=totals["rows"],
+            positions=int(totals["rows"]),
             learner_steps=trainer.learner.steps,
             network_version=trainer.version,
             games_in_flight=self.algorithm.games_at_once(self.config),
             first_game_s=self.first_game_s,
-            metrics=metrics_of(self.algorithm.metrics, totals, rates, learned),
+            metrics=metrics_of(
+                self.algorithm.metrics, totals, rates, learned, self.recent.add(totals)
+            ),
             notices=notices,
         )
 

@@ -7,7 +7,8 @@ it in one process, the cluster (`selfplay.cluster.driver`) puts many in others.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agents.registry import algorithm_of
@@ -16,10 +17,11 @@ from agents.training import TrainConfig
 from selfplay.rate_limiter import RateLimiter
 from store import checkpoints
 from store.errors import CheckpointError
+from store.replay.episodes import EpisodeBatch
 from store.replay.log import Cursor, ReplayLog
+from store.replay.window import WINDOW_FILE, ReplayWindow, SavedWindow, Window
 from store.run import Run
 from store.upkeep.minutes import MinuteNames
-from store.upkeep.retention import Window
 from store.upkeep.tidy import Upkeep
 
 TRAINER_FILE = "trainer.pt"
@@ -46,6 +48,8 @@ class Trainer:
         version: learner steps of the weights last published.
         saved_step: learner steps of the newest checkpoint, -1 before the first.
         rows_read: training rows read from the store by this object.
+        counted: what the episodes read since its creation add to the counters of a run, without
+            those of the window that it resumed with.
     """
 
     def __init__(self, run: Run, config: TrainConfig) -> None:
@@ -55,13 +59,19 @@ class Trainer:
         self.version = 0
         self.saved_step = -1
         self.rows_read = 0
-        algorithm = algorithm_of(config)
+        self.counted: Counter[str] = Counter()
+        self.algorithm = algorithm = algorithm_of(config)
         self.learner = algorithm.make_learner(config)
         self.limiter = RateLimiter(algorithm.passes(config), self.learner.batch_size)
         self.row_field = algorithm.row_field(config)
-        self.window_rows = algorithm.window_rows(config)
-        self.upkeep = Upkeep(run, Window(self.window_rows, of=self.row_field))
-        self.log = ReplayLog(run, algorithm.schema(config), on_segment=self.upkeep.note_segment)
+        self.window = Window(algorithm.window_rows(config), of=self.row_field)
+        self.upkeep = Upkeep(run, self.window)
+        self.log = ReplayLog(
+            run,
+            algorithm.schema(config),
+            on_segment=self.upkeep.note_segment,
+            window=self.window,
+        )
         self.checkpoint = checkpoints.latest_valid(run)
         if self.checkpoint:
             self._restore(self.checkpoint)
@@ -72,11 +82,10 @@ class Trainer:
     def _restore(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Resume from a checkpoint: the learner's state, its window, and the rate limit."""
         state = load_trainer(checkpoint.files[TRAINER_FILE])
-        cursor = checkpoint.metadata["cursor"]
-        newest = self.log.load_newest(self.window_rows, of=self.row_field, until=cursor)
-        self.rows_read = sum(batch.rows(self.row_field) for batch in newest)
+        window, saved = self._window_of(checkpoint)
+        self.rows_read = window.rows
         try:
-            self.learner.load_state(state, newest)
+            self.learner.load_state(state, window)
             self.limiter.credit = state["rows_credit"]
         except KeyError as error:
             raise CheckpointError(
@@ -84,7 +93,18 @@ class Trainer:
                 f"{error}, which resuming needs"
             ) from error
         self.saved_step = checkpoint.step
-        self.upkeep.note_checkpoint(checkpoint.step, checkpoint.metadata["cursor"])
+        self.upkeep.note_checkpoint(checkpoint.step, checkpoint.metadata["cursor"], saved)
+
+    def _window_of(
+        self, checkpoint: checkpoints.Checkpoint
+    ) -> tuple[ReplayWindow, SavedWindow | None]:
+        """Return the window to fill again and its order in the checkpoint, None in an old one."""
+        cursor = checkpoint.metadata["cursor"]
+        if WINDOW_FILE in checkpoint.files:
+            saved = SavedWindow.from_bytes(checkpoint.files[WINDOW_FILE])
+            return self.log.load_window(saved, cursor), saved
+        newest = self.log.load_newest(self.window.rows, of=self.row_field, until=cursor)
+        return ReplayWindow.of(newest, self.row_field), None
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -112,12 +132,40 @@ class Trainer:
             rows += self.read_some()
         return rows
 
+    def counters_on(self) -> dict[str, int]:
+        """Read all announced games; return the checkpoint's counters brought up to what was read.
+
+        For the start of a session whose actors make nothing again that the store holds.
+        """
+        self.read()
+        before = self.saved.get("counters", {})
+        return {
+            name: before.get(name, 0) + self.counted[name] for name in {**before, **self.counted}
+        }
+
     def read_some(self, *, wait: bool = True) -> int:
         """Take the next few segments, or those that have arrived; return their rows."""
-        rows = self.learner.add(self.log.take(SEGMENTS_AT_ONCE, wait=wait))
-        self.limiter.earn(rows)
+        batches = self.log.take(SEGMENTS_AT_ONCE, wait=wait)
+        for batch in batches:
+            self.counted.update(self.algorithm.counted(self.config, batch))
+        rows = self.add(batches)
         self.rows_read += rows
         return rows
+
+    def add(self, batches: Sequence[EpisodeBatch]) -> int:
+        """Pass episodes to the learner, which may train on them from now on; return their rows.
+
+        Those that did not come from the store are to be named by `mark_sealed` later, and all that
+        is announced is to be read before them.
+        """
+        rows = self.learner.add(batches)
+        after_start = self.learner.rows_added - self.algorithm.start_rows(self.config)
+        self.limiter.earn(max(0, min(rows, after_start)))
+        return rows
+
+    def mark_sealed(self, key: str, batch: EpisodeBatch) -> None:
+        """Record the segment of episodes that the learner got by `add`, in the same order."""
+        self.log.mark_taken(key, batch)
 
     def learn(
         self, progress_share: float, most_steps: int | None = None, *, is_last: bool = False
@@ -162,7 +210,7 @@ class Trainer:
 
         Then drops what is no longer needed, unless `keep_all` is set (see `store.upkeep.tidy`).
         """
-        cursor = self.log.cursor
+        cursor, window = self.log.cursor, self.log.saved_window
         checkpoints.save(
             self.run,
             self.learner.steps,
@@ -171,6 +219,7 @@ class Trainer:
                 TRAINER_FILE: dump_trainer(
                     {**self.learner.state(), "rows_credit": self.limiter.credit}
                 ),
+                WINDOW_FILE: window.to_bytes(),
                 **files,
             },
             {"cursor": cursor, **metadata},
@@ -178,7 +227,7 @@ class Trainer:
         self.saved_step = self.learner.steps
         self._saved_at = time.monotonic()
         self._rows_at_save = self.learner.rows_added
-        self.upkeep.note_checkpoint(self.saved_step, cursor)
+        self.upkeep.note_checkpoint(self.saved_step, cursor, window)
         self._names.name(self.saved_step, metadata.get("elapsed_s", 0.0))
         if not self.config.keep_all:
             self.upkeep.tidy()

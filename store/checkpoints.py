@@ -85,13 +85,20 @@ def save(
         raise _not_saved(run, step, error) from error
 
 
-def load(run: Run, step: int, names: Collection[str] | None = None) -> Checkpoint:
+def load(
+    run: Run,
+    step: int,
+    names: Collection[str] | None = None,
+    *,
+    if_there: Collection[str] = (),
+) -> Checkpoint:
     """Read a checkpoint and verify it against its manifest.
 
     Args:
         run: the run, which needs no lock.
         step: one of `steps(run)`.
         names: files to read and verify; all of them if None.
+        if_there: files to read and verify besides, of those that the checkpoint has.
 
     Raises:
         CheckpointNotFoundError: there is no complete checkpoint of that step.
@@ -99,7 +106,7 @@ def load(run: Run, step: int, names: Collection[str] | None = None) -> Checkpoin
     """
     manifest = _read_manifest(run, step)
     listed = manifest["files"]
-    wanted = listed if names is None else names
+    wanted = listed if names is None else [*names, *(n for n in if_there if n in listed)]
     files: dict[str, bytes] = {}
     for name in wanted:
         if name not in listed:

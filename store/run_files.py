@@ -9,6 +9,7 @@ _PATTERNS = (
     r"run\.json",
     r"replay/[0-9a-f]{32}/[0-9]{9,18}-[0-9]{1,9}-[0-9a-f]{8}\.arrow",
     r"checkpoints/[0-9]{9,18}/MANIFEST\.json",
+    r"checkpoints/[0-9]{9,18}/window\.json",
     r"checkpoints/[0-9]{9,18}/[a-z0-9_]{1,60}\.(safetensors|pt)",
     r"matches/[0-9a-f]{16}-[0-9]{7}-[0-9]{1,7}\.jsonl",
     r"evaluations/[0-9a-f]{16}-[0-9]{9,18}-[0-9]{1,7}\.json",

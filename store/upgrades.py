@@ -181,6 +181,9 @@ HOLD = Documents("ludens-hold", unnamed=1)
 KEPT = Documents("ludens-kept")
 """Steps take a file of `store.upkeep.keeps`: a name, or what is noted of the best checkpoint."""
 
+WINDOW = Documents("ludens-window")
+"""Steps take the order of segments in a checkpoint (`store.replay.window`)."""
+
 TRAINER = Documents("ludens-trainer", unnamed=1)
 """Steps take the learner's state in a checkpoint, tensors and plain values."""
 
@@ -197,6 +200,7 @@ FORMATS: dict[str, VersionChain[Any]] = {
     "archive": ARCHIVE,
     "hold": HOLD,
     "kept": KEPT,
+    "window": WINDOW,
     "trainer": TRAINER,
     "actor": ACTOR,
 }

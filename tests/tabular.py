@@ -83,7 +83,7 @@ class QActor:
     def load_weights(self, data, step):
         self.policy.load_weights(data, step)
 
-    def begin_round(self, rows):
+    def begin_round(self, rows, elapsed):
         self.goal = self.rows + rows
 
     def play(self, pause):
@@ -134,23 +134,24 @@ class QLearner:
     batch_size = 32
 
     def __init__(self, config):
-        self.config, self.steps = config, 0
+        self.config, self.steps, self.rows_before = config, 0, 0
         self.table = np.zeros(Lake(config.game).shape)
         self.ring = Ring(config.window_rows, {name: (d, ()) for name, d in FIELDS.items()})
         self.rng = np.random.default_rng([config.seed, 1])
 
     @property
     def rows_added(self):
-        return self.ring.total_added
+        return self.rows_before + self.ring.total_added
 
     @property
     def window_rows(self):
         return self.ring.sampled_rows
 
     def add(self, batches):
+        before = self.ring.total_added
         for batch in batches:
             self.ring.extend(**{name: np.array(batch.values[name]) for name in FIELDS})
-        return sum(batch.rows("state") for batch in batches)
+        return self.ring.total_added - before
 
     def train(self, steps, progress):
         errors = []
@@ -172,8 +173,8 @@ class QLearner:
                 "rng": rng_state(self.rng)}  # fmt: skip
 
     def load_state(self, state, window):
-        self.ring.total_added = state["rows_added"] - sum(b.rows("state") for b in window)
         self.add(window)
+        self.rows_before = state["rows_added"] - self.ring.total_added
         self.table, self.steps = np.array(state["q"]), state["steps"]
         set_rng_state(self.rng, state["rng"])
 

@@ -54,7 +54,8 @@ IMPORT_RULES = {
     "benchmarks": _rules(
         "envs store mcts agents selfplay arena configs", "numpy numba torch ray jax mctx pgx"
     ),
-    "benchmarks/s3_server.py": _rules("", "moto werkzeug"),
+    "benchmarks/hosts/s3_server.py": _rules("", "moto werkzeug"),
+    "benchmarks/replay/sb3_peer.py": _rules("", "numpy torch gymnasium stable_baselines3"),
     "commands": _rules("envs store mcts agents selfplay arena configs benchmarks", "argcomplete"),
     "ludens.py": _rules("envs store mcts agents selfplay arena configs benchmarks commands", ""),
 }
@@ -85,14 +86,9 @@ MOST_CODE_LINES = 400  # of a file: without blank lines, comments and docstrings
 MOST_FUNCTION_LINES = 50  # from `def` to the last line, docstring included
 
 # What is larger today, with its size. An entry may only shrink, and goes when it fits the limit.
-LARGE_FOLDERS = {"benchmarks": 28}
+LARGE_FOLDERS: dict[str, int] = {}
 LARGE_FILES: dict[str, int] = {}
-LONG_FUNCTIONS = {
-    "arena/solvers/connect_four/negamax.py:score_bound": 57,
-    "benchmarks/reading.py:read_from_many": 61,
-    "benchmarks/simulated_cluster.py:simulate": 64,
-    "envs/othello.py:_rules": 92,
-}
+LONG_FUNCTIONS: dict[str, int] = {}
 
 _NO_CODE = frozenset(
     {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
@@ -487,7 +483,11 @@ def test_no_algorithm_is_named_outside_its_folder() -> None:
         ),
         ("arena/monitor/panel.py", "import tests.golden", "arena may not import tests"),
         ("configs/load.py", "import yaml", "configs may not use yaml"),
-        ("benchmarks/store.py", "import commands.runs", "benchmarks may not import commands"),
+        (
+            "benchmarks/store/throughput.py",
+            "import commands.runs",
+            "benchmarks may not import commands",
+        ),
         ("commands/rating.py", "import ludens", "commands may not import ludens"),
         ("commands/rating.py", "def rate():\n    import ray", "commands may not use ray"),
         ("ludens.py", "def train():\n    import numpy", "ludens.py may not use numpy"),

@@ -184,7 +184,7 @@ MAY_LOAD = {
     "envs/vector/finding.py",  # the definition
     "agents/alphazero/game.py",  # a TrainConfig, which comes from there
     "arena/match/workers.py",  # a `Path` from `commands.rating`
-    "benchmarks/search.py",  # a word of the command line
+    "benchmarks/selfplay/search.py",  # a word of the command line
 }
 LOADERS = {"load_game_file", "find_or_load", "typed_game", "typed_environment", "EnvironmentClass"}
 RUNNERS = {

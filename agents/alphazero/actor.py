@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.algorithm import Elapsed
 from agents.alphazero.config import AlphaZeroConfig
 from agents.alphazero.inference import NetworkEvaluator
 from agents.alphazero.shard import Shard
@@ -90,7 +91,7 @@ class AlphaZeroActor:
         self.shards[number].network_step = step
         self.shards[number].search.clear_cache()
 
-    def begin_round(self, rows: int) -> None:
+    def begin_round(self, rows: int, elapsed: Elapsed) -> None:
         """Set every shard's goal to its part of `rows` more rows."""
         part = -(-rows // len(self.shards))
         self._goals = [shard.rows_made + part for shard in self.shards]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from agents.alphazero.config import NetworkConfig
 from agents.alphazero.network import PolicyValueNetwork, build_network, value_of
+from agents.torch_device import choose_device, choose_precision
 from agents.torch_state import load_state
 from envs.game import Game
 from store import checkpoints
@@ -35,30 +36,6 @@ def padded(count: int) -> int:
     if count < ROW_MULTIPLE:
         return max(FEWEST_ROWS, 1 << max(0, count - 1).bit_length())
     return -(-count // ROW_MULTIPLE) * ROW_MULTIPLE
-
-
-def choose_device(device: str) -> torch.device:
-    """Resolve a device; `auto` is CUDA if there is one. Raises ValueError for a missing device."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError:
-        raise ValueError(f"device {device!r}: expected 'auto', 'cpu' or 'cuda'") from None
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device {device!r}: no CUDA device is available; use 'cpu' or 'auto'")
-    return chosen
-
-
-def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Resolve a precision; `auto` is bfloat16 on CUDA and CPUs with bfloat16, else float32.
-
-    Elsewhere bfloat16 is emulated: three times slower than float32 (AVX-512 without BF16).
-    """
-    if precision == "auto":
-        native = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
-        return torch.bfloat16 if native else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 class _Inference(nn.Module):

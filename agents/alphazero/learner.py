@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,9 +15,9 @@ from torch.nn import functional
 
 from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import ring_fields, to_rows
-from agents.alphazero.inference import choose_device
 from agents.alphazero.network import build_network
 from agents.random_state import rng_state, set_rng_state
+from agents.torch_device import choose_device
 from agents.torch_state import dump_state
 from envs.batch import encode_many
 from envs.game import Game
@@ -68,6 +68,7 @@ class AlphaZeroLearner:
         )
         self.rng = np.random.default_rng([seed, 1])
         self.steps = 0
+        self._rows_before = 0  # the ring's first row
 
     @property
     def batch_size(self) -> int:
@@ -77,7 +78,7 @@ class AlphaZeroLearner:
     @property
     def rows_added(self) -> int:
         """Return the training rows added since the run began."""
-        return self.ring.total_added
+        return self._rows_before + self.ring.total_added
 
     @property
     def window_rows(self) -> int:
@@ -99,9 +100,12 @@ class AlphaZeroLearner:
         rows = to_rows(self.game, list(batches), self.config)
         self.ring.extend(**rows)
         count = len(rows["state"])
-        grown = max(self.config.window_start_rows, self.ring.total_added // 2)
-        self.ring.window = min(grown, self.config.window_rows)
+        self._grow_window()
         return count
+
+    def _grow_window(self) -> None:
+        grown = max(self.config.window_start_rows, self.rows_added // 2)
+        self.ring.window = min(grown, self.config.window_rows)
 
     def train(self, steps: int, progress: float) -> dict[str, float]:
         """Train `steps` steps; return mean losses in nats. The window must not be empty."""
@@ -179,10 +183,13 @@ class AlphaZeroLearner:
             "rng": rng_state(self.rng),
         }
 
-    def load_state(self, state: Mapping[str, Any], window: Sequence[EpisodeBatch]) -> None:
+    def load_state(self, state: Mapping[str, Any], window: Iterable[EpisodeBatch]) -> None:
         """Continue from `state`, with the games of its window."""
-        self.ring.total_added = state["rows_added"] - sum(b.rows("row_ply") for b in window)
-        self.add(window)
+        self.ring.total_added = 0  # what is sampled depends on the rows' order alone
+        for batch in window:
+            self.add([batch])
+        self._rows_before = state["rows_added"] - self.ring.total_added
+        self._grow_window()
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])

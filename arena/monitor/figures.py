@@ -31,7 +31,7 @@ def metric_value(spec: MetricSpec, progress: Progress) -> float:
     value = metrics.get(spec.name)
     if spec.name not in metrics:
         known = {name: number for name, number in metrics.items() if number is not None}
-        value = spec.value(known, {}, known)
+        value = spec.value(known, {}, known, {})
     return math.nan if value is None else float(value)
 
 

@@ -1,7 +1,7 @@
-"""Read a run's course from its journal in the store, from the first session to the newest.
+"""Read a run's timeline from its journal in the store, from the first session to the newest.
 
-A session that was killed goes on from its last checkpoint: what it had reached beyond that is
-gone, and is left out here too.
+A killed session is resumed from its last checkpoint: what it had reached after that is lost, and is
+left out of the timeline too.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Moment:
 
 
 @dataclass
-class Course:
-    """A run's training so far: its moments, and the facts of each session's machine."""
+class Timeline:
+    """The progress of a run so far: its moments, and facts about each session's machine."""
 
     moments: list[Moment] = field(default_factory=list)
     sessions: list[Mapping[str, Any]] = field(default_factory=list)
@@ -48,10 +48,10 @@ class History:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._reader = ProgressReader(run.files)
-        self._course = Course()
+        self._timeline = Timeline()
 
-    def course(self) -> Course:
-        """Read the course so far.
+    def timeline(self) -> Timeline:
+        """Read the journal and return the timeline so far.
 
         Raises:
             NoHistoryError: the run has no journal; the error says what it has.
@@ -59,10 +59,10 @@ class History:
         if self._reader.poll():
             sessions = [s for s in self._reader.sessions if s.by_number]
             moments = continued([moments_of(s) for s in sessions])
-            self._course = Course(moments, [s.about for s in sessions])
-        if not self._course.moments:
+            self._timeline = Timeline(moments, [s.about for s in sessions])
+        if not self._timeline.moments:
             raise _no_history(self.run)
-        return self._course
+        return self._timeline
 
 
 def moments_of(session: Session) -> list[Moment]:

@@ -13,9 +13,9 @@ from rich.text import Text
 from agents.progress import Progress
 from agents.registry import metrics_of_run
 from arena.monitor.figures import duration
-from arena.monitor.history import Course, History, Moment
+from arena.monitor.history import History, Moment, Timeline
 from arena.monitor.panel import LivePanel, PlainLines, line, sparkline
-from arena.rating.recorded import Rated, RatingsWatch, elo_by_step, recorded_ratings
+from arena.rating.recorded import Rated, RatingsWatch, elo_by_step, rate_recorded_matches
 
 POLL_S = 2.0
 STALE_S = 60.0  # a running session records every ten seconds
@@ -88,12 +88,12 @@ class WatchPanel(LivePanel):
         return Group(drawn, Text(f"  {self.elo.text}", style="cyan")) if self.elo.text else drawn
 
 
-def feed(display: Display, course: Course, shown: Moment | None) -> None:
+def feed(display: Display, timeline: Timeline, shown: Moment | None) -> None:
     """Show the moments after the one shown last, earlier ones as the panel's history.
 
     Plain lines show only the newest: repeating a day of them helps no reader.
     """
-    new = course.moments
+    new = timeline.moments
     if shown is not None:
         new = [moment for moment in new if moment.time > shown.time]
     if isinstance(display, PlainLines):
@@ -118,12 +118,12 @@ def follow(
     shown, state, rated_at = None, "", 0.0
     ratings = RatingsWatch(history.run.files)
     while True:
-        course = history.course()
-        newest = course.moments[-1]
+        timeline = history.timeline()
+        newest = timeline.moments[-1]
         if isinstance(display, WatchPanel) and now() - rated_at >= RATINGS_S:
             display.elo, rated_at = EloLine.of(ratings.look(), history.run.name), now()
         if newest != shown:
-            feed(display, course, shown)
+            feed(display, timeline, shown)
             shown = newest
         before, state = state, state_of(newest, now())
         if state == "lost" and before != state:  # its clock stops
@@ -136,7 +136,7 @@ def follow(
 def as_json(history: History, now: float, ratings: RatingsWatch | None = None) -> dict[str, Any]:
     """Return the state of a run as values for JSON."""
     rated = (ratings or RatingsWatch(history.run.files)).look()
-    newest = history.course().moments[-1]
+    newest = history.timeline().moments[-1]
     progress = {
         name: None if figure != figure else figure  # NaN
         for name, figure in vars(newest.progress).items()
@@ -173,15 +173,15 @@ def each_moment(
 def show_once(history: History, title: str, where: str, console: Console | None = None) -> None:
     """Print the state of a run: the panel on a terminal, lines elsewhere."""
     console = console or Console()
-    course, now = history.course(), time.time()
-    newest, specs = course.moments[-1], metrics_of_run(history.run.info)
+    timeline, now = history.timeline(), time.time()
+    newest, specs = timeline.moments[-1], metrics_of_run(history.run.info)
     state = state_of(newest, now)
     said = "being trained" if state == "training" else state_text(state, newest, now)
-    elo = EloLine.of(recorded_ratings(history.run.files), history.run.name)
+    elo = EloLine.of(rate_recorded_matches(history.run.files), history.run.name)
     if console.is_terminal and not console.is_dumb_terminal:
         panel = WatchPanel(title, where, specs, console)
         panel.elo = elo
-        feed(panel, course, None)
+        feed(panel, timeline, None)
         panel.show(replace(newest.progress, event="finished", notices=()))
         panel.notice(said)
         console.print(panel.render())

@@ -49,7 +49,7 @@ class Best:
     error: float | None = None
 
 
-def recorded_ratings(files: ReadableFiles) -> list[Rated]:
+def rate_recorded_matches(files: ReadableFiles) -> list[Rated]:
     """Rate the agents of a run's recorded matches, strongest first; [] without matches.
 
     Games that were played again count once (`arena.match.evidence`).
@@ -81,11 +81,11 @@ class RatingsWatch:
         self._ratings: list[Rated] = []
 
     def look(self) -> list[Rated]:
-        """Return `recorded_ratings`, fitted again only when there is a new record."""
+        """Return `rate_recorded_matches`, fitted again only when there is a new record."""
         listed = self._files.names(MATCH_FOLDER)
         if listed != self._names:
             self._names = listed
-            self._ratings = recorded_ratings(self)
+            self._ratings = rate_recorded_matches(self)
         return self._ratings
 
     def names(self, folder: str) -> list[str]:
@@ -121,7 +121,7 @@ def best_checkpoint(run: Run) -> Best | None:
     None when there is no checkpoint.
     """
     steps = checkpoints.steps(run)
-    if rated := _best_of(recorded_ratings(run.files), run.name, steps):
+    if rated := _best_of(rate_recorded_matches(run.files), run.name, steps):
         return Best(rated[0], rated[1].games, rated[1].elo, rated[1].error)
     return Best(steps[-1]) if steps else None
 

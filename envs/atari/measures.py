@@ -32,11 +32,9 @@ def is_above_the_wall(frames: NDArray[Any]) -> NDArray[np.bool_]:
     where byte 101 is the ball's row (Anand et al. 2019, "Unsupervised State Representation Learning
     in Atari", appendix: RAM annotations).
     """
-    return _is_something_in(frames, ABOVE) & _is_something_in(frames, WALL)
-
-
-def _is_something_in(frames: NDArray[Any], part: tuple[slice, slice]) -> NDArray[np.bool_]:
-    return np.asarray((frames[:, *part] > BRIGHT).any(axis=(1, 2)), np.bool_)
+    ball = (frames[:, *ABOVE] > BRIGHT).any(axis=(1, 2))
+    bricks = (frames[:, *WALL] > BRIGHT).any(axis=(1, 2))
+    return np.logical_and(ball, bricks)
 
 
 TUNNELLING = Measure("tunnelling", "ball above the wall", is_above_the_wall)

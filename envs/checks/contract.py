@@ -1,9 +1,10 @@
-"""The contract of a game: one suite of checks that every game passes, a user's own included.
+"""The contract of a game: checks that every game passes, a user's own included.
 
-`check` plays random games by the interpreted rules, traces them by the interpreted and by the
-compiled ones, and holds the game to its promises. A failure names the game, the moves that lead to
-the position and the difference. What no suite can know is who should have won: a game needs a test
-of its own for that.
+`check` plays random games, traces them with the interpreted and with the compiled rules, and checks
+each promise of the protocol. A failure names the game, the moves that lead to the position and the
+difference. The suite cannot know who should have won: a game needs its own test for that.
+
+The first line of each check's docstring is its promise, which `ludens check-game` prints.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def check_legal_steps(trial: Trial) -> int:
 
 
 def check_reading(trial: Trial) -> int:
-    """The rules that ask about a position do not change it."""
+    """Rules that only read a position do not change it."""
     game, asked = trial.game, 0
     mask, planes = np.zeros(game.num_actions, np.bool_), np.zeros(game.planes_shape, np.float32)
     for t in trial.traces:
@@ -134,7 +135,7 @@ def check_reading(trial: Trial) -> int:
 
 
 def _sample(trial: Trial, t: Trace, count: int = 6) -> list[int]:
-    """Some plies of a game, its first and last ones among them."""
+    """Choose some plies of a game, the first and the last ones among them."""
     last = len(t.states) - 1
     rng = np.random.default_rng([trial.seed, len(t.actions)])
     return sorted({0, last, max(0, last - 1), *rng.integers(0, last + 1, count).tolist()})
@@ -160,7 +161,7 @@ def _difference(name: str, interpreted: Any, compiled: Any) -> str:
 
 
 def check_replay(trial: Trial) -> int:
-    """A game played again, between others, passes through the same records."""
+    """A game replayed beside another game passes through the same records."""
     game = trial.game
     for t, other in pairwise([*trial.traces, trial.traces[0]]):
         state, distraction = game.new_state(), game.new_state()
@@ -204,10 +205,10 @@ def check_symmetries(trial: Trial) -> int:
 
 
 def _compare_image(trial: Trial, t: Trace, symmetry: int) -> None:
-    """Hold a game with its moves permuted against the permuted game."""
+    """Compare a game whose moves are permuted with the permuted game."""
     symmetries = trial.game.symmetries
     image = trial.follow(symmetries.action_image(symmetry)[t.actions].tolist())
-    plies = len(image.states)  # it ends early where a move's image is not legal
+    plies = len(image.states)  # it ends early if a move's image is not legal
     wanted = {
         "encode": (symmetries.planes(t.planes, symmetry)[:plies], image.planes),
         "is_terminal": (t.over[:plies], image.over),
@@ -222,7 +223,7 @@ def _compare_image(trial: Trial, t: Trace, symmetry: int) -> None:
 
 
 def check_notation(trial: Trial) -> int:
-    """Actions and game records survive being written and read; nonsense is refused."""
+    """Actions and game records survive formatting and parsing; nonsense is refused."""
     game = trial.game
     words: dict[str, int] = {}
     for action in range(game.num_actions):
@@ -232,7 +233,7 @@ def check_notation(trial: Trial) -> int:
         trial.require(
             game.split_moves(word) == [word],
             [],
-            f"action {action}, {word!r}, falls apart at the separator {game.move_separator!r}",
+            f"action {action}, {word!r}, is split by the separator {game.move_separator!r}",
         )
         back = game.parse_action(word)
         trial.require(back == action, [], f"action {action} is {word!r}, read back as {back}")
@@ -249,7 +250,7 @@ def check_notation(trial: Trial) -> int:
 
 
 def check_position_key(trial: Trial) -> int:
-    """Positions that differ have different keys; a position reached in two ways has one key."""
+    """Different positions have different keys; a position reached in two ways has one key."""
     seen: dict[int, tuple[bytes, list[int]]] = {}
     for t in trial.traces:
         for ply, key in enumerate(t.keys.tolist()):
@@ -267,16 +268,16 @@ def check_position_key(trial: Trial) -> int:
 
 
 def _looks(t: Trace, ply: int) -> bytes:
-    """All that the network and the search see of a position."""
+    """Return all that the network and the search see of a position, as bytes."""
     seen = (t.planes[ply], t.masks[ply], t.over[ply], t.values[ply])
     return b"".join(part.tobytes() for part in seen)
 
 
 def _transpositions(trial: Trial, t: Trace) -> list[tuple[Trace, Trace, int]]:
-    """A game's beginnings, and the same with two of a player's moves exchanged, at each ply.
+    """Return pairs of a game and the same game with two moves of one player swapped, and a ply.
 
     Only plies where both look the same to the network and the search. The moves that follow are
-    played too: the rules may remember the last few moves, which then differ no more.
+    played too: the rules may remember the last few moves, which are then the same.
     """
     pairs = []
     for first in range(min(len(t.actions) - 2, 10)):
@@ -293,7 +294,7 @@ def _transpositions(trial: Trial, t: Trace) -> list[tuple[Trace, Trace, int]]:
 
 
 def check_rendering(trial: Trial) -> int:
-    """Every position can be drawn, and a move shows."""
+    """Every position can be drawn, and a move changes the drawing."""
     game, drawn = trial.game, 0
     for t in trial.traces:
         for ply in _sample(trial, t):
@@ -327,7 +328,7 @@ CHECKS: tuple[Callable[[Trial], int], ...] = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """One check: what it promises, how many things it looked at, and its first failure if any."""
+    """The result of one check: its promise, the number of things checked, the first failure."""
 
     name: str
     promise: str
@@ -337,14 +338,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of every check of a game."""
+    """The outcomes of all checks of a game."""
 
     game: str
     outcomes: list[Outcome]
 
     @property
     def ok(self) -> bool:
-        """Whether every check passed."""
+        """Return whether every check passed."""
         return all(outcome.failure is None for outcome in self.outcomes)
 
     def __str__(self) -> str:
@@ -360,7 +361,7 @@ class Report:
 def check(game: Game, games: int = 50, seed: int = 0) -> Report:
     """Run every check on `games` random games; a check stops at its first failure.
 
-    A rule that raises while the games are played fails the check `play`, and no other is run.
+    If a rule raises while the games are played, the check `play` fails and no other is run.
     """
     try:
         trial = make_trial(game, games, seed)

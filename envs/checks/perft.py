@@ -1,6 +1,6 @@
 """Perft: the number of move sequences of a given length, the standard test of a game's rules.
 
-Every ply counts, passes too. A sequence that ends before the depth is reached counts nothing.
+Every ply counts, passes included. A game that ends before the depth is reached is not counted.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from envs.game import Game, GameError, is_terminal, legal_actions, step
 
 @njit(cache=True, nogil=True)
 def _count_lines(stack_D: NDArray[Any], masks_DA: NDArray[np.bool_]) -> int:
-    """Sequences of exactly D plies from `stack_D[0]`; the other records are scratch space.
+    """Count the sequences of exactly D plies from `stack_D[0]`; the other records are scratch.
 
-    Depth first over a stack of records: `masks_DA[d]` holds the actions still to be tried at depth
-    d, `cursor[d]` where to look on. At the last ply the legal actions are counted, not played.
+    Depth first over a stack of records: `masks_DA[d]` holds the legal actions at depth d,
+    `cursor[d]` the next one to try. At the last ply the legal actions are counted, not played.
     """
     depth, num_actions = masks_DA.shape
     cursor = np.zeros(depth, np.int64)
@@ -55,7 +55,7 @@ def _count_lines(stack_D: NDArray[Any], masks_DA: NDArray[np.bool_]) -> int:
 
 
 def perft(game: Game, depth: int, moves: Sequence[int] = ()) -> int:
-    """The number of legal sequences of exactly `depth` plies after `moves`.
+    """Count the legal sequences of exactly `depth` plies after `moves`.
 
     Raises GameError for a negative depth.
     """
@@ -69,7 +69,7 @@ def perft(game: Game, depth: int, moves: Sequence[int] = ()) -> int:
 
 
 def divide(game: Game, depth: int, moves: Sequence[int] = ()) -> dict[str, int]:
-    """`perft` split by the first move, in the game's notation; the values sum to `perft`.
+    """Split `perft` by the first move, in the game's notation; the values sum to `perft`.
 
     Raises GameError for a depth below 1.
     """
@@ -81,7 +81,7 @@ def divide(game: Game, depth: int, moves: Sequence[int] = ()) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class PerftResult:
-    """What `ludens perft` answers; `divided` is None unless it was asked for."""
+    """The result of `ludens perft`; `divided` is None unless it was asked for."""
 
     game: str
     position: str
@@ -91,7 +91,7 @@ class PerftResult:
 
 
 def run(game: Game, depth: int, position_text: str = "", divided: bool = False) -> PerftResult:
-    """Perft of the position that the game record `position_text` leads to.
+    """Run perft from the position after the game record `position_text`.
 
     Raises NotationError for a record with an illegal move, GameError for a bad depth.
     """

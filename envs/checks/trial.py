@@ -1,7 +1,4 @@
-"""Random games traced ply by ply, by the compiled and by the interpreted rules.
-
-What the contract suite of `envs.checks.contract` looks at.
-"""
+"""Random games for `envs.checks.contract`, traced by the compiled and by the interpreted rules."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ from envs.game import (
     value_to_play,
 )
 
-MESSAGE_LINES = 8  # of a compiler's complaint
+MESSAGE_LINES = 8  # of a compiler's error
 
 
 class ContractError(AssertionError):
@@ -35,9 +32,9 @@ class ContractError(AssertionError):
 
 @dataclass(frozen=True)
 class Trace:
-    """One game, ply by ply: P actions and what the rules say of the P + 1 positions.
+    """One game, ply by ply: P actions and what the rules return for the P + 1 positions.
 
-    `masks` are False and `values` NaN where the rules are not asked (at the end, before the end).
+    `masks` are False where the game is over, `values` NaN where it is not.
     """
 
     actions: list[int]
@@ -52,9 +49,9 @@ class Trace:
 
 @njit(cache=True)
 def _follow(actions, states, masks, over, values, sides, planes, keys):  # type: ignore[no-untyped-def]
-    """Fill a trace up to the first illegal action; return how many positions it has.
+    """Fill a trace up to the first illegal action; return the number of positions.
 
-    Compiled as it stands, interpreted as `_follow.py_func`.
+    `_follow.py_func` is the interpreted version.
     """
     reset(states[0])
     for ply in range(len(states)):
@@ -75,7 +72,7 @@ def _follow(actions, states, masks, over, values, sides, planes, keys):  # type:
 
 
 def trace(game: Game, actions: list[int], compiled: bool) -> Trace:
-    """Follow `actions` from the start by the compiled or by the interpreted rules.
+    """Trace `actions` from the start with the compiled or the interpreted rules.
 
     The trace ends before the first action that is not legal.
     """
@@ -97,14 +94,14 @@ def trace(game: Game, actions: list[int], compiled: bool) -> Trace:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A game and the random games that the checks look at."""
+    """A game and the random games that are checked."""
 
     game: Game
     traces: list[Trace]  # by the interpreted rules
     seed: int
 
     def follow(self, actions: list[int]) -> Trace:
-        """A trace by the compiled rules. Raises ContractError if they do not compile."""
+        """Trace actions with the compiled rules. Raises ContractError if they do not compile."""
         try:
             return trace(self.game, actions, compiled=True)
         except Exception as error:
@@ -113,12 +110,12 @@ class Trial:
 
     @cached_property
     def compiled(self) -> list[Trace]:
-        """The same games by the compiled rules."""
+        """Return the same games, traced with the compiled rules."""
         return [self.follow(t.actions) for t in self.traces]
 
     @property
     def positions(self) -> int:
-        """How many positions the games pass through."""
+        """Return the number of positions in all games."""
         return sum(len(t.states) for t in self.traces)
 
     def fail(self, actions: list[int], difference: str) -> NoReturn:
@@ -132,15 +129,15 @@ class Trial:
             self.fail(actions, difference)
 
 
-def _innermost(complaint: str) -> str:
-    """The part of a Numba error that says what is wrong, without the layers around it."""
-    complaint = complaint.rsplit("raised a specific error:", 1)[-1]
-    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+def _innermost(message: str) -> str:
+    """Return the part of a Numba error that says what is wrong, without its context."""
+    message = message.rsplit("raised a specific error:", 1)[-1]
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
     return "\n".join(lines[:MESSAGE_LINES])
 
 
 def written(game: Game, actions: list[int]) -> str:
-    """Actions in the game's notation for a message, or as numbers where that is broken."""
+    """Format actions for a message, in the game's notation, or as numbers if that raises."""
     try:
         return repr(game.format_moves(actions))
     except Exception:
@@ -148,7 +145,7 @@ def written(game: Game, actions: list[int]) -> str:
 
 
 def _play_randomly(game: Game, rng: np.random.Generator) -> list[int]:
-    """The actions of one random game; stops where no action is legal or max_plies is exceeded."""
+    """Play one random game, until no action is legal or max_plies is exceeded; its actions."""
     actions: list[int] = []
     state = game.new_state()
     try:
@@ -164,7 +161,7 @@ def _play_randomly(game: Game, rng: np.random.Generator) -> list[int]:
 
 
 def explain(game: Game, actions: list[int], error: Exception) -> str:
-    """The message for an exception that a rule raised after `actions`, with its place."""
+    """Return the message for an exception that a rule raised after `actions`, with its line."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
@@ -176,7 +173,7 @@ def explain(game: Game, actions: list[int], error: Exception) -> str:
 
 
 def make_trial(game: Game, games: int = 50, seed: int = 0) -> Trial:
-    """Play the random games of a trial. Raises ContractError where a rule raises."""
+    """Play the random games of a trial. Raises ContractError if a rule raises."""
     rng = np.random.default_rng(seed)
     traces = []
     for _ in range(games):

@@ -18,7 +18,8 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from agents.metrics import metrics_of
+from agents.algorithm import Elapsed
+from agents.metrics import RecentCounters, metrics_of
 from agents.progress import Event, Progress
 from agents.registry import algorithm_of
 from agents.training import TrainConfig
@@ -72,8 +73,9 @@ class ClusterTraining:
         self.begun = clock()
         self.steps_before = 0  # of the learner, when this session began
         self.announced = Announcements()
-        self.counts: dict[str, int] = {}
-        self.session: dict[str, int] = {}
+        self.counts: dict[str, float] = {}
+        self.session: dict[str, float] = {}
+        self.newest_games = RecentCounters()
         self.recent: deque[tuple[float, RoundReport]] = deque()
         self.notices: list[str] = []
         self.learned: LearnReport | None = None
@@ -217,6 +219,7 @@ class ClusterTraining:
         self.notices += self.inference.notices()
         plays = self.inference.are_up() and not must_wait(self.config, self.rows_ahead())
         placed = self.learner.is_placed()
+        elapsed = Elapsed(self.budget.share(self.games()), int(self.totals().get("rows", 0)))
         for worker in self.workers:
             # Where cores are short, the learner is started again before a worker takes them.
             if not (placed or worker.handle is not None) or not worker.is_free():
@@ -224,7 +227,7 @@ class ClusterTraining:
             if not worker.answered:
                 worker.ask("prepare")
             elif learned is not None and plays:
-                worker.ask("play_round", rows, learned.version, learned.weights)
+                worker.ask("play_round", rows, learned.version, learned.weights, elapsed)
 
     def rows_ahead(self) -> int:
         """Estimate the training rows committed and not yet trained on as the rate limit admits."""
@@ -308,7 +311,7 @@ class ClusterTraining:
         now = self.clock()
         if self.first_game_s is None and report.counters["games"]:
             self.first_game_s = now - self.begun
-        self.announced.add(report.segments, report.counters["rows"])
+        self.announced.add(report.segments, int(report.counters["rows"]))
         self.learn_again_at = 0.0
         self.recent.append((now, report))
         while now - self.recent[0][0] > RATE_WINDOW_S:
@@ -355,9 +358,9 @@ class ClusterTraining:
 
     def games(self) -> int:
         """Return the games finished over all sessions."""
-        return self.totals().get("games", 0)
+        return int(self.totals().get("games", 0))
 
-    def totals(self) -> dict[str, int]:
+    def totals(self) -> dict[str, float]:
         """Return the counters over all sessions."""
         names = {*self.counts, *self.session}
         return {name: self.counts.get(name, 0) + self.session.get(name, 0) for name in names}
@@ -379,9 +382,10 @@ class ClusterTraining:
         steps = [r.step for _, r in self.recent]
         behind = [learned.version - step for step in steps] if learned else []
 
-        made: Counter[str] = Counter()
+        made: dict[str, float] = {}
         for _, answer in self.recent:
-            made.update(answer.counters)
+            for name, count in answer.counters.items():
+                made[name] = made.get(name, 0) + count
         rates = {name: count / seconds for name, count in made.items()}
         share = self.budget.share(self.games())
         figures = {"learning_rate": self.algorithm.learning_rate(self.config, share)}
@@ -393,12 +397,14 @@ class ClusterTraining:
             budget_s=self.budget.seconds,
             games=self.games(),
             games_goal=self.config.games,
-            positions=totals.get("rows", 0),
+            positions=int(totals.get("rows", 0)),
             learner_steps=learned.steps if learned else 0,
             network_version=learned.version if learned else 0,
             games_in_flight=len(self.workers) * self._games_of_worker,
             first_game_s=self.first_game_s,
-            metrics=metrics_of(self.algorithm.metrics, totals, rates, figures),
+            metrics=metrics_of(
+                self.algorithm.metrics, totals, rates, figures, self.newest_games.add(totals)
+            ),
             workers=sum(worker.works for worker in self.workers),
             workers_wanted=len(self.workers),
             staleness=sum(behind) / len(behind) if behind else 0.0,

@@ -92,14 +92,8 @@ class LearnerNode:
 
     def _counted_on(self) -> dict[str, Any]:
         """Update the counters in a checkpoint's metadata with what the store holds after it."""
-        known = self.trainer.log.episodes_read
         self.trainer.find()
-        rows = self.trainer.read()
-        found = {"games": self.trainer.log.episodes_read - known, "rows": rows}
-        counters = dict(self.trainer.saved.get("counters", {}))
-        for name, count in found.items():
-            counters[name] = counters.get(name, 0) + count
-        return {**self.trainer.saved, "counters": counters}
+        return {**self.trainer.saved, "counters": self.trainer.counters_on()}
 
     def _publish(self) -> None:
         self.weights = [ray.put(self.trainer.publish())]

@@ -18,7 +18,7 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayError
 
-from agents.algorithm import EvaluatedElsewhere
+from agents.algorithm import AT_START, Elapsed, EvaluatedElsewhere
 from agents.registry import algorithm_of
 from agents.training import TrainConfig
 from selfplay.cluster.inference_server import RemoteEvaluator
@@ -52,7 +52,7 @@ class RoundReport:
     writer: str
     step: int
     seconds: float
-    counters: dict[str, int]
+    counters: dict[str, float]
     host: str
     segments: tuple[str, ...]
 
@@ -119,7 +119,9 @@ class Worker:
         self._open()
         return Ready(os.uname().nodename)
 
-    def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> RoundReport:
+    def play_round(
+        self, rows: int, step: int, weights: Sequence[Any], elapsed: Elapsed = AT_START
+    ) -> RoundReport:
         """Play `rows` more training rows, for ROUND_S at most, and commit the finished games.
 
         `weights` holds one reference to the safetensors bytes of version `step`; in a list, so that
@@ -133,7 +135,7 @@ class Worker:
         begun = time.monotonic()
         self._committed += self.committing.commit()
         self._take_weights(step, weights)
-        self.actor.begin_round(rows)
+        self.actor.begin_round(rows, elapsed)
         self.actor.play(lambda: self.stopping or time.monotonic() > begun + ROUND_S)
         self._committed += self.committing.commit()
         counted = self.actor.counters()

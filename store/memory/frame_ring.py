@@ -1,71 +1,57 @@
 """Keep the newest frames of streams in RAM, and sample stacks with n-step returns.
 
-The frames of all streams lie in the order of arrival, and each row has links to the rows before and
-after it in its episode. So streams need no separate places, and stacks and returns follow these
-links, for a whole batch at a time.
+The frames of all streams lie in the order of arrival, and each has links to the frames before and
+after it in its episode (`store.memory.frame_links`). So streams need no separate places, and stacks
+and returns follow these links, for a whole batch at a time.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from store.errors import SchemaError
-from store.memory.frames import FRAMES_KIND, GOES_ON, TERMINATED, check_endings, check_pieces
+from store.memory.frame_links import FrameLinks, Places
+from store.memory.frame_streams import FrameStreams, OpenEpisode
+from store.memory.frames import (
+    ERROR,
+    FRAMES_KIND,
+    GOES_ON,
+    TERMINATED,
+    check_endings,
+    check_pieces,
+)
 from store.memory.priorities import Priorities
 from store.memory.ring import Ring
-from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
+from store.memory.transitions import Transitions
+from store.replay.episodes import EpisodeBatch, EpisodeSchema
+from store.replay.window import ReplayWindow
 
-_LAST = 3  # instead of an ending: an episode's last frame, after which nothing was done
-_NO_ROW = -1
+_LAST = 2  # added to an ending, of an episode's last frame, after which nothing was done
+_TERMINAL = _LAST + TERMINATED
 
 _Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Transitions:
-    """n transitions over up to N steps, stacks of S frames, the newest frame last.
-
-    Attributes:
-        rows: int64 [n], for `FrameRing.update`.
-        weights: float32 [n], importance weights; 1 when drawn uniformly.
-        stacks: [n, S, *frame shape], what was seen.
-        actions: [n], what was done then.
-        returns: float32 [n], sum of gamma^k reward_k until N steps or the episode's end.
-        next_stacks: [n, S, *frame shape], what was seen after those steps.
-        discounts: float32 [n], what the value of `next_stacks` counts: gamma^steps, and 0 where
-            the episode terminated. A truncated episode's last value counts.
-    """
-
-    rows: _Rows
-    weights: npt.NDArray[np.float32]
-    stacks: npt.NDArray[Any]
-    actions: npt.NDArray[Any]
-    returns: npt.NDArray[np.float32]
-    next_stacks: npt.NDArray[Any]
-    discounts: npt.NDArray[np.float32]
 
 
 class FrameRing:
     """The newest `capacity` frames of some streams, sampled as transitions of stacks.
 
     A row is one frame. It is sampled from when it has an action, all frames of its stack are held,
-    and the steps of its return are known. Rows of an episode whose piece was lost are sampled only
-    where nothing of it is missing.
+    and either N steps are known from there or the episode terminates before. So a truncated episode
+    ends for the sampler with the transition whose N-th step is its last. Rows of an episode whose
+    piece was lost are sampled only where nothing of it is missing.
 
     Args:
         capacity: frames held at most.
         schema: a `frames_schema`.
-        stack: frames a stack (Mnih et al. 2015: 4).
+        stack: S, frames a stack (Mnih et al. 2015: 4).
         steps: N of N-step returns (Rainbow, Hessel et al. 2018: 3).
         gamma: discount a step.
         padding: what an episode's first stacks have before its first frame: "zeros", or that frame
             again ("first").
         window: as in `Ring`.
         priorities: to sample by priority, of the same capacity; uniformly if None.
-        first_row: number of the first row to come, for a ring that is filled again from the log.
 
     Raises:
         ValueError: a setting out of range.
@@ -82,7 +68,6 @@ class FrameRing:
         padding: Literal["zeros", "first"] = "zeros",
         window: int | None = None,
         priorities: Priorities | None = None,
-        first_row: int = 0,
     ) -> None:
         if schema.kind != FRAMES_KIND:
             raise ValueError(f"expected a schema of kind {FRAMES_KIND!r}, got {schema.kind!r}")
@@ -93,26 +78,29 @@ class FrameRing:
         self.padding = padding
         self.priorities = priorities
         # not the fields of a whole piece, which come once and not with every frame
-        fields = {name: schema.fields[name] for name in ("frame", "action", "reward")}
+        names = ("frame", "action", "reward", *((ERROR,) if ERROR in schema.fields else ()))
+        fields = {name: schema.fields[name] for name in names}
         self.ring = Ring(capacity, {**fields, "ending": (np.uint8, ())}, window)
-        self.ring.total_added = first_row
-        # by place, for each row held
-        self._step = np.zeros(capacity, np.int64)  # number of the frame in its episode
-        self._previous = np.full(capacity, _NO_ROW, np.int64)  # the row before in its episode
-        self._next = np.full(capacity, _NO_ROW, np.int64)
-        self._can_sample = np.zeros(capacity, np.bool_)
-        # stream -> (episode, row and step of its newest frame) while the episode goes on
-        self._open: dict[int, tuple[int, int, int]] = {}
-        self._episodes: dict[int, int] = {}  # stream -> number of its next episode, for `append`
+        self.streams = FrameStreams()
+        self._links = FrameLinks(capacity)
+        self._can_sample = np.zeros(capacity, np.bool_)  # by place
         _check_settings(self)
+        self._gammas = (gamma ** np.arange(steps)).astype(np.float32)
+        self._discount = np.float32(gamma**steps)
 
     def __len__(self) -> int:
         return len(self.ring)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays when full."""
+        by_priority = self.priorities.nbytes if self.priorities is not None else 0
+        return self.ring.nbytes + self._links.nbytes + self._can_sample.nbytes + by_priority
+
     # -- adding ------------------------------------------------------------------------------
 
-    def extend(self, batch: EpisodeBatch) -> None:
-        """Add stored pieces, those of a stream in their order.
+    def extend(self, batch: EpisodeBatch) -> int:
+        """Add stored pieces, those of a stream in their order; return their frames.
 
         Raises:
             SchemaError: another schema, or a piece whose lengths do not fit; none was added.
@@ -120,8 +108,35 @@ class FrameRing:
         if batch.schema != self.schema:
             raise SchemaError(f"this ring takes {self.schema}, got a batch of {batch.schema}")
         check_pieces(batch)
-        for i in range(len(batch)):
-            self._extend_piece(batch.episode(i))
+        count, first = batch.rows("frame"), self.ring.total_added
+        starts = batch.offsets["frame"][:-1]
+        previous = first - 1 + np.arange(count)
+        previous[starts] = self.streams.rows_before(batch, first)
+        lengths = batch.lengths("frame")
+        begun = np.repeat(batch.values["first_step"] - starts, lengths)
+        columns = self._columns_of(batch)
+        for begin in range(0, count, self.ring.capacity):
+            part = slice(begin, min(begin + self.ring.capacity, count))
+            step = begun[part] + np.arange(part.start, part.stop)
+            self._add(previous[part], step, {name: a[part] for name, a in columns.items()})
+        return count
+
+    def _columns_of(self, batch: EpisodeBatch) -> dict[str, npt.NDArray[Any]]:
+        """Return a batch's frames, and its other fields with an entry for each frame."""
+        given, ends = batch.values["ending"], batch.offsets["frame"][1:]
+        has_ended = given != GOES_ON
+        last = ends[has_ended] - 1
+        is_step = np.ones(batch.rows("frame"), np.bool_)
+        is_step[last] = False
+        ending = np.zeros(len(is_step), np.uint8)
+        ending[last - 1] = given[has_ended]
+        ending[last] = given[has_ended] + _LAST
+        columns = {"frame": batch.values["frame"], "ending": ending}
+        for name in self._step_fields():
+            filled = np.full(len(is_step), _filling(name), self.schema.fields[name][0])
+            filled[is_step] = batch.values[name]
+            columns[name] = filled
+        return columns
 
     def append(
         self,
@@ -150,126 +165,170 @@ class FrameRing:
         self._check_step(names, given, last_frames)
         ended = np.flatnonzero(endings != GOES_ON)
         rows = self.ring.total_added + np.arange(len(names))
-        opened = [self._opened(stream) for stream in names]
-        previous = np.array([row for _, row, _ in opened] + rows[ended].tolist(), np.int64)
-        step = np.array([step + 1 for *_, step in opened], np.int64)
-        for stream, (episode, *_), row, number in zip(names, opened, rows, step):
-            self._open[stream] = (episode, int(row), int(number))
-        for i in ended:
-            self._close(names[i])
-        self._add(
-            previous,
-            np.concatenate([step, step[ended] + 1]),
-            frame=np.concatenate([frames, last_frames]),
-            action=_extended(actions, len(ended)),
-            reward=_extended(rewards, len(ended)),
-            ending=_extended(endings, len(ended), _LAST),
-        )
-
-    def _opened(self, stream: int) -> tuple[int, int, int]:
-        return self._open.get(stream) or (self._episodes.get(stream, 0), _NO_ROW, -1)
-
-    def _close(self, stream: int) -> None:
-        self._episodes[stream] = self._open.pop(stream)[0] + 1
-
-    def _extend_piece(self, piece: Episode) -> None:
-        arrays = piece.arrays
-        stream, episode, first_step, ending = (
-            int(arrays[name][0]) for name in ("stream", "episode", "first_step", "ending")
-        )
-        frames, steps = len(arrays["frame"]), len(arrays["action"])
-        endings = np.full(frames, GOES_ON, np.uint8)
-        endings[steps - 1] = ending
-        endings[steps:] = _LAST
+        opened = [self.streams.current(stream) for stream in names]
+        for i, (stream, now) in enumerate(zip(names, opened)):
+            newest = OpenEpisode(now.episode, int(rows[i]), now.step + 1)
+            self.streams.advance(stream, newest, ended=bool(endings[i] != GOES_ON))
+        step = np.array([now.step + 1 for now in opened], np.int64)
         columns = {
-            "frame": arrays["frame"],
-            "action": _extended(arrays["action"], frames - steps),
-            "reward": _extended(arrays["reward"], frames - steps),
-            "ending": endings,
+            "frame": np.concatenate([frames, last_frames]),
+            "ending": np.concatenate([endings, endings[ended] + np.uint8(_LAST)]),
         }
-        before = self._row_before(stream, episode, first_step)
-        for begin in range(0, frames, self.ring.capacity):
-            part = slice(begin, min(begin + self.ring.capacity, frames))
-            rows = self.ring.total_added + np.arange(part.stop - begin)
-            previous = np.concatenate([[before], rows[:-1]])
-            before = int(rows[-1])
-            step = first_step + np.arange(begin, part.stop)
-            self._add(previous, step, **{name: array[part] for name, array in columns.items()})
-        self._open[stream] = (episode, before, first_step + frames - 1)
-        if ending != GOES_ON:
-            self._close(stream)
+        for name in self._step_fields():
+            known = given.get(name, np.full(len(names), np.nan, np.float32))
+            filling = np.full(len(ended), _filling(name), known.dtype)
+            columns[name] = np.concatenate([known, filling])
+        previous = np.array([now.row for now in opened] + rows[ended].tolist(), np.int64)
+        self._add(previous, np.concatenate([step, step[ended] + 1]), columns)
 
-    def _row_before(self, stream: int, episode: int, first_step: int) -> int:
-        """Return the row that a piece continues; none at an episode's start or after a gap."""
-        opened, row, step = self._open.pop(stream, (episode, _NO_ROW, -1))
-        return row if (opened, step + 1) == (episode, first_step) else _NO_ROW
+    def restart(self, streams: Iterable[int] | None = None) -> None:
+        """Begin a new episode with the next step of these streams, of all if None.
 
-    def _add(self, previous: _Rows, step: _Rows, **arrays: npt.NDArray[Any]) -> None:
+        For an actor that was killed and starts its streams again: what their unfinished episodes
+        would have gone on with never comes, and is not bridged to what comes instead.
+        """
+        self.streams.restart(streams)
+
+    def _add(self, previous: _Rows, step: _Rows, columns: dict[str, npt.NDArray[Any]]) -> None:
         """Add at most `capacity` rows, each with the row before it in its episode, and its step."""
-        rows = self.ring.total_added + np.arange(len(step))
-        self._forget_before(self.ring.total_added + len(step) - self.ring.capacity)
-        self.ring.extend(**arrays)
-        places = rows % self.ring.capacity
-        self._step[places] = step
-        self._previous[places] = previous
-        self._next[places] = _NO_ROW
-        linked = previous >= self.ring.oldest
-        self._next[previous[linked] % self.ring.capacity] = rows[linked]
-        ready = self._newly_complete(rows)
-        ready = ready[self._stack_is_held(ready)]
-        self._can_sample[ready % self.ring.capacity] = True
+        ring = self.ring
+        rows = ring.total_added + np.arange(len(step))
+        self._forget_before(ring.total_added + len(step) - ring.capacity)
+        ring.extend(**columns)
+        places = rows % ring.capacity
+        self._can_sample[places] = False
+        linked = previous >= ring.oldest
+        self._links.put(places, step, np.where(linked, previous % ring.capacity, places))
+        ready = self._newly_complete(places)
+        ready = ready[self._links.holds_stack(ready, self.stack)]
+        self._can_sample[ready] = True
         if self.priorities is not None:
-            self.priorities.admit(np.sort(ready))
+            ready = ready[np.argsort(self._rows_at(ready))]
+            errors = ring.array(ERROR)[ready] if ERROR in self.schema.fields else None
+            self.priorities.admit(self._rows_at(ready), errors)
 
     def _forget_before(self, oldest: int) -> None:
         """Stop sampling the rows before `oldest`, and those whose stack needs one of them."""
-        rows = np.arange(self.ring.oldest, max(oldest, self.ring.oldest))
+        first = self.ring.oldest
+        leaving = np.arange(first, max(min(oldest, self.ring.total_added), first))
+        if not len(leaving):
+            return
+        places: Places = leaving % self.ring.capacity
         for _ in range(self.stack):
-            self._can_sample[rows % self.ring.capacity] = False
+            self._can_sample[places] = False
             if self.priorities is not None:
-                self.priorities.retire(rows)
-            rows = self._next[rows % self.ring.capacity]
-            rows = rows[rows != _NO_ROW]
+                self.priorities.retire(self._rows_at(places))
+            places = self._links.after(places)
+        self._links.unlink(leaving % self.ring.capacity)
 
-    def _newly_complete(self, rows: _Rows) -> _Rows:
-        """List earlier rows whose return is now known: N steps on, or at an episode's end."""
-        is_last = self._ending(rows) == _LAST
-        complete = [np.empty(0, np.int64)]
-        before = rows
+    def _newly_complete(self, places: Places) -> Places:
+        """List places whose return is now known: N steps on, or before a terminal frame."""
+        ending = self.ring.array("ending")
+        is_terminal = ending[places] == _TERMINAL
+        complete = [places[:0]]
         for back in range(1, self.steps + 1):
-            before = self._previous[before % self.ring.capacity]
-            held = before >= self.ring.oldest
-            before, is_last = before[held], is_last[held]
-            complete.append(before if back == self.steps else before[is_last])
+            before = self._links.before(places, 1)
+            linked = before != places
+            places, is_terminal = before[linked], is_terminal[linked]
+            complete.append(places if back == self.steps else places[is_terminal])
         return np.concatenate(complete)
 
-    def _stack_is_held(self, rows: _Rows) -> npt.NDArray[np.bool_]:
-        step = self._step[rows % self.ring.capacity]
-        is_held = np.ones(len(rows), np.bool_)
-        before = rows
-        for back in range(1, self.stack):
-            before = self._previous[before % self.ring.capacity]
-            is_held &= (step < back) | (before >= self.ring.oldest)
-        return is_held
+    def _rows_at(self, places: Places) -> _Rows:
+        """Return the numbers of the rows held at some places."""
+        newest = self.ring.total_added - 1
+        return newest - (newest - places.astype(np.int64)) % self.ring.capacity
+
+    def _step_fields(self) -> list[str]:
+        return [name for name in ("action", "reward", ERROR) if name in self.schema.fields]
+
+    # -- filling it again --------------------------------------------------------------------
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what `fill` cannot know from the stored pieces, as arrays, for a checkpoint."""
+        ring = self.ring
+        rows = {"total_added": np.array([ring.total_added]), "window": np.array([ring.window])}
+        if self.priorities is not None:
+            self._follow_window()
+        given = {} if self.priorities is None else self.priorities.state()
+        return {
+            **rows,
+            **{f"streams.{name}": array for name, array in self.streams.state().items()},
+            **{f"priorities.{name}": array for name, array in given.items()},
+        }
+
+    def fill(self, window: ReplayWindow, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Fill the ring with the window that it held when `state` was saved, and restore that.
+
+        Each row has its number of then, and with it its priority. Rows of a segment that is gone
+        are not sampled. The window's rows must be frames.
+
+        Raises:
+            ValueError: the window has more rows than were ever added.
+            SchemaError: a batch of another schema.
+        """
+        total = int(state["total_added"][0])
+        first = total - window.rows
+        if first < 0:
+            raise ValueError(f"a window of {window.rows} rows, of which {total} were ever added")
+        self._forget_before(self.ring.total_added)
+        self.ring.total_added = first
+        self.streams = FrameStreams()
+        for before, batch in window.placed():
+            self._skip_to(first + before)
+            self.extend(batch)
+        self._skip_to(total)
+        self._load(state)
+
+    def _skip_to(self, row: int) -> None:
+        """Leave rows empty, so that the next one has this number."""
+        missing = row - self.ring.total_added
+        if missing <= 0:
+            return
+        self._forget_before(row - self.ring.capacity)
+        kept = min(missing, self.ring.capacity)
+        self.ring.skip(missing)
+        places = np.arange(row - kept, row) % self.ring.capacity
+        self.ring.array("ending")[places] = GOES_ON
+        self._can_sample[places] = False
+        self._links.put(places, np.zeros(kept, np.int64), places)
+
+    def _load(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        self.ring.window = int(state["window"][0])
+        self.streams.load(_part(state, "streams."))
+        if self.priorities is None:
+            return
+        self.priorities.load(_part(state, "priorities."))
+        held = np.arange(self.ring.oldest, self.ring.total_added)
+        held = held[self.can_sample(held)]
+        known = self.priorities.rows
+        self.priorities.retire(np.setdiff1d(known, held))
+        self.priorities.admit(np.setdiff1d(held, known))
 
     # -- sampling ----------------------------------------------------------------------------
 
-    def sample(self, rng: np.random.Generator, n: int, beta: float = 1.0) -> Transitions:
+    def sample(
+        self,
+        rng: np.random.Generator,
+        n: int,
+        beta: float = 1.0,
+        out: npt.NDArray[Any] | None = None,
+    ) -> Transitions:
         """Sample n transitions that begin in the window, with replacement.
 
         Args:
             rng: what is drawn with.
             n: how many.
             beta: as in `Priorities.sample_rows`; without priorities it has no effect.
+            out: as in `transitions`.
 
         Raises:
             ValueError: no row can be sampled yet.
         """
         if self.priorities is None:
             rows = self.ring.sample_rows(rng, n, self.can_sample)
-            return self.transitions(rows, np.ones(n, np.float32))
+            return self.transitions(rows, np.ones(n, np.float32), out)
         self._follow_window()
-        return self.transitions(*self.priorities.sample_rows(rng, n, beta))
+        return self.transitions(*self.priorities.sample_rows(rng, n, beta), out)
 
     def update(self, rows: _Rows, errors: npt.NDArray[Any]) -> None:
         """Give sampled rows their new priorities; as `Priorities.update`.
@@ -283,84 +342,101 @@ class FrameRing:
 
     def can_sample(self, rows: _Rows) -> npt.NDArray[np.bool_]:
         """Whether transitions can begin at these rows, which must be held; bool, of their shape."""
-        answer: npt.NDArray[np.bool_] = self._can_sample[rows % self.ring.capacity]
-        return answer
+        return self._can_sample.take(rows % self.ring.capacity)
 
-    def transitions(self, rows: _Rows, weights: npt.NDArray[np.float32]) -> Transitions:
-        """Build the transitions that begin at these rows [n], for which `can_sample` holds."""
-        after, returns, discounts = self._walk(rows)
+    def transitions(
+        self,
+        rows: _Rows,
+        weights: npt.NDArray[np.float32],
+        out: npt.NDArray[Any] | None = None,
+    ) -> Transitions:
+        """Build the transitions that begin at these rows [n], for which `can_sample` holds.
+
+        Args:
+            rows: numbers, int64 [n].
+            weights: float32 [n] that go with them.
+            out: [n, S + N, *frame shape] to write the frames into; a new array if None.
+        """
+        ring, places = self.ring, rows % self.ring.capacity
+        table = self._links.table(places, self.stack - 1, self.steps)
+        here = table[self.stack - 1 : -1]
+        rewards = ring.array("reward").take(here)  # [N, n]; 0 at a last frame
+        ended = ring.array("ending").take(table[-1]) == _TERMINAL
         return Transitions(
             rows=rows,
             weights=weights,
-            stacks=self.stacks(rows),
-            actions=self.ring.gather(rows, ["action"])["action"],
-            returns=returns,
-            next_stacks=self.stacks(after),
-            discounts=discounts,
+            frames=self._frames(table, out),
+            stack=self.stack,
+            actions=ring.array("action").take(places),
+            returns=self._gammas @ rewards,
+            discounts=np.where(ended, np.float32(0), self._discount),
         )
 
     def stacks(self, rows: _Rows) -> npt.NDArray[Any]:
-        """Gather the stacks [n, S, *frame shape] that end with the frames of these rows [n]."""
-        wanted = np.empty((len(rows), self.stack), np.int64)
-        is_padding = np.zeros(wanted.shape, np.bool_)
-        wanted[:, -1] = rows
-        for i in range(self.stack - 2, -1, -1):
-            before = self._previous[wanted[:, i + 1] % self.ring.capacity]
-            is_padding[:, i] = self._step[wanted[:, i + 1] % self.ring.capacity] == 0
-            wanted[:, i] = np.where(is_padding[:, i], wanted[:, i + 1], before)
-        frames: npt.NDArray[Any] = self.ring.gather(wanted, ["frame"])["frame"]
-        if self.padding == "zeros":
-            frames[is_padding] = 0
-        return frames
+        """Copy the stacks [n, S, *frame shape] that end with the frames of these rows [n].
 
-    def _walk(self, rows: _Rows) -> tuple[_Rows, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Follow each row's steps: the row it ends at, the return, and the discount there."""
-        after, returns, discounts = rows.copy(), np.zeros(len(rows)), np.ones(len(rows))
-        for _ in range(self.steps):
-            step = self.ring.gather(after, ["reward", "ending"])
-            moves = step["ending"] != _LAST
-            returns += np.where(moves, discounts * step["reward"], 0.0)
-            discounts *= np.where(moves, self.gamma, 1.0)
-            discounts[step["ending"] == TERMINATED] = 0.0
-            after = np.where(moves, self._next[after % self.ring.capacity], after)
-        return after, returns.astype(np.float32), discounts.astype(np.float32)
+        Where a stack's earlier frames are not held any more, the earliest one held stands for them.
+        """
+        places = rows % self.ring.capacity
+        return self._frames(self._links.table(places, self.stack - 1, 0), None)
+
+    def steps_at(self, rows: _Rows) -> dict[str, npt.NDArray[Any]]:
+        """Copy what was done at rows of any shape: "action", "reward", "ending", "acted".
+
+        "acted" is False at an episode's last frame, where the others have no meaning.
+        """
+        columns = self.ring.gather(rows, ["action", "reward", "ending"])
+        return {**columns, "acted": columns["ending"] < _LAST + TERMINATED}
+
+    def _frames(
+        self, table: npt.NDArray[np.int32], out: npt.NDArray[Any] | None
+    ) -> npt.NDArray[Any]:
+        """Copy the frames at the places of a table [S + N, n] into [n, S + N, *frame shape]."""
+        # "wrap" without effect: the default mode would make a copy of `out` to check the places
+        frames = self.ring.array("frame").take(table.T, axis=0, out=out, mode="wrap")
+        if self.padding == "zeros" and self.stack > 1:
+            steps = self._links.step.take(table[self.stack - 1])
+            early = np.flatnonzero(steps < self.stack - 1)
+            for i, step in zip(early.tolist(), steps[early].tolist()):
+                frames[i, : self.stack - 1 - step] = 0
+        return frames
 
     def _follow_window(self) -> None:
         if self.priorities is not None:
-            self.priorities.begin_window(self.ring.total_added - self.ring.sampled_rows)
+            ring = self.ring
+            is_whole = ring.window == ring.capacity  # rows that left have no priorities anyway
+            self.priorities.begin_window(0 if is_whole else ring.total_added - ring.sampled_rows)
 
     # -- checking ----------------------------------------------------------------------------
-
-    def _ending(self, rows: _Rows) -> npt.NDArray[np.uint8]:
-        ending: npt.NDArray[np.uint8] = self.ring.gather(rows, ["ending"])["ending"]
-        return ending
 
     def check_valid(self) -> tuple[bool, str]:
         """Whether links, rows that can be sampled and priorities agree; why not if they do not."""
         rows = np.arange(self.ring.oldest, self.ring.total_added)
         places = rows % self.ring.capacity
-        following = self._next[places]
-        linked = following != _NO_ROW
-        if (self._previous[following[linked] % self.ring.capacity] != rows[linked]).any():
+        following = self._links.next[places]
+        linked = following != places
+        if (self._links.previous[following[linked]] != places[linked]).any():
             return False, "a row's next one does not have it as its previous one"
-        if not np.array_equal(self._can_sample[places], self._expected(rows)):
+        if not np.array_equal(self._can_sample[places], self._expected(places)):
             return False, "the rows that can be sampled are not those with a whole stack and return"
         if self.priorities is None:
             return self.ring.check_valid()
         self._follow_window()
-        if not np.array_equal(self.priorities.state()["row"], rows[self._can_sample[places]]):
+        if not np.array_equal(self.priorities.rows, rows[self._can_sample[places]]):
             return False, "the rows with priorities are not those that can be sampled"
         return self.priorities.check_valid()
 
-    def _expected(self, rows: _Rows) -> npt.NDArray[np.bool_]:
+    def _expected(self, places: Places) -> npt.NDArray[np.bool_]:
         """Recompute `can_sample` from the rows."""
-        is_complete = self._ending(rows) != _LAST
-        after = rows
+        ending = self.ring.array("ending")
+        moved = np.zeros(len(places), np.int64)
+        after = places
         for _ in range(self.steps):
-            known = after != _NO_ROW
-            goes = known & (self._ending(np.where(known, after, rows)) != _LAST)
-            after = np.where(goes, self._next[after % self.ring.capacity], after)
-        return is_complete & (after != _NO_ROW) & self._stack_is_held(rows)
+            following = self._links.next.take(after)
+            moved += following != after
+            after = following
+        is_complete = (moved == self.steps) | ((moved > 0) & (ending[after] == _TERMINAL))
+        return is_complete & self._links.holds_stack(places, self.stack)
 
     def _check_step(
         self,
@@ -386,8 +462,13 @@ class FrameRing:
         check_endings(given["ending"])
 
 
-def _extended(array: npt.NDArray[Any], count: int, filling: int = 0) -> npt.NDArray[Any]:
-    return np.concatenate([array, np.full(count, filling, array.dtype)])
+def _filling(name: str) -> float:
+    """Return what a field has at an episode's last frame, after which nothing was done."""
+    return float("nan") if name == ERROR else 0
+
+
+def _part(state: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
+    return {n.removeprefix(prefix): a for n, a in state.items() if n.startswith(prefix)}
 
 
 def _check_settings(ring: FrameRing) -> None:

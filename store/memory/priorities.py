@@ -13,69 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from store.memory.ring import Ring
+from store.memory.sum_tree import SumTree
 
 _NO_ROW = -1
-
-
-class SumTree:
-    """Sums over `size` places of numbers that are not negative, whole arrays at a time.
-
-    A complete binary tree in one array: node k has the children 2k and 2k + 1, place p is the leaf
-    leaves + p, and a node is exactly the floating-point sum of its two children. So the sums depend
-    on the leaves alone, not on the order in which they were set.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._depth = max(size - 1, 1).bit_length()
-        self._leaves = 1 << self._depth
-        self._sums = np.zeros(2 * self._leaves)  # [2 * leaves]; node 0 is not used
-
-    @property
-    def total(self) -> float:
-        """Return the sum of all places."""
-        return float(self._sums[1])
-
-    def get(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Return the numbers at some places."""
-        return self._sums[self._leaves + places]
-
-    def set(self, places: npt.NDArray[np.int64], numbers: npt.ArrayLike) -> None:
-        """Write numbers at some places; of a place named repeatedly, the last number stays."""
-        nodes = places + self._leaves
-        self._sums[nodes] = numbers
-        for _ in range(self._depth):
-            nodes = nodes >> 1
-            if len(nodes) > 1:  # neighbours share a parent: a contiguous run halves at each level
-                nodes = nodes[np.diff(nodes, prepend=0) != 0]
-            self._sums[nodes] = self._sums[2 * nodes] + self._sums[2 * nodes + 1]
-
-    def find(self, prefixes: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """Find, for each number in [0, total), the place where the running sum passes it.
-
-        A place that holds zero is never found, whatever rounding does; the total must be positive.
-        """
-        rest = prefixes.astype(np.float64)
-        nodes = np.ones(len(rest), np.int64)
-        for _ in range(self._depth):
-            nodes *= 2
-            left = self._sums[nodes]
-            goes_right = (rest >= left) & (self._sums[nodes + 1] > 0.0)
-            rest -= left * goes_right
-            nodes += goes_right
-        return nodes - self._leaves
-
-    def check_valid(self) -> tuple[bool, str]:
-        """Whether every node is the sum of its children, and why not if it is not."""
-        if not (np.isfinite(self._sums).all() and self._sums.min() >= 0.0):
-            return False, "the sum tree holds numbers that are negative or not finite"
-        nodes = np.arange(1, self._leaves)
-        wrong = self._sums[nodes] != self._sums[2 * nodes] + self._sums[2 * nodes + 1]
-        if wrong.any():
-            return False, f"node {nodes[wrong][0]} of the sum tree is not its children's sum"
-        if self._sums[self._leaves + self.size :].any():
-            return False, f"the sum tree has numbers beyond its {self.size} places"
-        return True, ""
+_SMALLEST, _LARGEST = np.finfo(np.float32).tiny, np.finfo(np.float32).max
 
 
 class Priorities:
@@ -103,7 +44,7 @@ class Priorities:
         self.exponent = exponent
         self.epsilon = epsilon
         self._row = np.full(capacity, _NO_ROW, np.int64)  # the row admitted at each place
-        self._scaled = np.zeros(capacity)  # its (|error| + epsilon) ** exponent
+        self._scaled = np.zeros(capacity, np.float32)  # its (|error| + epsilon) ** exponent
         self._tree = SumTree(capacity)  # the same, 0 where the row lies before the window
         self._maximum = 1.0  # of all scaled priorities ever
         self._begin = 0
@@ -113,11 +54,34 @@ class Priorities:
         """Return the sum of the scaled priorities in the window; 0 when no row can be drawn."""
         return self._tree.total
 
-    def admit(self, rows: npt.NDArray[np.int64]) -> None:
-        """Admit rows at the greatest priority so far (the paper, algorithm 1)."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        return self._row.nbytes + self._scaled.nbytes + self._tree.nbytes
+
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Return the rows admitted, rising, whether they lie in the window or not."""
+        return np.sort(self._row[self._row != _NO_ROW])
+
+    def admit(
+        self, rows: npt.NDArray[np.int64], errors: npt.NDArray[np.float32] | None = None
+    ) -> None:
+        """Admit rows at the greatest priority so far (the paper, algorithm 1), or at given ones.
+
+        Args:
+            rows: numbers int64 [n].
+            errors: TD errors [n] that actors computed while they acted (Ape-X, Horgan et al. 2018,
+                section 3), NaN where they know none; None if they gave none at all.
+        """
         places = rows % self.capacity
         self._row[places] = rows
         self._scaled[places] = self._maximum
+        if errors is not None and len(known := np.flatnonzero(np.isfinite(errors))):
+            scaled = self._scale(errors[known])
+            self._maximum = float(max(self._maximum, scaled.max()))
+            self._scaled[places] = self._maximum
+            self._scaled[places[known]] = scaled
         self._show(places)
 
     def retire(self, rows: npt.NDArray[np.int64]) -> None:
@@ -132,7 +96,8 @@ class Priorities:
 
     def begin_window(self, row: int) -> None:
         """Begin the window at `row`; earlier rows keep their priorities and may come back."""
-        changed = np.arange(*sorted((self._begin, row)))[-self.capacity :]
+        low, high = sorted((self._begin, row))
+        changed = np.arange(max(low, high - self.capacity), high)
         self._begin = row
         if len(changed):
             self._show(changed % self.capacity)
@@ -161,7 +126,7 @@ class Priorities:
             raise ValueError("no row can be sampled yet; add rows first")
         prefixes = (np.arange(n) + rng.random(n)) * (self.total / max(n, 1))
         places = self._tree.find(prefixes)
-        drawn = self._tree.get(places)
+        drawn = self._tree.get(places).astype(np.float64)
         least = drawn.min(initial=np.inf)  # N and the total cancel in the division by the greatest
         return self._row[places], ((least / drawn) ** beta).astype(np.float32)
 
@@ -179,19 +144,29 @@ class Priorities:
             raise ValueError(f"expected an error for each of {rows.shape} rows, got {errors.shape}")
         if not np.isfinite(errors).all():
             raise ValueError(f"errors must be finite; got {errors[~np.isfinite(errors)][0]}")
-        scaled = (np.abs(errors) + self.epsilon) ** self.exponent
+        scaled = self._scale(errors)
         held = self._row[rows % self.capacity] == rows
         places, scaled = rows[held] % self.capacity, scaled[held]
         self._maximum = float(max(self._maximum, scaled.max(initial=0.0)))
         self._scaled[places] = scaled
         self._show(places)
 
+    def _scale(self, errors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        scaled = (np.abs(errors.astype(np.float64)) + self.epsilon) ** self.exponent
+        return np.clip(scaled, _SMALLEST, _LARGEST).astype(np.float32)
+
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the state as arrays, for a checkpoint; draws after `load` are the same."""
-        rows = np.sort(self._row[self._row != _NO_ROW])
+        """Return the state as arrays, for a checkpoint; draws after `load` are the same.
+
+        "scaled" has the scaled priorities of the rows from "first" on, 0 for those not admitted.
+        """
+        rows = self.rows
+        first = rows[0] if len(rows) else 0
+        scaled = np.zeros(rows[-1] + 1 - first if len(rows) else 0, np.float32)
+        scaled[rows - first] = self._scaled[rows % self.capacity]
         return {
-            "row": rows,
-            "scaled": self._scaled[rows % self.capacity],
+            "first": np.array([first], np.int64),
+            "scaled": scaled,
             "maximum": np.array([self._maximum]),
             "begin": np.array([self._begin]),
         }
@@ -202,16 +177,18 @@ class Priorities:
         Raises:
             ValueError: the rows do not fit in the capacity.
         """
-        rows = state["row"]
-        if len(rows) and rows[-1] - rows[0] >= self.capacity:
+        first, scaled = int(state["first"][0]), state["scaled"]
+        if len(scaled) > self.capacity:
             raise ValueError(
-                f"priorities of rows {rows[0]} to {rows[-1]} do not fit a capacity of "
+                f"priorities of rows {first} to {first + len(scaled) - 1} do not fit a capacity of "
                 f"{self.capacity}; restore them with the capacity they were saved with"
             )
+        admitted = np.flatnonzero(scaled)
+        rows = first + admitted
         self._row[:] = _NO_ROW
         self._scaled[:] = 0.0
         self._row[rows % self.capacity] = rows
-        self._scaled[rows % self.capacity] = state["scaled"]
+        self._scaled[rows % self.capacity] = scaled[admitted]
         self._maximum = float(state["maximum"][0])
         self._begin = int(state["begin"][0])
         self._show(np.arange(self.capacity))
@@ -233,8 +210,8 @@ class Priorities:
     def _show(self, places: npt.NDArray[np.int64]) -> None:
         self._tree.set(places, self._shown(places))
 
-    def _shown(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        return np.where(self._row[places] >= self._begin, self._scaled[places], 0.0)
+    def _shown(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        return np.where(self._row[places] >= self._begin, self._scaled[places], np.float32(0))
 
 
 @dataclass(frozen=True)
@@ -291,7 +268,7 @@ class PrioritizedSampler:
     def check_valid(self) -> tuple[bool, str]:
         """Whether the priorities are those of the ring's rows, and why not if they are not."""
         self._follow()
-        rows = self.priorities.state()["row"]
+        rows = self.priorities.rows
         held = np.arange(self.ring.oldest, self.ring.total_added)
         if not np.array_equal(rows, held):
             return False, f"{len(rows)} rows have priorities, the ring holds {len(held)}"

@@ -91,6 +91,16 @@ class Ring:
         """Bytes of the arrays when full."""
         return sum(array.nbytes for array in self._arrays.values())
 
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """Return the memory of a field, [capacity, *item shape]: row r lies at r % capacity."""
+        return self._arrays[name]
+
+    def skip(self, rows: int) -> None:
+        """Count rows as added that are not there; what they hold means nothing."""
+        if rows < 0:
+            raise ValueError(f"expected a number of rows to skip >= 0, got {rows}")
+        self._total_added += rows
+
     def extend(self, **arrays: npt.NDArray[Any]) -> None:
         """Add rows: for each field an array [n, *item shape] of its dtype, all of the same n.
 

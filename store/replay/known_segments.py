@@ -42,6 +42,10 @@ class KnownSegments:
         if len(self._newest) > 2 * REMEMBERED:
             self._newest = {kept for kept in self._newest if kept.seq >= self.first_open()}
 
+    def newest_from(self, seq: int) -> list[SegmentName]:
+        """List the segments known by name from `seq` on, rising."""
+        return sorted(name for name in self._newest if name.seq >= seq)
+
     def listed(self, *, found: bool) -> None:
         """Record that the writer was listed, and whether a new segment was found.
 

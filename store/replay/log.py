@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -16,6 +16,7 @@ from store.replay.fetch import Fetcher
 from store.replay.known_segments import KnownSegments
 from store.replay.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
 from store.replay.walk import merged_newest_first
+from store.replay.window import ReplayWindow, SavedWindow, TakenSegment, TakenSegments, Window
 from store.run import Run
 from store.upgrades import VersionError, upgrade_episodes
 
@@ -27,6 +28,9 @@ Segment = tuple[str, SegmentName]
 
 RECENT_EPISODES = 500_000
 """Episodes whose UUIDs are remembered at least: 32 MiB at most, hours of what one process plays."""
+
+BYTES_AHEAD = 2**26  # decoded, of the segments fetched ahead while a window is filled
+LEAST_AHEAD = 2  # segments, however large
 
 _logger = logging.getLogger("ludens.store")
 
@@ -53,6 +57,7 @@ class ReplayLog:
         start: where to begin; at the beginning if None.
         on_segment: called with each segment's writer, name and episodes, duplicates included, as
             it is read.
+        window: what a resumed reader loads again; the order of its segments is kept for that.
 
     Attributes:
         episodes_read: episodes returned so far.
@@ -65,8 +70,12 @@ class ReplayLog:
         schema: EpisodeSchema,
         start: Cursor | None = None,
         on_segment: Callable[[str, SegmentName, EpisodeBatch], None] | None = None,
+        window: Window | None = None,
     ) -> None:
         self.schema = schema
+        self._window = window or Window(0)
+        self._check_field(self._window.of)
+        self._taken = TakenSegments(self._window.rows)
         self._on_segment = on_segment
         self.episodes_read = 0
         self.duplicates_dropped = 0
@@ -85,6 +94,19 @@ class ReplayLog:
         for writer, name in (*self._noted, *self._failed):
             ends[writer] = min(ends[writer], name.seq)
         return {writer: end for writer, end in ends.items() if end}
+
+    @property
+    def saved_window(self) -> SavedWindow:
+        """Return the order in which the window's segments were taken, for a checkpoint."""
+        cursor, unread = self.cursor, {*self._noted, *self._failed}
+        ahead = [
+            segment_key(writer, name)
+            for writer, known in sorted(self._known.items())
+            if cursor.get(writer, 0) < known.end
+            for name in known.newest_from(cursor.get(writer, 0))
+            if (writer, name) not in unread
+        ]
+        return SavedWindow(tuple(self._taken), tuple(ahead))
 
     @property
     def segments_to_take(self) -> int:
@@ -138,7 +160,7 @@ class ReplayLog:
             max_segments: most segments read, to bound the memory.
             wait: False takes only what has arrived, and lets the rest come.
         """
-        batches: list[EpisodeBatch] = []
+        batches: list[tuple[str, EpisodeBatch]] = []
         count = len(self._noted)
         for _ in range(count if max_segments is None else min(max_segments, count)):
             if not wait or len(self._noted) > 1:
@@ -146,10 +168,29 @@ class ReplayLog:
                 self._fetcher.ahead(segment_key(*segment) for segment in nearest)
             if not wait and not self._fetcher.has(segment_key(*self._noted[0])):
                 break
-            batch = self._read(*self._noted.popleft())
+            segment = self._noted.popleft()
+            batch = self._read(*segment)
             if batch is not None:
-                batches.append(batch)
-        return [kept for batch in batches if len(kept := self._without_duplicates(batch))]
+                batches.append((segment_key(*segment), batch))
+        return self._take_new(batches)
+
+    def mark_taken(self, key: str, batch: EpisodeBatch) -> None:
+        """Count a segment as read that the learner has taken without reading it.
+
+        Args:
+            key: as `SegmentWriter.commit` returned it.
+            batch: its episodes, which the learner took after all that it had taken before.
+
+        Raises:
+            StoreError: the key is no segment's.
+        """
+        writer, name = parse_segment_key(key)
+        self._known_of(writer).add(name)
+        if self._on_segment is not None:
+            self._on_segment(writer, name, batch)
+        self._uuids.add_new(batch.uuids)
+        self.episodes_read += len(batch)
+        self._taken.add(TakenSegment(key, batch.rows(self._window.of)))
 
     def poll(
         self, until: Cursor | None = None, max_segments: int | None = None
@@ -174,8 +215,7 @@ class ReplayLog:
         Raises:
             StoreError: the schema has no array `of`.
         """
-        if of is not None and of not in self.schema.fields:
-            raise StoreError(f"no array {of!r} in the schema; it has {list(self.schema.fields)}")
+        self._check_field(of)
         segments = [
             (writer, name)
             for writer, names in self._listed_writers(until)
@@ -189,13 +229,58 @@ class ReplayLog:
             known.listed(found=True)
         self._failed.clear()  # what could not be read is not in the window, and lies before it
         batches.reverse()
-        return [kept for batch in batches if len(kept := self._without_duplicates(batch))]
+        return self._take_new(batches)
+
+    def load_window(self, saved: SavedWindow, until: Cursor) -> ReplayWindow:
+        """Return the window of a checkpoint, to be read in the order in which it was taken.
+
+        What lies before the cursor counts as read, whether the window is read or not, and so does
+        what the window holds: `find` goes on with all others. Nothing is listed. A segment that
+        cannot be read is left out with a warning, and keeps its rows' numbers.
+
+        Args:
+            saved: the order in the checkpoint.
+            until: the checkpoint's cursor.
+
+        Raises:
+            StoreError: a key is no segment's.
+        """
+        self._known = {writer: KnownSegments(seq) for writer, seq in until.items()}
+        taken = [(segment, parse_segment_key(segment.key)) for segment in saved.segments]
+        for writer, name in (*(s for _, s in taken), *map(parse_segment_key, saved.ahead)):
+            known = self._known_of(writer)
+            if not known.is_known(name):
+                known.add(name)
+        rows = sum(segment.rows for segment in saved.segments)
+        for segment in saved.segments:
+            self._taken.add(segment)
+        return ReplayWindow(self._read_again(taken), rows)
+
+    def _read_again(
+        self, taken: Sequence[tuple[TakenSegment, Segment]]
+    ) -> Iterator[tuple[int, EpisodeBatch | None]]:
+        """Read segments in order, a few ahead; yield (rows, episodes that were taken)."""
+        ahead = LEAST_AHEAD
+        for i, (segment, part) in enumerate(taken):
+            self._fetcher.ahead(s.key for s, _ in taken[i : i + ahead])
+            batch = self._read(*part)
+            if part in self._failed:
+                self._failed.remove(part)
+            if batch is not None:
+                size = max(sum(array.nbytes for array in batch.values.values()), 1)
+                ahead = max(LEAST_AHEAD, min(BYTES_AHEAD // size, self._fetcher.at_once))
+                self._uuids.add_new(batch.uuids)
+                if segment.dropped:
+                    batch = batch.take(np.setdiff1d(np.arange(len(batch)), segment.dropped))
+                self.episodes_read += len(batch)
+            yield segment.rows, batch
+        self._fetcher.drop()
 
     def _read_newest(
         self, newest: Iterator[Segment], rows: int, of: str | None
-    ) -> list[EpisodeBatch]:
+    ) -> list[tuple[str, EpisodeBatch]]:
         """Read segments until they hold `rows` rows together, fetching ahead."""
-        batches: list[EpisodeBatch] = []
+        batches: list[tuple[str, EpisodeBatch]] = []
         coming: deque[Segment] = deque()
         gathered = 0
         while gathered < rows:
@@ -205,9 +290,10 @@ class ReplayLog:
                 break
             if len(coming) > 1:
                 self._fetcher.ahead(segment_key(*segment) for segment in coming)
-            batch = self._read(*coming.popleft())
+            segment = coming.popleft()
+            batch = self._read(*segment)
             if batch is not None:
-                batches.append(batch)
+                batches.append((segment_key(*segment), batch))
                 gathered += batch.rows(of)
         self._fetcher.drop()
         return batches
@@ -307,12 +393,23 @@ class ReplayLog:
             )
         return batch
 
-    def _without_duplicates(self, batch: EpisodeBatch) -> EpisodeBatch:
-        is_new = self._uuids.add_new(batch.uuids)
-        kept = batch if is_new.all() else batch.take(np.flatnonzero(is_new))
-        self.episodes_read += len(kept)
-        self.duplicates_dropped += len(batch) - len(kept)
-        return kept
+    def _take_new(self, batches: Iterable[tuple[str, EpisodeBatch]]) -> list[EpisodeBatch]:
+        """Return the episodes not taken before, and record the order of their segments."""
+        taken: list[EpisodeBatch] = []
+        for key, batch in batches:
+            is_new = self._uuids.add_new(batch.uuids)
+            kept = batch if is_new.all() else batch.take(np.flatnonzero(is_new))
+            self.episodes_read += len(kept)
+            self.duplicates_dropped += len(batch) - len(kept)
+            dropped = tuple(np.flatnonzero(~is_new).tolist())
+            self._taken.add(TakenSegment(key, kept.rows(self._window.of), dropped))
+            if len(kept):
+                taken.append(kept)
+        return taken
+
+    def _check_field(self, of: str | None) -> None:
+        if of is not None and of not in self.schema.fields:
+            raise StoreError(f"no array {of!r} in the schema; it has {list(self.schema.fields)}")
 
     def _quarantine(self, writer: str, name: SegmentName, reason: SegmentError) -> None:
         key = segment_key(writer, name)

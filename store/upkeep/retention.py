@@ -19,13 +19,20 @@ without a checkpoint finds its place by it.
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from store import checkpoints
-from store.errors import CheckpointError, CheckpointNotFoundError, ForeignSegmentError, SegmentError
+from store.errors import (
+    CheckpointNotFoundError,
+    ForeignSegmentError,
+    SegmentError,
+    StoreError,
+)
 from store.files.protocol import FileEntry
-from store.replay.log import Cursor, segment_key
+from store.replay.log import Cursor, parse_segment_key, segment_key
 from store.replay.segments import REPLAY_FOLDER, SegmentName, decode_segment
 from store.replay.walk import StoredSegment, merged_newest_first, stored_segments
+from store.replay.window import WINDOW_FILE, SavedWindow, Window
 from store.run import CHECKPOINT_FOLDER, Run
 from store.upkeep.holds import HeldThings
 from store.upkeep.keeps import kept_names
@@ -38,16 +45,15 @@ LAST_SEGMENTS = 1000
 """Writers whose newest segment stays though nothing needs it, those that committed last."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """The rows that a trainer loads on resume: the newest `rows` before its cursor.
+class Resuming(NamedTuple):
+    """The segments that resuming from a checkpoint reads.
 
-    `of` names the array whose items are counted as rows, as in `ReplayLog.load_newest`; episodes
-    are counted where it is None.
+    Those of its window, by their keys, and those that are not before its cursor. Without `keys`
+    (None: a checkpoint from before they were kept) the window is the newest before the cursor.
     """
 
-    rows: int
-    of: str | None = None
+    cursor: Cursor | None
+    keys: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,13 +84,13 @@ class Known:
 
     Attributes:
         intact: steps of checkpoints that it has saved or loaded, rising.
-        cursors: {step: the cursor in its metadata}; what is looked up is added.
+        resuming: {step: what resuming from it reads}; what is looked up is added.
         rows: {a segment's key: its rows}; of segments that it lacks nothing is known, and they
             count as empty, so that rather too many are kept.
     """
 
     intact: Sequence[int]
-    cursors: MutableMapping[int, Cursor | None]
+    resuming: MutableMapping[int, Resuming]
     rows: Mapping[str, int]
 
 
@@ -208,26 +214,32 @@ class _Needs:
         _lower(needed, self._newest([(s.writer, s.name) for s in self._segments], rows))
         for step in sorted(resumable, reverse=True):
             try:
-                cursor = self._cursor(step)
-            except (CheckpointError, CheckpointNotFoundError):
+                reads = self._reads_of(step)
+            except (StoreError, CheckpointNotFoundError):
                 continue  # no trainer can resume from it
             before = dict(needed)
-            _lower(needed, everything.items() if cursor is None else self._resuming(cursor))
+            all_of_it = reads.cursor is None
+            _lower(needed, everything.items() if all_of_it else self._resuming(reads))
             if needed != before:
                 self.pinned_by = step
         return needed
 
-    def _cursor(self, step: int) -> Cursor | None:
-        cursors = {} if self._known is None else self._known.cursors
-        if step not in cursors:
-            cursors[step] = checkpoints.read_metadata(self._run, step).get("cursor")
-        return cursors[step]
+    def _reads_of(self, step: int) -> Resuming:
+        resuming = {} if self._known is None else self._known.resuming
+        if step not in resuming:
+            resuming[step] = _stored_resuming(self._run, step)
+        return resuming[step]
 
-    def _resuming(self, cursor: Cursor) -> Iterable[tuple[str, int]]:
-        """Yield (writer, oldest seq) of the segments read on resuming at this cursor."""
+    def _resuming(self, reads: Resuming) -> Iterable[tuple[str, int]]:
+        """Yield (writer, oldest seq) of the segments read on resuming from a checkpoint."""
         assert self._retention.window is not None
-        earlier = [(s.writer, s.name) for s in self._segments if not _is_after(s, cursor)]
-        yield from self._newest(earlier, self._retention.window.rows)
+        cursor = reads.cursor or {}
+        if reads.keys is None:
+            earlier = [(s.writer, s.name) for s in self._segments if not _is_after(s, cursor)]
+            yield from self._newest(earlier, self._retention.window.rows)
+        else:
+            for writer, name in map(parse_segment_key, reads.keys):
+                yield writer, name.seq
         for segment in self._segments:
             if _is_after(segment, cursor):
                 yield segment.writer, segment.name.seq
@@ -258,6 +270,15 @@ class _Needs:
         except (SegmentError, ForeignSegmentError, OSError):
             return 0
         return batch.rows(of) if of is None or of in batch.values else 0
+
+
+def _stored_resuming(run: Run, step: int) -> Resuming:
+    saved = checkpoints.load(run, step, names=(), if_there=[WINDOW_FILE])
+    cursor = saved.metadata.get("cursor")
+    if WINDOW_FILE not in saved.files:
+        return Resuming(cursor)
+    window = SavedWindow.from_bytes(saved.files[WINDOW_FILE])
+    return Resuming(cursor, tuple(segment.key for segment in window.segments))
 
 
 def _is_after(segment: StoredSegment, cursor: Cursor) -> bool:

@@ -20,6 +20,7 @@ from store.errors import RunLostError, StoreError
 from store.replay.episodes import EpisodeBatch
 from store.replay.log import Cursor, segment_key
 from store.replay.segments import SegmentName
+from store.replay.window import SavedWindow, Window
 from store.run import Run
 from store.upkeep.holds import HoldWatch
 from store.upkeep.milestones import EACH
@@ -27,8 +28,8 @@ from store.upkeep.retention import (
     RESUMABLE,
     Known,
     PrunePlan,
+    Resuming,
     Retention,
-    Window,
     plan_pruning,
     prune,
 )
@@ -51,7 +52,7 @@ class Upkeep:
         self._window = window
         self._holds = HoldWatch(run.files)
         self._intact: list[int] = []
-        self._cursors: dict[int, Cursor | None] = {}
+        self._resuming: dict[int, Resuming] = {}
         self._rows: dict[str, int] = {}
         self._warned = False
 
@@ -59,10 +60,19 @@ class Upkeep:
         """Record the rows of a segment that was read, duplicates included."""
         self._rows[segment_key(writer, name)] = batch.rows(self._window.of)
 
-    def note_checkpoint(self, step: int, cursor: Cursor | None) -> None:
-        """Record that a checkpoint is intact, after saving or loading it."""
+    def note_checkpoint(
+        self, step: int, cursor: Cursor | None, window: SavedWindow | None = None
+    ) -> None:
+        """Record that a checkpoint is intact, after saving or loading it.
+
+        Args:
+            step: its.
+            cursor: in its metadata.
+            window: the order of segments that it keeps, if it does.
+        """
         self._intact = sorted({*self._intact, step})[-KEEP_LAST:]
-        self._cursors[step] = cursor
+        keys = None if window is None else tuple(segment.key for segment in window.segments)
+        self._resuming[step] = Resuming(cursor, keys)
 
     def tidy(self) -> PrunePlan | None:
         """Drop files no longer needed; return what was dropped, None on failure.
@@ -89,12 +99,11 @@ class Upkeep:
         retention = Retention(
             keep_last=KEEP_LAST, keep_rows=0, window=self._window, milestones=EACH
         )
-        known = Known(self._intact, self._cursors, self._rows)
+        known = Known(self._intact, self._resuming, self._rows)
         return plan_pruning(self._run, retention, self._holds.sweep(), known)
 
     def _forget(self, plan: PrunePlan) -> None:
         for key in plan.drop_segments:
             self._rows.pop(key, None)
-        self._cursors = {
-            s: c for s, c in self._cursors.items() if s in plan.kept_steps[-RESUMABLE:]
-        }
+        newest = plan.kept_steps[-RESUMABLE:]
+        self._resuming = {step: reads for step, reads in self._resuming.items() if step in newest}

@@ -1,4 +1,5 @@
 import dataclasses
+import tomllib
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -6,12 +7,19 @@ import pytest
 
 from agents.alphazero.config import AlphaZeroConfig
 from configs.fields import ConfigError, meanings, train_fields
-from configs.loader import default_run_name, load_config, preset_names
+from configs.loader import FOLDER, default_run_name, load_config, preset_names
 from configs.options import add_config_options, given_options
 
 
-@pytest.mark.parametrize("name", preset_names())
-def test_every_preset_trains_its_own_game(name: str) -> None:
+def _presets_of(algorithm: str) -> list[str]:
+    documents = {
+        name: tomllib.loads((FOLDER / f"{name}.toml").read_text()) for name in preset_names()
+    }
+    return [name for name, document in documents.items() if document["algorithm"] == algorithm]
+
+
+@pytest.mark.parametrize("name", _presets_of("alphazero"))
+def test_every_preset_of_a_board_game_trains_that_game(name: str) -> None:
     assert load_config(name).game == name
 
 

@@ -30,7 +30,7 @@ def test_what_is_read_is_written_alike_and_all_else_is_refused(text):
 
 @pytest.mark.parametrize("text", ["a9", "i1", "a0", "a01", "1a", "a1 ", "a-1"])
 def test_cells_off_the_board_are_refused(text):
-    with pytest.raises(ValueError, match="is no cell"):
+    with pytest.raises(ValueError, match="is not a cell"):
         parse_cell(text, 8, 8)
 
 

@@ -1,6 +1,6 @@
 """One whole game of each, as text that a reviewer can read and diff.
 
-After an intended change `PYTHONPATH=. python tests/envs/test_playthroughs.py` writes them anew.
+After an intended change `PYTHONPATH=. python tests/envs/test_playthroughs.py` writes them again.
 """
 
 import re

@@ -151,7 +151,7 @@ def test_errors_name_what_is_wrong() -> None:
         search.place(openings(CONNECT_FOUR, 4, 1))
     with pytest.raises(ValueError, match="2 states for 1 trees"):
         search.place(openings(CONNECT_FOUR, 2, 1), np.array([0]))
-    with pytest.raises(ValueError, match="no positions of connect_four"):
+    with pytest.raises(ValueError, match="expected positions of connect_four"):
         search.place(find_game("tic_tac_toe").new_states(3))
     with pytest.raises(ValueError, match="1 actions for 2 trees"):
         search.play(np.array([0, 1]), np.array([0]))

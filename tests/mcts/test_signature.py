@@ -1,6 +1,6 @@
 """The visits of a short game for a fixed seed: guards every search against silent change.
 
-After a change that is meant to alter searches, write the signatures anew and say why in the commit:
+After an intended change of the search, write the signatures again and say why in the commit:
     python -m tests.mcts.test_signature
 """
 

@@ -58,7 +58,7 @@ def test_a_store_of_before_is_listed_read_and_sound(store):
     run = open_run(store, NAME, game=NAME)
     assert [batch.end for _, batch in read_matches(run.files)] == [2]
 
-    assert History(run).course().moments[-1].progress.games == 42
+    assert History(run).timeline().moments[-1].progress.games == 42
 
 
 def test_every_command_reads_a_store_of_before(store, tmp_path, capsys):

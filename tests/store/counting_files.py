@@ -1,5 +1,5 @@
 """The files that count requests, as the benchmark has them."""
 
-from benchmarks.counting_files import CountingFiles
+from benchmarks.store.counting_files import CountingFiles
 
 __all__ = ["CountingFiles"]

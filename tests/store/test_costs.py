@@ -11,10 +11,11 @@ from store.progress.lock_watch import LockWatch
 from store.progress.log import ProgressReader, ProgressWriter
 from store.progress.summary import summarize_run
 from store.replay.segments import SegmentName
+from store.replay.window import Window
 from store.run import RUN_FILE, Run, RunInfo, _encode_info, read_info
 from store.upgrades import KEPT
 from store.upkeep.keeps import KEPT_FOLDER, NotedBest, kept_names, note_best
-from store.upkeep.retention import RESUMABLE, Retention, Window, plan_pruning, prune
+from store.upkeep.retention import RESUMABLE, Retention, plan_pruning, prune
 from store.upkeep.verify import MATCH_FOLDER, verify_files
 from tests.store.counting_files import CountingFiles
 from tests.store.memory_files import MemoryFiles

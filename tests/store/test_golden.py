@@ -144,6 +144,7 @@ DIGESTS = {
     "trainer-1": "2b03e2a244060cc0",
     "trainer-2": "735a10e209c1f708",
     "trajectory-1": "bc8ba478947168bc",
+    "window-1": "baba862f1e42f1c5",
 }
 
 

@@ -33,12 +33,14 @@ from mcts.config import SearchConfig
 from selfplay.committing import CommittingActor
 from store import upgrades
 from store.checkpoints import tensors_from_bytes
+from store.errors import CheckpointError
 from store.files.local import LocalFiles
 from store.memory.frames import GOES_ON, TERMINATED, check_pieces, frames_schema
 from store.memory.trajectories import TrajectoryRing, trajectory_schema
 from store.progress import log as progress_log
 from store.progress.log import FileName, ProgressReader
 from store.replay.episodes import Episode, EpisodeBatch
+from store.replay.window import WINDOW_FILE, SavedWindow, TakenSegment
 from store.run import Run, create_run
 from store.seals import seal_of
 from store.upgrades import FORMATS, Documents, VersionChain, VersionError, upgrade_episodes
@@ -77,6 +79,13 @@ SESSION = "20260102T030405-01234567"
 ABOUT = {"machine": "two cores", "seed": 7}
 RECORDS = [(0, {"time": 1.5, "games": 3}), (1, {"time": 2.5, "games": 8, "notices": ["late"]})]
 HELD = ("process 1 on here", {"a" * 32: 3}, [12])
+WINDOW = SavedWindow(
+    (
+        TakenSegment(f"replay/{'b' * 32}/000000001-2-0123abcd.arrow", 5),
+        TakenSegment(f"replay/{'a' * 32}/000000000-3-89abcdef.arrow", 4, (0, 2)),
+    ),
+    (f"replay/{'b' * 32}/000000004-1-00000000.arrow",),
+)
 FRAMES = frames_schema((2, 2), action_dtype=np.uint8)
 TRAJECTORIES = trajectory_schema(2, {"action": ("u1", ())}, {"memory": ("<f4", (2,))})
 CONFIG = AlphaZeroConfig(
@@ -129,6 +138,10 @@ def kept():
         "000000012-a-name.json": keeps._encode({"step": 12, "name": "a-name"}),
         "best-000000003-000000040.json": keeps._encode(best),
     }
+
+
+def window():
+    return {WINDOW_FILE: WINDOW.to_bytes()}
 
 
 def learner():
@@ -201,6 +214,7 @@ WRITERS = {
     "hold": hold,
     "kept": kept,
     "archive": archive,
+    "window": window,
     "trainer": trainer,
     "actor": actor,
 }
@@ -213,7 +227,9 @@ def newest(name):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("name", ["match", "evaluation", "progress", "archive", "hold", "kept"])
+@pytest.mark.parametrize(
+    "name", ["match", "evaluation", "progress", "archive", "hold", "kept", "window"]
+)
 def test_todays_writer_makes_the_newest_golden_files_byte_for_byte(name):
     assert WRITERS[name]() == newest(name), f"the writer of {name} has changed: raise the version"
 
@@ -310,6 +326,22 @@ def test_every_name_and_note_of_the_best_is_read(folder, tmp_path):
     found = kept_names(LocalFiles(tmp_path))
     assert (found.named, found.best) == ({"a-name": 12}, [(3, 40)])
     assert read_best(LocalFiles(tmp_path), found, 3) == NotedBest(40, 200, 55.5, 12.25, 3)
+
+
+@versions("window")
+def test_every_order_of_a_window_is_read(folder):
+    assert SavedWindow.from_bytes((folder / WINDOW_FILE).read_bytes()) == WINDOW
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"{", b"[]", b'{"segments": 3}', b'{"segments": [["k", -1]]}', b'{"segments": [[1, 1]]}'],
+)
+def test_what_is_no_order_of_a_window_is_refused(data):
+    if data.startswith(b'{"'):
+        data = data.replace(b"{", b'{"format": "ludens-window/1", "ahead": [], ')
+    with pytest.raises(CheckpointError, match="is not the order of a window"):
+        SavedWindow.from_bytes(data)
 
 
 @versions("trainer")

@@ -16,7 +16,7 @@ from arena.rating.recorded import Rated
 LONG_S = 2 * 3600.0  # from here on the time axis is in hours
 
 
-def course_charts(moments: Sequence[Moment], specs: Sequence[MetricSpec]) -> list[Chart]:
+def metric_charts(moments: Sequence[Moment], specs: Sequence[MetricSpec]) -> list[Chart]:
     """Draw the metrics over the time trained; [] without moments."""
     if not moments:
         return []

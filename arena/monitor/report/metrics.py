@@ -63,7 +63,7 @@ def facts_of(progress: Progress, specs: Sequence[MetricSpec]) -> list[tuple[str,
 
 
 def plots_of(specs: Sequence[MetricSpec]) -> list[Plot]:
-    """List the charts of the section "Course", the algorithm's own first."""
+    """List the charts of the section "Curves", the algorithm's own first."""
     charts: dict[str, list[MetricSpec]] = {}
     for spec in specs:
         if spec.chart:

@@ -15,7 +15,7 @@ from pathlib import Path
 from agents.metrics import MetricSpec
 from agents.registry import metrics_of_run
 from arena.monitor.figures import percent
-from arena.monitor.history import Course, History, Moment, NoHistoryError
+from arena.monitor.history import History, Moment, NoHistoryError, Timeline
 from arena.monitor.report.metrics import facts_of
 from arena.monitor.report.rendering import render
 from arena.monitor.report.sections import Section, sections_of
@@ -61,10 +61,10 @@ def write_report(run: Run, path: Path, game: Game | None = None) -> Written:
         path: the file.
         game: the run's game, to draw sample games; None leaves them out.
     """
-    course = _course(run)
-    page = report_html(run, course, game, time.time()).encode()
+    timeline = _timeline(run)
+    page = report_html(run, timeline, game, time.time()).encode()
     write_page(path, page)
-    return Written(str(path), run.name, len(page), len(course.moments))
+    return Written(str(path), run.name, len(page), len(timeline.moments))
 
 
 def write_page(path: Path, page: bytes) -> None:
@@ -77,29 +77,29 @@ def write_page(path: Path, page: bytes) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _course(run: Run) -> Course:
+def _timeline(run: Run) -> Timeline:
     try:
-        return History(run).course()
+        return History(run).timeline()
     except NoHistoryError:  # the page has what else there is
-        return Course()
+        return Timeline()
 
 
-def report_html(run: Run, course: Course, game: Game | None, now: float) -> str:
+def report_html(run: Run, timeline: Timeline, game: Game | None, now: float) -> str:
     """Make the page as HTML; `now` is in seconds since 1970."""
-    return render("page.html", page=page_of(run, course, game, now))
+    return render("page.html", page=page_of(run, timeline, game, now))
 
 
-def page_of(run: Run, course: Course, game: Game | None, now: float) -> Page:
+def page_of(run: Run, timeline: Timeline, game: Game | None, now: float) -> Page:
     """Gather the content of the page; `now` is in seconds since 1970."""
     made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now))
-    newest = course.moments[-1] if course.moments else None
+    newest = timeline.moments[-1] if timeline.moments else None
     return Page(
         title=f"{run.name}: {game.title if game else run.info.game}",
         origin=f"run {run.name} in {run.files.url}, begun {run.info.created}; "
         f"this page is of {made}",
         state=_state(newest, now) if newest else "",
         facts=_facts(newest, metrics_of_run(run.info)) if newest else [],
-        sections=sections_of(run, course, game),
+        sections=sections_of(run, timeline, game),
     )
 
 

@@ -11,12 +11,12 @@ from arena.evaluation.records import read_evaluations
 from arena.evaluation.table import published_scores
 from arena.evaluation.text import conditions, published_text, score_text
 from arena.monitor.figures import duration, percent
-from arena.monitor.history import Course
+from arena.monitor.history import Timeline
 from arena.monitor.report.charts import Chart
-from arena.monitor.report.curves import course_charts, elo_charts, score_charts
+from arena.monitor.report.curves import elo_charts, metric_charts, score_charts
 from arena.monitor.report.games import DrawnGame, draw_game, sample_games
 from arena.monitor.runs_text import size_text
-from arena.rating.recorded import elo_by_step, recorded_ratings
+from arena.rating.recorded import elo_by_step, rate_recorded_matches
 from envs.game import Game
 from store import checkpoints
 from store.errors import CheckpointError, CheckpointNotFoundError
@@ -74,23 +74,23 @@ class Section:
         return not (self.note or self.missing or self.charts or self.tables or self.games)
 
 
-def sections_of(run: Run, course: Course, game: Game | None) -> list[Section]:
+def sections_of(run: Run, timeline: Timeline, game: Game | None) -> list[Section]:
     """Gather the sections that are not empty, from the top of the page to its end."""
     sections = [
-        Section("Course", charts=course_charts(course.moments, metrics_of_run(run.info))),
+        Section("Curves", charts=metric_charts(timeline.moments, metrics_of_run(run.info))),
         _elo(run),
         _scores(run),
         _checkpoints(run),
         _games(run.files, game),
-        _notices(course),
+        _notices(timeline),
         _settings(run),
-        _machine(run, course),
+        _machine(run, timeline),
     ]
     return [section for section in sections if not section.is_empty]
 
 
 def _elo(run: Run) -> Section:
-    ratings = recorded_ratings(run.files)
+    ratings = rate_recorded_matches(run.files)
     if not ratings:
         return Section("Elo")
     rows = [
@@ -163,9 +163,9 @@ def _games(files: Files, game: Game | None) -> Section:
     return Section(title, missing=missing)
 
 
-def _notices(course: Course) -> Section:
+def _notices(timeline: Timeline) -> Section:
     title = "What happened"
-    told = [(m, notice) for m in course.moments for notice in m.progress.notices]
+    told = [(m, notice) for m in timeline.moments for notice in m.progress.notices]
     rows = [(duration(m.progress.elapsed_s), notice) for m, notice in told[-MOST_NOTICES:]]
     if not rows:
         return Section(title)
@@ -191,11 +191,11 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
             yield prefix + name, value
 
 
-def _machine(run: Run, course: Course) -> Section:
+def _machine(run: Run, timeline: Timeline) -> Section:
     made_by = ", ".join(f"{name} {version}" for name, version in run.info.versions.items())
     sessions = [
         (str(number), *(_said(facts.get(name)) for name in SESSION_FACTS))
-        for number, facts in enumerate(course.sessions, start=1)
+        for number, facts in enumerate(timeline.sessions, start=1)
     ]
     table = Table(("session", *SESSION_FACTS.values()), sessions, wrapped=(7,))
     tables = [table] if sessions else []

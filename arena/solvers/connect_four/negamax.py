@@ -179,6 +179,21 @@ def entry_lower(entry: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def known_bounds(entry: int, ply: int) -> tuple[int, int, int]:
+    """Return the score's lower and upper bound by ply and table entry, and the entry's column.
+
+    The mover must have no win at once.
+    """
+    lower = -((CELLS - 2 - ply) // 2)
+    upper = (CELLS - 1 - ply) // 2
+    if entry:
+        lower = max(lower, entry_lower(entry))
+        upper = min(upper, entry_upper(entry))
+        return lower, upper, (entry >> COLUMN_SHIFT) & 7
+    return lower, upper, NO_COLUMN
+
+
+@njit(cache=True, nogil=True)
 def best_child_bound(
     own: int, mask: int, ply: int, moves: int, alpha: int, table: np.ndarray, remainder_bits: int
 ) -> int:
@@ -238,15 +253,8 @@ def score_bound(
         return -((CELLS - ply) // 2)
     if ply >= CELLS - 2:
         return 0
-    lower = -((CELLS - 2 - ply) // 2)
-    upper = (CELLS - 1 - ply) // 2
-    column = NO_COLUMN
     hashed = position_hash(own, mask, ply)
-    entry = lookup(table, remainder_bits, hashed)
-    if entry:
-        lower = max(lower, entry_lower(entry))
-        upper = min(upper, entry_upper(entry))
-        column = (entry >> COLUMN_SHIFT) & 7
+    lower, upper, column = known_bounds(lookup(table, remainder_bits, hashed), ply)
     if lower > alpha:
         return lower
     if upper <= alpha:
@@ -272,8 +280,7 @@ def score_bound(
         lower = max(lower, best)
     else:
         upper = min(upper, best)
-    work = node_count[0] - nodes_before
-    store(table, remainder_bits, hashed, lower, upper, column, work)
+    store(table, remainder_bits, hashed, lower, upper, column, node_count[0] - nodes_before)
     return best
 
 

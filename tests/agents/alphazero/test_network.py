@@ -13,13 +13,7 @@ import torch
 
 from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import outcome_shares
-from agents.alphazero.inference import (
-    NetworkEvaluator,
-    choose_device,
-    choose_precision,
-    load_evaluator,
-    padded,
-)
+from agents.alphazero.inference import NetworkEvaluator, load_evaluator, padded
 from agents.alphazero.learner import alphazero_loss, augment
 from agents.alphazero.network import build_network, value_of
 from agents.torch_state import dump_state, dump_trainer, load_state, load_trainer
@@ -180,16 +174,6 @@ def test_a_network_is_not_built_wider_than_its_weights(tmp_path):
                 load_evaluator(game, run, device="cpu")
         else:
             assert load_evaluator(game, run, device="cpu").step == 1
-
-
-def test_a_device_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match=r"'gpu'.*expected"):
-        choose_device("gpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(ValueError, match="no CUDA device"):
-            choose_device("cuda")
-        assert choose_device("auto").type == "cpu"
-    assert choose_precision("bfloat16", torch.device("cpu")) is torch.bfloat16
 
 
 @pytest.mark.parametrize("value", [-1.0, -0.3, 0.0, 0.5, 1.0])

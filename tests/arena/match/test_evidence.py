@@ -20,7 +20,7 @@ from arena.match.records import Batch, MatchKey, MatchLog, read_matches
 from arena.match.text import summary
 from arena.rating.elo import score_interval
 from arena.rating.ladder_text import table_text
-from arena.rating.recorded import recorded_ratings
+from arena.rating.recorded import rate_recorded_matches
 from arena.rating.sprt import Sprt
 from arena.rating.table import table_of
 from arena.solvers.players import SolverPlayer
@@ -267,11 +267,11 @@ def test_recorded_ratings_count_a_repeated_game_once(tmp_path: Path) -> None:
         record(tmp_path, MatchKey("tic_tac_toe", AGENTS, seed, "random:1"), 100)
     as_of_before(tmp_path)
     assert sum(batch.points.size for _, batch in read_matches(LocalFiles(tmp_path))) == 800
-    best, _ = recorded_ratings(LocalFiles(tmp_path))
+    best, _ = rate_recorded_matches(LocalFiles(tmp_path))
     assert (best.agent, best.games) == (AGENTS[0], 18)
     assert best.error > 100
     record(tmp_path, MatchKey("tic_tac_toe", (AGENTS[0], "random"), 0, "random:1"), 100)
-    assert {found.games for found in recorded_ratings(LocalFiles(tmp_path))} == {218, 200, 18}
+    assert {found.games for found in rate_recorded_matches(LocalFiles(tmp_path))} == {218, 200, 18}
 
 
 def test_a_ladder_of_agents_that_repeat_themselves_ends_with_the_openings(
@@ -330,4 +330,4 @@ def test_a_forged_record_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptur
     points = np.full((2, 2), 1)
     MatchLog(LocalFiles(tmp_path), key).write(Batch(9_999_990, points, points))
     with caplog.at_level(logging.WARNING):
-        assert len(recorded_ratings(LocalFiles(tmp_path))) == 2
+        assert len(rate_recorded_matches(LocalFiles(tmp_path))) == 2

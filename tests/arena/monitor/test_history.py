@@ -47,7 +47,7 @@ def test_records_of_other_versions_are_read_as_far_as_they_go(tmp_path: Path) ->
     writer.append({**record, "invented_later": 7})
     writer.append({"notices": [], "something": "else"})
     writer.flush()
-    moments = History(run).course().moments
+    moments = History(run).timeline().moments
     assert [m.progress.elapsed_s for m in moments] == [1.0, 2.0]
 
 
@@ -78,10 +78,10 @@ def test_what_was_lost_with_a_killed_session_is_left_out(tmp_path: Path) -> None
     run = make_run(str(tmp_path))
     write_session(run, map(stage, (0.0, 10.0, 20.0, 30.0)), BEGUN, cores=2)
     write_session(run, map(stage, (20.0, 25.0)), BEGUN + 3600, cores=8)
-    course = History(run).course()
-    assert [m.progress.elapsed_s for m in course.moments] == [0.0, 10.0, 20.0, 25.0]
-    assert course.moments[2].time > BEGUN + 3600
-    assert [session["cores"] for session in course.sessions] == [2, 8]
+    timeline = History(run).timeline()
+    assert [m.progress.elapsed_s for m in timeline.moments] == [0.0, 10.0, 20.0, 25.0]
+    assert timeline.moments[2].time > BEGUN + 3600
+    assert [session["cores"] for session in timeline.sessions] == [2, 8]
 
 
 def test_a_session_that_does_not_know_yet_what_was_before_takes_nothing_away(
@@ -91,7 +91,7 @@ def test_a_session_that_does_not_know_yet_what_was_before_takes_nothing_away(
     run = make_run(str(tmp_path))
     write_session(run, map(stage, (10.0, 20.0)))
     write_session(run, [stage(0.0), stage(21.0)], BEGUN + 60)
-    assert [m.progress.elapsed_s for m in History(run).course().moments] == [10.0, 20.0, 21.0]
+    assert [m.progress.elapsed_s for m in History(run).timeline().moments] == [10.0, 20.0, 21.0]
     assert continued([[], []]) == []
 
 
@@ -99,16 +99,16 @@ def test_it_follows_what_is_added(tmp_path: Path) -> None:
     run = make_run(str(tmp_path))
     writer = write_session(run, [stage(1.0)])
     history = History(run)
-    assert len(history.course().moments) == 1
+    assert len(history.timeline().moments) == 1
     writer.append(to_record(stage(2.0), (), BEGUN + 2))
     writer.flush()
-    assert len(history.course().moments) == 2
+    assert len(history.timeline().moments) == 2
 
 
 def test_a_run_without_a_journal_says_what_it_has(tmp_path: Path) -> None:
     run = make_run(str(tmp_path), "old")
     with pytest.raises(NoHistoryError, match=r"run 'old'.*no journal.*of checkpoints, it has none"):
-        History(run).course()
+        History(run).timeline()
     checkpoints.save(run, 1200, {"model.safetensors": b"w"})
     with pytest.raises(NoHistoryError, match=r"the newest of its 1 is of step 1,200"):
-        History(run).course()
+        History(run).timeline()

@@ -15,7 +15,7 @@ import pytest
 
 import arena.monitor.report
 from agents.progress import Measured
-from arena.monitor.history import Course, History
+from arena.monitor.history import History, Timeline
 from arena.monitor.report.page import report_html
 from arena.monitor.report.rendering import environment, render
 from envs.tic_tac_toe import GAME
@@ -52,15 +52,15 @@ def page_with(tmp_path: Path, text: str) -> Page:
     """The page of a run in which every name, notice and fact is this text."""
     run = make_run(str(tmp_path), "r", learner={text: text}, **{text: 1})
     write_session(run, [stage(30.0, notices=(text,))], BEGUN, cpu=text, packages={text: text})
-    course = History(run).course()
-    moments = [dataclasses.replace(m, progress=named(m.progress, text)) for m in course.moments]
+    timeline = History(run).timeline()
+    moments = [dataclasses.replace(m, progress=named(m.progress, text)) for m in timeline.moments]
     info = dataclasses.replace(run.info, game=text, versions={text: text}, created=text)
     hostile = Run(text, run.files, info)
     record_match(run, (text, f"{text}@1"), [[2, 2]])
     for step in (1, 2):
         record_match(run, (f"{text}@{step}", "r@2"), [[2, 1]])
         checkpoints.save(run, step, {"model.safetensors": b"w"}, {"counters": {"games": 1}})
-    return Page(report_html(hostile, Course(moments, course.sessions), None, BEGUN))
+    return Page(report_html(hostile, Timeline(moments, timeline.sessions), None, BEGUN))
 
 
 def named(progress: Any, text: str) -> Any:
@@ -88,7 +88,7 @@ def test_the_texts_of_a_game_are_escaped(tmp_path: Path) -> None:
         html = str(module.draw(drawn))
         assert "<script" not in html
         assert Page(html).attributes == ({"class"} if not drawn["problem"] else set())
-    assert GAME.title in report_html(make_run(str(tmp_path)), Course(), GAME, BEGUN)
+    assert GAME.title in report_html(make_run(str(tmp_path)), Timeline(), GAME, BEGUN)
 
 
 def test_a_missing_value_is_an_error() -> None:

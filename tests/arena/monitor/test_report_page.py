@@ -13,7 +13,7 @@ import pytest
 
 import ludens
 from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode
-from arena.monitor.history import Course, History
+from arena.monitor.history import History, Timeline
 from arena.monitor.report.games import Piece, coloured_pieces, draw_game, sample_games
 from arena.monitor.report.page import report_html, write_report
 from arena.monitor.report.sections import MOST_CHECKPOINTS
@@ -104,7 +104,7 @@ def full(tmp_path: Path) -> Run:
 
 
 def test_everything_is_on_the_page(full: Run) -> None:
-    parser = parsed(report_html(full, History(full).course(), GAME, BEGUN + 101))
+    parser = parsed(report_html(full, History(full).timeline(), GAME, BEGUN + 101))
     text = " ".join(parser.text)
     for wanted in (
         "full-run: Tic-tac-toe", "not being trained now (stopped), last seen 0:01 ago", "losses",
@@ -114,13 +114,13 @@ def test_everything_is_on_the_page(full: Run) -> None:
         "<script>alert(1)", "a <processor>", "numpy 2.4", "python 3.11",
     ):  # fmt: skip
         assert wanted in text, wanted
-    assert parser.elements.count("svg") == 8  # seven of the course, one of Elo
+    assert parser.elements.count("svg") == 8  # seven of metrics, one of Elo
     assert "prefers-color-scheme: dark" in text
 
 
 def test_a_run_of_nothing_but_settings_has_a_page(tmp_path: Path) -> None:
     run = make_run(str(tmp_path), minutes=1.0)
-    text = " ".join(parsed(report_html(run, Course(), None, BEGUN)).text)
+    text = " ".join(parsed(report_html(run, Timeline(), None, BEGUN)).text)
     assert "no journal" in text
     assert "minutes" in text
 
@@ -128,9 +128,9 @@ def test_a_run_of_nothing_but_settings_has_a_page(tmp_path: Path) -> None:
 def test_a_day_takes_little_room() -> None:
     run = make_run("memory://report-of-a-day")
     write_session(run, (stage(10.0 * i, notices=("x" * 80,)) for i in range(1, 8641)))
-    course = History(run).course()
-    assert course.moments[-1].progress.elapsed_s == 86_400
-    page = report_html(run, course, None, BEGUN + 86_400)
+    timeline = History(run).timeline()
+    assert timeline.moments[-1].progress.elapsed_s == 86_400
+    page = report_html(run, timeline, None, BEGUN + 86_400)
     parsed(page)
     assert "24:00:00" in page
     assert len(page.encode()) < 200_000
@@ -157,7 +157,7 @@ def test_an_illegal_move_is_told_and_not_played(full: Run) -> None:
     problems = [draw_game(GAME, sample).problem for sample in sample_games(run.files)]
     assert "move 2 is action 4, which is not legal there" in problems[0]
     assert "move 1 is action 99" in problems[-1]
-    page = report_html(run, Course(), GAME, BEGUN)
+    page = report_html(run, Timeline(), GAME, BEGUN)
     assert "cannot be replayed: move 2 is action 4" in " ".join(parsed(page).text)
 
 
@@ -171,7 +171,7 @@ def test_boards_have_their_colours_without_their_codes() -> None:
 
 def test_a_board_keeps_its_lines(full: Run) -> None:
     """A template's own blanks would shift the board."""
-    page = report_html(full, Course(), GAME, BEGUN)
+    page = report_html(full, Timeline(), GAME, BEGUN)
     boards = [re.sub("<[^>]*>", "", b) for b in re.findall("<pre>(.*?)</pre>", page, re.DOTALL)]
     assert re.sub(r"\x1b\[[0-9;]*m", "", GAME.render(GAME.position([4]))) in boards
 

@@ -64,7 +64,7 @@ def test_the_state_is_what_was_heard_last(tmp_path: Path) -> None:
     ]
     for number, (made, ago, state) in enumerate(cases):
         write_session(run, [made], BEGUN + 86_400 * number)
-        newest = History(run).course().moments[-1]
+        newest = History(run).timeline().moments[-1]
         assert state_of(newest, newest.time + ago) == state
 
 

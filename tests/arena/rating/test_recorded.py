@@ -11,7 +11,7 @@ from arena.rating.recorded import (
     best_checkpoint,
     best_checkpoints,
     elo_by_step,
-    recorded_ratings,
+    rate_recorded_matches,
 )
 from store import checkpoints
 from store.progress.summary import summarize_store
@@ -28,7 +28,7 @@ def test_a_recorded_score_becomes_its_elo(run: Run) -> None:
     """3 : 1 without draws is 400 log10(3) = 191 Elo; 2000 games leave the prior no say."""
     pairs = [[2, 2]] * 562 + [[2, 0]] * 188 + [[0, 2]] * 188 + [[0, 0]] * 62
     record_match(run, ("r@20", "r@10"), pairs)
-    strongest, weakest = recorded_ratings(run.files)
+    strongest, weakest = rate_recorded_matches(run.files)
     assert (strongest.agent, weakest.agent) == ("r@20", "r@10")
     assert strongest.elo - weakest.elo == pytest.approx(400 * math.log10(3), abs=2)
     assert (strongest.games, strongest.score) == (2000, 0.75)
@@ -38,7 +38,7 @@ def test_a_recorded_score_becomes_its_elo(run: Run) -> None:
 def test_checkpoints_come_by_their_step(run: Run) -> None:
     for agents in (("r@100", "r@20"), ("r@100:sims=9", "random"), ("r", "other@7")):
         record_match(run, agents, [[2, 1]])
-    rated = recorded_ratings(run.files)
+    rated = rate_recorded_matches(run.files)
     assert len(rated) == 6
     assert [step for step, _ in elo_by_step(rated, "r")] == [20, 100]
 
@@ -47,7 +47,7 @@ def test_a_ladders_checkpoints_count_by_their_most_games(run: Run) -> None:
     record_match(run, ("r@20:sims=64", "random"), [[2, 2]] * 3)
     record_match(run, ("r@20:sims=8", "random"), [[2, 2]])
     record_match(run, ("r@40:sims=64", "r@20:sims=64"), [[2, 1]])
-    steps = dict(elo_by_step(recorded_ratings(run.files), "r"))
+    steps = dict(elo_by_step(rate_recorded_matches(run.files), "r"))
     assert {step: rated.agent for step, rated in steps.items()} == {
         20: "r@20:sims=64",
         40: "r@40:sims=64",
@@ -56,7 +56,7 @@ def test_a_ladders_checkpoints_count_by_their_most_games(run: Run) -> None:
 
 def test_no_matches_are_no_ratings(run: Run) -> None:
     record_match(run, ("r", "r"), [[2, 0]])  # rates nobody
-    assert recorded_ratings(run.files) == []
+    assert rate_recorded_matches(run.files) == []
 
 
 # --- the best checkpoint --------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def test_the_best_is_strongest_and_not_who_met_the_weakest(run: Run) -> None:
     record_match(run, ("r@30", "random"), pairs(180, 20))
     record_match(run, ("r@10", "random"), pairs(198, 2))
     record_match(run, ("r@20", "r@10"), pairs(110, 90))
-    steps = dict(elo_by_step(recorded_ratings(run.files), "r"))
+    steps = dict(elo_by_step(rate_recorded_matches(run.files), "r"))
     assert steps[30].score > steps[10].score > steps[20].score
     assert best_checkpoint(run) == Best(20, 400, steps[20].elo, steps[20].error)
 

@@ -270,7 +270,7 @@ PLANTED = [
     (
         "spaced",
         "notation",
-        "action 0, 'cell 0', falls apart at the separator ' '",
+        "action 0, 'cell 0', is split by the separator ' '",
         {"format_action": lambda a: f"cell {a}"},
     ),
     (

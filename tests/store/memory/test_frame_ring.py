@@ -1,5 +1,7 @@
 """The ring of frames against a plain Python twin that looks each frame up by its episode's step."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from store.memory.priorities import Priorities
 from store.replay.episodes import Episode, EpisodeBatch
 from store.replay.log import ReplayLog
 from store.replay.segments import SegmentWriter
+from store.replay.window import ReplayWindow
 from store.run import create_run
 
 SCHEMA = frames_schema((2,), np.uint16)
@@ -118,12 +121,14 @@ class Streams:
                 return None
             total += discount * self.rows[here][4]
             discount *= ring.gamma
+            if self.rows[here][5] == TERMINATED:
+                discount = 0.0
             if self.rows[here][5] != GOES_ON:
                 break
-        if self.rows[here][5] == TERMINATED:
-            discount = 0.0
         after = self.row_held(ring.ring.capacity, stream, episode, step + k + 1)
-        return None if after is None else (stack, action, total, self.stack(ring, after), discount)
+        if after is None or (discount and k + 1 < ring.steps):  # a truncated end, too early
+            return None
+        return stack, action, total, self.stack(ring, after) if discount else None, discount
 
 
 def frames_of(rows):
@@ -151,7 +156,7 @@ def mismatch(ring, streams, settings_of=None):
             ours.stacks[i, :, 0].tolist(),
             int(ours.actions[i]),
             float(ours.returns[i]),
-            ours.next_stacks[i, :, 1].tolist(),
+            ours.next_stacks[i, :, 1].tolist() if next_stack is not None else None,
             float(ours.discounts[i]),
         )
         wanted = (stack, action, pytest.approx(total, 1e-5), next_stack, pytest.approx(discount))
@@ -304,9 +309,8 @@ def test_pieces_go_through_the_log_compressed_and_refill_the_ring(tmp_path):
     newest = ReplayLog(run, schema).load_newest(60 + 1, of="frame")
     rows = sum(found.rows("frame") for found in newest)
     assert rows < len(streams.rows)
-    again = FrameRing(60, schema, steps=2, first_row=len(streams.rows) - rows)
-    for found in newest:
-        again.extend(found)
+    again = FrameRing(60, schema, steps=2)
+    again.fill(ReplayWindow.of(newest, "frame"), first.state())
     assert again.check_valid() == (True, "")
     ours, theirs = (ring.sample(np.random.default_rng(3), 64) for ring in (first, again))
     for name, array in vars(ours).items():
@@ -319,9 +323,8 @@ def mismatch_of_84(ring, streams):
 
     def numbers_alone(rows, weights):
         drawn = whole(rows, weights)
-        pixel = {n: getattr(drawn, n)[:, :, 3, 5:6] for n in ("stacks", "next_stacks")}
-        both = {name: np.concatenate([x, x], axis=2) for name, x in pixel.items()}
-        return type(drawn)(**{**vars(drawn), **both})
+        pixel = drawn.frames[:, :, 3, 5:6]
+        return replace(drawn, frames=np.concatenate([pixel, pixel], axis=2))
 
     ring.transitions = numbers_alone
     try:
@@ -337,6 +340,35 @@ def test_a_lost_piece_is_not_bridged():
     ring.extend(batch(streams.piece(0, 4, TERMINATED)))
     assert ring.can_sample(np.arange(9)).tolist() == [True] * 3 + [False] * 2 + [True] * 3 + [False]
     assert mismatch(ring, streams) is None
+
+
+def test_errors_given_with_the_pieces_are_the_first_priorities(tmp_path):
+    """Through a segment too, and for rows whose return is known only with the next piece."""
+    schema = frames_schema((2,), np.uint16, errors=True)
+    streams, errors = Streams(), iter(np.arange(1, 100, dtype=np.float32))
+    pieces = []
+    for length, ending in ((3, GOES_ON), (4, TERMINATED)):
+        piece = streams.piece(0, length, ending)
+        given = np.array([next(errors) for _ in range(length)], np.float32)
+        pieces.append(Episode(piece.uuid, {**piece.arrays, "error": given}))
+    pieces[1].arrays["error"][-1] = np.nan
+    run = create_run(tmp_path, "r", game="g", config={}, seed=0, versions={})
+    writer = SegmentWriter(run, schema, compression="zstd")
+    ring = FrameRing(20, schema, steps=2, priorities=Priorities(20, exponent=1.0, epsilon=0.5))
+    log, counts = ReplayLog(run, schema), []
+    for piece in pieces:
+        writer.append(piece)
+        writer.commit()
+        (found,) = log.poll()
+        ring.extend(found)
+        counts.append(len(ring.priorities.rows))
+    assert counts == [1, 7]
+    greatest = 6.5  # of row 5, instead of the last one's unknown error
+    assert ring.priorities.state()["scaled"].tolist() == [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, greatest]
+    short = {**pieces[0].arrays, "error": np.zeros(1, np.float32)}
+    wrong = EpisodeBatch.of(schema, [Episode(b"x" * 16, short)])
+    with pytest.raises(SchemaError, match="'error'"):
+        ring.extend(wrong)
 
 
 def without(name):
@@ -385,5 +417,5 @@ def test_check_valid_tells_what_is_wrong():
     ring._can_sample[row] = False
     assert "whole stack" in ring.check_valid()[1]
     ring._can_sample[row] = True
-    ring._previous[ring._next[row]] = row + 1
+    ring._links.previous[ring._links.next[row]] = row + 1
     assert "previous" in ring.check_valid()[1]

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from store.checkpoints import tensors_from_bytes, tensors_to_bytes
-from store.memory.priorities import Priorities, PrioritizedSampler, SumTree
+from store.memory.priorities import Priorities, PrioritizedSampler
 from store.memory.ring import Ring
+from store.memory.sum_tree import FAN, SumTree
 
 FIELDS = {"number": (np.int64, ())}
 EPSILON = 2.0**-10  # sums of its multiples are exact, so the slow twin may add in another order
@@ -168,7 +169,9 @@ def test_a_restored_sampler_goes_on_bit_for_bit():
     ring_again, sampler_again = filled(37, 80, exponent=0.6, window=30)
     sampler_again.load(state)
     tree, tree_again = sampler.priorities._tree, sampler_again.priorities._tree
-    np.testing.assert_array_equal(tree._sums, tree_again._sums)
+    assert tree.total == tree_again.total
+    for ours, theirs in zip(tree._levels, tree_again._levels, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     ours, theirs = np.random.default_rng(1), np.random.default_rng(1)
     for step in range(20):
         one, two = sampler.sample(ours, 16, 0.4), sampler_again.sample(theirs, 16, 0.4)
@@ -212,12 +215,66 @@ def test_a_prefix_at_the_very_end_finds_no_empty_place():
     assert tree.find(np.array([1.9])).tolist() == [0]
 
 
+@given(
+    size=st.integers(1, 3 * FAN * FAN) | st.just(FAN**3 + 1),
+    seed=st.integers(0, 2**32 - 1),
+    empty=st.sampled_from([0.0, 0.5, 0.99]),
+)
+def test_a_tree_of_any_height_finds_what_a_linear_scan_finds(size, seed, empty):
+    rng = np.random.default_rng(seed)
+    tree, numbers = SumTree(size), np.zeros(size, np.float32)
+    for _ in range(4):
+        places = rng.integers(size, size=rng.integers(1, size + 1))
+        given_now = np.where(rng.random(len(places)) < empty, 0, rng.integers(1, 64, len(places)))
+        tree.set(places, given_now)
+        numbers[places] = given_now
+        assert tree.check_valid() == (True, "")
+        assert tree.total == numbers.sum(dtype=np.float64)  # whole numbers: sums are exact
+        np.testing.assert_array_equal(tree.get(np.arange(size)), numbers)
+    if tree.total:
+        prefixes = np.concatenate([[0.0], rng.random(50) * tree.total])
+        expected = np.searchsorted(np.cumsum(numbers, dtype=np.float64), prefixes, side="right")
+        assert tree.find(prefixes).tolist() == expected.tolist()
+
+
+def test_rounding_never_leads_to_an_empty_place():
+    """Single numbers of very different sizes, among zeros, asked for at the ends of their parts."""
+    rng = np.random.default_rng(0)
+    for size in (33, 1024, 1025, 40_000):
+        tree, numbers = SumTree(size), np.zeros(size, np.float32)
+        places = rng.choice(size, 20, replace=False)
+        numbers[places] = 10.0 ** rng.uniform(-12, 6, 20)
+        tree.set(places, numbers[places])
+        ends = np.cumsum(numbers, dtype=np.float64)
+        prefixes = np.concatenate([ends, np.nextafter(ends, 0), np.nextafter(ends, np.inf)])
+        found = tree.find(np.clip(prefixes, 0, tree.total))
+        assert (numbers[found] > 0).all()
+
+
+def test_given_errors_are_the_first_priorities():
+    """Ape-X: where an actor knows the error, it counts; elsewhere the greatest so far."""
+    priorities = Priorities(16, exponent=1.0, epsilon=EPSILON)
+    priorities.admit(np.arange(3), np.array([0.5, np.nan, -4.0], np.float32))
+    greatest = 4 + EPSILON
+    assert priorities.state()["scaled"].tolist() == [0.5 + EPSILON, greatest, greatest]
+    priorities.admit(np.arange(3, 5))
+    priorities.admit(np.arange(5, 6), np.array([0.0], np.float32))
+    assert priorities.state()["scaled"].tolist()[3:] == [greatest, greatest, EPSILON]
+    assert priorities.check_valid() == (True, "")
+
+
 def test_check_valid_tells_what_is_wrong():
     _, sampler = filled(8, 8)
     assert sampler.check_valid() == (True, "")
     priorities = sampler.priorities
-    priorities._tree._sums[3] += 1
-    assert priorities.check_valid() == (False, "node 1 of the sum tree is not its children's sum")
-    priorities._tree._sums[3] -= 1
+    priorities._tree._ends[-1] += 1
+    assert priorities.check_valid()[1].startswith("the sum tree's running sums are not those")
+    priorities._tree._ends[-1] -= 1
+    tall = SumTree(FAN * FAN + 1)
+    tall._levels[1][0, 2] = 1
+    assert tall.check_valid() == (
+        False,
+        "node 2 of level 1 of the sum tree is not its children's sum",
+    )
     priorities._scaled[2] = 0.5
     assert priorities.check_valid() == (False, "the sum tree does not hold the rows' priorities")

@@ -12,8 +12,9 @@ from store.errors import CheckpointError
 from store.replay.log import ReplayLog
 from store.replay.segments import SegmentWriter
 from store.replay.walk import list_segments
+from store.replay.window import Window
 from store.upkeep.holds import Hold, read_holds
-from store.upkeep.retention import Retention, Window, plan_pruning, prune
+from store.upkeep.retention import Retention, plan_pruning, prune
 from tests.store.small_runs import SCHEMA, A, B, SmallRun, contents, resumed
 
 WINDOW = Window(4, of="row_ply")

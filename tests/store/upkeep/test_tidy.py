@@ -14,11 +14,12 @@ from store.replay.episodes import Episode
 from store.replay.log import ReplayLog
 from store.replay.segments import SegmentWriter
 from store.replay.walk import list_segments
+from store.replay.window import Window
 from store.run import Run, RunInfo
 from store.upkeep.holds import Hold
 from store.upkeep.keeps import NotedBest, keep, note_best, release
 from store.upkeep.milestones import EACH, milestones
-from store.upkeep.retention import LAST_SEGMENTS, RESUMABLE, Window
+from store.upkeep.retention import LAST_SEGMENTS, RESUMABLE
 from store.upkeep.tidy import KEEP_LAST, Upkeep
 from tests.store.counting_files import CountingFiles
 from tests.store.memory_files import MemoryFiles

@@ -1,0 +1,1 @@
+"""DQN and its family: networks, heads, targets and losses."""

@@ -1,0 +1,133 @@
+"""The actor of DQN: plays a vector of environments, epsilon-greedily, with its newest weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.algorithm import Elapsed
+from agents.dqn.acting import FrameStacks, Recorder
+from agents.dqn.config import DQNConfig
+from agents.dqn.policy import QPolicy
+from agents.dqn.schedules import epsilon_at, epsilons
+from agents.random_state import rng_state, set_rng_state
+from envs.vector import Steps, make_vector
+from store.checkpoints import tensors_to_bytes
+from store.replay.episodes import Episode
+
+GREEDIEST = 0.25  # share of the environments, those with the least epsilon, whose scores are told
+
+
+class DQNActor:
+    """Acts in a vector of environments; independent of the store and of Ray.
+
+    An emulator's state cannot be saved: an actor that goes on from a saved state begins new games,
+    in streams of its own (`number` has to be a new one), and continues everything else.
+    """
+
+    def __init__(self, config: DQNConfig, number: int) -> None:
+        self.config = config
+        self.number = number
+        settings = config.environment
+        self.environments = make_vector(
+            config.game,
+            settings.environments,
+            seed=_seed(config.seed, number),
+            protocol=settings.protocol,
+            training=True,
+            threads=settings.threads,
+        )
+        self.policy = QPolicy(config, self.environments.spec, explores=True)
+        self.rng = np.random.default_rng([config.seed, 2, number])
+        frames = self.environments.reset()
+        self.stacks = FrameStacks(frames, settings.stack)
+        self.recorder = Recorder(
+            frames,
+            number=number,
+            reward_clip=config.replay.reward_clip,
+        )
+        self._epsilons = np.ones(len(frames))
+        self._goal = 0
+        self._made = 0  # rows of this round
+        self._counters = dict.fromkeys(
+            ("games", "rows", "score", "lengths", "greedy_games", "greedy_score"), 0.0
+        )
+
+    def load_weights(self, data: bytes, step: int) -> None:
+        """Act by these weights, of the learner's step, from now on."""
+        self.policy.load_weights(data, step)
+
+    def begin_round(self, rows: int, elapsed: Elapsed) -> None:
+        """Set the goal to `rows` more rows, and the shares of random actions by what elapsed."""
+        self._goal, self._made = rows, 0
+        epsilon = epsilon_at(self.config, elapsed.rows, elapsed.share)
+        ladder = self.config.exploration.ladder
+        self._epsilons = epsilons(epsilon, ladder, len(self._epsilons))
+
+    def play(self, pause: Callable[[], bool]) -> bool:
+        """Act until the goal is reached or `pause` returns True; return whether it is reached."""
+        while self._made < self._goal:
+            if pause():
+                return False
+            actions = self._choose()
+            self.environments.send(actions)
+            self._take(actions, self.environments.receive())
+        return True
+
+    def _choose(self) -> NDArray[np.int64]:
+        """Choose an action for each environment: the best one, or any with its epsilon."""
+        values, _ = self.policy(self.stacks.stacks)
+        actions = values.argmax(axis=1)
+        at_random = self.rng.random(len(actions)) < self._epsilons
+        random = self.rng.integers(self.environments.num_actions, size=len(actions))
+        return np.where(at_random, random, actions)
+
+    def _take(self, actions: NDArray[np.int64], steps: Steps) -> None:
+        begins = self.recorder.record(actions, steps)
+        self.stacks.push(steps.observations, begins)
+        self._made += len(actions)
+        self._counters["rows"] += len(actions)
+        ended = np.flatnonzero(steps.terminated | steps.truncated)
+        greediest = self._epsilons <= np.quantile(self._epsilons, GREEDIEST)
+        for i, score, length in zip(ended, steps.scores, steps.lengths, strict=True):
+            self._counters["games"] += 1
+            self._counters["score"] += float(score)
+            self._counters["lengths"] += int(length)
+            if greediest[i]:
+                self._counters["greedy_games"] += 1
+                self._counters["greedy_score"] += float(score)
+
+    def take_episodes(self) -> list[Episode]:
+        """Return what was recorded since the last call as pieces of episodes."""
+        return self.recorder.take()
+
+    def counters(self) -> Mapping[str, float]:
+        """Return totals since creation; scores are true returns of finished games."""
+        return dict(self._counters)
+
+    def on_checkpoint(self) -> None:
+        """Do nothing: games go on."""
+
+    def state(self) -> tuple[bytes, dict[str, Any]]:
+        """Return what a resumed actor continues: its random generator."""
+        return tensors_to_bytes({"none": np.zeros(0)}), {"rng": rng_state(self.rng)}
+
+    def load_state(self, data: bytes, rest: Mapping[str, Any]) -> None:
+        """Continue from `state` with new games, in streams that no actor before had.
+
+        `rest["next_seq"]` differs from that of each earlier start (`selfplay.writing_through`).
+        """
+        set_rng_state(self.rng, dict(rest["rng"]))
+        self.recorder.restart(self.number, int(rest["next_seq"]))
+
+    def close(self) -> None:
+        """Stop the environments."""
+        self.environments.close()
+
+
+def _seed(seed: int, number: int) -> int:
+    """Return the environments' seed, different for each actor."""
+    return int(np.random.SeedSequence([seed, 3, number]).generate_state(1)[0] >> 1)

@@ -1,0 +1,143 @@
+"""DQN's interface to the loop: its config, its metrics, and its factories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from agents.algorithm import Algorithm, saved_checkpoint
+from agents.cores import allowed_cores
+from agents.dqn.actor import DQNActor
+from agents.dqn.agent import DQNAgent
+from agents.dqn.config import DQNConfig
+from agents.dqn.learner import DQNLearner, schema_of
+from agents.dqn.metrics import METRICS
+from agents.dqn.policy import QPolicy
+from agents.dqn.schedules import learning_rate_at
+from envs.settings import Share, check_value
+from envs.vector import EnvironmentSpec, find_environment, typed_environment
+from store.checkpoints import MODEL_FILE
+from store.replay.episodes import EpisodeBatch, EpisodeSchema
+from store.replay.segments import Compression
+from store.run import Run
+from store.settings import read_settings
+
+
+class DQN(Algorithm[DQNConfig]):
+    """DQN (Mnih et al. 2015) and its family, on Atari and Gymnasium's environments."""
+
+    name = "dqn"
+    config = DQNConfig
+    metrics = METRICS
+    threads_setting = "environment.threads"
+    memory_settings = "--replay.rows"
+
+    def environment(self, config: DQNConfig) -> EnvironmentSpec:
+        """Return what is known of the environment; raises ValueError for an unknown name."""
+        return find_environment(typed_environment(config.game), config.environment.protocol)
+
+    def schema(self, config: DQNConfig) -> EpisodeSchema:
+        """Return the schema of the pieces of its episodes."""
+        return schema_of(self.environment(config))
+
+    def row_field(self, config: DQNConfig) -> str:
+        """Return the frames: each is a row of the ring, an episode's last one too."""
+        return "frame"
+
+    def make_actor(self, config: DQNConfig, number: int) -> DQNActor:
+        """Create an actor; `number` seeds it."""
+        return DQNActor(config, number)
+
+    def make_learner(self, config: DQNConfig) -> DQNLearner:
+        """Create a learner before its first step."""
+        return DQNLearner(self.environment(config), config)
+
+    def make_policy(self, config: DQNConfig) -> QPolicy:
+        """Create a policy with fresh weights."""
+        return QPolicy(config, self.environment(config), explores=False)
+
+    def environment_agent(
+        self,
+        run: Run,
+        step: int | None,
+        options: Mapping[str, str],
+        *,
+        name: str,
+        device: str,
+    ) -> DQNAgent:
+        """Return a checkpoint as an agent, the newest if `step` is None.
+
+        Its option is `epsilon`, by default that of the run's evaluation. Raises ValueError for
+        another option or value, and the store's errors.
+        """
+        stored = read_settings(DQNConfig, run.info.config, f"run {run.name!r}")
+        config = replace(stored, game=run.info.game, device=device)
+        epsilon = _epsilon_of(options, config.exploration.evaluation_epsilon)
+        policy = self.make_policy(config)
+        saved = saved_checkpoint(run, step)
+        policy.load_weights(saved.files[MODEL_FILE], saved.step)
+        stack = config.environment.stack
+        return DQNAgent(policy, stack=stack, epsilon=epsilon, name=name)
+
+    def window_rows(self, config: DQNConfig) -> int:
+        """Return the rows of the ring."""
+        return config.replay.rows
+
+    def passes(self, config: DQNConfig) -> float:
+        """Return the training rows per new row."""
+        return config.learner.passes
+
+    def start_rows(self, config: DQNConfig) -> int:
+        """Return the new rows before the first training step."""
+        return config.learner.start_rows
+
+    def learning_rate(self, config: DQNConfig, progress: float) -> float:
+        """Return the learning rate at a used share of the budget."""
+        return learning_rate_at(config.learner, progress)
+
+    def worker_config(self, config: DQNConfig) -> DQNConfig:
+        """Return the settings of a worker: a thread a core."""
+        environment = replace(config.environment, threads=config.cluster.worker_cpus)
+        return replace(config, environment=environment)
+
+    def acting_threads(self, config: DQNConfig) -> int:
+        """Return the threads of acting and of learning, which take turns."""
+        return max(1, min(config.environment.threads, allowed_cores()))
+
+    def games_at_once(self, config: DQNConfig) -> int:
+        """Return the environments of an actor."""
+        return config.environment.environments
+
+    def writes_through(self, config: DQNConfig) -> bool:
+        """Return True: frames reach the learner at once."""
+        return True
+
+    def segment_rows(self, config: DQNConfig) -> int:
+        """Return the rows of a segment."""
+        return config.replay.segment_rows
+
+    def compression(self, config: DQNConfig) -> Compression:
+        """Return "zstd"."""
+        return "zstd"
+
+    def counted(self, config: DQNConfig, batch: EpisodeBatch) -> dict[str, int]:
+        """Return the steps of stored pieces; which ends are those of games they do not say."""
+        return {"rows": batch.rows("action")}
+
+
+def _epsilon_of(options: Mapping[str, str], default: float) -> float:
+    """Return the option epsilon; raises ValueError for another option or value."""
+    for option in options:
+        if option != "epsilon":
+            raise ValueError(f"option {option!r}: expected 'epsilon', the share of random actions")
+    if "epsilon" not in options:
+        return default
+    text = options["epsilon"]
+    try:
+        value: float = check_value("epsilon", float(text), Share)
+    except ValueError:
+        raise ValueError(f"epsilon = {text!r}: expected a number, 0 to 1") from None
+    return value
+
+
+DQN_FAMILY = DQN()

@@ -1,0 +1,97 @@
+"""Consecutive rows of streams, for lambda-returns: blocks of T steps and the row after them."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.replay.episodes import EpisodeBatch
+
+
+@dataclass
+class _OpenBlock:
+    """The rows of a stream that no block has yet, and what continues them."""
+
+    episode: int
+    next_step: int
+    rows: list[int] = field(default_factory=list)
+
+
+class Rollouts:
+    """Cuts the rows of a ring's streams into blocks of `steps` + 1, in the order of arrival.
+
+    The last row of a block is the first of the stream's next one: it is what was seen after the
+    block's last step. A block goes with its first row from the ring.
+
+    Args:
+        steps: T, steps of a block (PQN: 32).
+
+    Attributes:
+        new: of the newest blocks, those that were not drawn yet.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._open: dict[int, _OpenBlock] = {}
+        self._blocks: deque[NDArray[np.int64]] = deque()
+        self.new = 0
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def add(self, batch: EpisodeBatch, first_row: int) -> None:
+        """Note the rows of pieces that a ring takes from row number `first_row` on."""
+        values = batch.values
+        lengths = batch.lengths("frame")
+        ends = values["ending"] != 0
+        row = first_row
+        for i, length in enumerate(lengths.tolist()):
+            stream, episode, step = (
+                int(values[name][i]) for name in ("stream", "episode", "first_step")
+            )
+            self._extend(stream, episode, step, range(row, row + length), ended=bool(ends[i]))
+            row += length
+
+    def _extend(self, stream: int, episode: int, step: int, rows: range, *, ended: bool) -> None:
+        opened = self._open.get(stream)
+        if opened is None or (opened.episode, opened.next_step) != (episode, step):
+            opened = self._open[stream] = _OpenBlock(episode, step)  # the first, or after a gap
+        opened.rows.extend(rows)
+        opened.episode, opened.next_step = (
+            (episode + 1, 0) if ended else (episode, step + len(rows))
+        )
+        size = self.steps + 1
+        while len(opened.rows) >= size:
+            self._blocks.append(np.array(opened.rows[:size]))
+            self.new += 1
+            del opened.rows[: self.steps]
+
+    def forget_before(self, oldest: int) -> None:
+        """Drop the blocks that begin before row `oldest`, which the ring has no more."""
+        while self._blocks and self._blocks[0][0] < oldest:
+            self._blocks.popleft()
+        self.new = min(self.new, len(self._blocks))
+
+    def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """Draw `count` blocks: the new ones, newest first, then any older ones.
+
+        Returns:
+            Row numbers [steps + 1, count].
+
+        Raises:
+            ValueError: there is no block yet.
+        """
+        if not self._blocks:
+            raise ValueError(f"no stream has {self.steps + 1} rows in the ring yet")
+        held = len(self._blocks)
+        new = min(self.new, count)
+        older = held - new
+        others = (
+            rng.integers(older, size=count - new) if older else rng.integers(held, size=count - new)
+        )
+        self.new = 0
+        chosen = [*range(held - new, held), *others.tolist()]
+        return np.stack([self._blocks[i] for i in chosen], axis=1)

@@ -1,0 +1,1 @@
+"""Measure matches, ladders and the screen."""

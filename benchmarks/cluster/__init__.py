@@ -1,0 +1,1 @@
+"""Measure runs under Ray on this machine."""

@@ -1,0 +1,1 @@
+"""Train on several hosts, simulated by network namespaces, while they fail."""

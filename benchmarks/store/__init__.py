@@ -1,0 +1,1 @@
+"""Measure the replay store: its speed, and the requests that it makes."""

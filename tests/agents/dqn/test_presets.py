@@ -1,0 +1,57 @@
+"""The presets say what their papers' tables say."""
+
+import numpy as np
+import pytest
+import torch
+
+from agents.dqn.config import DQNConfig
+from agents.dqn.network import build_network
+from agents.dqn.optimisers import build_optimiser
+from agents.registry import ALGORITHMS, Entry
+from configs.loader import load_config_of
+
+PRESETS = ("breakout", "dqn", "dqn_nature", "pqn", "rainbow")
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch):
+    entry = Entry("", "agents.dqn.config:DQNConfig", "")
+    monkeypatch.setitem(ALGORITHMS, "dqn", ALGORITHMS.get("dqn", entry))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_presets_network_is_built_and_has_an_optimiser(name):
+    config = load_config_of(DQNConfig, name)
+    frame = (4,) if config.network.encoder == "mlp" else (84, 84)
+    shape = (config.environment.stack, *frame)
+    network = build_network(shape, np.uint8, 4, config, seed=0, device=torch.device("cpu"))
+    build_optimiser(network.parameters(), config.learner)
+    with torch.no_grad():
+        assert network(torch.zeros(2, *shape, dtype=torch.uint8)).means().shape == (2, 4)
+
+
+def test_dqn_nature_is_the_default_in_all_that_the_paper_says():
+    got, default = load_config_of(DQNConfig, "dqn_nature"), DQNConfig()
+    for table in ("head", "target", "learner", "exploration", "replay", "environment"):
+        assert getattr(got, table) == getattr(default, table)
+    learner = got.learner
+    assert learner.passes / learner.batch_size == 1 / 4  # an update every four steps
+    assert learner.epsilon == 0.01 / learner.batch_size**2
+
+
+def test_a_round_of_pqn_is_a_rollout_of_every_environment():
+    for name, minibatches in (("pqn", 32), ("breakout", 8)):
+        config = load_config_of(DQNConfig, name)
+        assert config.publish_rows == config.environment.environments * config.target.rollout
+        assert config.publish_rows == minibatches * config.learner.batch_size
+
+
+def test_rainbow_has_all_six_parts():
+    config = load_config_of(DQNConfig, "rainbow")
+    assert (config.head.kind, config.head.dueling, config.head.noisy) == ("c51", True, True)
+    assert (config.target.double, config.target.n_steps) == (True, 3)
+    assert config.replay.priority_exponent == 0.5
+    assert config.exploration.epsilon == 0.0
+    steps_between_copies = config.target.period * config.learner.batch_size / config.learner.passes
+    assert 4 * steps_between_copies == 32_000
+    assert 4 * config.learner.start_rows == 80_000
