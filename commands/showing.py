@@ -37,8 +37,8 @@ def is_environment(word: str) -> bool:
         near, boards = nearest(word, BUILT_IN), ", ".join(BUILT_IN)
         reason = f"unknown game {word!r}{near}" if near else str(error)
         raise UsageError(
-            f"{reason} (board games are {boards}; one of your own is named on the command line "
-            "by the file that defines it)"
+            f"{reason} (board games are {boards}; a game of your own is named on the command line "
+            "by the file that defines it, such as my_game.py)"
         ) from None
     return True
 

@@ -31,7 +31,11 @@ WALK: dict[str, tuple[str, ...]] = {
     "train": (f"{GAME} --run RUN --minutes 0.001", f"{GAME} --game RUN --minutes 0.001"),
     "watch": ("RUN --once", "RUN --once --json"),
     "report": ("RUN", "RUN path_in_config", "--sweep RUN"),
-    "play": (f"{GAME} --plain", f"{GAME} --agent RUN --plain", f"RUN --agent {GAME} --plain"),
+    "play": (
+        *(f"{GAME} --plain", f"{GAME} --agent RUN --plain", f"RUN --agent {GAME} --plain"),
+        *("FrozenLake-v1 --agent RUN --plain", "RUN --agent random --plain"),
+    ),
+    "record": ("RUN --out f.gif", f"RUN@{STEP} --strip s.png", "random --env RUN --out f.gif"),
     "analyze": (f"{GAME} --agent RUN --simulations 1", f"{GAME} --agent RUN@{STEP}:sims=0"),
     "match": (f"{GAME} RUN:sims=0 random --games 2", "RUN random random --games 2"),
     "rate": ("RUN --simulations 0 --anchors random --games 4", "path_in_config RUN --games 2"),

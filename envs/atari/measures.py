@@ -32,9 +32,9 @@ def is_above_the_wall(frames: NDArray[Any]) -> NDArray[np.bool_]:
     where byte 101 is the ball's row (Anand et al. 2019, "Unsupervised State Representation Learning
     in Atari", appendix: RAM annotations).
     """
-    ball = np.asarray((frames[:, *ABOVE] > BRIGHT).any(axis=(1, 2)))
-    bricks = np.asarray((frames[:, *WALL] > BRIGHT).any(axis=(1, 2)))
-    return ball & bricks
+    ball = (frames[:, *ABOVE] > BRIGHT).any(axis=(1, 2))
+    bricks = (frames[:, *WALL] > BRIGHT).any(axis=(1, 2))
+    return np.logical_and(ball, bricks)
 
 
 TUNNELLING = Measure("tunnelling", "ball above the wall", is_above_the_wall)

@@ -31,7 +31,7 @@ def screen_size(game: str) -> tuple[int, int]:
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)  # it greets on standard error
     emulator = ale_py.ALEInterface()
     path = roms.get_rom_path(game)
-    assert path is not None, game
+    assert path is not None  # ale-py carries every game's
     emulator.loadROM(path)
     height, width = emulator.getScreenDims()
     return int(height), int(width)
