@@ -51,7 +51,6 @@ WALK: dict[str, tuple[str, ...]] = {
     "check-game": (f"{GAME} --games 1", "RUN"),
     "completion": ("bash",),
     "bench": ("search RUN --seconds 0.01", "selfplay RUN --seconds 0.01"),
-    "record": ("RUN --out film.gif", "RUN --strip strip.png"),
 }
 
 # What must come to its end, so that the walk is known to get as far as the stored texts.
