@@ -10,12 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from agents.environment_agents import EnvironmentAgent
 from agents.findings import Finding
 from agents.metrics import MetricSpec
 from agents.players import GreedyPlayer, Player, Probe
+from agents.progress import Elapsed
 from agents.training import TrainConfig
 from envs.vector import EnvironmentSpec
 from store import checkpoints
@@ -42,21 +43,6 @@ class Policy(Protocol):
 
     def __call__(self, observations: Any, /) -> tuple[Any, Any]:
         """Return the two answers to a batch of observations; see `Evaluate`."""
-
-
-class Elapsed(NamedTuple):
-    """The part of a run that is over, for schedules.
-
-    Attributes:
-        share: of its budget, 0 to 1; 0 where it has no limit.
-        rows: training rows of all actors since the run began.
-    """
-
-    share: float = 0.0
-    rows: int = 0
-
-
-AT_START = Elapsed()
 
 
 class Actor(Protocol):

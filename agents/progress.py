@@ -8,10 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Event = Literal["compiling", "started", "games", "learned", "published", "checkpoint", "finished"]
 """What has just happened; at "compiling" the budget's clock stands still, which "started" ends."""
+
+
+class Elapsed(NamedTuple):
+    """The part of a run that is over, for schedules.
+
+    Attributes:
+        share: of its budget, 0 to 1; 0 where it has no limit.
+        rows: training rows of all actors since the run began.
+    """
+
+    share: float = 0.0
+    rows: int = 0
+
+
+AT_START = Elapsed()
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,8 @@ from typing import Any
 
 import torch
 
-from agents.algorithm import Elapsed
 from agents.metrics import RecentCounters, metrics_of
-from agents.progress import Event, Progress
+from agents.progress import Elapsed, Event, Progress
 from agents.registry import algorithm_of
 from agents.run_game import source_of
 from agents.training import TrainConfig

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.algorithm import Elapsed
 from agents.alphazero.config import AlphaZeroConfig
 from agents.alphazero.inference import NetworkEvaluator
 from agents.alphazero.shard import Shard
+from agents.progress import Elapsed
 from agents.torch_state import load_state
 from envs.game import Game
 from mcts.search import Evaluator

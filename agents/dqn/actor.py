@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.algorithm import Elapsed
 from agents.dqn.acting import FrameStacks, Recorder
 from agents.dqn.config import DQNConfig
 from agents.dqn.policy import QPolicy
 from agents.dqn.schedules import epsilon_at, epsilons
+from agents.progress import Elapsed
 from agents.random_state import rng_state, set_rng_state
 from envs.vector import Steps, make_vector, typed_environment
 from store.checkpoints import tensors_to_bytes

@@ -16,6 +16,7 @@ from typing import Any
 
 import ray
 
+from agents.progress import Elapsed
 from selfplay.cluster.supervision import Ready
 from store.replay.episodes import UUID_BYTES, Episode
 from store.replay.segments import SegmentName, SegmentWriter, decode_segment
@@ -68,7 +69,9 @@ class ReplayingWorker:
         """Do nothing: there is nothing to compile."""
         return Ready(os.uname().nodename)
 
-    def play_round(self, rows: int, step: int, weights: Sequence[Any]) -> ReplayedRound:
+    def play_round(
+        self, rows: int, step: int, weights: Sequence[Any], elapsed: Elapsed
+    ) -> ReplayedRound:
         """Commit games of `rows` rows under new UUIDs, after the time it takes to play them."""
         begun = time.monotonic()
         if step != self._step:

@@ -18,9 +18,8 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from agents.algorithm import Elapsed
 from agents.metrics import RecentCounters, metrics_of
-from agents.progress import Event, Progress
+from agents.progress import Elapsed, Event, Progress
 from agents.registry import algorithm_of
 from agents.training import TrainConfig
 from selfplay.budget import Budget

@@ -18,7 +18,8 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayError
 
-from agents.algorithm import AT_START, Elapsed, EvaluatedElsewhere
+from agents.algorithm import EvaluatedElsewhere
+from agents.progress import AT_START, Elapsed
 from agents.registry import algorithm_of
 from agents.training import TrainConfig
 from selfplay.cluster.inference_server import RemoteEvaluator
