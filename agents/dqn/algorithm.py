@@ -31,6 +31,7 @@ class DQN(Algorithm[DQNConfig]):
     metrics = METRICS
     threads_setting = "environment.threads"
     memory_settings = "--replay.rows"
+    keep_minutes = (10.0, 120.0, 240.0)  # of the slide that shows how Breakout was learned
 
     def environment(self, config: DQNConfig) -> EnvironmentSpec:
         """Return what is known of the environment; raises ValueError for an unknown name."""
