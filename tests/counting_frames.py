@@ -23,6 +23,7 @@ from store.replay.episodes import Episode
 
 SCHEMA = frames_schema((2,), np.uint32, errors=True)
 GAME_STEPS = 37
+METRICS = ()
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class CountingLearner:
 
 
 class CountingFrames(Algorithm):
-    name, config, metrics = CountingConfig.algorithm, CountingConfig, ()
+    name, config, metrics = CountingConfig.algorithm, CountingConfig, METRICS
 
     def environment(self, config):
         return Counting()
@@ -187,5 +188,7 @@ class CountingFrames(Algorithm):
 
 COUNTING_FRAMES = CountingFrames()
 ALGORITHMS["counting_frames"] = Entry(
-    "tests.counting_frames:COUNTING_FRAMES", "tests.counting_frames:CountingConfig", ""
+    "tests.counting_frames:COUNTING_FRAMES",
+    "tests.counting_frames:CountingConfig",
+    "tests.counting_frames:METRICS",
 )

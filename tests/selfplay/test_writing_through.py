@@ -125,7 +125,7 @@ def test_killed_at_many_moments_what_was_sealed_is_counted_once(tmp_path):
     kills = 0
     while kill(tmp_path, rng.choice(["seal", "learn", "save", "mark"]), rng.integers(2, 7)):
         kills += 1
-    assert kills > 3
+    assert kills >= 3
     assert_all_is_counted_once(tmp_path, to_the_end(tmp_path))
 
 
