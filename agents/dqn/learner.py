@@ -191,7 +191,7 @@ class DQNLearner:
     def _step(
         self, observations: Tensor, actions: Tensor, targets: Tensor, weights: Tensor | None
     ) -> tuple[Losses, tuple[Tensor, Tensor]]:
-        """Make one step; return the losses, and the means of the loss and of the target."""
+        """Make one step; return the losses, and the means of the loss and the targets' values."""
         losses = self.objective.losses(observations, actions, targets)
         loss = losses.losses.mean() if weights is None else (weights * losses.losses).mean()
         self.optimiser.zero_grad(set_to_none=True)
@@ -201,7 +201,7 @@ class DQNLearner:
         self.optimiser.step()
         self.steps += 1
         self.target.follow(self.steps)
-        return losses, (loss.detach(), targets.mean())
+        return losses, (loss.detach(), self.objective.target_means(targets).mean())
 
     def _draw_noise(self) -> None:
         if self.config.head.noisy:

@@ -53,7 +53,7 @@ METRICS = (
     MetricSpec(
         "mean_value",
         "mean value",
-        "Value of the chosen action, the mean over sampled rows",
+        "Value that a sampled action is moved towards, the mean",
         chart="value of an action",
     ),
     MetricSpec("learning_rate", "learning rate", "Learning rate", look="exponent"),

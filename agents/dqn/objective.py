@@ -118,6 +118,11 @@ class Objective:
         traces = self._traces(rollout, means)
         return self._backed_up(rewards, rollout.discounts, later, means, traces, shifts)
 
+    def target_means(self, targets: Tensor) -> Tensor:
+        """Return the values [n] that targets [n, K] stand for."""
+        head = self.online.head
+        return targets @ head.support if isinstance(head, CategoricalHead) else targets.mean(1)
+
     def losses(self, observations: Tensor, actions: Tensor, targets: Tensor) -> Losses:
         """Return losses and priorities [n] of the online network against targets [n, K]."""
         head = self.config.head

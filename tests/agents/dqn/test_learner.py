@@ -100,6 +100,8 @@ def test_an_endless_reward_of_one_is_worth_what_mathematics_says(name: str) -> N
         right = 1.0 + (0.5 * GAMMA + 0.5 * GAMMA**2) + GAMMA**3 * _three_step_value()
     expected = np.array([[right - 1.0, right]] * 2)
     np.testing.assert_allclose(values(learner), expected, rtol=0.04)
+    told = learner.train(1, 1.0)["mean_value"]
+    assert told == pytest.approx(expected.mean(), rel=0.06)
 
 
 def _three_step_value() -> float:
