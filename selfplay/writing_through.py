@@ -1,7 +1,7 @@
 """An actor whose episodes reach the learner at once, and the store as fewer, larger segments.
 
 Episodes of frames are bulky. In one process they need not be read back from the store: the learner
-takes them as they are made, and they are sealed to the store every so many rows, at a checkpoint
+takes them as they are made, and they are sealed to the store every `segment_rows`, at a checkpoint
 and at the end. A kill loses what is not sealed; the segments sealed after the newest checkpoint are
 read as new ones when the run is resumed.
 """

@@ -42,7 +42,7 @@ class Recorder:
 
     Args:
         frames: the first frame of each environment, [k, *frame shape].
-        number: of the actor, by which its streams are told from those of others.
+        number: of the actor; it makes its streams differ from those of other actors.
         reward_clip: largest size of a recorded reward; 0 is no limit.
     """
 

@@ -18,7 +18,7 @@ from envs.vector import Steps, make_vector, typed_environment
 from store.checkpoints import tensors_to_bytes
 from store.replay.episodes import Episode
 
-GREEDIEST = 0.25  # share of the environments, those with the least epsilon, whose scores are told
+GREEDIEST = 0.25  # share of the environments, by least epsilon, that the greedy score counts
 
 
 class DQNActor:

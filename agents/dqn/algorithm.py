@@ -69,12 +69,12 @@ class DQN(Algorithm[DQNConfig]):
     ) -> DQNAgent:
         """Return a checkpoint as an agent, the newest if `step` is None.
 
-        Its option is `epsilon`, by default that of the run's evaluation. Raises ValueError for
+        Its option is `epsilon`, the share of random actions, by default 0. Raises ValueError for
         another option or value, and the store's errors.
         """
         stored = read_settings(DQNConfig, run.info.config, f"run {run.name!r}")
         config = replace(stored, device=device)
-        epsilon = _epsilon_of(options, config.exploration.evaluation_epsilon)
+        epsilon = _epsilon_of(options)
         policy = QPolicy(config, spec, explores=False)
         saved = saved_checkpoint(run, step)
         policy.load_weights(saved.files[MODEL_FILE], saved.step)
@@ -127,14 +127,12 @@ class DQN(Algorithm[DQNConfig]):
         return {"rows": batch.rows("action")}
 
 
-def _epsilon_of(options: Mapping[str, str], default: float) -> float:
-    """Return the option epsilon; raises ValueError for another option or value."""
+def _epsilon_of(options: Mapping[str, str]) -> float:
+    """Return the option epsilon, 0 by default; raises ValueError for another option or value."""
     for option in options:
         if option != "epsilon":
             raise ValueError(f"option {option!r}: expected 'epsilon', the share of random actions")
-    if "epsilon" not in options:
-        return default
-    text = options["epsilon"]
+    text = options.get("epsilon", "0")
     try:
         value: float = check_value("epsilon", float(text), Share)
     except ValueError:

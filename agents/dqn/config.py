@@ -220,8 +220,6 @@ class ExplorationConfig(Settings):
     ladder: NonNegativeFloat = 0.0
     """Environment i of N has epsilon ^ (1 + ladder * i / (N - 1)); 0 gives all of them the same
     (Ape-X, Horgan et al. 2018: 7, with an epsilon of 0.4)."""
-    evaluation_epsilon: Share = 0.05
-    """Share of random actions in evaluation (Mnih et al. 2015: 0.05)."""
 
     def check_combination(self) -> None:
         """Raise ValueError where epsilon would rise."""

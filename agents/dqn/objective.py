@@ -179,7 +179,7 @@ class Objective:
         return later.means()
 
     def _values(self, network: QNetwork, observations: Tensor, fractions: int) -> ActionValues:
-        """Evaluate observations in parts that suit the device; IQN at so many random fractions."""
+        """Evaluate observations in parts that suit the device; IQN at random fractions."""
         rows = CPU_ROWS if observations.device.type == "cpu" else len(observations)
         parts: list[ActionValues] = []
         for begin in range(0, len(observations), rows):

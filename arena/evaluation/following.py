@@ -31,7 +31,7 @@ def evaluate_new(
     pause: Pause = time.sleep,
     watch: LockWatch | None = None,
 ) -> Iterator[Evaluation]:
-    """Evaluate the newest checkpoint, then each that comes, until nobody trains the run any more.
+    """Evaluate the newest checkpoint, then each new one, until the run's training has stopped.
 
     Where checkpoints come faster than they are evaluated, the newest is next, and those before it
     are passed over.

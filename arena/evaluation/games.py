@@ -51,8 +51,8 @@ def play_games(
 
     The first games to finish would be the short ones, and their scores biased. So each environment
     plays the number of games that was set, however long they take; what it plays beyond that while
-    others go on is not counted. A lost life begins nothing: only the protocol of a training may say
-    so (Mnih et al. 2015, methods).
+    others go on is not counted. A lost life ends no game here; only training may treat it as an end
+    (Mnih et al. 2015, methods).
 
     Raises ValueError unless each environment has a game at least.
     """

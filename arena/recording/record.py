@@ -49,7 +49,7 @@ def record(
     values: bool = False,
     report: Callable[[int], None] = lambda finished: None,
 ) -> Recording:
-    """Play so many games from the session's start and write them as one film.
+    """Play games from the session's start and write them as one film.
 
     Args:
         session: an agent at the stick, before its first step.

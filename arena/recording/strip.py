@@ -67,7 +67,7 @@ class Strip:
 
 
 def film_strip(title: str, session: PictureSession, games: int) -> Strip:
-    """Play so many games and take pictures of the best one.
+    """Play games and take pictures of the best one.
 
     Pictures of the running game alone are kept, those that measures counted first: where the ball
     is behind the wall, that is what should be seen.

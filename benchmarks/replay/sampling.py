@@ -15,7 +15,6 @@ import argparse
 import importlib.util
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.answering import Answering
 from benchmarks.machine import machine_facts
 from store.memory.frame_ring import FrameRing
 from store.memory.frames import GOES_ON, TERMINATED, frames_schema
@@ -104,11 +104,8 @@ class Peer:
     """The peer's buffers, in a process of their own; see `benchmarks.replay.sb3_peer`."""
 
     def __init__(self, python: str) -> None:
-        script = str(Path(__file__).with_name("sb3_peer.py"))
-        self._process = subprocess.Popen(
-            [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.facts = self._ask(
+        self._process = Answering(python, Path(__file__).with_name("sb3_peer.py"))
+        self.facts = self._process.ask(
             {"transitions": PEER_TRANSITIONS, "batch": BATCH, "stack": STACK, "size": SIZE}
         )
 
@@ -116,25 +113,14 @@ class Peer:
         """Return what measures the sampling from one of its buffers."""
 
         def rate(seconds: float) -> tuple[float, float]:
-            answer = self._ask({"buffer": buffer, "seconds": seconds})
+            answer = self._process.ask({"buffer": buffer, "seconds": seconds})
             return float(answer["transitions_per_s"]), float(answer["transitions_per_core_s"])
 
         return rate
 
     def close(self) -> None:
         """End the process."""
-        self._process.communicate()
-
-    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the peer's process ended with {self._process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        self._process.close()
 
 
 def measure(seconds: float = 30.0, peer_python: str | None = None) -> dict[str, Any]:

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.answering import Answering
 from benchmarks.machine import machine_facts, write_result
 from envs.game import Game
 from envs.game_file import find_or_load, typed_game
@@ -141,37 +140,23 @@ class Peer:
     """mctx and pgx in a separate process; see `benchmarks.selfplay.mctx_peer`."""
 
     def __init__(self, python: str, game: str, games: list[list[int]]) -> None:
-        script = str(Path(__file__).with_name("mctx_peer.py"))
-        self._process = subprocess.Popen(
-            [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._process = Answering(python, Path(__file__).with_name("mctx_peer.py"))
         setup = {"game": game, "positions": games, "simulations": SIMULATIONS}
-        self.facts = self._ask(setup)
+        self.facts = self._process.ask(setup)
 
     def rate(self, root: str, threads: int) -> Rate:
         """Prepare to measure the peer's search, its trees divided among `threads`."""
 
         def rate(seconds: float) -> tuple[float, float]:
             question = {"root": root, "threads": threads, "seconds": seconds}
-            answer = self._ask(question)
+            answer = self._process.ask(question)
             return answer["simulations_per_s"], answer["simulations_per_core_s"]
 
         return rate
 
     def close(self) -> None:
         """End the process."""
-        self._process.communicate()
-
-    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the peer process ended with status {self._process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        self._process.close()
 
 
 @contextlib.contextmanager

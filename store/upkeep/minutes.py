@@ -1,4 +1,4 @@
-"""Name the checkpoints at certain minutes of a training, so that they stay and can be shown.
+"""Name the checkpoints at certain minutes of a run, so that they stay and can be shown.
 
 An algorithm asks for it (`Algorithm.keep_minutes`). The checkpoint that is named "10-minutes" is
 the first one after ten minutes of training, over all sessions.
@@ -17,7 +17,7 @@ _logger = logging.getLogger("ludens.store")
 
 
 def minutes_name(minutes: float) -> str:
-    """Return the name of the checkpoint at so many minutes of training, as in "10-minutes"."""
+    """Return the name of the checkpoint at these minutes of training, as in "10-minutes"."""
     return f"{minutes:g}-minutes"
 
 
@@ -56,7 +56,7 @@ class MinuteNames:
     def name(self, step: int, elapsed_s: float) -> None:
         """Name the checkpoint of `step`, just saved, if its time has come.
 
-        A store that cannot keep the name is told of in the log: training goes on.
+        A store that cannot keep the name is logged, and training continues.
 
         Raises RunLostError: another process trains the run now.
         """

@@ -113,7 +113,7 @@ def share_of(value: float, low: float, high: float) -> float:
 
 
 def bar(share: float, width: int) -> str:
-    """Draw a share, 0 to 1, as a bar of so many characters, in eighths of one."""
+    """Draw a share, 0 to 1, as a bar of `width` characters, in eighths of one."""
     eighths = round(8 * width * share)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + (EIGHTHS[rest] if rest else "")).ljust(width)

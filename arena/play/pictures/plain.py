@@ -9,7 +9,7 @@ from arena.play.pictures.session import PictureSession, play_out
 
 
 def print_games(session: PictureSession, games: int, say: Callable[[str], None]) -> None:
-    """Play so many games and print a line at each change of the score or the lives.
+    """Play games and print a line at each change of the score or the lives.
 
     Raises ValueError where a person is at the stick, who needs a screen.
     """

@@ -116,7 +116,7 @@ def _seat_of_run(
     evaluator = Evaluator(run, settings, environment)
     setting = evaluator.setting
     step = newest_step(run) if step is None else step
-    is_own = settings.epsilon is not None or bool(options)  # then a share of its own is told
+    is_own = settings.epsilon is not None or bool(options)  # then the name shows the share
     options = {"epsilon": f"{setting.epsilon:g}", **options}
     told = ",".join(f"{key}={options[key]}" for key in sorted(options)) if is_own else ""
     try:

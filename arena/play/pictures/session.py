@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 OVER_S = 2.0  # that the end of an agent's game stays on the screen
-LATE_S = 0.5  # a clock that is further behind is set anew: the machine cannot keep this speed
+LATE_S = 0.5  # a clock that is further behind is reset: the machine cannot keep this speed
 REMEMBERED = 400  # steps whose values are kept, for the scale of the bars and the curve
 
 
@@ -246,7 +246,7 @@ class PictureSession:
 
 
 def play_out(session: PictureSession, games: int) -> Iterator[PictureSession]:
-    """Play so many games without a clock; yields the session after each step and beginning.
+    """Play games without a clock; yields the session after each step and beginning.
 
     A game's end is one of these moments; the next game begins after it.
     """
