@@ -26,7 +26,7 @@ from configs.command_line import FAILURE, Command, UsageError, explain, nearest,
 VERSION = "0.1.0"
 
 DESCRIPTION = """\
-Ludens learns games by self-play and plays them against you.
+Ludens learns games, by self-play or from pixels, and plays them.
 """
 
 AGENTS = """\
@@ -47,7 +47,7 @@ ludens COMMAND --help describes a command, with examples.
 
 COMMANDS: dict[str, Command] = {
     "train": Command(
-        "train an agent by self-play; the same command resumes a stopped run",
+        "train an agent; the same command resumes a stopped run",
         """\
   ludens train connect_four
   ludens train connect_four --minutes 60 --run wide --network.filters 128

@@ -26,7 +26,7 @@ SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 16
 MOST_COLUMNS = 100
 MOST_NOTICES = 4  # shown at once, the newest
-COMPILING = "compiling the rules and the search, once on this machine; the clock does not run yet"
+COMPILING = "compiling, once on this machine; the clock does not run yet"
 HOW_TO_STOP = "Ctrl-C saves and stops; the same command goes on from there"
 
 
