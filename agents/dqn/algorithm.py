@@ -12,6 +12,7 @@ from agents.dqn.agent import DQNAgent
 from agents.dqn.config import DQNConfig
 from agents.dqn.learner import DQNLearner, schema_of
 from agents.dqn.metrics import METRICS
+from agents.dqn.network import pixels
 from agents.dqn.policy import QPolicy
 from agents.dqn.schedules import learning_rate_at
 from envs.settings import Share, check_value
@@ -80,6 +81,10 @@ class DQN(Algorithm[DQNConfig]):
         policy.load_weights(saved.files[MODEL_FILE], saved.step)
         stack = config.environment.stack
         return DQNAgent(policy, stack=stack, epsilon=epsilon, name=name)
+
+    def warm_up(self, config: DQNConfig, *, acting: bool, learning: bool) -> None:
+        """Compile the kernels that arrange pictures."""
+        pixels.warm_up()
 
     def window_rows(self, config: DQNConfig) -> int:
         """Return the rows of the ring."""

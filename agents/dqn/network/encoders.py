@@ -7,7 +7,6 @@ laid out channels last, which oneDNN and cuDNN compute faster.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +15,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from agents.dqn.config import NetworkConfig
+from agents.dqn.network.pixels import can_interleave, interleaved
 
 NIPS2013 = ((16, 8, 4), (32, 4, 2))
 """Filters, size and stride of the convolutions of Mnih et al. (2013), section 4.1."""
@@ -176,30 +176,9 @@ def arrange(observations: Tensor, pictures: bool, dtype: torch.dtype) -> Tensor:
         return observations.flatten(1).to(dtype)
     if observations.ndim == 5:
         observations = observations.movedim(4, 2).flatten(1, 2)
-    elif _can_interleave(observations):
-        return _interleaved(observations).to(dtype)
+    elif can_interleave(observations, dtype):
+        return interleaved(observations, dtype)
     return observations.to(dtype).contiguous(memory_format=torch.channels_last)
-
-
-def _can_interleave(pictures: Tensor) -> bool:
-    return (
-        pictures.device.type == "cpu"
-        and pictures.dtype == torch.uint8
-        and pictures.shape[1] == 4
-        and sys.byteorder == "little"
-    )
-
-
-def _interleaved(pictures: Tensor) -> Tensor:
-    """Copy uint8 [n, 4, H, W] to channels last, in half the time of PyTorch's transposition.
-
-    The four bytes of a pixel are one whole number, built a channel at a time.
-    """
-    pixels = pictures[:, 3].to(torch.int32)
-    for channel in (2, 1, 0):
-        pixels <<= 8
-        pixels |= pictures[:, channel]
-    return pixels.unsqueeze(3).view(torch.uint8).permute(0, 3, 1, 2)
 
 
 def _widened(filters: int, config: NetworkConfig) -> int:
