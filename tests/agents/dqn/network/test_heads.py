@@ -44,6 +44,20 @@ def test_a_dueling_head_is_a_state_plus_advantages_less_their_mean(kind, outputs
     np.testing.assert_allclose(got.detach().numpy(), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("dueling", [False, True])
+def test_close_values_differ_in_bfloat16_too(dueling):
+    """Neighbours of 4 in bfloat16 are 1/32 apart; the best of these actions is the last."""
+    head = _head(dueling=dueling)
+    last = head.streams.advantage.layers[-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor([4.0, 4.001, 4.002]))
+    with torch.autocast("cpu", torch.bfloat16):
+        means = head(torch.randn(4, 6).to(torch.bfloat16)).means()
+    assert means.dtype == torch.float32
+    torch.testing.assert_close(means - means[:, :1], torch.tensor([[0.0, 0.001, 0.002]] * 4))
+
+
 def test_a_categorical_mean_is_of_the_atoms():
     head = _head(kind="c51", v_min=-2.0, v_max=2.0)
     answer = head(torch.randn(4, 6))
