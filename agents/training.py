@@ -61,6 +61,11 @@ class TrainConfig(Settings):
     """Where networks run: cpu, cuda, or auto (cuda where there is one)."""
     publish_rows: PositiveInt = 4096
     """New training rows between two versions of the network that plays."""
+    overlap: bool = False
+    """In one process, play in a thread beside the training on the rounds before, where the two
+    would take turns; so a row is trained on a round later. Their networks compute with half as many
+    threads each; those of environments and searches are as set. For a graphics card, or where
+    playing leaves cores idle. Ray's processes overlap without it."""
     checkpoint_minutes: NonNegativeFloat = 1.0
     """Wall-clock minutes between checkpoints."""
     checkpoint_rows: NonNegativeInt = 0

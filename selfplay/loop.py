@@ -7,15 +7,21 @@ independent of them. Everything needed to continue is in the newest checkpoint a
 before it. With a budget in games and checkpoints by rows, a killed run is reproduced bit for bit
 from its newest checkpoint. A requested stop adds a checkpoint, and running searches restart there:
 the run is equally good afterwards, but plays other games.
+
+With `overlap` a round is played in a thread beside the training on the rounds before it. The two
+meet between rounds, where rows and weights change hands, so it is as deterministic.
 """
 
 from __future__ import annotations
 
 import math
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -51,12 +57,63 @@ def versions() -> dict[str, str]:
     return found
 
 
+class ActingThread:
+    """Acts in a thread of its own, beside what its caller does meanwhile.
+
+    Args:
+        threads: that networks compute with in it.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._is_closed = threading.Event()
+        self._thread = ThreadPoolExecutor(1, "act", torch.set_num_threads, (threads,))
+        # starts it: one that Ctrl-C hits while it is being started is not waited for by `close`
+        self._thread.submit(_nothing).result()
+
+    def act(
+        self,
+        play: Callable[[Callable[[], bool]], bool],
+        interrupted: Callable[[], bool],
+        meanwhile: Callable[[], None],
+    ) -> bool:
+        """Call `play` there and `meanwhile` here; return what `play` returns when both have ended.
+
+        `play` is passed a function that says when to pause: if interrupted, or when `meanwhile` has
+        ended and it is time for a report. Raises what either raises, after both have ended.
+        """
+        report_due = _until(time.monotonic() + REPORT_SECONDS, lambda: False)
+        has_ended = threading.Event()
+
+        def pause() -> bool:
+            is_due = has_ended.is_set() and report_due()
+            return is_due or self._is_closed.is_set() or interrupted()
+
+        playing = self._thread.submit(play, pause)
+        try:
+            meanwhile()
+        finally:
+            has_ended.set()
+            wait([playing])
+        return playing.result()
+
+    def close(self) -> None:
+        """Let `play` pause, wait for that, and end the thread."""
+        self._is_closed.set()
+        self._thread.shutdown()
+
+
 class Training:
     """A run in one process: its parts, the clock, and the contents of a checkpoint."""
 
     def __init__(self, run: Run, config: TrainConfig) -> None:
         self.config = config
         self.algorithm = algorithm_of(config)
+        self.acting: ActingThread | None = None
+        threads = self.algorithm.acting_threads(config)
+        if config.overlap:  # more threads than cores would wait for each other
+            self.acting = ActingThread(max(1, threads // 2))
+            threads = max(1, threads - threads // 2)
+        torch.set_num_threads(threads)
         self.budget = Budget(config)
         self.begun = time.monotonic()
         self.first_game_s: float | None = None
@@ -113,20 +170,33 @@ class Training:
     def play(self, interrupted: Callable[[], bool]) -> Iterator[Progress]:
         """Play until there are enough rows for the next network, then commit them.
 
-        Yields a report every half second meanwhile.
+        Yields a report every half second meanwhile, with nothing under way. With `overlap` the
+        learner trains beside the first part of it.
         """
         self.actor.begin_round(self._rows_of_round(), self._elapsed())
+        meanwhile: Callable[[], None] = partial(self.learn, self.games())
         reached = False
         while not (reached or interrupted()):
             with self.in_stage():
-                begun = time.monotonic()
-                reached = self.actor.play(_until(begun + REPORT_SECONDS, interrupted))
-                self.play_seconds += time.monotonic() - begun
+                reached = self._act(interrupted, meanwhile)
+            meanwhile = _nothing
             if self.first_game_s is None and self.actor.counters()["games"] > 0:
                 self.first_game_s = time.monotonic() - self.begun
             yield self.report("games")
         with self.in_stage():
             self._hand_over()
+
+    def _act(self, interrupted: Callable[[], bool], meanwhile: Callable[[], None]) -> bool:
+        """Play until a report is due; return whether the round is over. `meanwhile`: see `play`."""
+        if self.acting is not None:
+            return self.acting.act(self._timed_play, interrupted, meanwhile)
+        return self._timed_play(_until(time.monotonic() + REPORT_SECONDS, interrupted))
+
+    def _timed_play(self, pause: Callable[[], bool]) -> bool:
+        begun = time.monotonic()
+        reached = self.actor.play(pause)
+        self.play_seconds += time.monotonic() - begun
+        return reached
 
     def _hand_over(self) -> None:
         """Commit the round and name it to the learner, or pass it on as it is."""
@@ -160,10 +230,12 @@ class Training:
         left = math.ceil((self.config.games - totals["games"]) * rows_per_game)
         return max(1, min(self.config.publish_rows, left))
 
-    def learn(self) -> None:
-        """Read the new games from the store and train as much as the rate limit admits."""
+    def learn(self, games: int) -> None:
+        """Read the new games from the store and train as much as the rate limit admits.
+
+        `games` are those finished by now: with `overlap` more are being played.
+        """
         self.trainer.read()
-        games = self.games()
         is_last = self.budget.is_used(games)
         self.trainer.learn(self.budget.share(games), is_last=is_last)
 
@@ -179,6 +251,7 @@ class Training:
         """
         if self.trainer.is_saved():
             return
+        self.trainer.read()  # with `overlap`, the round that was played last
         self._note_sealed(all_of_it=True)
         actor_bytes, actor_rest = self.writing.state()
         self.trainer.save(
@@ -209,6 +282,8 @@ class Training:
                 self._seal_the_rest()
                 self.save_checkpoint()
         finally:
+            if self.acting is not None:
+                self.acting.close()
             self.writing.close()
 
     def _seal_the_rest(self) -> None:
@@ -281,7 +356,6 @@ def train(
         yield from train_on_cluster(run, config, store_url, stop)
         return
     with run.lock_trainer():
-        torch.set_num_threads(algorithm_of(config).acting_threads(config))
         training = Training(run, config)
         try:
             if not training.budget.is_used(training.games()):
@@ -300,8 +374,12 @@ def _until(deadline: float, interrupted: Callable[[], bool]) -> Callable[[], boo
     return lambda: interrupted() or time.monotonic() > deadline
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
-    """Play and train in turn until the budget is used or `stop` returns True.
+    """Play and train in turn, or both at once, until the budget is used or `stop` returns True.
 
     A session that begins with budget left makes a training step before time can end it.
     """
@@ -314,12 +392,22 @@ def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
 
     while not (interrupted() or budget.games_are_up(training.games())):
         yield from training.play(interrupted)
-        with training.in_stage():
-            training.learn()
-        yield training.report("learned")
-        with training.in_stage():
-            training.publish()
-        yield training.report("published")
+        if training.acting is None:
+            with training.in_stage():
+                training.learn(training.games())
+        yield from _published(training)
         if training.trainer.checkpoint_due(budget.elapsed()):
             training.save_checkpoint()
             yield training.report("checkpoint")
+    if training.acting is not None:  # the rows of the last round
+        with training.in_stage():
+            training.learn(training.games())
+        yield from _published(training)
+
+
+def _published(training: Training) -> Iterator[Progress]:
+    """Report what was learned, and act by it from now on."""
+    yield training.report("learned")
+    with training.in_stage():
+        training.publish()
+    yield training.report("published")

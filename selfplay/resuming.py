@@ -21,7 +21,7 @@ from store.settings import newest_budget, read_settings
 
 BUDGET = frozenset({"minutes", "games"})
 OF_THE_MACHINE = frozenset({"device", "checkpoint_minutes", "workers"})  # and all of `cluster`
-WHEN_ASKED = frozenset({"keep_all"})  # may change; kept from the run unless given
+WHEN_ASKED = frozenset({"keep_all", "overlap"})  # may change; kept from the run unless given
 
 
 class Continued(NamedTuple):
