@@ -252,6 +252,10 @@ class ReplayConfig(Settings):
     are of the true rewards."""
     segment_rows: PositiveInt = 16_384
     """Rows of a stored segment; a checkpoint seals a shorter one."""
+    sample_ahead: bool = True
+    """Sample the next batch of a round in a thread while the one before it is trained on, without
+    `target.q_lambda`. By priority, it is then drawn before that batch's new errors are known
+    (Ape-X, Horgan et al. 2018); otherwise the same rows are drawn."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.dqn.config import DQNConfig
+from agents.dqn.device.replay import make_replay
 from agents.dqn.losses import Losses
 from agents.dqn.network.q_network import TargetNetwork, build_network
-from agents.dqn.objective import Objective, Rollout, Transitions
+from agents.dqn.objective import Objective, Rollout
 from agents.dqn.optimisers import build_optimiser
 from agents.dqn.rollouts import Rollouts
 from agents.dqn.schedules import beta_at, epsilon_at, learning_rate_at
@@ -59,6 +61,9 @@ class DQNLearner:
         self.objective = Objective(self.network, self.target.network, config, self.generator)
         self.rng = np.random.default_rng([config.seed, 1])
         self.ring = _ring(spec, config)
+        self.replay = make_replay(
+            self.ring, self.batch_size, self.device, ahead=config.replay.sample_ahead
+        )
         self.rollouts = Rollouts(config.target.rollout)
         self.steps = 0
         self._rows_added = 0
@@ -85,6 +90,7 @@ class DQNLearner:
             if self.config.target.q_lambda:
                 self.rollouts.add(batch, self.ring.ring.total_added)
             self.ring.extend(batch)
+        self.replay.follow()
         self.rollouts.forget_before(self.ring.ring.oldest)
         self._rows_added += rows
         return rows
@@ -110,28 +116,14 @@ class DQNLearner:
     def _batches(self, steps: int, progress: float) -> Iterator[tuple[Tensor, Tensor]]:
         """Train on sampled transitions, a batch a step."""
         beta = beta_at(self.config.replay, progress)
-        for _ in range(steps):
-            sample = self.ring.sample(self.rng, self.batch_size, beta)
-            batch = Transitions(
-                *(
-                    self._tensor(array)
-                    for array in (
-                        sample.stacks,
-                        sample.actions.astype(np.int64),
-                        sample.returns,
-                        sample.discounts,
-                        sample.next_stacks,
-                    )
-                )
-            )
-            self._draw_noise()
-            targets = self.objective.transition_targets(batch)
-            losses, found = self._step(
-                batch.observations, batch.actions, targets, self._tensor(sample.weights)
-            )
-            if self.ring.priorities is not None:
-                self.ring.update(sample.rows, losses.priorities.cpu().numpy())
-            yield found
+        with closing(self.replay.batches(self.rng, steps, beta)) as batches:
+            for rows, weights, batch in batches:
+                self._draw_noise()
+                targets = self.objective.transition_targets(batch)
+                losses, found = self._step(batch.observations, batch.actions, targets, weights)
+                if self.ring.priorities is not None:
+                    self.ring.update(rows, losses.priorities.cpu().numpy())
+                yield found
 
     def _rollout_batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Train on the rows of blocks, with the lambda-returns of before the first step."""
@@ -141,7 +133,7 @@ class DQNLearner:
         rows, actions, targets = self._lambda_targets(blocks)
         order = self._shuffled(len(rows), steps)
         for chosen in order:
-            observations = self._tensor(self.ring.stacks(rows[chosen]))
+            observations = self.replay.stacks(rows[chosen])
             index = torch.from_numpy(chosen).to(self.device)
             self._draw_noise()
             _, found = self._step(observations, actions[index], targets[index], None)
@@ -174,13 +166,13 @@ class DQNLearner:
 
     def _rollout(self, blocks: NDArray[np.int64]) -> tuple[Rollout, NDArray[np.bool_]]:
         """Return blocks [T + 1, N] as a rollout, and in which rows something was done [T, N]."""
-        stacks = self.ring.stacks(blocks.ravel())
+        stacks = self.replay.stacks(blocks.ravel())
         columns = self.ring.steps_at(blocks)
         acted, follows = columns["acted"][:-1], columns["acted"][1:]
         ending = columns["ending"][:-1]
         discounts = np.where(acted & (ending != TERMINATED), self.config.target.gamma, 0.0)
         rollout = Rollout(
-            self._tensor(stacks.reshape(*blocks.shape, *stacks.shape[1:])),
+            stacks.view(*blocks.shape, *stacks.shape[1:]),
             self._tensor(columns["action"][:-1].astype(np.int64)),
             self._tensor(np.where(acted, columns["reward"][:-1], 0.0).astype(np.float32)),
             self._tensor(discounts.astype(np.float32)),
@@ -236,6 +228,7 @@ class DQNLearner:
         if self.config.target.q_lambda:
             window = self._noting_rollouts(window, saved)
         self.ring.fill(window, saved)
+        self.replay.follow()
         self.rollouts.forget_before(self.ring.ring.oldest)
         self.rollouts.new = state["new_rollouts"]
         self.network.load_state_dict(state["network"])
