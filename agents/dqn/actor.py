@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,8 @@ class DQNActor:
             reward_clip=config.replay.reward_clip,
         )
         self._epsilons = np.ones(len(frames))
+        self._begins = np.ones(len(frames), np.bool_)  # where no action of this life was done
+        self._first_action = _first_action(config, self.environments.spec.action_names)
         self._goal = 0
         self._made = 0  # rows of this round
         self._counters: dict[str, float] = {
@@ -82,13 +84,15 @@ class DQNActor:
         """Choose an action for each environment: the best one, or any with its epsilon."""
         values, _ = self.policy(self.stacks.stacks)
         actions = values.argmax(axis=1)
+        if self._first_action is not None:
+            actions[self._begins] = self._first_action
         at_random = self.rng.random(len(actions)) < self._epsilons
         random = self.rng.integers(self.environments.num_actions, size=len(actions))
         return np.where(at_random, random, actions)
 
     def _take(self, actions: NDArray[np.int64], steps: Steps) -> None:
-        begins = self.recorder.record(actions, steps)
-        self.stacks.push(steps.observations, begins)
+        self._begins = self.recorder.record(actions, steps)
+        self.stacks.push(steps.observations, self._begins)
         self._made += len(actions)
         self._counters["rows"] += len(actions)
         ended = np.flatnonzero(steps.terminated | steps.truncated)
@@ -127,6 +131,11 @@ class DQNActor:
     def close(self) -> None:
         """Stop the environments."""
         self.environments.close()
+
+
+def _first_action(config: DQNConfig, names: Sequence[str]) -> int | None:
+    """Return the action that is done first in each life; None if that is for the policy to say."""
+    return names.index("FIRE") if config.exploration.fire and "FIRE" in names else None
 
 
 def _seed(seed: int, number: int) -> int:
