@@ -208,10 +208,12 @@ turns of a few minutes, and then play each other. The same command resumes after
         tools.check_game,
     ),
     "bench": Command(
-        "measure the search, or self-play against its network's raw speed",
+        "measure the speed of search, of acting and self-play, or of learning",
         """\
   ludens bench search connect_four --json
   ludens bench selfplay connect_four --seconds 60
+  ludens bench acting breakout --json                 64 environments and the network
+  ludens bench learning dqn_nature --json             agent steps a second while it learns
 """,
         tools.bench_arguments,
         tools.bench,

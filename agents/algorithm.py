@@ -302,7 +302,7 @@ class Algorithm(ABC, Generic[Config]):
         return ()
 
     def bench(self, config: Config, seconds: float) -> dict[str, Any]:
-        """Return figures of acting's speed, as JSON values, for `ludens bench`.
+        """Return figures of acting's speed, as JSON values, for `ludens bench selfplay|acting`.
 
         Raises ValueError where there is nothing to measure.
         """

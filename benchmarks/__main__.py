@@ -9,6 +9,7 @@ from benchmarks import versions
 from benchmarks.arena import ladder, matches, screen
 from benchmarks.cluster import reading, simulated, soak, workers
 from benchmarks.hosts import failures
+from benchmarks.learning import acting, training
 from benchmarks.selfplay import overlap, search
 from benchmarks.selfplay import throughput as selfplay
 from benchmarks.store import requests
@@ -17,6 +18,8 @@ from benchmarks.store import throughput as store
 BENCHMARKS = {
     "search": search.run,
     "selfplay": selfplay.run,
+    "acting": acting.run,
+    "learning": training.run,
     "store": store.run,
     "requests": requests.run,
     "matches": matches.run,
@@ -41,7 +44,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="per measurement (default: 30)")
     parser.add_argument("--minutes", type=float, help="the same in minutes, for long ones")
     parser.add_argument(
-        "--peer-python", help="a Python with the `peers` extra, if this one lacks it"
+        "--peer-python",
+        help="a Python with the `peers` extra, or stable-baselines3 for `learning`",
     )
     parser.add_argument("--other", help="another checkout of the project, for `versions`")
     options = parser.parse_args()

@@ -36,3 +36,9 @@ class Answering:
     def close(self) -> None:
         """End the process."""
         self._process.communicate()
+
+
+def has_package(python: str, name: str) -> bool:
+    """Return whether that Python can import a package; raises OSError if it cannot be run."""
+    look = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({name!r}) is None)"
+    return subprocess.run([python, "-c", look], check=False).returncode == 0

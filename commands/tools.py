@@ -105,34 +105,50 @@ def check_game(args: Namespace) -> int:
 
 
 def bench_arguments(parser: ArgumentParser) -> None:
-    parser.usage = "ludens bench {search GAME | selfplay PRESET} [--seconds S] [--json]"
-    parser.add_argument("what", choices=("search", "selfplay"), help="what to measure")
-    parser.add_argument("subject", metavar="GAME|PRESET", help="a game, or a preset for selfplay")
+    parser.usage = (
+        "ludens bench {search GAME | selfplay PRESET | acting PRESET | learning PRESET}"
+        " [--seconds S] [--json]"
+    )
+    parser.add_argument(
+        "what",
+        choices=("search", "selfplay", "acting", "learning"),
+        help="search: the tree search alone; selfplay, acting: a preset's actor beside the raw "
+        "speed of its network, or of its environments; learning: agent steps/s while a run learns",
+    )
+    parser.add_argument("subject", metavar="GAME|PRESET", help="a game for search, else a preset")
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="(default: 20)")
-    parser.add_argument("--peer-python", metavar="PATH", help="a Python that has mctx and pgx")
+    parser.add_argument(
+        "--peer-python",
+        metavar="PATH",
+        help="a Python that has mctx and pgx (search) or stable-baselines3 (learning)",
+    )
     json_argument(parser)
 
 
 def bench(args: Namespace) -> int:
-    if args.what == "search":
-        from benchmarks.selfplay import search
-
-        found = search.measure(args.subject, args.seconds, args.peer_python)
-    else:
-        from agents.registry import algorithm_of
-        from benchmarks.machine import machine_facts
-        from benchmarks.selfplay.throughput import rounded
-        from configs.loader import load_config
-
-        config, facts = load_config(args.subject), machine_facts()
-        measured = algorithm_of(config).bench(config, args.seconds)
-        found = {**rounded(measured), "machine": facts}
+    found = _measured(args)
     if args.json:
         print_json(found)
         return 0
     for name, figure in _flat(found):
         print(f"{name:44} {figure}")
     return 0
+
+
+def _measured(args: Namespace) -> dict[str, Any]:
+    if args.what == "search":
+        from benchmarks.selfplay import search
+
+        return search.measure(args.subject, args.seconds, args.peer_python)
+    if args.what == "learning":
+        from benchmarks.learning import training
+
+        return training.measure(args.subject, args.seconds, args.peer_python)
+    from benchmarks.learning import acting
+
+    if args.peer_python is not None:
+        raise UsageError(f"ludens bench {args.what}: --peer-python: there is no peer to compare")
+    return acting.measure(args.subject, args.seconds)
 
 
 def _flat(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

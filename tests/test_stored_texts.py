@@ -50,7 +50,10 @@ WALK: dict[str, tuple[str, ...]] = {
     "perft": (f"{GAME} 2", "RUN 2"),
     "check-game": (f"{GAME} --games 1", "RUN"),
     "completion": ("bash",),
-    "bench": ("search RUN --seconds 0.01", "selfplay RUN --seconds 0.01"),
+    "bench": (
+        *("search RUN --seconds 0.01", "selfplay RUN --seconds 0.01"),
+        *("acting RUN --seconds 0.01", "learning RUN --seconds 0.01"),
+    ),
 }
 
 # What must come to its end, so that the walk is known to get as far as the stored texts.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from agents.algorithm import Algorithm, saved_checkpoint
-from agents.cores import allowed_cores
+from agents.cores import allowed_cores, use_threads
 from agents.dqn.actor import DQNActor
 from agents.dqn.agent import DQNAgent
 from agents.dqn.config import DQNConfig
@@ -126,6 +127,13 @@ class DQN(Algorithm[DQNConfig]):
     def compression(self, config: DQNConfig) -> Compression:
         """Return "zstd"."""
         return "zstd"
+
+    def bench(self, config: DQNConfig, seconds: float) -> dict[str, Any]:
+        """Return agent steps/s of an actor, and their share of its bare environments' steps/s."""
+        from agents.dqn.bench import measure
+
+        use_threads(self.acting_threads(config))
+        return measure(config, seconds)
 
     def counted(self, config: DQNConfig, batch: EpisodeBatch) -> dict[str, int]:
         """Return the steps of stored pieces; which ends are those of games they do not say."""

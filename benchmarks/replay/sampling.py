@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ import torch
 
 from benchmarks.answering import Answering
 from benchmarks.machine import machine_facts
+from benchmarks.turns import Rate, medians, take_turns
 from store.memory.frame_ring import FrameRing
 from store.memory.frames import GOES_ON, TERMINATED, frames_schema
 from store.memory.priorities import Priorities
@@ -37,10 +37,6 @@ BATCH, STACK, SIZE = 32, 4, 84
 STREAMS, PIECE, PIECES = 64, 16, 40  # steps of a piece, pieces of an episode
 ROUNDS = 7
 PEERS = {1: ("whole", "compact"), 3: ("n_step",)}
-
-Rate = Callable[[float], tuple[float, float]]
-"""Measures for some seconds: transitions a second, and a core second, which other work distorts
-less."""
 
 
 def filled_ring(steps: int, *, by_priority: bool) -> FrameRing:
@@ -139,7 +135,7 @@ def measure(seconds: float = 30.0, peer_python: str | None = None) -> dict[str, 
             sizes[name] = ring.nbytes / FRAMES
         if peer is not None:
             rates.update({f"sb3_{name}_{steps}": peer.rate(name) for name in PEERS[steps]})
-    found, by_core = _alternate(rates, seconds / (ROUNDS * len(rates)))
+    found, by_core = medians(take_turns(rates, seconds / (ROUNDS * len(rates)), ROUNDS))
     result: dict[str, Any] = {
         "batch": BATCH,
         "rounds": ROUNDS,
@@ -154,17 +150,6 @@ def measure(seconds: float = 30.0, peer_python: str | None = None) -> dict[str, 
         result["ratio"] = _ratios(found)
         result["ratio_of_core_seconds"] = _ratios(by_core)
     return result
-
-
-def _alternate(rates: dict[str, Rate], seconds: float) -> tuple[dict[str, float], dict[str, float]]:
-    """Return medians over ROUNDS turns of `seconds`: rates by the clock, and by core seconds."""
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in rates}
-    for _ in range(ROUNDS):
-        for name, rate in rates.items():
-            taken[name].append(rate(seconds))
-    wall = {name: statistics.median(pair[0] for pair in pairs) for name, pairs in taken.items()}
-    core = {name: statistics.median(pair[1] for pair in pairs) for name, pairs in taken.items()}
-    return wall, core
 
 
 def _ratios(rates: dict[str, float]) -> dict[str, float]:

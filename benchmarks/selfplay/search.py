@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import numpy as np
 
 from benchmarks.answering import Answering
 from benchmarks.machine import machine_facts, write_result
+from benchmarks.turns import Rate, medians, take_turns
 from envs.game import Game
 from envs.game_file import find_or_load, typed_game
 from mcts.config import SearchConfig
@@ -32,9 +32,6 @@ TREES, SIMULATIONS = 64, 64
 THREADS = 2
 ROUNDS = 7
 MOST_PLIES = 24  # random plies before the positions searched
-
-# seconds to spend -> simulations per second, and per core second
-Rate = Callable[[float], tuple[float, float]]
 
 
 def random_games(game: Game, count: int, seed: int = 0) -> list[list[int]]:
@@ -191,7 +188,7 @@ def measure(game: str, seconds: float = 20.0, peer_python: str | None = None) ->
                 rates[f"mctx_{root}_one_thread"] = peer.rate(root, 1)
             rates[f"ours_{root}_one_thread"] = our_rate(rules, games, root, 1)
             rates[f"ours_{root}_batches"] = batch_rate(rules, games, root)
-        wall, core = _alternate(rates, seconds / (ROUNDS * len(rates)))
+        wall, core = medians(take_turns(rates, seconds / (ROUNDS * len(rates)), ROUNDS))
         peer_facts = None if peer is None else peer.facts
     result: dict[str, Any] = {
         "game": game,
@@ -218,17 +215,6 @@ def _ratios(rates: dict[str, float], way: str = "") -> dict[str, float]:
         peer = max(rates[f"mctx_{root}"], rates[f"mctx_{root}_one_thread"])
         ratios[root] = round(rates[f"ours_{root}{way}"] / peer, 2)
     return ratios
-
-
-def _alternate(rates: dict[str, Rate], seconds: float) -> tuple[dict[str, float], dict[str, float]]:
-    """Return medians over ROUNDS turns of `seconds`: rates per second and per core second."""
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in rates}
-    for _ in range(ROUNDS):
-        for name, rate in rates.items():
-            taken[name].append(rate(seconds))
-    wall = {name: statistics.median(pair[0] for pair in pairs) for name, pairs in taken.items()}
-    core = {name: statistics.median(pair[1] for pair in pairs) for name, pairs in taken.items()}
-    return wall, core
 
 
 def run(seconds: float, peer_python: str | None) -> None:

@@ -22,13 +22,14 @@ def measure(config: AlphaZeroConfig, seconds: float = 20.0) -> dict[str, Any]:
 
 
 def rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    """Round rates to whole numbers and ratios to three decimals."""
+    """Round rates to whole numbers, and ratios ("ratio", "..._over_raw") to three decimals."""
     rounded: dict[str, Any] = {}
     for name, figure in figures.items():
         if isinstance(figure, list):
             rounded[name] = [round(part, 3) for part in figure]
         elif isinstance(figure, float):
-            rounded[name] = round(figure, 3) if name.endswith("_over_raw") else round(figure)
+            is_ratio = name.startswith("ratio") or name.endswith("_over_raw")
+            rounded[name] = round(figure, 3) if is_ratio else round(figure)
         else:
             rounded[name] = figure
     return rounded

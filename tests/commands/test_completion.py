@@ -43,6 +43,8 @@ def test_commands_are_completed(tmp_path: Path) -> None:
         ("ludens train connect_four --search.root g", ["gumbel"]),
         ("ludens play oth", ["othello", "othello6"]),
         ("ludens completion z", ["zsh"]),
+        ("ludens bench lea", ["learning"]),
+        ("ludens bench learning dqn_", ["dqn_nature"]),
     ],
 )
 def test_values_are_completed(line: str, offered: list[str], tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The speed of acting in environments, and of learning from them."""
