@@ -218,8 +218,8 @@ class ExplorationConfig(Settings):
     """Share of the budget in which epsilon falls linearly (PQN: 0.1); used where `decay_rows` is 0.
     """
     ladder: NonNegativeFloat = 0.0
-    """Environment i of N has epsilon ^ (1 + ladder * i / (N - 1)); 0 gives all of them the same
-    (Ape-X, Horgan et al. 2018: 7, with an epsilon of 0.4)."""
+    """Environment i of the N of all actors has epsilon ^ (1 + ladder * i / (N - 1)); 0 gives all of
+    them the same (Ape-X, Horgan et al. 2018: 7, with an epsilon of 0.4)."""
 
     def check_combination(self) -> None:
         """Raise ValueError where epsilon would rise."""
@@ -241,6 +241,10 @@ class ReplayConfig(Settings):
     priority_exponent: Share = 0.0
     """How much priorities count, alpha; 0 is uniform sampling (Schaul et al. 2016: 0.6; Rainbow:
     0.5; Beyond The Rainbow: 0.2)."""
+    first_priority: Literal["actors", "greatest"] = "actors"
+    """What a new row's priority is: `actors` the size of the TD error that its actor found with the
+    values it acted by, of a distribution's means (Ape-X, Horgan et al. 2018), `greatest` the
+    greatest so far (Schaul et al. 2016; Rainbow)."""
     priority_beta: Share = 0.4
     """How much of the sampling's bias the weights take back in the beginning; at the end it is 1
     (Schaul et al. 2016 and Rainbow: 0.4)."""
@@ -252,6 +256,11 @@ class ReplayConfig(Settings):
     are of the true rewards."""
     segment_rows: PositiveInt = 16_384
     """Rows of a stored segment; a checkpoint seals a shorter one."""
+
+    @property
+    def by_actors(self) -> bool:
+        """Return whether actors find the first priorities of their rows."""
+        return self.priority_exponent > 0.0 and self.first_priority == "actors"
 
 
 @dataclass(frozen=True)
