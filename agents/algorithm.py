@@ -118,6 +118,7 @@ class Learner(Protocol):
     def train(self, steps: int, progress: float) -> Mapping[str, float]:
         """Train `steps` steps and return metrics, means over them.
 
+        It may make none of them while its window has nothing to learn from yet; they come later.
         `progress` in [0, 1] is the share of the budget that is used, for schedules.
         """
 
@@ -269,6 +270,13 @@ class Algorithm(ABC, Generic[Config]):
     def start_rows(self, config: Config) -> int:
         """Return the new rows before the first training step; they allow no training."""
         return 0
+
+    def backlog_rows(self, config: Config) -> int:
+        """Return the rows committed and not trained on yet beyond which workers wait.
+
+        By default it is the setting of that name.
+        """
+        return config.cluster.backlog_rows
 
     def learning_rate(self, config: Config, progress: float) -> float:
         """Return the learning rate at a used share of the budget."""

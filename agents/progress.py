@@ -15,15 +15,19 @@ Event = Literal["compiling", "started", "games", "learned", "published", "checkp
 
 
 class Elapsed(NamedTuple):
-    """The part of a run that is over, for schedules.
+    """The part of a run that is over, for schedules, and the actor that they are for.
 
     Attributes:
         share: of its budget, 0 to 1; 0 where it has no limit.
         rows: training rows of all actors since the run began.
+        actor: number of the actor among those of the run, from 0.
+        actors: how many the run has.
     """
 
     share: float = 0.0
     rows: int = 0
+    actor: int = 0
+    actors: int = 1
 
 
 AT_START = Elapsed()

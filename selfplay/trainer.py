@@ -179,10 +179,15 @@ class Trainer:
         if is_last and self.limiter.credit > 0.0:
             allowed = max(allowed, 1)
         steps = allowed if most_steps is None else min(allowed, most_steps)
-        if steps:
-            self.learned = self.learner.train(steps, progress_share)
-            self.limiter.spend(steps)
-        return steps
+        if steps <= 0:
+            return 0
+        before = self.learner.steps
+        found = self.learner.train(steps, progress_share)
+        made = self.learner.steps - before  # none where the rows do not suffice yet
+        if made:
+            self.learned = found
+            self.limiter.spend(made)
+        return made
 
     def publish(self) -> bytes:
         """Return the weights to act by, as safetensors bytes, and record their version."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.dqn.acting import FrameStacks, Recorder
+from agents.dqn.acting import FrameStacks, Recorder, Returns
 from agents.dqn.config import DQNConfig
 from agents.dqn.policy import QPolicy
 from agents.dqn.schedules import epsilon_at, epsilons
@@ -18,7 +18,7 @@ from envs.vector import Steps, make_vector, typed_environment
 from store.checkpoints import tensors_to_bytes
 from store.replay.episodes import Episode
 
-GREEDIEST = 0.25  # share of the environments, by least epsilon, that the greedy score counts
+GREEDIEST = 0.25  # of the environments of all actors, by least epsilon: the greedy score's
 
 
 class DQNActor:
@@ -44,12 +44,16 @@ class DQNActor:
         self.rng = np.random.default_rng([config.seed, 2, number])
         frames = self.environments.reset()
         self.stacks = FrameStacks(frames, settings.stack)
+        target = config.target
+        errors = Returns(target.n_steps, target.gamma) if config.replay.by_actors else None
         self.recorder = Recorder(
             frames,
             number=number,
             reward_clip=config.replay.reward_clip,
+            errors=errors,
         )
         self._epsilons = np.ones(len(frames))
+        self._is_greediest = np.ones(len(frames), np.bool_)
         self._begins = np.ones(len(frames), np.bool_)  # where no action of this life was done
         self._first_action = _first_action(config, self.environments.spec.action_names)
         self._goal = 0
@@ -64,25 +68,31 @@ class DQNActor:
         self.policy.load_weights(data, step)
 
     def begin_round(self, rows: int, elapsed: Elapsed) -> None:
-        """Set the goal to `rows` more rows, and the shares of random actions by what elapsed."""
+        """Set the goal to `rows` more rows, and the shares of random actions by what elapsed.
+
+        The ladder of shares is that of all actors' environments. Their rungs go to the actors in
+        turns, so that a slow or a dead one takes some of each kind from the replay.
+        """
         self._goal, self._made = rows, 0
         epsilon = epsilon_at(self.config, elapsed.rows, elapsed.share)
-        ladder = self.config.exploration.ladder
-        self._epsilons = epsilons(epsilon, ladder, len(self._epsilons))
+        count = len(self._epsilons) * elapsed.actors
+        every = epsilons(epsilon, self.config.exploration.ladder, count)
+        self._epsilons = every[elapsed.actor :: elapsed.actors]
+        self._is_greediest = self._epsilons <= np.quantile(every, GREEDIEST)
 
     def play(self, pause: Callable[[], bool]) -> bool:
         """Act until the goal is reached or `pause` returns True; return whether it is reached."""
         while self._made < self._goal:
             if pause():
                 return False
-            actions = self._choose()
+            values, _ = self.policy(self.stacks.stacks)
+            actions = self._choose(values)
             self.environments.send(actions)
-            self._take(actions, self.environments.receive())
+            self._take(actions, self.environments.receive(), values)
         return True
 
-    def _choose(self) -> NDArray[np.int64]:
-        """Choose an action for each environment: the best one, or any with its epsilon."""
-        values, _ = self.policy(self.stacks.stacks)
+    def _choose(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Choose an action by values [k, A]: the best one, or any with each one's epsilon."""
         actions = values.argmax(axis=1)
         if self._first_action is not None:
             actions[self._begins] = self._first_action
@@ -90,24 +100,27 @@ class DQNActor:
         random = self.rng.integers(self.environments.num_actions, size=len(actions))
         return np.where(at_random, random, actions)
 
-    def _take(self, actions: NDArray[np.int64], steps: Steps) -> None:
-        self._begins = self.recorder.record(actions, steps)
+    def _take(self, actions: NDArray[np.int64], steps: Steps, values: NDArray[np.float32]) -> None:
+        kept = None if self.recorder.errors is None else values
+        self._begins = self.recorder.record(actions, steps, kept)
         self.stacks.push(steps.observations, self._begins)
         self._made += len(actions)
         self._counters["rows"] += len(actions)
         ended = np.flatnonzero(steps.terminated | steps.truncated)
-        greediest = self._epsilons <= np.quantile(self._epsilons, GREEDIEST)
         for i, score, length in zip(ended, steps.scores, steps.lengths, strict=True):
             self._counters["games"] += 1
             self._counters["score"] += float(score)
             self._counters["lengths"] += int(length)
-            if greediest[i]:
+            if self._is_greediest[i]:
                 self._counters["greedy_games"] += 1
                 self._counters["greedy_score"] += float(score)
 
     def take_episodes(self) -> list[Episode]:
         """Return what was recorded since the last call as pieces of episodes."""
-        return self.recorder.take()
+        if self.recorder.errors is None or not self.recorder.has_steps:
+            return self.recorder.take()
+        newest, _ = self.policy(self.stacks.stacks)
+        return self.recorder.take(newest)
 
     def counters(self) -> Mapping[str, float]:
         """Return totals since creation; scores are true returns of finished games."""

@@ -41,7 +41,7 @@ class DQN(Algorithm[DQNConfig]):
 
     def schema(self, config: DQNConfig) -> EpisodeSchema:
         """Return the schema of the pieces of its episodes."""
-        return schema_of(self.environment(config))
+        return schema_of(self.environment(config), errors=config.replay.by_actors)
 
     def row_field(self, config: DQNConfig) -> str:
         """Return the frames: each is a row of the ring, an episode's last one too."""
@@ -98,6 +98,10 @@ class DQN(Algorithm[DQNConfig]):
     def start_rows(self, config: DQNConfig) -> int:
         """Return the new rows before the first training step."""
         return config.learner.start_rows
+
+    def backlog_rows(self, config: DQNConfig) -> int:
+        """Return at most an eighth of the ring, which rows must not leave before they are used."""
+        return min(config.cluster.backlog_rows, max(1, config.replay.rows // 8))
 
     def learning_rate(self, config: DQNConfig, progress: float) -> float:
         """Return the learning rate at a used share of the budget."""

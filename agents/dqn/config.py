@@ -218,8 +218,8 @@ class ExplorationConfig(Settings):
     """Share of the budget in which epsilon falls linearly (PQN: 0.1); used where `decay_rows` is 0.
     """
     ladder: NonNegativeFloat = 0.0
-    """Environment i of N has epsilon ^ (1 + ladder * i / (N - 1)); 0 gives all of them the same
-    (Ape-X, Horgan et al. 2018: 7, with an epsilon of 0.4)."""
+    """Environment i of the N of all actors has epsilon ^ (1 + ladder * i / (N - 1)); 0 gives all of
+    them the same (Ape-X, Horgan et al. 2018: 7, with an epsilon of 0.4)."""
     fire: bool = False
     """Press FIRE as the first action of a life that is not random, where a game has it, as wrappers
     of Gymnasium and EnvPool do in training and evaluation. Here an evaluated agent does it itself.
@@ -245,6 +245,10 @@ class ReplayConfig(Settings):
     priority_exponent: Share = 0.0
     """How much priorities count, alpha; 0 is uniform sampling (Schaul et al. 2016: 0.6; Rainbow:
     0.5; Beyond The Rainbow: 0.2)."""
+    first_priority: Literal["actors", "greatest"] = "actors"
+    """What a new row's priority is: `actors` the size of the TD error that its actor found with the
+    values it acted by, of a distribution's means (Ape-X, Horgan et al. 2018), `greatest` the
+    greatest so far (Schaul et al. 2016; Rainbow)."""
     priority_beta: Share = 0.4
     """How much of the sampling's bias the weights take back in the beginning; at the end it is 1
     (Schaul et al. 2016 and Rainbow: 0.4)."""
@@ -260,6 +264,11 @@ class ReplayConfig(Settings):
     """Sample the next batch of a round in a thread while the one before it is trained on, without
     `target.q_lambda`. By priority, it is then drawn before that batch's new errors are known
     (Ape-X, Horgan et al. 2018); otherwise the same rows are drawn."""
+
+    @property
+    def by_actors(self) -> bool:
+        """Return whether actors find the first priorities of their rows."""
+        return self.priority_exponent > 0.0 and self.first_priority == "actors"
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ from store.replay.window import ReplayWindow
 BLOCKS_AT_ONCE = 8  # whose targets are computed together: about 256 rows, which caches hold
 
 
-def schema_of(spec: EnvironmentSpec) -> EpisodeSchema:
-    """Return the schema of the pieces of an environment's episodes."""
-    return frames_schema(spec.observation_shape, spec.observation_dtype)
+def schema_of(spec: EnvironmentSpec, *, errors: bool = False) -> EpisodeSchema:
+    """Return the schema of pieces of episodes, with actors' TD errors or without."""
+    return frames_schema(spec.observation_shape, spec.observation_dtype, errors=errors)
 
 
 class DQNLearner:
@@ -96,7 +96,13 @@ class DQNLearner:
         return rows
 
     def train(self, steps: int, progress: float) -> dict[str, float]:
-        """Train `steps` steps; return means over them. The window must not be empty."""
+        """Train `steps` steps; return means over them.
+
+        Makes no step, and returns nothing, while no row can be sampled: returns need rows that
+        come after a row.
+        """
+        if not self._can_sample():
+            return {}
         rate = learning_rate_at(self.config.learner, progress)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -112,6 +118,11 @@ class DQNLearner:
             "learning_rate": rate,
             "epsilon": epsilon_at(self.config, self._rows_added, progress),
         }
+
+    def _can_sample(self) -> bool:
+        if self.config.target.q_lambda:
+            return len(self.rollouts) > 0
+        return self.ring.has_samples
 
     def _batches(self, steps: int, progress: float) -> Iterator[tuple[Tensor, Tensor]]:
         """Train on sampled transitions, a batch a step."""
@@ -264,7 +275,7 @@ def _ring(spec: EnvironmentSpec, config: DQNConfig) -> FrameRing:
         priorities = Priorities(replay.rows, replay.priority_exponent, replay.priority_epsilon)
     return FrameRing(
         replay.rows,
-        schema_of(spec),
+        schema_of(spec, errors=replay.by_actors),
         stack=config.environment.stack,
         steps=config.target.n_steps,
         gamma=config.target.gamma,

@@ -32,23 +32,18 @@ def epsilon_at(config: DQNConfig, rows: int, progress: float) -> float:
     return _linear(exploration.epsilon, exploration.final_epsilon, over)
 
 
-def epsilons(
-    epsilon: float, ladder: float, count: int, *, first: int = 0, total: int | None = None
-) -> NDArray[np.float64]:
+def epsilons(epsilon: float, ladder: float, count: int) -> NDArray[np.float64]:
     """Return the share of random actions of each of `count` environments, float64 [count].
 
-    Environment i of `total` has epsilon ^ (1 + ladder * i / (total - 1)) (Ape-X, Horgan et al.
-    2018, section 4).
+    Environment i has epsilon ^ (1 + ladder * i / (count - 1)) (Ape-X, Horgan et al. 2018,
+    section 4).
 
     Args:
         epsilon: the share of the first environment.
         ladder: 0 gives all the same.
-        count: environments asked for.
-        first: the number of the first of them, among those of all actors.
-        total: environments of all actors; `count` if None.
+        count: environments of all actors.
     """
-    last = max((count if total is None else total) - 1, 1)
-    places: NDArray[np.float64] = np.arange(first, first + count) / last
+    places: NDArray[np.float64] = np.arange(count) / max(count - 1, 1)
     shares: NDArray[np.float64] = np.power(epsilon, 1.0 + ladder * places)
     return shares
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agents.registry import algorithm_of
 from agents.training import TrainConfig
 
 
@@ -49,7 +50,7 @@ class Announcements:
 def must_wait(config: TrainConfig, rows: int) -> bool:
     """Return whether workers must wait, given the committed rows not trained on.
 
-    Beyond `cluster.backlog_rows` each worker may add one segment, as many can arrive at once.
+    Beyond `Algorithm.backlog_rows` each worker may add one segment, as many can arrive at once.
     """
-    cluster = config.cluster
-    return rows > cluster.backlog_rows + config.workers * cluster.segment_rows
+    most = algorithm_of(config).backlog_rows(config)
+    return rows > most + config.workers * config.cluster.segment_rows

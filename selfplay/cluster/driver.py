@@ -219,14 +219,15 @@ class ClusterTraining:
         plays = self.inference.are_up() and not must_wait(self.config, self.rows_ahead())
         placed = self.learner.is_placed()
         elapsed = Elapsed(self.budget.share(self.games()), int(self.totals().get("rows", 0)))
-        for worker in self.workers:
+        for number, worker in enumerate(self.workers):
             # Where cores are short, the learner is started again before a worker takes them.
             if not (placed or worker.handle is not None) or not worker.is_free():
                 continue
             if not worker.answered:
                 worker.ask("prepare")
             elif learned is not None and plays:
-                worker.ask("play_round", rows, learned.version, learned.weights, elapsed)
+                now = elapsed._replace(actor=number, actors=len(self.workers))
+                worker.ask("play_round", rows, learned.version, learned.weights, now)
 
     def rows_ahead(self) -> int:
         """Estimate the training rows committed and not yet trained on as the rate limit admits."""

@@ -345,6 +345,11 @@ class FrameRing:
             raise ValueError("this ring samples uniformly: it was made without priorities")
         self.priorities.update(rows, errors)
 
+    @property
+    def has_samples(self) -> bool:
+        """Return whether a transition can begin at any row held."""
+        return bool(self._can_sample.any())
+
     def can_sample(self, rows: _Rows) -> npt.NDArray[np.bool_]:
         """Whether transitions can begin at these rows, which must be held; bool, of their shape."""
         return self._can_sample.take(rows % self.ring.capacity)

@@ -79,7 +79,9 @@ FAMILY = {
     "three steps": replace(CONFIG, target=replace(CONFIG.target, n_steps=3)),
     "double": replace(CONFIG, target=replace(CONFIG.target, double=True)),
     "soft target": replace(CONFIG, target=replace(CONFIG.target, network="soft", rate=0.1)),
-    "priorities": replace(CONFIG, replay=ReplayConfig(rows=4000, priority_exponent=0.5)),
+    "priorities": replace(
+        CONFIG, replay=ReplayConfig(rows=4000, priority_exponent=0.5, first_priority="greatest")
+    ),
     "lambda": replace(
         CONFIG, target=replace(CONFIG.target, q_lambda=0.65, trace="watkins", rollout=8)
     ),

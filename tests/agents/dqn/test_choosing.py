@@ -1,0 +1,61 @@
+"""What an actor does: its share of random actions, and the first action of a life."""
+
+import numpy as np
+import pytest
+
+from agents.dqn.actor import DQNActor
+from agents.progress import Elapsed
+from configs.loader import load_config
+
+AFTER_DECAY = Elapsed(share=0.5, rows=10_000_000)
+
+
+def pieces(game, rows, elapsed=AFTER_DECAY, **settings):
+    options = {"environment.environments": "8", "device": "cpu", "network.precision": "float32"}
+    actor = DQNActor(load_config(game, options | settings), 0)
+    try:
+        actor.begin_round(rows, elapsed)
+        assert actor.play(lambda: False)
+        return actor.take_episodes()
+    finally:
+        actor.close()
+
+
+def first_actions(episodes):
+    return [int(p.arrays["action"][0]) for p in episodes if p.arrays["first_step"][0] == 0]
+
+
+@pytest.mark.parametrize("fire", [True, False])
+def test_a_life_begins_with_fire(fire):
+    """Breakout's actions are NOOP, FIRE, RIGHT, LEFT; its ball is lost every 40 steps or so."""
+    settings = {
+        "exploration.fire": str(fire).lower(),
+        "exploration.final_epsilon": "0.3",
+        "exploration.ladder": "0",
+    }
+    firsts = first_actions(pieces("breakout", 2400, **settings))
+    assert len(firsts) > 20
+    share = np.mean([action == 1 for action in firsts])
+    if fire:
+        assert 0.6 < share < 1.0  # 0.7 + 0.3 / 4 on average: random ones stay random
+    else:
+        assert share < 0.5
+
+
+def test_fire_means_nothing_where_there_is_none():
+    firsts = first_actions(pieces("freeway", 800, **{"exploration.fire": "true"}))
+    assert len(firsts) == 8
+
+
+def test_random_actions_have_their_share():
+    """A network of zeros prefers action 0, so every other action was a random one."""
+    options = {"environment.environments": "40", "exploration.ladder": "0"}
+    config = load_config("CartPole-v1", options | {"exploration.final_epsilon": "0.2"})
+    actor = DQNActor(config, 0)
+    for parameter in actor.policy.network.parameters():
+        parameter.data.zero_()
+    actor.begin_round(8000, AFTER_DECAY)
+    actor.play(lambda: False)
+    actions = np.concatenate([p.arrays["action"] for p in actor.take_episodes()])
+    actor.close()
+    assert np.mean(actions != 0) == pytest.approx(0.1, abs=0.015)  # half of the random ones

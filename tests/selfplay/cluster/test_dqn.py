@@ -1,0 +1,169 @@
+"""DQN on a real Ray: workers share a ladder, the ratio of samples holds, and streams never mix."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+
+from agents.dqn.algorithm import DQN_FAMILY
+from agents.dqn.config import DQNConfig
+from agents.progress import Progress
+from configs.loader import load_config_of
+from selfplay.cluster.ray_session import LOOPBACK, worker_environment
+from selfplay.loop import train
+from selfplay.trainer import Trainer
+from store.memory.frames import ERROR
+from store.replay.episodes import EpisodeBatch
+from store.replay.log import ReplayLog
+from store.run import open_run
+
+RUN = "pole"
+ENVIRONMENTS = 3
+CONFIG = load_config_of(
+    DQNConfig,
+    "dqn",
+    {
+        "minutes": "0",
+        "games": "400",
+        "workers": "2",
+        "checkpoint_minutes": "0.02",
+        "network.hidden": "16",
+        "target.n_steps": "3",
+        "learner.passes": "4",
+        "learner.start_rows": "500",
+        "learner.learning_rate": "1e-9",  # games stay short
+        "exploration.final_epsilon": "0.4",
+        "exploration.ladder": "7",
+        "replay.rows": "4000",
+        "replay.priority_exponent": "0.6",
+        "environment.environments": str(ENVIRONMENTS),
+        "cluster.segment_rows": "120",
+        "keep_all": "true",
+        "device": "cpu",
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    ray.init(
+        "local",
+        num_cpus=3,
+        _node_ip_address=LOOPBACK,
+        include_dashboard=False,
+        object_store_memory=128 << 20,
+        runtime_env={"env_vars": worker_environment()},
+        log_to_driver=False,
+        logging_level="error",
+    )
+    yield
+    ray.shutdown()
+
+
+def stages(
+    store: Path, config: DQNConfig, on: Callable[[Progress], None] = lambda progress: None
+) -> list[Progress]:
+    found = []
+    for progress in train(config, store_url=str(store), run_name=RUN):
+        found.append(progress)
+        on(progress)
+    return found
+
+
+def kill_one(name: str) -> None:
+    """Kill an actor of a class that this process started: a child of the raylet, which is ours."""
+    found = subprocess.run(["pgrep", "-f", f"^ray::{name}"], capture_output=True, text=True)
+    ours = [pid for pid in map(int, found.stdout.split()) if os.getpid() in ancestors(pid)]
+    os.kill(ours[0], signal.SIGKILL)
+
+
+def ancestors(pid: int) -> Iterator[int]:
+    while pid > 1:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        yield pid
+
+
+def stored(store: Path) -> list[EpisodeBatch]:
+    log = ReplayLog(open_run(str(store), RUN), DQN_FAMILY.schema(CONFIG))
+    batches = log.poll()
+    assert log.duplicates_dropped == 0
+    return batches
+
+
+def assert_streams_are_whole(store: Path) -> None:
+    """Each writer has streams of its own, whose pieces follow each other without a gap."""
+    at: dict[int, tuple[int, int]] = {}  # the next piece of a stream: episode, first step
+    for batch in stored(store):
+        names = (batch.values[name].tolist() for name in ("stream", "episode", "first_step"))
+        ended, steps = batch.values["ending"] != 0, batch.lengths("action")
+        for i, (stream, episode, first) in enumerate(zip(*names, strict=True)):
+            assert at.get(stream, (0, 0)) == (episode, first)
+            at[stream] = (episode + 1, 0) if ended[i] else (episode, first + int(steps[i]))
+    assert len(at) == ENVIRONMENTS * len(writers(store))
+
+
+def writers(store: Path) -> list[str]:
+    return sorted(path.name for path in (store / RUN / "replay").iterdir())
+
+
+def assert_the_ratio_holds(store: Path, last: Progress) -> None:
+    """learner steps x batch = passes x rows, but for what workers may be ahead."""
+    rows = sum(batch.rows("action") for batch in stored(store))
+    run = open_run(str(store), RUN)
+    with run.lock_trainer():
+        trainer = Trainer(run, CONFIG)
+    assert trainer.learner.rows_added == rows
+    after_start = rows - CONFIG.learner.start_rows
+    trained = trainer.learner.steps * CONFIG.learner.batch_size
+    assert trainer.learner.steps == last.learner_steps
+    assert trainer.limiter.credit == CONFIG.learner.passes * after_start - trained
+    ahead = after_start - trained / CONFIG.learner.passes
+    segments = 2 * CONFIG.workers * (CONFIG.cluster.segment_rows + ENVIRONMENTS)
+    assert abs(ahead) <= CONFIG.replay.rows // 8 + segments
+    assert trainer.learner.ring.check_valid() == (True, "")
+
+
+def assert_scores_are_of_some_games(last: Progress) -> None:
+    score, greedy = last.metrics["score"], last.metrics["greedy_score"]
+    assert score is not None
+    assert greedy is not None
+    assert 5.0 < greedy < 500.0
+    assert not math.isclose(score, greedy)  # of one environment in six, and of all
+
+
+@pytest.mark.slow
+def test_a_worker_is_killed_and_the_run_goes_on_and_is_resumed(
+    cluster: None, tmp_path: Path
+) -> None:
+    killed: list[int] = []
+
+    def kill(progress: Progress) -> None:
+        if not killed and progress.learner_steps > 20:
+            killed.append(progress.games)
+            kill_one("Worker")
+
+    before = stages(tmp_path, CONFIG, kill)
+    assert killed
+    notices = [notice for progress in before for notice in progress.notices]
+    assert any(notice.startswith("worker") and "replaced" in notice for notice in notices)
+    assert before[-1].games >= CONFIG.games
+    assert_streams_are_whole(tmp_path)
+    assert_the_ratio_holds(tmp_path, before[-1])
+    assert_scores_are_of_some_games(before[-1])
+    earlier = writers(tmp_path)
+    after = stages(tmp_path, replace(CONFIG, games=before[-1].games + 100))
+    assert after[-1].learner_steps > before[-1].learner_steps
+    assert len(set(writers(tmp_path)) - set(earlier)) == 2  # none of before goes on
+    assert_streams_are_whole(tmp_path)
+    assert_the_ratio_holds(tmp_path, after[-1])
+    errors = np.concatenate([batch.values[ERROR] for batch in stored(tmp_path)])
+    assert np.isfinite(errors).mean() > 0.9  # the others are of games that were cut off
