@@ -176,6 +176,10 @@ class Algorithm(ABC, Generic[Config]):
     def make_learner(self, config: Config) -> Learner:
         """Create a learner before its first step."""
 
+    def pass_weights(self, learner: Any, actor: Any) -> None:
+        """Let an actor act by the learner's weights of now, both in this process."""
+        actor.load_weights(learner.weights(), learner.steps)
+
     @abstractmethod
     def make_policy(self, config: Config) -> Policy:
         """Create a policy with fresh weights, for an inference actor or for display."""

@@ -241,7 +241,7 @@ class Training:
 
     def publish(self) -> None:
         """Pass the learner's weights to the actor."""
-        self.actor.load_weights(self.trainer.publish(), self.trainer.version)
+        self.trainer.publish_to(self.actor)
 
     def save_checkpoint(self) -> None:
         """Save everything needed to continue; the actor restarts what a resumed one would restart.

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from agents.algorithm import Actor
 from agents.registry import algorithm_of
 from agents.torch_state import dump_trainer, load_trainer
 from agents.training import TrainConfig
@@ -193,6 +194,11 @@ class Trainer:
         """Return the weights to act by, as safetensors bytes, and record their version."""
         self.version = self.learner.steps
         return self.learner.weights()
+
+    def publish_to(self, actor: Actor) -> None:
+        """Let an actor of this process act by the weights of now, and record their version."""
+        self.version = self.learner.steps
+        self.algorithm.pass_weights(self.learner, actor)
 
     def checkpoint_due(self, elapsed_s: float) -> bool:
         """Return whether the configured rows or minutes since the last checkpoint have passed.

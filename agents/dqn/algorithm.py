@@ -55,6 +55,10 @@ class DQN(Algorithm[DQNConfig]):
         """Create a learner before its first step."""
         return DQNLearner(self.environment(config), config)
 
+    def pass_weights(self, learner: DQNLearner, actor: DQNActor) -> None:
+        """Copy the tensors: a run that acts by each step's weights cannot write bytes for each."""
+        actor.policy.copy_weights(learner.network, learner.steps)
+
     def make_policy(self, config: DQNConfig) -> QPolicy:
         """Create a policy with fresh weights."""
         return QPolicy(config, self.environment(config), explores=False)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from agents.dqn.config import DQNConfig
-from agents.dqn.network.q_network import build_network
+from agents.dqn.network.q_network import QNetwork, build_network
 from agents.torch_device import choose_device
 from agents.torch_state import load_state
 from envs.vector import EnvironmentSpec
@@ -44,6 +44,11 @@ class QPolicy:
     def load_weights(self, data: bytes, step: int) -> None:
         """Switch to these safetensors weights; not while another thread evaluates."""
         self.network.load_state_dict(load_state(data))
+        self.step = step
+
+    def copy_weights(self, network: QNetwork, step: int) -> None:
+        """Switch to the weights of this network, which goes on; as `load_weights`."""
+        self.network.load_state_dict(network.state_dict())
         self.step = step
 
     @torch.inference_mode()
