@@ -191,6 +191,9 @@ class LearnerConfig(Settings):
     """Times that a lambda-return is trained on before it is computed again (PQN: 2)."""
     start_rows: NonNegativeInt = 50_000
     """New rows before the first training step (Mnih et al. 2015: 50,000)."""
+    cuda_graphs: bool = False
+    """Launch a training step as one CUDA graph, and an evaluation for acting as another, instead
+    of hundreds of kernels one by one; no effect on a processor."""
 
     def check_combination(self) -> None:
         """Raise ValueError where the learning rate would rise."""
@@ -260,10 +263,13 @@ class ReplayConfig(Settings):
     are of the true rewards."""
     segment_rows: PositiveInt = 16_384
     """Rows of a stored segment; a checkpoint seals a shorter one."""
-    sample_ahead: bool = True
+    sample_ahead: bool = False
     """Sample the next batch of a round in a thread while the one before it is trained on, without
-    `target.q_lambda`. By priority, it is then drawn before that batch's new errors are known
-    (Ape-X, Horgan et al. 2018); otherwise the same rows are drawn."""
+    `target.q_lambda`; pays where a core is idle and frames are large. By priority, a batch is then
+    drawn before the new errors of the one before are known (Ape-X, Horgan et al. 2018)."""
+    on_device: bool = False
+    """Keep a second copy of the frames where the networks run, and take stacks from there; a frame
+    of Atari has 7 KB, so a million are 7.1 GB of a graphics card."""
 
     @property
     def by_actors(self) -> bool:

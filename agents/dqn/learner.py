@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.dqn.config import DQNConfig
+from agents.dqn.device.graphs import CudaRecorder, GraphedCall, recorder_of
 from agents.dqn.device.replay import make_replay
-from agents.dqn.losses import Losses
 from agents.dqn.network.q_network import TargetNetwork, build_network
-from agents.dqn.objective import Objective, Rollout
-from agents.dqn.optimisers import build_optimiser
+from agents.dqn.objective import Objective, Rollout, Transitions
+from agents.dqn.optimisers import build_optimiser, load_optimiser, set_rate
 from agents.dqn.rollouts import Rollouts
 from agents.dqn.schedules import beta_at, epsilon_at, learning_rate_at
 from agents.random_state import rng_state, set_rng_state
@@ -29,7 +29,7 @@ from store.memory.priorities import Priorities
 from store.replay.episodes import EpisodeBatch, EpisodeSchema
 from store.replay.window import ReplayWindow
 
-BLOCKS_AT_ONCE = 8  # whose targets are computed together: about 256 rows, which caches hold
+BLOCKS_AT_ONCE = 8  # whose targets a processor computes together: about 256 rows, for its caches
 
 
 def schema_of(spec: EnvironmentSpec, *, errors: bool = False) -> EpisodeSchema:
@@ -56,14 +56,17 @@ class DQNLearner:
             device=self.device,
         )
         self.target = TargetNetwork(self.network, config.target)
-        self.optimiser = build_optimiser(self.network.parameters(), config.learner)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
+        recorder = recorder_of(self.device, self.generator, asked=config.learner.cuda_graphs)
+        self.optimiser = build_optimiser(
+            self.network.parameters(), config.learner, capturable=isinstance(recorder, CudaRecorder)
+        )
         self.objective = Objective(self.network, self.target.network, config, self.generator)
+        self.on_targets = GraphedCall(self._update, self.device, recorder)
+        self.on_transitions = GraphedCall(self._update_on_transitions, self.device, recorder)
         self.rng = np.random.default_rng([config.seed, 1])
         self.ring = _ring(spec, config)
-        self.replay = make_replay(
-            self.ring, self.batch_size, self.device, ahead=config.replay.sample_ahead
-        )
+        self.replay = make_replay(self.ring, self.batch_size, self.device, config.replay)
         self.rollouts = Rollouts(config.target.rollout)
         self.steps = 0
         self._rows_added = 0
@@ -104,8 +107,7 @@ class DQNLearner:
         if not self._can_sample():
             return {}
         rate = learning_rate_at(self.config.learner, progress)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimiser, rate)
         sums = torch.zeros(2, device=self.device)
         lambda_returns = self.config.target.q_lambda > 0.0
         batches = self._rollout_batches(steps) if lambda_returns else self._batches(steps, progress)
@@ -130,11 +132,11 @@ class DQNLearner:
         with closing(self.replay.batches(self.rng, steps, beta)) as batches:
             for rows, weights, batch in batches:
                 self._draw_noise()
-                targets = self.objective.transition_targets(batch)
-                losses, found = self._step(batch.observations, batch.actions, targets, weights)
+                loss, value, priorities = self.on_transitions(weights, *batch)
                 if self.ring.priorities is not None:
-                    self.ring.update(rows, losses.priorities.cpu().numpy())
-                yield found
+                    self.ring.update(rows, priorities.cpu().numpy())
+                self._count_step()
+                yield loss, value
 
     def _rollout_batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Train on the rows of blocks, with the lambda-returns of before the first step."""
@@ -147,8 +149,9 @@ class DQNLearner:
             observations = self.replay.stacks(rows[chosen])
             index = torch.from_numpy(chosen).to(self.device)
             self._draw_noise()
-            _, found = self._step(observations, actions[index], targets[index], None)
-            yield found
+            loss, value, _ = self.on_targets(observations, actions[index], targets[index])
+            self._count_step()
+            yield loss, value
 
     def _shuffled(self, rows: int, steps: int) -> Iterator[NDArray[np.int64]]:
         """Yield a batch of places a step: all rows in a new order, again and again."""
@@ -165,8 +168,9 @@ class DQNLearner:
         """Return the rows [n] of blocks [T + 1, N] to train on, their actions and targets."""
         self._draw_noise()
         rows, actions, targets = [], [], []
-        for first in range(0, blocks.shape[1], BLOCKS_AT_ONCE):
-            part = blocks[:, first : first + BLOCKS_AT_ONCE]
+        at_once = BLOCKS_AT_ONCE if self.device.type == "cpu" else blocks.shape[1]
+        for first in range(0, blocks.shape[1], at_once):
+            part = blocks[:, first : first + at_once]
             rollout, acted = self._rollout(part)
             found = self.objective.rollout_targets(rollout)
             rows.append(part[:-1][acted])
@@ -191,10 +195,20 @@ class DQNLearner:
         )
         return rollout, acted
 
-    def _step(
-        self, observations: Tensor, actions: Tensor, targets: Tensor, weights: Tensor | None
-    ) -> tuple[Losses, tuple[Tensor, Tensor]]:
-        """Make one step; return the losses, and the means of the loss and the targets' values."""
+    def _update_on_transitions(self, weights: Tensor, *batch: Tensor) -> tuple[Tensor, ...]:
+        """Move the weights towards the targets of transitions; see `_update`."""
+        transitions = Transitions(*batch)
+        targets = self.objective.transition_targets(transitions)
+        return self._update(transitions.observations, transitions.actions, targets, weights)
+
+    def _update(
+        self, observations: Tensor, actions: Tensor, targets: Tensor, weights: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Move the weights towards targets, on the device alone.
+
+        Returns:
+            The means of the loss and of the targets' values, and the priorities [n].
+        """
         losses = self.objective.losses(observations, actions, targets)
         loss = losses.losses.mean() if weights is None else (weights * losses.losses).mean()
         self.optimiser.zero_grad(set_to_none=True)
@@ -202,9 +216,12 @@ class DQNLearner:
         if clip := self.config.learner.gradient_clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), clip)
         self.optimiser.step()
+        return loss.detach(), self.objective.target_means(targets).mean(), losses.priorities
+
+    def _count_step(self) -> None:
+        """Record a step, after which the target network may move."""
         self.steps += 1
         self.target.follow(self.steps)
-        return losses, (loss.detach(), self.objective.target_means(targets).mean())
 
     def _draw_noise(self) -> None:
         if self.config.head.noisy:
@@ -244,7 +261,9 @@ class DQNLearner:
         self.rollouts.new = state["new_rollouts"]
         self.network.load_state_dict(state["network"])
         self.target.network.load_state_dict(state["target"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        load_optimiser(self.optimiser, state["optimiser"])
+        self.on_targets.forget()
+        self.on_transitions.forget()
         self.steps = state["steps"]
         self._rows_added = state["rows_added"]
         set_rng_state(self.rng, state["rng"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, overload
 
 import torch
@@ -21,13 +21,13 @@ class CentredRMSprop(torch.optim.Optimizer):
 
     Args:
         parameters: what is trained.
-        lr: learning rate.
+        lr: learning rate; as a tensor on the parameters' device it can be part of a CUDA graph.
         decay: of both means (Mnih et al.: 0.95).
         epsilon: added to the variance (Mnih et al.: 0.01, for summed gradients).
     """
 
     def __init__(
-        self, parameters: Iterable[Parameter], lr: float, decay: float, epsilon: float
+        self, parameters: Iterable[Parameter], lr: float | Tensor, decay: float, epsilon: float
     ) -> None:
         super().__init__(parameters, {"lr": lr, "decay": decay, "epsilon": epsilon})
 
@@ -58,17 +58,45 @@ class CentredRMSprop(torch.optim.Optimizer):
             torch._foreach_clamp_min_(variances, 0.0)  # rounding may take it below
             torch._foreach_add_(variances, group["epsilon"])
             torch._foreach_sqrt_(variances)
-            torch._foreach_addcdiv_(trained, gradients, variances, -group["lr"])
+            rate = group["lr"]
+            if isinstance(rate, Tensor):
+                steps = torch._foreach_div(gradients, variances)
+                torch._foreach_mul_(steps, rate)
+                torch._foreach_sub_(trained, steps)
+            else:
+                torch._foreach_addcdiv_(trained, gradients, variances, -rate)
         return None
 
 
 def build_optimiser(
-    parameters: Iterable[Parameter], config: LearnerConfig
+    parameters: Iterable[Parameter], config: LearnerConfig, *, capturable: bool = False
 ) -> torch.optim.Optimizer:
-    """Create the optimiser of the settings, at its peak learning rate."""
-    rate, epsilon = config.learning_rate, config.epsilon
+    """Create the optimiser of the settings, at its peak learning rate.
+
+    `capturable`, on a card: its steps can be part of a CUDA graph, which reads the rate there.
+    """
+    trained = list(parameters)
+    rate: float | Tensor = config.learning_rate
+    epsilon = config.epsilon
+    if capturable:
+        rate = torch.tensor(rate, device=trained[0].device)
     if config.optimiser == "adam":
-        return torch.optim.Adam(parameters, lr=rate, eps=epsilon, fused=True)
+        return torch.optim.Adam(trained, lr=rate, eps=epsilon, fused=True, capturable=capturable)
     if config.optimiser == "radam":  # one call for all parameters: half the time
-        return torch.optim.RAdam(parameters, lr=rate, eps=epsilon, foreach=True)
-    return CentredRMSprop(parameters, rate, 0.95, epsilon)
+        return torch.optim.RAdam(trained, lr=rate, eps=epsilon, foreach=True, capturable=capturable)
+    return CentredRMSprop(trained, rate, 0.95, epsilon)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate, in its place where a CUDA graph reads it."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def load_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Load the state that another one saved, maybe on another device; keep its own options."""
+    own = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state["state"], "param_groups": own})

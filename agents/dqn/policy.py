@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from agents.dqn.config import DQNConfig
+from agents.dqn.device.graphs import GraphedCall, recorder_of
 from agents.dqn.network.q_network import QNetwork, build_network
 from agents.torch_device import choose_device
 from agents.torch_state import load_state
@@ -40,15 +44,25 @@ class QPolicy:
         ).eval()
         self._draws_noise = explores and config.head.noisy
         self._generator = torch.Generator(self.device).manual_seed(config.seed)
+        # on a card, of its own: the learner's kernels, on another, would keep actions waiting
+        self._stream: torch.cuda.Stream | None = None
+        if self.device.type == "cuda":
+            self._stream = torch.cuda.Stream(self.device, -1)  # type: ignore[no-untyped-call]
+        recorder = recorder_of(self.device, asked=explores and config.learner.cuda_graphs)
+        self._means = GraphedCall(self._evaluate, self.device, recorder)
 
     def load_weights(self, data: bytes, step: int) -> None:
         """Switch to these safetensors weights; not while another thread evaluates."""
-        self.network.load_state_dict(load_state(data))
-        self.step = step
+        self._switch(load_state(data), step)
 
     def copy_weights(self, network: QNetwork, step: int) -> None:
         """Switch to the weights of this network, which goes on; as `load_weights`."""
-        self.network.load_state_dict(network.state_dict())
+        self._switch(network.state_dict(), step)
+
+    def _switch(self, state: Mapping[str, Tensor], step: int) -> None:
+        self.network.load_state_dict(state)
+        if self._stream is not None:  # evaluations do not wait for this one
+            torch.cuda.current_stream(self.device).synchronize()
         self.step = step
 
     @torch.inference_mode()
@@ -57,8 +71,12 @@ class QPolicy:
 
         The stacks are uint8 or float32, as the environment's observations are.
         """
-        if self._draws_noise:
-            self.network.draw_noise(len(stacks), self._generator)
-        observations = torch.from_numpy(np.ascontiguousarray(stacks)).to(self.device)
-        values = self.network(observations).means().cpu().numpy()
+        with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
+            if self._draws_noise:
+                self.network.draw_noise(len(stacks), self._generator)
+            (means,) = self._means(torch.from_numpy(np.ascontiguousarray(stacks)))
+            values = means.cpu().numpy()
         return values, values.max(axis=1)
+
+    def _evaluate(self, observations: Tensor) -> tuple[Tensor]:
+        return (self.network(observations).means(),)

@@ -32,6 +32,7 @@ _LAST = 2  # added to an ending, of an episode's last frame, after which nothing
 _TERMINAL = _LAST + TERMINATED
 
 _Rows = npt.NDArray[np.int64]
+_Outcomes = tuple[npt.NDArray[Any], npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
 class FrameRing:
@@ -367,20 +368,43 @@ class FrameRing:
             weights: float32 [n] that go with them.
             out: [n, S + N, *frame shape] to write the frames into; a new array if None.
         """
-        ring, places = self.ring, rows % self.ring.capacity
-        table = self._links.table(places, self.stack - 1, self.steps)
-        here = table[self.stack - 1 : -1]
-        rewards = ring.array("reward").take(here)  # [N, n]; 0 at a last frame
-        ended = ring.array("ending").take(table[-1]) == _TERMINAL
+        table = self._links.table(rows % self.ring.capacity, self.stack - 1, self.steps)
+        actions, returns, discounts = self._outcomes(table)
         return Transitions(
             rows=rows,
             weights=weights,
             frames=self._frames(table, out),
             stack=self.stack,
-            actions=ring.array("action").take(places),
-            returns=self._gammas @ rewards,
-            discounts=np.where(ended, np.float32(0), self._discount),
+            actions=actions,
+            returns=returns,
+            discounts=discounts,
         )
+
+    def outcomes(self, rows: _Rows) -> _Outcomes:
+        """Return actions, returns and discounts [n] of the transitions that begin at rows [n]."""
+        return self._outcomes(self._links.table(rows % self.ring.capacity, 0, self.steps))
+
+    def _outcomes(self, table: npt.NDArray[np.int32]) -> _Outcomes:
+        """Return `outcomes` by the places [.. + 1 + N, n] up to N steps after the first ones."""
+        here = table[-1 - self.steps : -1]
+        rewards = self.ring.array("reward").take(here)  # [N, n]; 0 at a last frame
+        ended = self.ring.array("ending").take(table[-1]) == _TERMINAL
+        discounts = np.where(ended, np.float32(0), self._discount)
+        return self.ring.array("action").take(here[0]), self._gammas @ rewards, discounts
+
+    def frame_places(self, rows: _Rows, ahead: int) -> npt.NDArray[np.int32]:
+        """Return where the frames around rows [n] are: int32 [n, S + ahead], places in the ring.
+
+        They are those of a stack, then those of `ahead` steps after it, as `transitions` copies
+        them. The capacity stands for a frame of zeros.
+        """
+        places = rows % self.ring.capacity
+        table = self._links.table(places, self.stack - 1, ahead)
+        if self.padding == "zeros":
+            back = np.arange(self.stack - 1, 0, -1)[:, None]
+            early = self._links.step.take(places) < back
+            table[: self.stack - 1][early] = self.ring.capacity
+        return np.ascontiguousarray(table.T)
 
     def stacks(self, rows: _Rows) -> npt.NDArray[Any]:
         """Copy the stacks [n, S, *frame shape] that end with the frames of these rows [n].

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.dqn.config import ReplayConfig
 from agents.dqn.objective import Transitions
 from store.memory import transitions
 from store.memory.ahead import SampleAhead
@@ -70,7 +71,9 @@ class HostReplay:
         self.device = device
         self.ahead = ahead
         self._buffers: list[NDArray[Any]] = []
-        self._sent = torch.cuda.Event() if device.type == "cuda" else None
+        self._sent: torch.cuda.Event | None = None
+        if device.type == "cuda":
+            self._sent = torch.cuda.Event()  # type: ignore[no-untyped-call]
 
     def follow(self) -> None:
         """Do nothing: it reads the ring itself."""
@@ -110,9 +113,63 @@ class HostReplay:
         return _batch(drawn.rows, drawn.weights, frames, drawn.stack, outcomes)
 
 
-def make_replay(ring: FrameRing, n: int, device: torch.device, *, ahead: bool) -> Replay:
-    """Return what the settings ask for; the arguments are those of `HostReplay`."""
-    return HostReplay(ring, n, device, ahead=ahead)
+class DeviceReplay:
+    """A copy of a ring's frames on a device, from which stacks are gathered there.
+
+    What is drawn, links and returns stay with the ring; numbers of frames go to the device, and
+    new frames, each once.
+
+    Args:
+        ring: sampled.
+        n: transitions of a batch.
+        device: of the frames and the tensors.
+    """
+
+    def __init__(self, ring: FrameRing, n: int, device: torch.device) -> None:
+        self.ring = ring
+        self.n = n
+        held = torch.from_numpy(ring.ring.array("frame"))
+        shape = (len(held) + 1, *held.shape[1:])  # the last one stays zeros: before an episode
+        self.frames = torch.zeros(shape, dtype=held.dtype, device=device)
+        self._copied = 0  # rows of all that were ever added
+
+    def follow(self) -> None:
+        """Copy the rows that were added since the last call."""
+        ring = self.ring.ring
+        row = max(self._copied, ring.total_added - ring.capacity)
+        held = torch.from_numpy(ring.array("frame"))
+        while row < ring.total_added:  # twice where they go on at the ring's beginning
+            place = row % ring.capacity
+            count = min(ring.total_added - row, ring.capacity - place)
+            self.frames[place : place + count].copy_(held[place : place + count])
+            row += count
+        self._copied = ring.total_added
+
+    def stacks(self, rows: NDArray[np.int64]) -> Tensor:
+        """See `Replay`."""
+        return self._gathered(self.ring.frame_places(rows, 0))
+
+    def batches(
+        self, rng: np.random.Generator, steps: int, beta: float
+    ) -> Generator[Batch, None, None]:
+        """See `Replay`."""
+        for _ in range(steps):
+            rows, weights = self.ring.draw(rng, self.n, beta)
+            frames = self._gathered(self.ring.frame_places(rows, self.ring.steps))
+            yield _batch(rows, weights, frames, self.ring.stack, self.ring.outcomes(rows))
+
+    def _gathered(self, places: NDArray[np.int32]) -> Tensor:
+        """Return the frames at places [n, m] of the ring, [n, m, *frame shape]."""
+        index = torch.from_numpy(places).to(self.frames.device)
+        gathered = self.frames.index_select(0, index.flatten())
+        return gathered.view(*index.shape, *self.frames.shape[1:])
+
+
+def make_replay(ring: FrameRing, n: int, device: torch.device, config: ReplayConfig) -> Replay:
+    """Return the replay that the settings ask for, of batches of n transitions."""
+    if config.on_device:
+        return DeviceReplay(ring, n, device)
+    return HostReplay(ring, n, device, ahead=config.sample_ahead)
 
 
 def _batch(
@@ -129,4 +186,5 @@ def _batch(
         for array in (weights, actions.astype(np.int64), returns, discounts)
     ]
     later = frames[:, frames.shape[1] - stack :]
-    return Batch(rows, sent[0], Transitions(frames[:, :stack], *sent[1:], later))
+    seen = Transitions(frames[:, :stack], sent[1], sent[2], sent[3], later)
+    return Batch(rows, sent[0], seen)

@@ -10,7 +10,7 @@ from agents.dqn.optimisers import build_optimiser
 from agents.registry import ALGORITHMS, Entry
 from configs.loader import load_config_of
 
-PRESETS = ("breakout", "dqn", "dqn_nature", "pqn", "rainbow")
+PRESETS = ("breakout", "breakout_gpu", "dqn", "dqn_nature", "pqn", "rainbow")
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def test_dqn_nature_is_the_default_in_all_that_the_paper_says():
 
 
 def test_a_round_of_pqn_is_a_rollout_of_every_environment():
-    for name, minibatches in (("pqn", 32), ("breakout", 8)):
+    for name, minibatches in (("pqn", 32), ("breakout_gpu", 32), ("breakout", 8)):
         config = load_config_of(DQNConfig, name)
         assert config.publish_rows == config.environment.environments * config.target.rollout
         assert config.publish_rows == minibatches * config.learner.batch_size
