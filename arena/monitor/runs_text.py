@@ -39,7 +39,7 @@ def _row(run: RunSummary, best: Best | None) -> tuple[str, ...]:
         "damaged" if run.problem else run.state,
         _trained(run),
         _of(run.games, run.games_goal),
-        _of(run.rows, 0),
+        _of(run.rows, run.rows_goal),
         _of(run.step, 0),
         str(run.checkpoints),
         size_text(run.size),

@@ -35,7 +35,7 @@ class RunSummary:
             is used), "stopped", or "unknown" (the lock cannot be examined).
         elapsed_s, budget_s: seconds trained, and to train; 0 is no limit.
         games, games_goal: games played, and to play; 0 is no limit.
-        rows: training rows made.
+        rows, rows_goal: training rows made, and to make; 0 is no limit.
         step: the learner's.
         checkpoints: number of complete ones.
         size: bytes of all files.
@@ -61,6 +61,7 @@ class RunSummary:
     matches: int = 0
     best: NotedBest | None = None
     kept: Mapping[str, int] = field(default_factory=dict)
+    rows_goal: int = 0
 
 
 def summarize_store(store_url: str | Path) -> Iterator[RunSummary]:
@@ -97,8 +98,12 @@ def summarize_run(files: Files, name: str) -> RunSummary:
     newest = checkpoints.newest_metadata(run, steps)
     elapsed, counters = newest.get("elapsed_s"), newest.get("counters", {})
     told = newest_budget(info.config, newest)
-    budget_s, games_goal = 60.0 * told["minutes"], int(told["games"])
-    used = [(elapsed, budget_s), (counters.get("games"), games_goal)]
+    budget_s, games_goal, rows_goal = 60.0 * told["minutes"], int(told["games"]), int(told["rows"])
+    used = [
+        (elapsed, budget_s),
+        (counters.get("games"), games_goal),
+        (counters.get("rows"), rows_goal),
+    ]
     is_over = any(goal and (reached or 0) >= goal for reached, goal in used)
     matches = sum(entry.key.startswith(f"{MATCH_FOLDER}/") for entry in entries)
     kept = KeptNames.among(entries)
@@ -119,6 +124,7 @@ def summarize_run(files: Files, name: str) -> RunSummary:
         matches,
         read_best(files, kept, matches),
         kept.named,
+        rows_goal,
     )
 
 
