@@ -223,7 +223,7 @@ def _read(files: ReadableFiles, name: str) -> Evaluation | None:
 def _decode(data: bytes) -> Evaluation:
     document = EVALUATION.read(json.loads(data))
     environment, protocol = document["environment"], document["protocol"]
-    if not (isinstance(environment, str) and isinstance(protocol, str)):
+    if not all(isinstance(text, str) and text.isprintable() for text in (environment, protocol)):
         raise ValueError(f"its environment is {environment!r:.80} by {protocol!r:.80}")
     step, seed, frames = (_whole(document[name]) for name in ("step", "seed", "frames"))
     key = EvaluationKey(environment, step, protocol, _finite(document["epsilon"]), seed)

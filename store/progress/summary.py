@@ -15,8 +15,8 @@ from store.progress.lock_watch import LockWatch
 from store.run import LOCK_FILE, Run, RunInfo, read_info, runs_in
 from store.settings import newest_budget
 from store.upkeep.holds import HOLD_FOLDER
-from store.upkeep.keeps import KeptNames, NotedBest, read_best
-from store.upkeep.verify import MATCH_FOLDER
+from store.upkeep.keeps import KeptNames, NotedBest, NotedScore, read_best, read_best_score
+from store.upkeep.verify import EVALUATION_FOLDER, MATCH_FOLDER
 
 _AT_ONCE = 16  # runs looked at together
 
@@ -43,6 +43,8 @@ class RunSummary:
         matches: files of recorded matches.
         best: the checkpoint noted as the best of just these matches, or None.
         kept: named checkpoints: {name: step}.
+        evaluations: files of recorded evaluations in an environment.
+        best_score: the checkpoint noted as the best of just these evaluations, or None.
     """
 
     name: str
@@ -62,6 +64,8 @@ class RunSummary:
     best: NotedBest | None = None
     kept: Mapping[str, int] = field(default_factory=dict)
     rows_goal: int = 0
+    evaluations: int = 0
+    best_score: NotedScore | None = None
 
 
 def summarize_store(store_url: str | Path) -> Iterator[RunSummary]:
@@ -105,7 +109,10 @@ def summarize_run(files: Files, name: str) -> RunSummary:
         (counters.get("rows"), rows_goal),
     ]
     is_over = any(goal and (reached or 0) >= goal for reached, goal in used)
-    matches = sum(entry.key.startswith(f"{MATCH_FOLDER}/") for entry in entries)
+    matches, evaluations = (
+        sum(entry.key.startswith(f"{folder}/") for entry in entries)
+        for folder in (MATCH_FOLDER, EVALUATION_FOLDER)
+    )
     kept = KeptNames.among(entries)
     return RunSummary(
         name,
@@ -125,6 +132,8 @@ def summarize_run(files: Files, name: str) -> RunSummary:
         read_best(files, kept, matches),
         kept.named,
         rows_goal,
+        evaluations,
+        read_best_score(files, kept, evaluations),
     )
 
 

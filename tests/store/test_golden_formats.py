@@ -49,7 +49,7 @@ from store.upkeep import holds, keeps
 from store.upkeep.archive import export_run, import_run
 from store.upkeep.archive_files import ArchiveError
 from store.upkeep.holds import read_holds
-from store.upkeep.keeps import NotedBest, kept_names, read_best
+from store.upkeep.keeps import NotedBest, NotedScore, kept_names, read_best, read_best_score
 from store.upkeep.verify import verify_files
 from tests.store.test_golden import (
     DATA,
@@ -134,7 +134,10 @@ def hold():
 
 def kept():
     best = {"step": 40, "games": 200, "elo": 55.5, "error": 12.25, "matches": 3}
+    score = {"step": 50, "games": 30, "score": 400.5, "error": 12.25}
+    score |= {"protocol": "nature", "epsilon": 0.05, "evaluations": 7}
     return {
+        "best-score-000000007-000000050.json": keeps._encode(score),
         "000000012-a-name.json": keeps._encode({"step": 12, "name": "a-name"}),
         "best-000000003-000000040.json": keeps._encode(best),
     }
@@ -326,6 +329,9 @@ def test_every_name_and_note_of_the_best_is_read(folder, tmp_path):
     found = kept_names(LocalFiles(tmp_path))
     assert (found.named, found.best) == ({"a-name": 12}, [(3, 40)])
     assert read_best(LocalFiles(tmp_path), found, 3) == NotedBest(40, 200, 55.5, 12.25, 3)
+    scored = NotedScore(50, 30, 400.5, 12.25, "nature", 0.05, 7)
+    assert read_best_score(LocalFiles(tmp_path), found, 7) == scored
+    assert read_best_score(LocalFiles(tmp_path), found, 8) is None
 
 
 @versions("window")
