@@ -123,11 +123,13 @@ class Setting:
         )
         try:
             rng = np.random.default_rng([settings.seed, 1])
-            games = play_games(agent, environment, settings.games, rng, report)
+            measures = self.spec.measures
+            games = play_games(agent, environment, settings.games, rng, report, measures)
         finally:
             environment.close()
         frames = int(games.lengths.sum()) * self._frames_a_step
-        return Evaluation(self.key(step), games.scores, games.lengths, frames)
+        counts = {m.name: games.counts[:, place] for place, m in enumerate(measures)}
+        return Evaluation(self.key(step), games.scores, games.lengths, frames, counts=counts)
 
 
 def evaluate_random(

@@ -75,6 +75,11 @@ EVALUATION = Evaluation(
     640,
 )
 EVALUATION_NAME = f"{EVALUATION.key.id}-000000012-2.json"
+MEASURED = replace(
+    EVALUATION,
+    key=replace(EVALUATION.key, environment="breakout", step=13),
+    counts={"tunnelling": np.array([0, 1200])},
+)
 SESSION = "20260102T030405-01234567"
 ABOUT = {"machine": "two cores", "seed": 7}
 RECORDS = [(0, {"time": 1.5, "games": 3}), (1, {"time": 2.5, "games": 8, "notices": ["late"]})]
@@ -106,7 +111,10 @@ def match():
 
 
 def evaluation():
-    return {EVALUATION_NAME: evaluation_records.encode(EVALUATION)}
+    return {
+        f"{found.key.id}-{found.key.step:09d}-2.json": evaluation_records.encode(found)
+        for found in (EVALUATION, MEASURED)
+    }
 
 
 def progress():
@@ -290,9 +298,10 @@ def test_every_record_of_a_match_is_read(folder, tmp_path):
 @versions("evaluation")
 def test_every_evaluation_is_read(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "evaluations")
-    (found,) = read_evaluations(LocalFiles(tmp_path))
-    assert found.key == EVALUATION.key
-    assert found.to_json() == EVALUATION.to_json()
+    found = read_evaluations(LocalFiles(tmp_path))
+    stored = [EVALUATION] if folder.name == "evaluation-1" else [EVALUATION, MEASURED]
+    assert [one.key for one in found] == [one.key for one in stored]
+    assert [one.to_json() for one in found] == [one.to_json() for one in stored]
 
 
 @versions("progress")
