@@ -53,7 +53,8 @@ COMMANDS: dict[str, Command] = {
   ludens train connect_four --minutes 60 --run wide --network.filters 128
   ludens train my_game.py --minutes 30
   ludens train dqn --env CartPole-v1
-  ludens train dqn_nature --env Pong,Qbert --seeds 3
+  ludens train dqn_nature --env Pong,Qbert --seeds 3 --minutes 60
+  ludens train rainbow --env pong --rows 10000000
 With several environments or seeds it is a sweep: runs PRESET-ENV-SEED train in turns, and are then
 evaluated; `ludens report --sweep PRESET` compares them.
 """,

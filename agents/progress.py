@@ -54,7 +54,7 @@ class Progress:
 
     Attributes:
         policy: what acts now (`Actor.policy`); usable until the generator resumes.
-        budget_s, games_goal: the budget; 0 without one.
+        budget_s, games_goal, rows_goal: the budget; 0 without one.
         positions: training rows.
         network_version: learner steps of the weights that act.
         games_in_flight: games in progress at once.
@@ -83,3 +83,14 @@ class Progress:
     workers_wanted: int = 0
     staleness: float = 0.0
     notices: tuple[str, ...] = ()
+    rows_goal: int = 0
+
+    @property
+    def budget_is_used(self) -> bool:
+        """Whether the minutes, the games or the rows of the budget are used up."""
+        limits = (
+            (self.budget_s, self.elapsed_s),
+            (self.games_goal, self.games),
+            (self.rows_goal, self.positions),
+        )
+        return any(0 < limit <= used for limit, used in limits)

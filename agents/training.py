@@ -53,6 +53,9 @@ class TrainConfig(Settings):
     """Wall-clock budget of the run over all of its sessions; 0 is no limit."""
     games: NonNegativeInt = 0
     """Stop after this many games; 0 is no limit. With minutes = 0 training is deterministic."""
+    rows: NonNegativeInt = 0
+    """Stop after this many training rows, the agent's steps; 0 is no limit. With minutes = 0
+    training is deterministic."""
     seed: NonNegativeInt = 0
     """Seed of everything."""
     workers: NonNegativeInt = 0
@@ -69,8 +72,14 @@ class TrainConfig(Settings):
     checkpoint_minutes: NonNegativeFloat = 1.0
     """Wall-clock minutes between checkpoints."""
     checkpoint_rows: NonNegativeInt = 0
-    """New training rows between checkpoints. 0 is by the clock or, where games alone limit a run in
-    one process, every eight networks: such a run is deterministic."""
+    """New training rows between checkpoints. 0 is by the clock or, where games or rows alone limit
+    a run in one process, every eight networks and never less than a stored segment of an algorithm
+    that writes through: such a run is deterministic."""
     keep_all: bool = False
     """Keep every checkpoint and all replay; else each checkpoint drops what is not needed."""
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the run ends by itself."""
+        return bool(self.minutes or self.games or self.rows)

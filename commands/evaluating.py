@@ -77,7 +77,7 @@ def _evaluate_agent(
     from dataclasses import replace
 
     from arena.evaluation.evaluator import Evaluator, evaluate_random
-    from arena.evaluation.following import evaluate_new
+    from arena.evaluation.following import evaluate_new, evaluate_one
     from arena.match.contenders import newest_step
     from store.run import open_run
 
@@ -100,8 +100,7 @@ def _evaluate_agent(
             _show(evaluator.agent_name(found.key.step or 0), found, args)
         return
     step = newest_step(evaluator.run) if step is None else step
-    agent = evaluator.agent_name(step)
-    _show(agent, evaluator.evaluate(step, partial(progress, agent)), args)
+    _show(evaluator.agent_name(step), evaluate_one(evaluator, step, progress), args)
 
 
 def evaluate_runs(environments: Mapping[str, str], store: str) -> None:

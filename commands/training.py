@@ -52,7 +52,7 @@ def train_arguments(parser: ArgumentParser) -> None:
         "--turn", type=float, default=10.0, metavar="M", help="minutes of a turn (default: 10)"
     )
     store_argument(parser)
-    add_config_options(parser, first=("game", "minutes", "seed", "keep_all"))
+    add_config_options(parser, first=("game", "minutes", "rows", "seed", "keep_all"))
 
 
 def train(args: Namespace) -> int:
@@ -176,8 +176,12 @@ def _say_what_is_missing() -> None:
 def _farewell(config: TrainConfig, name: str, *, stopped: bool, last: Progress) -> str:
     if stopped:
         return f"stopped at step {last.learner_steps:,}; the same command goes on from there"
-    goal_reached = 0 < config.games <= last.games
-    more = f"the same command with more --{'games' if goal_reached else 'minutes'} trains on"
+    reached = {
+        "games": 0 < config.games <= last.games,
+        "rows": 0 < config.rows <= last.positions,
+    }
+    limit = next((name for name, is_reached in reached.items() if is_reached), "minutes")
+    more = f"the same command with more --{limit} trains on"
     done = "trained" if last.first_game_s is not None else "was trained already"
     return (
         f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"

@@ -45,6 +45,6 @@ def stop_signal(say: Callable[[str], None]) -> StopSignal:
 
 def budget(config: TrainConfig) -> str:
     """Return what limits a run, in words."""
-    minutes = f"{config.minutes:g} minutes" if config.minutes else ""
-    games = f"{config.games:,} games" if config.games else ""
-    return " or ".join(filter(None, (minutes, games))) or "until stopped"
+    from selfplay.budget import limits_of, limits_text
+
+    return limits_text(limits_of(config), "until stopped")

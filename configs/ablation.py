@@ -48,8 +48,10 @@ def plan_ablation(
     known = find_techniques(full.algorithm)
     if not without and not settings:
         raise ConfigError(f"nothing to leave out: expected some of {', '.join(known)}")
-    if not (full.minutes or full.games):
-        raise ConfigError("minutes = 0: expected a time for each variant (--minutes 20)")
+    if not full.is_limited:
+        raise ConfigError(
+            "minutes = 0: expected a time for each variant (--minutes 20), or its --rows"
+        )
     changes: dict[str, tuple[str, dict[str, str]]] = {FULL: (FULL, {})}
     if control:
         changes[CONTROL] = (CONTROL, {"seed": str(full.seed + 1)})

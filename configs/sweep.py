@@ -27,8 +27,8 @@ def plan_sweep(preset: str, options: Mapping[str, str], seeds: int) -> list[Vari
     if seeds < 1:
         raise ConfigError(f"--seeds {seeds}: expected 1 or more")
     one = load_config(preset, {name: text for name, text in options.items() if name != "game"})
-    if not (one.minutes or one.games):
-        raise ConfigError("minutes = 0: expected a time for each run (--minutes 60)")
+    if not one.is_limited:
+        raise ConfigError("minutes = 0: expected a time for each run (--minutes 60), or its --rows")
     listed = options.get("game", one.game)
     environments = [word.strip() for word in listed.split(",") if word.strip()]
     if not environments:

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Mapping
 
 from agents.training import TrainConfig
+from store.settings import LIMITS
 
 
 class Budget:
-    """Clock of a run, which ends after its minutes or its games, whichever comes first.
+    """Clock of a run, which ends after its minutes, its games or its rows, whichever comes first.
 
-    The clock of a session runs from `start`: loading and compiling do not count.
+    The clock of a session runs from `start`: loading and compiling do not count. `counters` are
+    those of the run, over all sessions: its "games" and its "rows" count here.
 
     Args:
         config: has the limits; a limit of 0 is none.
@@ -27,6 +29,7 @@ class Budget:
     ) -> None:
         self.seconds = 60.0 * config.minutes
         self.games = config.games
+        self.rows = config.rows
         self.elapsed_before = elapsed_before
         self._clock = clock
         self._started: float | None = None
@@ -49,33 +52,52 @@ class Budget:
         """Return the seconds of training over all sessions."""
         return self.elapsed_before + self.session()
 
-    def share(self, games: int) -> float:
-        """Return the used share, 0 to 1; by finished games if there is no time limit."""
-        return share_used(self.limits(), self.elapsed(), games)
+    def share(self, counters: Mapping[str, float]) -> float:
+        """Return the used share, 0 to 1: that of the limit nearest to its end."""
+        return share_used(self.limits(), self.elapsed(), counters)
 
     def limits(self) -> dict[str, float]:
-        """Return {"minutes": ..., "games": ...}, as checkpoints store them."""
-        return {"minutes": self.seconds / 60.0, "games": self.games}
+        """Return {"minutes": ..., "games": ..., "rows": ...}, as checkpoints store them."""
+        return {"minutes": self.seconds / 60.0, "games": self.games, "rows": self.rows}
 
     def time_is_up(self) -> bool:
         """Return whether the minutes are used up."""
         return 0 < self.seconds <= self.elapsed()
 
-    def games_are_up(self, games: int) -> bool:
-        """Return whether `games` finished games use up the budget in games."""
-        return 0 < self.games <= games
+    def counts_are_up(self, counters: Mapping[str, float]) -> bool:
+        """Return whether the games or the rows are used up."""
+        return 0 < self.games <= counters.get("games", 0) or 0 < self.rows <= counters.get(
+            "rows", 0
+        )
 
-    def is_used(self, games: int) -> bool:
-        """Return whether the minutes or the games are used up."""
-        return self.time_is_up() or self.games_are_up(games)
+    def is_used(self, counters: Mapping[str, float]) -> bool:
+        """Return whether the minutes, the games or the rows are used up."""
+        return self.time_is_up() or self.counts_are_up(counters)
 
 
-def share_used(limits: Mapping[str, float], elapsed_s: float, games: int) -> float:
-    """Return the used share of {"minutes": ..., "games": ...}, 0 to 1, by time if time is limited.
+def limits_of(config: TrainConfig) -> dict[str, float]:
+    """Return the limits of a run's settings, by their names; 0 is none."""
+    return {name: float(getattr(config, name)) for name in LIMITS}
+
+
+def limits_text(limits: Mapping[str, float], without: str) -> str:
+    """Format limits as "60 minutes or 1,000 rows"; `without` any as that text."""
+    told = [
+        f"{limits[name]:g} {name}" if name == "minutes" else f"{limits[name]:,.0f} {name}"
+        for name in LIMITS
+        if limits[name]
+    ]
+    return " or ".join(told) or without
+
+
+def share_used(
+    limits: Mapping[str, float], elapsed_s: float, counters: Mapping[str, float]
+) -> float:
+    """Return the used share of limits, 0 to 1: the largest of theirs, as the first one ends a run.
 
     This sets the learning rate, so it depends on what was done and on the limits alone: a run whose
     limits are raised continues as a run of that length would from the same moment.
     """
-    if limits["minutes"] > 0:
-        return min(elapsed_s / (60.0 * limits["minutes"]), 1.0)
-    return min(games / limits["games"], 1.0) if limits["games"] > 0 else 0.0
+    used = {"minutes": elapsed_s / 60.0, **counters}
+    shares = [used.get(name, 0.0) / limits[name] for name in LIMITS if limits[name] > 0]
+    return min(max(shares, default=0.0), 1.0)

@@ -34,8 +34,8 @@ def train_in_turns(
         stop: polled often; True ends this turn and all later ones.
     """
     for name, config in configs.items():
-        if not (config.minutes or config.games):
-            raise ValueError(f"run {name!r}: expected a budget in minutes or in games")
+        if not config.is_limited:
+            raise ValueError(f"run {name!r}: expected a budget in minutes, games or rows")
     trained = {name: _saved(store_url, name)[0] for name in configs}
     while trained and not stop():
         name = min(trained, key=lambda name: trained[name])
@@ -44,7 +44,7 @@ def train_in_turns(
             turn.note(progress)
             yield name, progress
         trained[name] = progress.elapsed_s
-        if _is_used(progress):
+        if progress.budget_is_used:
             del trained[name]
 
 
@@ -69,11 +69,6 @@ class _Turn:
 
     def __call__(self) -> bool:
         return self.stop() or (self._learned and time.monotonic() >= self.end)
-
-
-def _is_used(progress: Progress) -> bool:
-    in_time = 0 < progress.budget_s <= progress.elapsed_s
-    return in_time or 0 < progress.games_goal <= progress.games
 
 
 def _saved(store_url: str, name: str) -> tuple[float, int]:

@@ -4,9 +4,9 @@
 
 `train` is a generator of `Progress`; panels, logs and solver checks consume it, and the loop is
 independent of them. Everything needed to continue is in the newest checkpoint and the segments
-before it. With a budget in games and checkpoints by rows, a killed run is reproduced bit for bit
-from its newest checkpoint. A requested stop adds a checkpoint, and running searches restart there:
-the run is equally good afterwards, but plays other games.
+before it. With a budget in games or rows and checkpoints by rows, a killed run is reproduced bit
+for bit from its newest checkpoint. A requested stop adds a checkpoint, and running searches restart
+there: the run is equally good afterwards, but plays other games.
 
 With `overlap` a round is played in a thread beside the training on the rounds before it. The two
 meet between rounds, where rows and weights change hands, so it is as deterministic.
@@ -18,7 +18,7 @@ import math
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
@@ -158,10 +158,6 @@ class Training:
         """Return whether this session has made a training step."""
         return self.trainer.learner.steps > self.steps_before
 
-    def games(self) -> int:
-        """Return the games finished over all sessions."""
-        return int(self.totals()["games"])
-
     def totals(self) -> dict[str, float]:
         """Return the counters over all sessions."""
         before, session = self.counted_before, self.actor.counters()
@@ -174,7 +170,7 @@ class Training:
         learner trains beside the first part of it.
         """
         self.actor.begin_round(self._rows_of_round(), self._elapsed())
-        meanwhile: Callable[[], None] = partial(self.learn, self.games())
+        meanwhile: Callable[[], None] = partial(self.learn, self.totals())
         reached = False
         while not (reached or interrupted()):
             with self.in_stage():
@@ -215,29 +211,29 @@ class Training:
 
     def _elapsed(self) -> Elapsed:
         totals = self.totals()
-        return Elapsed(self.budget.share(int(totals["games"])), int(totals["rows"]))
+        return Elapsed(self.budget.share(totals), int(totals["rows"]))
 
     def _rows_of_round(self) -> int:
-        """Return the training rows to play: to the next network, or to the end of a games budget.
+        """Return the training rows to play: to the next network, or to the end of the budget.
 
-        Such a budget ends with a round, never within one: the progress of each thread at the end of
-        the last game varies, and a run must always end the same.
+        A budget in games ends with a round, never within one: the progress of each thread at the
+        end of the last game varies, and a run must always end the same.
         """
-        if not self.config.games:
-            return self.config.publish_rows
-        totals = self.totals()
-        rows_per_game = totals["rows"] / totals["games"] if totals["games"] else 1.0
-        left = math.ceil((self.config.games - totals["games"]) * rows_per_game)
-        return max(1, min(self.config.publish_rows, left))
+        totals, left = self.totals(), [self.config.publish_rows]
+        if self.config.games:
+            rows_per_game = totals["rows"] / totals["games"] if totals["games"] else 1.0
+            left.append(math.ceil((self.config.games - totals["games"]) * rows_per_game))
+        if self.config.rows:
+            left.append(self.config.rows - int(totals["rows"]))
+        return max(1, min(left))
 
-    def learn(self, games: int) -> None:
+    def learn(self, totals: Mapping[str, float]) -> None:
         """Read the new games from the store and train as much as the rate limit admits.
 
-        `games` are those finished by now: with `overlap` more are being played.
+        `totals` are the counters by now: with `overlap` more is being played.
         """
         self.trainer.read()
-        is_last = self.budget.is_used(games)
-        self.trainer.learn(self.budget.share(games), is_last=is_last)
+        self.trainer.learn(self.budget.share(totals), is_last=self.budget.is_used(totals))
 
     def publish(self) -> None:
         """Pass the learner's weights to the actor."""
@@ -299,7 +295,7 @@ class Training:
         notices, self.notices = self.notices, ()
         seconds = max(self.play_seconds, 1e-9)
         rates = {name: count / seconds for name, count in self.actor.counters().items()}
-        share = self.budget.share(int(totals["games"]))
+        share = self.budget.share(totals)
         rate = self.algorithm.learning_rate(self.config, share)
         learned = {"learning_rate": rate, **trainer.learned}
         return Progress(
@@ -318,6 +314,7 @@ class Training:
                 self.algorithm.metrics, totals, rates, learned, self.recent.add(totals)
             ),
             notices=notices,
+            rows_goal=self.config.rows,
         )
 
 
@@ -358,7 +355,7 @@ def train(
     with run.lock_trainer():
         training = Training(run, config)
         try:
-            if not training.budget.is_used(training.games()):
+            if not training.budget.is_used(training.totals()):
                 yield training.report("compiling")
                 with one_at_a_time():
                     training.algorithm.warm_up(config, acting=True, learning=True)
@@ -390,18 +387,18 @@ def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
     def interrupted() -> bool:
         return stop() or (training.has_learned() and budget.time_is_up())
 
-    while not (interrupted() or budget.games_are_up(training.games())):
+    while not (interrupted() or budget.counts_are_up(training.totals())):
         yield from training.play(interrupted)
         if training.acting is None:
             with training.in_stage():
-                training.learn(training.games())
+                training.learn(training.totals())
         yield from _published(training)
         if training.trainer.checkpoint_due(budget.elapsed()):
             training.save_checkpoint()
             yield training.report("checkpoint")
     if training.acting is not None:  # the rows of the last round
         with training.in_stage():
-            training.learn(training.games())
+            training.learn(training.totals())
         yield from _published(training)
 
 

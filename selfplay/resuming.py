@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 from agents.registry import FIRST, algorithm_of, config_of_run
 from agents.training import TrainConfig
-from selfplay.budget import share_used
+from selfplay.budget import limits_of, limits_text, share_used
 from store import checkpoints
 from store.errors import RunMismatchError, RunNotFoundError
 from store.run import Run, config_differences, open_run
-from store.settings import newest_budget, read_settings
+from store.settings import LIMITS, newest_budget, read_settings
 
-BUDGET = frozenset({"minutes", "games"})
+BUDGET = frozenset(LIMITS)
+NO_LIMIT = "no limit"
 OF_THE_MACHINE = frozenset({"device", "checkpoint_minutes", "workers"})  # and all of `cluster`
 WHEN_ASKED = frozenset({"keep_all", "overlap"})  # may change; kept from the run unless given
 
@@ -95,17 +96,17 @@ def extension_notice(
         first: the settings that the run began with, as stored.
         saved: metadata of the checkpoint it continues from; empty without one.
     """
-    elapsed_s, games = saved.get("elapsed_s", 0.0), saved.get("counters", {}).get("games", 0)
-    now = {"minutes": config.minutes, "games": float(config.games)}
-    before = newest_budget(first, saved)
-    shares = [share_used(limits, elapsed_s, games) for limits in (before, now)]
+    elapsed_s, counters = saved.get("elapsed_s", 0.0), saved.get("counters", {})
+    now, before = limits_of(config), newest_budget(first, saved)
+    shares = [share_used(limits, elapsed_s, counters) for limits in (before, now)]
     if not shares[1] < shares[0]:
         return ()
     algorithm = algorithm_of(config)
     rates = [algorithm.learning_rate(config, share) for share in shares]
     course = "stays at {1:g}" if rates[0] == rates[1] else "goes from {0:g} to {1:g}"
     return (
-        f"extended from {_in_words(before)} to {_in_words(now)}: as in a run of that length, "
+        f"extended from {limits_text(before, NO_LIMIT)} to {limits_text(now, NO_LIMIT)}: as in a "
+        f"run of that length, "
         f"the learning rate {course.format(*rates)}, and ends at "
         f"{algorithm.learning_rate(config, 1.0):g}",
     )
@@ -120,15 +121,9 @@ def _refuse_other_algorithm(run: Run, config: TrainConfig) -> None:
         )
 
 
-def _in_words(limits: Mapping[str, float]) -> str:
-    minutes = f"{limits['minutes']:g} minutes" if limits["minutes"] else ""
-    games = f"{limits['games']:,.0f} games" if limits["games"] else ""
-    return " or ".join(filter(None, (minutes, games))) or "no limit"
-
-
 def _newest_budget(run: Run) -> dict[str, Any]:
     found = newest_budget(run.info.config, checkpoints.newest_metadata(run))
-    return {"minutes": found["minutes"], "games": int(found["games"])}
+    return {name: limit if name == "minutes" else int(limit) for name, limit in found.items()}
 
 
 def _differences(stored: TrainConfig, config: TrainConfig) -> dict[str, tuple[Any, Any]]:

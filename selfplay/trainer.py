@@ -33,11 +33,16 @@ SEGMENTS_AT_ONCE = 32  # decoded and taken into the window together
 def checkpoint_rows(config: TrainConfig) -> int:
     """Return the new training rows between checkpoints; 0 if they go by the clock.
 
-    A run limited by games in one process is deterministic. A checkpoint restarts running
-    searches, so the clock must not decide when to save one.
+    A run limited by games or rows in one process is deterministic. A checkpoint restarts running
+    searches, so the clock must not decide when to save one. Where it would cut a segment short it
+    waits for a whole one: a network may be published every few rows.
     """
-    by_games = config.games and not config.minutes and not config.workers
-    return config.checkpoint_rows or (ROUNDS_BETWEEN * config.publish_rows if by_games else 0)
+    by_counts = (config.games or config.rows) and not config.minutes and not config.workers
+    if config.checkpoint_rows or not by_counts:
+        return config.checkpoint_rows
+    algorithm = algorithm_of(config)
+    least = algorithm.segment_rows(config) if algorithm.writes_through(config) else 0
+    return max(ROUNDS_BETWEEN * config.publish_rows, least)
 
 
 class Trainer:

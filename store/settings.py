@@ -13,6 +13,9 @@ from typing import Any, TypeVar, cast, get_type_hints
 from store.errors import RunMismatchError
 from store.run import Run
 
+LIMITS = ("minutes", "games", "rows")
+"""The settings that limit a run, together its budget; 0 is no limit."""
+
 MOST_EXACT = 2.0**53  # whole numbers up to here are floats too
 
 T = TypeVar("T")
@@ -57,7 +60,7 @@ def read_settings(kind: type[T], stored: Any, whose: str, prefix: str = "") -> T
 
 
 def newest_budget(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, float]:
-    """Return a run's last budget, {"minutes": ..., "games": ...}; 0 is no limit.
+    """Return a run's last budget, {"minutes": ..., "games": ..., "rows": ...}; 0 is no limit.
 
     Args:
         config: the run's settings, which have the budget of its first session.
@@ -65,7 +68,7 @@ def newest_budget(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> dic
     """
     newest = metadata.get("budget")
     told = {**config, **newest} if isinstance(newest, Mapping) else config
-    return {name: _number(told.get(name)) for name in ("minutes", "games")}
+    return {name: _number(told.get(name)) for name in LIMITS}
 
 
 def _number(setting: Any) -> float:

@@ -270,6 +270,12 @@ def _named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+@EVALUATION.step(1)
+def _measures_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 has the steps that an environment's measures counted; version 1 had none."""
+    return {**document, "counts": {}}
+
+
 @MATCH.step(1)
 def _openings_named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
     """Version 2 names the opening of each pair; of one in version 1, the reader finds it."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from agents.environment_agents import EnvironmentAgent, RandomAgent
 from agents.registry import algorithm_of_run
+from arena.evaluation.best import ReadOnce, note_best_scored
 from arena.evaluation.games import Report, play_games
 from arena.evaluation.records import (
     MOST_GAMES,
@@ -122,11 +123,13 @@ class Setting:
         )
         try:
             rng = np.random.default_rng([settings.seed, 1])
-            games = play_games(agent, environment, settings.games, rng, report)
+            measures = self.spec.measures
+            games = play_games(agent, environment, settings.games, rng, report, measures)
         finally:
             environment.close()
         frames = int(games.lengths.sum()) * self._frames_a_step
-        return Evaluation(self.key(step), games.scores, games.lengths, frames)
+        counts = {m.name: games.counts[:, place] for place, m in enumerate(measures)}
+        return Evaluation(self.key(step), games.scores, games.lengths, frames, counts=counts)
 
 
 def evaluate_random(
@@ -160,6 +163,7 @@ class Evaluator:
     ) -> None:
         self.run = run
         self.settings = settings
+        self._read_once = ReadOnce(run.files)
         self._algorithm = algorithm_of_run(run.info)
         if not self._algorithm.acts_in_environments:
             raise AgentNameError(
@@ -187,10 +191,18 @@ class Evaluator:
     def evaluate(self, step: int, report: Report = no_report) -> Evaluation:
         """Return the evaluation of a checkpoint, played and stored unless it is there.
 
+        Notes the run's best checkpoint by score, so that pruning keeps it.
+
         Raises the store's errors, among them CheckpointNotFoundError.
         """
         if (stored := self.find(step)) is not None:
+            note_best_scored(self.run, self._read_once)
             return stored
+        evaluation = store_evaluation(self.run.files, self._played(step, report))
+        note_best_scored(self.run, self._read_once)
+        return evaluation
+
+    def _played(self, step: int, report: Report) -> Evaluation:
         saved = self._metadata(step)
         agent = self._algorithm.environment_agent(
             self.run,
@@ -202,12 +214,11 @@ class Evaluator:
         )
         played = self.setting.play(agent, step, report)
         rows, seconds = saved.get("counters", {}).get("rows"), saved.get("elapsed_s")
-        trained = replace(
+        return replace(
             played,
             minutes=None if seconds is None else float(seconds) / 60.0,
             rows=None if rows is None else int(rows),
         )
-        return store_evaluation(self.run.files, trained)
 
     def agent_name(self, step: int) -> str:
         """Return the exact name of a checkpoint as it is evaluated."""

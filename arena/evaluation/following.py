@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from arena.evaluation.evaluator import Evaluator
@@ -14,6 +14,7 @@ from arena.rating.ladder import thinned
 from store import checkpoints
 from store.errors import CheckpointError, CheckpointNotFoundError, StoreError
 from store.progress.lock_watch import LockWatch
+from store.run import Run
 from store.upkeep.holds import Hold
 
 POLL_S = 10.0  # between looks for a new checkpoint
@@ -44,7 +45,9 @@ def evaluate_new(
         newest = checkpoints.latest(run)
         if newest is not None and newest > seen:
             seen = newest
-            if (found := _evaluated(evaluator, newest, progress)) is not None:
+            with _held(run, [newest]):
+                found = _evaluated(evaluator, newest, progress)
+            if found is not None:
                 yield found
         elif is_training:
             pause(POLL_S)
@@ -108,14 +111,25 @@ def _evaluate_chosen_of(
     ]
     if not missing:
         return False
-    with ExitStack() as held:
-        try:
-            held.enter_context(Hold(run, checkpoints=missing))
-        except (OSError, StoreError) as error:  # those that are pruned are passed over
-            _logger.warning("the checkpoints of run %r are not held: %s", run.name, error)
+    with _held(run, missing):
         played = [step for step in missing if _evaluated(evaluator, step, progress)]
     failed |= {(run.name, step) for step in missing if step not in played}
     return bool(played)
+
+
+def evaluate_one(evaluator: Evaluator, step: int, progress: Progress) -> Evaluation:
+    """Evaluate a checkpoint, held against pruning; raises as `Evaluator.evaluate`."""
+    with _held(evaluator.run, [step]):
+        return evaluator.evaluate(step, partial(progress, evaluator.agent_name(step)))
+
+
+def _held(run: Run, steps: Sequence[int]) -> AbstractContextManager[object]:
+    """Keep checkpoints from pruning while they play; the best of them is noted before that ends."""
+    try:
+        return Hold(run, checkpoints=steps)
+    except (OSError, StoreError) as error:  # those that are pruned are passed over
+        _logger.warning("the checkpoints of run %r are not held: %s", run.name, error)
+        return nullcontext()
 
 
 def _evaluated(evaluator: Evaluator, step: int, progress: Progress) -> Evaluation | None:

@@ -14,7 +14,8 @@ import json
 import logging
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.evaluation.statistics import mean_error
+from envs.atari.measures import measures_of
 from envs.atari.scores import human_normalised
 from store.errors import AlreadyStoredError
 from store.files.protocol import MOST_JSON_BYTES, Files
@@ -72,6 +74,7 @@ class Evaluation:
         frames: frames of the environment in all of them.
         minutes: of training up to the checkpoint; None where unknown, as is the next.
         rows: training rows made by then.
+        counts: steps of each game that a measure of the environment counted, {its name: [n]}.
     """
 
     key: EvaluationKey
@@ -80,6 +83,13 @@ class Evaluation:
     frames: int
     minutes: float | None = None
     rows: int | None = None
+    counts: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> dict[str, float]:
+        """Return the share of all steps that each measure counted, by the measure's name."""
+        steps = int(self.lengths.sum())
+        return {name: int(counts.sum()) / steps for name, counts in self.counts.items()}
 
     @property
     def games(self) -> int:
@@ -131,9 +141,11 @@ class Evaluation:
             "median": self.median,
             "best": float(self.scores.max()),
             "human_normalised": self.human_normalised,
+            **self.measured,
             "frames": self.frames,
             "scores": self.scores.tolist(),
             "lengths": self.lengths.tolist(),
+            **({"counts": _lists(self.counts)} if self.counts else {}),
         }
 
 
@@ -208,6 +220,7 @@ def encode(evaluation: Evaluation) -> bytes:
         "frames": evaluation.frames,
         "scores": evaluation.scores.tolist(),
         "lengths": evaluation.lengths.tolist(),
+        "counts": _lists(evaluation.counts),
     }
     return (json.dumps(document, allow_nan=False) + "\n").encode()
 
@@ -223,7 +236,7 @@ def _read(files: ReadableFiles, name: str) -> Evaluation | None:
 def _decode(data: bytes) -> Evaluation:
     document = EVALUATION.read(json.loads(data))
     environment, protocol = document["environment"], document["protocol"]
-    if not (isinstance(environment, str) and isinstance(protocol, str)):
+    if not all(isinstance(text, str) and text.isprintable() for text in (environment, protocol)):
         raise ValueError(f"its environment is {environment!r:.80} by {protocol!r:.80}")
     step, seed, frames = (_whole(document[name]) for name in ("step", "seed", "frames"))
     key = EvaluationKey(environment, step, protocol, _finite(document["epsilon"]), seed)
@@ -239,7 +252,28 @@ def _decode(data: bytes) -> Evaluation:
         frames,
         None if minutes is None else _finite(minutes),
         None if rows is None else _whole(rows),
+        _counts(document["counts"], environment, lengths),
     )
+
+
+def _lists(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, list[int]]:
+    return {name: found.tolist() for name, found in counts.items()}
+
+
+def _counts(
+    stored: Any, environment: str, lengths: NDArray[np.int64]
+) -> dict[str, NDArray[np.int64]]:
+    """Decode the counts of measures that the environment has; others are left out."""
+    if not isinstance(stored, dict):
+        raise ValueError(f"its counts are {stored!r:.80}")
+    found = {}
+    for measure in measures_of(environment):
+        if measure.name in stored:
+            counts = _numbers(stored[measure.name], "i").astype(np.int64)
+            if len(counts) != len(lengths) or (counts < 0).any() or (counts > lengths).any():
+                raise ValueError(f"{measure.name}: expected a count of each game's steps")
+            found[measure.name] = counts
+    return found
 
 
 def _whole(value: Any) -> int:

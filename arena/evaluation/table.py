@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from arena.evaluation.evaluator import Evaluator
@@ -26,6 +26,7 @@ class ScoreRow:
         median: the median score.
         games: how many.
         human_normalised: the mean where 0 is random play and 1 a person.
+        measured: the share of the steps that each measure of the environment counted.
     """
 
     run: str
@@ -38,6 +39,7 @@ class ScoreRow:
     median: float
     games: int
     human_normalised: float | None
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def row_of(run: str, found: Evaluation) -> ScoreRow:
         found.median,
         found.games,
         found.human_normalised,
+        found.measured,
     )
 
 

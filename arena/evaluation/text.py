@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from arena.evaluation.records import Evaluation, EvaluationKey
 from arena.evaluation.table import ScoreRow, ScoreTable, published_scores
 from arena.rating.ladder_text import aligned
+from envs.atari.measures import measures_of
 
 TERMINAL_INTERVAL_S, PLAIN_INTERVAL_S = 0.2, 30.0
 HEADER = ("run", "step", "minutes", "rows", "mean", "+-", "deviation", "median", "games", "human")
@@ -58,6 +59,8 @@ def evaluation_text(agent: str, found: Evaluation) -> str:
     ]
     if found.human_normalised is not None:
         lines.append(f"  human-normalised {found.human_normalised:.3f}")
+    told = measured_text(found.key.environment, found.measured)
+    lines += [f"  {label} {share} of the steps" for label, share in told.items()]
     return "\n".join([*lines, *published_text(published_scores(found.key.environment))])
 
 
@@ -66,7 +69,7 @@ def table_text(table: ScoreTable) -> str:
     key = EvaluationKey(table.environment, None, table.protocol, table.epsilon, table.seed)
     lines = [
         conditions(key),
-        *aligned([HEADER, *map(_cells, table.rows)], LEFT),
+        *aligned(_with_measures(table), LEFT),
         "+-: half of the mean's 95% interval. human: 0 is random play, 1 a person.",
     ]
     for run, best in table.best.items():
@@ -79,6 +82,15 @@ def conditions(key: EvaluationKey) -> str:
     """Format what beside the agent decides a score."""
     protocol = f"protocol {key.protocol}, " if key.protocol else ""
     return f"{key.environment}, {protocol}epsilon {key.epsilon:g}, seed {key.seed}"
+
+
+def measured_text(environment: str, measured: Mapping[str, float]) -> dict[str, str]:
+    """Format the shares of steps that measures counted, {label: share}, as "12.3%"."""
+    return {
+        measure.label: f"{100 * measured[measure.name]:.1f}%"
+        for measure in measures_of(environment)
+        if measure.name in measured
+    }
 
 
 def published_text(published: Mapping[str, float]) -> list[str]:
@@ -98,6 +110,17 @@ def score_text(score: float | None) -> str:
 
 def _error(error: float | None) -> str:
     return "" if error is None else f" +- {score_text(error)}"
+
+
+def _with_measures(table: ScoreTable) -> list[Sequence[str]]:
+    """Return the header and the cells of a table, with a column for each measure that it has."""
+    told = [measured_text(table.environment, row.measured) for row in table.rows]
+    labels = list(dict.fromkeys(label for shares in told for label in shares))
+    cells = [
+        (*_cells(row), *(shares.get(label, UNKNOWN) for label in labels))
+        for row, shares in zip(table.rows, told, strict=True)
+    ]
+    return [(*HEADER, *labels), *cells]
 
 
 def _cells(row: ScoreRow) -> Sequence[str]:

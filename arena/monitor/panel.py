@@ -42,12 +42,14 @@ def sparkline(history: Sequence[float], bottom: float = 0.0, width: int = SPARK_
 
 
 def seconds_left(progress: Progress) -> float | None:
-    """Estimate seconds until the budget is used; None without a budget or a pace."""
-    if progress.budget_s:
-        return max(0.0, progress.budget_s - progress.elapsed_s)
-    if progress.games_goal and progress.games:
-        return progress.elapsed_s * max(0.0, progress.games_goal / progress.games - 1)
-    return None
+    """Estimate seconds until the budget is used; None without a budget or a pace.
+
+    Games and rows are taken to come as they came so far; the limit that is nearest counts.
+    """
+    left = [progress.budget_s - progress.elapsed_s] if progress.budget_s else []
+    counts = (progress.games, progress.games_goal), (progress.positions, progress.rows_goal)
+    left += [progress.elapsed_s * (goal / made - 1) for made, goal in counts if made and goal]
+    return max(0.0, min(left)) if left else None
 
 
 def budget(progress: Progress) -> str:
@@ -62,8 +64,8 @@ def line(progress: Progress, specs: Sequence[MetricSpec]) -> str:
         return f"{budget(progress)}  {COMPILING}"
     parts = [
         budget(progress),
-        f"{progress.games:,} games",
-        f"{progress.positions:,} positions",
+        f"{_of(progress.games, progress.games_goal)} games",
+        f"{_of(progress.positions, progress.rows_goal)} positions",
         *(f"{metric_text(s, progress)} {s.label}" for s in specs if s.in_line and is_rate(s)),
         f"step {progress.learner_steps:,}",
         *(f"{s.label} {metric_text(s, progress)}" for s in specs if s.in_line and not is_rate(s)),
@@ -74,6 +76,11 @@ def line(progress: Progress, specs: Sequence[MetricSpec]) -> str:
         shares = " ".join(percent(share)[:-1] for share in found.shares.values())
         parts.append(f"errors, {found.name}: {shares}%")
     return "  ".join(parts)
+
+
+def _of(count: int, goal: int) -> str:
+    """Format a count, and what ends the run where it limits it."""
+    return f"{count:,} of {goal:,}" if goal else f"{count:,}"
 
 
 def is_rate(spec: MetricSpec) -> bool:
@@ -214,7 +221,10 @@ class LivePanel:
         return row
 
     def _figures(self, progress: Progress) -> Table:
-        acting = [("games", f"{progress.games:,}"), ("positions", f"{progress.positions:,}")]
+        acting = [
+            ("games", _of(progress.games, progress.games_goal)),
+            ("positions", _of(progress.positions, progress.rows_goal)),
+        ]
         learning = [("learner steps", f"{progress.learner_steps:,}", Text())]
         for spec in self._specs:
             text = metric_text(spec, progress)

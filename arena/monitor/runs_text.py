@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from arena.evaluation.best import BestScore
+from arena.evaluation.text import score_text
 from arena.monitor.figures import duration
 from arena.rating.recorded import Best
 from store.progress.summary import RunSummary
@@ -20,26 +22,28 @@ RIGHT = frozenset({"trained", "games", "rows", "step", "checkpoints", "size"})
 UNKNOWN = "-"
 
 
-def runs_table(runs: Sequence[RunSummary], best: Mapping[str, Best | None], store_url: str) -> str:
+def runs_table(
+    runs: Sequence[RunSummary], best: Mapping[str, Best | BestScore | None], store_url: str
+) -> str:
     """Format a line a run with its best checkpoint, and a line for each unreadable run."""
     if not runs:
         return f"no runs in {store_url!r} yet; `ludens train connect_four` begins one"
     lines = _aligned([HEADER, *(_row(run, best.get(run.name)) for run in runs)])
-    if any(found and found.elo is None for found in best.values()):
-        lines += ["", "best: by recorded matches; (newest) where there are none"]
+    if any(isinstance(found, Best) and found.elo is None for found in best.values()):
+        lines += ["", "best: by recorded matches or scores; (newest) where there are none"]
     lines += [f"kept in {run.name}: {_kept(run)}" for run in runs if run.kept]
     lines += [f"error: {run.problem}" for run in runs if run.problem]
     return "\n".join(lines)
 
 
-def _row(run: RunSummary, best: Best | None) -> tuple[str, ...]:
+def _row(run: RunSummary, best: Best | BestScore | None) -> tuple[str, ...]:
     return (
         run.name,
         run.game or UNKNOWN,
         "damaged" if run.problem else run.state,
         _trained(run),
         _of(run.games, run.games_goal),
-        _of(run.rows, 0),
+        _of(run.rows, run.rows_goal),
         _of(run.step, 0),
         str(run.checkpoints),
         size_text(run.size),
@@ -66,9 +70,13 @@ def _of(count: int | None, goal: int) -> str:
     return f"{count:,} of {goal:,}" if goal else f"{count:,}"
 
 
-def _best(best: Best | None) -> str:
+def _best(best: Best | BestScore | None) -> str:
     if best is None:
         return UNKNOWN
+    if isinstance(best, BestScore):
+        error = "" if best.error is None else f" +-{score_text(best.error)}"
+        protocol = f", {best.protocol}" if best.protocol else ""
+        return f"{best.step} ({score_text(best.score)}{error}{protocol}, epsilon {best.epsilon:g})"
     if best.elo is None:
         return f"{best.step} (newest)"
     return f"{best.step} ({best.elo:+.0f} +-{best.error:.0f} Elo)"

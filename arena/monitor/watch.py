@@ -34,8 +34,7 @@ def state_of(newest: Moment, now: float) -> State:
     progress = newest.progress
     if progress.event != "finished":
         return "training" if now - newest.time < STALE_S else "lost"
-    used = 0 < progress.budget_s <= progress.elapsed_s
-    return "finished" if used or 0 < progress.games_goal <= progress.games else "stopped"
+    return "finished" if progress.budget_is_used else "stopped"
 
 
 def state_text(state: State, newest: Moment, now: float) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from arena.evaluation.best import BestScore, best_score_of_run
 from arena.match.evidence import distinct
 from arena.match.records import ReadableFiles, read_matches
 from arena.rating.elo import Results, fit_ratings
@@ -40,7 +41,7 @@ class Best:
     """The best checkpoint by the recorded matches.
 
     `elo` is about the mean of all who played, `error` half its 95% interval. Where no checkpoint
-    has a recorded match it is the newest: `games` is 0, the others are None.
+    has a recorded match (or a score) it is the newest: `games` is 0, the others are None.
     """
 
     step: int
@@ -115,15 +116,20 @@ def elo_by_step(ratings: Sequence[Rated], run_name: str) -> list[tuple[int, Rate
     return sorted(found.items())
 
 
-def best_checkpoint(run: Run) -> Best | None:
-    """Return the stored checkpoint with the highest recorded Elo, else the newest.
+def best_checkpoint(run: Run) -> Best | BestScore | None:
+    """Return the stored checkpoint with the highest recorded Elo or score, else the newest.
 
-    None when there is no checkpoint.
+    A run has recorded matches or, of an environment, scores. None when there is no checkpoint.
     """
     steps = checkpoints.steps(run)
-    if rated := _best_of(rate_recorded_matches(run.files), run.name, steps):
-        return Best(rated[0], rated[1].games, rated[1].elo, rated[1].error)
-    return Best(steps[-1]) if steps else None
+    if rated := _best_rated(run, steps):
+        return rated
+    return best_score_of_run(run, steps) or (Best(steps[-1]) if steps else None)
+
+
+def _best_rated(run: Run, steps: Collection[int]) -> Best | None:
+    rated = _best_of(rate_recorded_matches(run.files), run.name, steps)
+    return Best(rated[0], rated[1].games, rated[1].elo, rated[1].error) if rated else None
 
 
 def _best_of(
@@ -141,7 +147,7 @@ def note_best_checkpoint(run: Run) -> None:
     """
     try:
         files = len(run.files.names(MATCH_FOLDER))  # before they are read: more may come meanwhile
-        best = best_checkpoint(run) if files else None
+        best = _best_rated(run, checkpoints.steps(run)) if files else None
         if best is None or best.elo is None or best.error is None:
             return
         if math.isfinite(best.elo) and math.isfinite(best.error):
@@ -152,16 +158,18 @@ def note_best_checkpoint(run: Run) -> None:
 
 def best_checkpoints(
     store_url: str | Path, summaries: Iterable[RunSummary]
-) -> dict[str, Best | None]:
+) -> dict[str, Best | BestScore | None]:
     """Find `best_checkpoint` of each of these runs of a store; None for an unreadable run.
 
-    Nothing is asked of a run whose best is noted, or that has no recorded match.
+    Nothing is asked of a run whose best is noted, or that has no recorded match and no score.
     """
 
-    def best(run: RunSummary) -> Best | None:
+    def best(run: RunSummary) -> Best | BestScore | None:
         if run.best is not None:
             return Best(run.best.step, run.best.games, run.best.elo, run.best.error)
-        if not run.matches:
+        if run.best_score is not None and not run.matches:
+            return BestScore.noted(run.best_score)
+        if not (run.matches or run.evaluations):
             return Best(run.step) if run.step is not None and not run.problem else None
         try:
             return best_checkpoint(open_run(store_url, run.name))

@@ -184,7 +184,7 @@ def compared(done: dict[str, list[Stretch]], over: str, under: str) -> dict[str,
 def _settings(workers: int, changes: AlphaZeroConfig | None) -> AlphaZeroConfig:
     config = changes or load_config_of(AlphaZeroConfig, "connect_four")
     endless = replace(config.cluster, backlog_rows=1 << 40)  # no learner to wait for
-    return replace(config, workers=workers, minutes=0, games=0, cluster=endless)
+    return replace(config, workers=workers, minutes=0, games=0, rows=0, cluster=endless)
 
 
 def ray_cost(

@@ -58,6 +58,7 @@ def past_its_start(config: DQNConfig, filled: int) -> DQNConfig:
         config,
         minutes=0.0,
         games=0,
+        rows=0,
         workers=0,
         checkpoint_minutes=NEVER,
         checkpoint_rows=0,

@@ -16,7 +16,6 @@ import numpy as np
 from ale_py import roms
 from numpy.typing import NDArray
 
-from envs.atari.measures import measures_of
 from envs.atari.protocol import AtariProtocol
 from envs.atari.vector import AtariVector
 from envs.pictures.pictured import Seen
@@ -70,7 +69,7 @@ class AtariScreen(SameStepScreen):
             self._seen.spec,
             steps_per_second=FRAMES_PER_SECOND / protocol.frame_skip,
             widest_pixel=WIDEST_PIXEL,
-            measures=measures_of(game),
+            measures=self._seen.spec.measures,
         )
         self._has_lives = True  # known once a game has begun
 

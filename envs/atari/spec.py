@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from envs.atari.games import ACTIONS, SOLO_GAMES
+from envs.atari.measures import measures_of
 from envs.atari.protocol import AtariProtocol
 from envs.vector.steps import EnvironmentSpec
 
@@ -20,4 +21,5 @@ def atari_spec(game: str, protocol: AtariProtocol) -> EnvironmentSpec:
         action_names=ACTIONS if protocol.full_action_set else SOLO_GAMES[game],
         observation_shape=SCREEN,
         observation_dtype=np.dtype(np.uint8),
+        measures=measures_of(game),
     )

@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.pictures.pictured import Measure
+
 
 class EnvironmentNameError(ValueError):
     """A name, or a protocol's name, that leads to no environment."""
@@ -48,6 +50,7 @@ class EnvironmentSpec:
     action_names: tuple[str, ...]  # one for each action
     observation_shape: tuple[int, ...]
     observation_dtype: np.dtype[Any]  # uint8 for pixels, else float32
+    measures: tuple[Measure, ...] = ()  # what its games can measure besides their scores
 
     @property
     def num_actions(self) -> int:

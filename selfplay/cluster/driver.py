@@ -168,7 +168,7 @@ class ClusterTraining:
 
     def _start_clock(self) -> list[Event]:
         """Start the budget once a worker has compiled and learner and evaluators are ready."""
-        is_used = self.learned is None or self.budget.is_used(self.games())
+        is_used = self.learned is None or self.budget.is_used(self.totals())
         ready = any(worker.answered for worker in self.workers) and self.inference.are_up()
         if self.budget.runs or is_used or not ready:
             return []
@@ -183,9 +183,10 @@ class ClusterTraining:
         if self.learned is None:
             return False
         if not self.budget.runs:
-            return self.budget.is_used(self.games())
+            return self.budget.is_used(self.totals())
         has_learned = self.learned.steps > self.steps_before
-        return self.budget.games_are_up(self.games()) or (has_learned and self.budget.time_is_up())
+        is_up = self.budget.counts_are_up(self.totals())
+        return is_up or (has_learned and self.budget.time_is_up())
 
     def _named(self, member: Member) -> str:
         """Return a member's name, with its host if there are several."""
@@ -209,7 +210,7 @@ class ClusterTraining:
             if self.learned is None or not self.learner.answered:
                 self.learner.ask("report")
             else:
-                share, segments = self.budget.share(self.games()), self.announced.hand_over()
+                share, segments = self.budget.share(self.totals()), self.announced.hand_over()
                 self.learner.ask("learn", share, self.metadata(), segments)
 
     def _ask_workers(self) -> None:
@@ -218,7 +219,8 @@ class ClusterTraining:
         self.notices += self.inference.notices()
         plays = self.inference.are_up() and not must_wait(self.config, self.rows_ahead())
         placed = self.learner.is_placed()
-        elapsed = Elapsed(self.budget.share(self.games()), int(self.totals().get("rows", 0)))
+        totals = self.totals()
+        elapsed = Elapsed(self.budget.share(totals), int(totals.get("rows", 0)))
         for number, worker in enumerate(self.workers):
             # Where cores are short, the learner is started again before a worker takes them.
             if not (placed or worker.handle is not None) or not worker.is_free():
@@ -347,7 +349,7 @@ class ClusterTraining:
         try:
             if self.learner.call is not None:
                 ray.get(self.learner.call, timeout=left)
-            share, segments = self.budget.share(self.games()), self.announced.hand_over()
+            share, segments = self.budget.share(self.totals()), self.announced.hand_over()
             last = self.learner.handle.learn.remote(share, self.metadata(), segments, True)
             self.learned = ray.get(last, timeout=left)
             ray.get(self.learner.handle.close.remote(), timeout=left)
@@ -355,10 +357,6 @@ class ClusterTraining:
             self.notices.append(f"no last checkpoint: {first_line(error)}")
 
     # -- reporting ---------------------------------------------------------------------------
-
-    def games(self) -> int:
-        """Return the games finished over all sessions."""
-        return int(self.totals().get("games", 0))
 
     def totals(self) -> dict[str, float]:
         """Return the counters over all sessions."""
@@ -387,7 +385,7 @@ class ClusterTraining:
             for name, count in answer.counters.items():
                 made[name] = made.get(name, 0) + count
         rates = {name: count / seconds for name, count in made.items()}
-        share = self.budget.share(self.games())
+        share = self.budget.share(totals)
         figures = {"learning_rate": self.algorithm.learning_rate(self.config, share)}
         figures |= learned.learned if learned else {}
         progress = Progress(
@@ -395,7 +393,7 @@ class ClusterTraining:
             policy=self.policy,
             elapsed_s=self.budget.elapsed(),
             budget_s=self.budget.seconds,
-            games=self.games(),
+            games=int(totals.get("games", 0)),
             games_goal=self.config.games,
             positions=int(totals.get("rows", 0)),
             learner_steps=learned.steps if learned else 0,
@@ -409,6 +407,7 @@ class ClusterTraining:
             workers_wanted=len(self.workers),
             staleness=sum(behind) / len(behind) if behind else 0.0,
             notices=notices,
+            rows_goal=self.config.rows,
         )
         self.metrics.show(progress, learned, self.rows_ahead())
         return progress

@@ -15,8 +15,8 @@ from store.progress.lock_watch import LockWatch
 from store.run import LOCK_FILE, Run, RunInfo, read_info, runs_in
 from store.settings import newest_budget
 from store.upkeep.holds import HOLD_FOLDER
-from store.upkeep.keeps import KeptNames, NotedBest, read_best
-from store.upkeep.verify import MATCH_FOLDER
+from store.upkeep.keeps import KeptNames, NotedBest, NotedScore, read_best, read_best_score
+from store.upkeep.verify import EVALUATION_FOLDER, MATCH_FOLDER
 
 _AT_ONCE = 16  # runs looked at together
 
@@ -35,7 +35,7 @@ class RunSummary:
             is used), "stopped", or "unknown" (the lock cannot be examined).
         elapsed_s, budget_s: seconds trained, and to train; 0 is no limit.
         games, games_goal: games played, and to play; 0 is no limit.
-        rows: training rows made.
+        rows, rows_goal: training rows made, and to make; 0 is no limit.
         step: the learner's.
         checkpoints: number of complete ones.
         size: bytes of all files.
@@ -43,6 +43,8 @@ class RunSummary:
         matches: files of recorded matches.
         best: the checkpoint noted as the best of just these matches, or None.
         kept: named checkpoints: {name: step}.
+        evaluations: files of recorded evaluations in an environment.
+        best_score: the checkpoint noted as the best of just these evaluations, or None.
     """
 
     name: str
@@ -61,6 +63,9 @@ class RunSummary:
     matches: int = 0
     best: NotedBest | None = None
     kept: Mapping[str, int] = field(default_factory=dict)
+    rows_goal: int = 0
+    evaluations: int = 0
+    best_score: NotedScore | None = None
 
 
 def summarize_store(store_url: str | Path) -> Iterator[RunSummary]:
@@ -97,10 +102,17 @@ def summarize_run(files: Files, name: str) -> RunSummary:
     newest = checkpoints.newest_metadata(run, steps)
     elapsed, counters = newest.get("elapsed_s"), newest.get("counters", {})
     told = newest_budget(info.config, newest)
-    budget_s, games_goal = 60.0 * told["minutes"], int(told["games"])
-    used = [(elapsed, budget_s), (counters.get("games"), games_goal)]
+    budget_s, games_goal, rows_goal = 60.0 * told["minutes"], int(told["games"]), int(told["rows"])
+    used = [
+        (elapsed, budget_s),
+        (counters.get("games"), games_goal),
+        (counters.get("rows"), rows_goal),
+    ]
     is_over = any(goal and (reached or 0) >= goal for reached, goal in used)
-    matches = sum(entry.key.startswith(f"{MATCH_FOLDER}/") for entry in entries)
+    matches, evaluations = (
+        sum(entry.key.startswith(f"{folder}/") for entry in entries)
+        for folder in (MATCH_FOLDER, EVALUATION_FOLDER)
+    )
     kept = KeptNames.among(entries)
     return RunSummary(
         name,
@@ -119,6 +131,9 @@ def summarize_run(files: Files, name: str) -> RunSummary:
         matches,
         read_best(files, kept, matches),
         kept.named,
+        rows_goal,
+        evaluations,
+        read_best_score(files, kept, evaluations),
     )
 
 

@@ -2,6 +2,7 @@
 
     <run>/kept/<step>-<name>.json              named, so that it stays
     <run>/kept/best-<files>-<step>.json        the best of that many files of recorded matches
+    <run>/kept/best-score-<files>-<step>.json  the same of that many evaluations in an environment
 
 The names of the files say all that pruning needs: a trainer learns it from one short listing,
 however many matches were played. Nothing in a store is replaced, so a new best is a new file; the
@@ -11,9 +12,9 @@ one before is removed after that.
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from store import checkpoints
 from store.errors import (
@@ -30,8 +31,10 @@ KEPT_FOLDER = "kept"
 
 _NAMED = re.compile(r"(\d{9,18})-([A-Za-z0-9][A-Za-z0-9._-]{0,49})\.json")
 _BEST = re.compile(r"best-(\d{9})-(\d{9,18})\.json")
+_BEST_SCORE = re.compile(r"best-score-(\d{9})-(\d{9,18})\.json")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 _logger = logging.getLogger("ludens.store")
+Note = TypeVar("Note")
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,41 @@ class NotedBest:
 
 
 @dataclass(frozen=True)
+class NotedScore:
+    """The checkpoint with the highest mean score in a number of files of evaluations.
+
+    Attributes:
+        step: the checkpoint's.
+        games: of its evaluation.
+        score: their mean.
+        error: half of its 95% interval; None for one game.
+        protocol: name of the Atari protocol; "" for other environments.
+        epsilon: share of random actions.
+        evaluations: files counted.
+    """
+
+    step: int
+    games: int
+    score: float
+    error: float | None
+    protocol: str
+    epsilon: float
+    evaluations: int
+
+
+@dataclass(frozen=True)
 class KeptNames:
     """The kept checkpoints, read from the names of the files in their folder.
 
     Attributes:
         named: {name: step}.
         best: (files of matches counted, step) of each noted best, rising; the last one counts.
+        best_score: (files of evaluations counted, step), likewise.
     """
 
     named: dict[str, int] = field(default_factory=dict)
     best: list[tuple[int, int]] = field(default_factory=list)
+    best_score: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
     def among(cls, entries: Iterable[FileEntry]) -> "KeptNames":
@@ -66,13 +94,16 @@ class KeptNames:
         start = f"{KEPT_FOLDER}/"
         names = [e.key.removeprefix(start) for e in entries if e.key.startswith(start)]
         named = {m[2]: int(m[1]) for m in map(_NAMED.fullmatch, names) if m}
-        best = [(int(m[1]), int(m[2])) for m in map(_BEST.fullmatch, names) if m]
-        return cls(named, sorted(best))
+        best, best_score = (
+            sorted((int(m[1]), int(m[2])) for m in map(pattern.fullmatch, names) if m)
+            for pattern in (_BEST, _BEST_SCORE)
+        )
+        return cls(named, best, best_score)
 
     @property
     def steps(self) -> set[int]:
         """Return the steps that pruning keeps."""
-        return {*self.named.values(), *(step for _, step in self.best)}
+        return {*self.named.values(), *(step for _, step in [*self.best, *self.best_score])}
 
 
 def kept_names(files: Files) -> KeptNames:
@@ -127,33 +158,79 @@ def note_best(files: Files, best: NotedBest) -> None:
 
     Raises StoreWriteError or OSError.
     """
-    before = kept_names(files).best
-    noted = (best.matches, best.step)
+    _note(files, "best", kept_names(files).best, (best.matches, best.step), asdict(best))
+
+
+def note_best_score(files: Files, best: NotedScore) -> None:
+    """Note the checkpoint with the best score, as `note_best` does."""
+    noted = best.evaluations, best.step
+    _note(files, "best-score", kept_names(files).best_score, noted, asdict(best))
+
+
+def _note(
+    files: Files,
+    kind: str,
+    before: list[tuple[int, int]],
+    noted: tuple[int, int],
+    document: dict[str, Any],
+) -> None:
     try:
-        files.create_same(_best_key(*noted), _encode(asdict(best)))
-    except AlreadyStoredError:  # of the same matches, by another program's reckoning
-        _logger.info("the best checkpoint of %d files of matches is noted already", best.matches)
-    if older := [_best_key(*other) for other in before if other < noted]:
+        files.create_same(_best_key(kind, *noted), _encode(document))
+    except AlreadyStoredError:  # of the same files, by another program's reckoning
+        _logger.info("the best checkpoint of %d files is noted already", noted[0])
+    if older := [_best_key(kind, *other) for other in before if other < noted]:
         files.remove_many(older)
 
 
 def read_best(files: Files, kept: KeptNames, matches: int) -> NotedBest | None:
     """Read the best noted for exactly `matches` files; None without an intact note."""
-    if not kept.best or kept.best[-1][0] != matches:
+
+    def decoded(document: dict[str, Any]) -> NotedBest:
+        step, games, matches = (int(document[name]) for name in ("step", "games", "matches"))
+        return NotedBest(step, games, float(document["elo"]), float(document["error"]), matches)
+
+    found = _read_note(files, "best", kept.best, matches, decoded)
+    return found if found and (found.matches, found.step) == kept.best[-1] else None
+
+
+def read_best_score(files: Files, kept: KeptNames, evaluations: int) -> NotedScore | None:
+    """Read the best noted for exactly `evaluations` files; None without an intact note."""
+
+    def decoded(document: dict[str, Any]) -> NotedScore:
+        step, games, evaluations = (
+            int(document[name]) for name in ("step", "games", "evaluations")
+        )
+        score, epsilon = (float(document[name]) for name in ("score", "epsilon"))
+        error, protocol = document["error"], document["protocol"]
+        if not (isinstance(protocol, str) and protocol.isprintable()):
+            raise ValueError(f"its protocol is {protocol!r:.80}")
+        error = None if error is None else float(error)
+        return NotedScore(step, games, score, error, protocol, epsilon, evaluations)
+
+    found = _read_note(files, "best-score", kept.best_score, evaluations, decoded)
+    return found if found and (found.evaluations, found.step) == kept.best_score[-1] else None
+
+
+def _read_note(
+    files: Files,
+    kind: str,
+    noted: list[tuple[int, int]],
+    count: int,
+    decoded: Callable[[dict[str, Any]], Note],
+) -> Note | None:
+    """Read the last of these notes if it is of `count` files; None without an intact one."""
+    if not noted or noted[-1][0] != count:
         return None
     try:
-        document = KEPT.read(json.loads(files.read(_best_key(*kept.best[-1]), MOST_JSON_BYTES)))
-        step, games, matches = (int(document[name]) for name in ("step", "games", "matches"))
-        elo, error_bar = (float(document[name]) for name in ("elo", "error"))
+        data = files.read(_best_key(kind, *noted[-1]), MOST_JSON_BYTES)
+        return decoded(KEPT.read(json.loads(data)))
     except (StoreError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         _logger.warning("the note of the best checkpoint is skipped: %s", error)
         return None
-    found = NotedBest(step, games, elo, error_bar, matches)
-    return found if (matches, step) == kept.best[-1] else None
 
 
-def _best_key(matches: int, step: int) -> str:
-    return f"{KEPT_FOLDER}/best-{matches:09d}-{step:09d}.json"
+def _best_key(kind: str, files: int, step: int) -> str:
+    return f"{KEPT_FOLDER}/{kind}-{files:09d}-{step:09d}.json"
 
 
 def _encode(document: dict[str, Any]) -> bytes:

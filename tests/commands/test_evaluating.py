@@ -1,14 +1,17 @@
 """Scores on the command line: evaluate, rate, report of several runs, and a sweep of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ludens
+from arena.evaluation.records import store_evaluation
 from store.run import create_run, list_runs, open_run
-from tests.arena.evaluation.scripted import CORRIDOR, make_run
+from tests.arena.evaluation.scripted import CORRIDOR, evaluation, make_run
 
 PRESET = """
 algorithm = "q_learning"
@@ -128,6 +131,22 @@ def test_a_report_has_the_scores_of_a_run(said: Any, store: Path) -> None:
     page = Path("r.html").read_text()
     assert "<h2>Scores</h2>" in page
     assert "Mean score by the learner&#39;s step: Corridor-v0, epsilon 0, seed 0" in page
+
+
+def test_a_report_has_what_a_game_measures(said: Any, store: Path) -> None:
+    run = make_run(store, "wall", {7: 0}, game="breakout", protocol="nature")
+    counts = {"tunnelling": np.array([0, 5])}
+    for step, measured in ((7, counts), (8, {})):
+        found = evaluation([1.0, 9.0], step=step)
+        found = replace(found, lengths=np.array([10, 10]), counts=measured)
+        store_evaluation(run.files, found)
+    said("report wall")
+    page = Path("wall.html").read_text()
+    assert "ball above the wall" in page
+    assert "25.0%" in page
+    said("rate r --games 4")
+    said("report r")
+    assert "ball above the wall" not in Path("r.html").read_text()
 
 
 def test_a_sweep_trains_evaluates_and_is_compared(said: Any, tmp_path: Path) -> None:

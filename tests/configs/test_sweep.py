@@ -31,6 +31,11 @@ def test_a_name_is_what_a_run_may_be_called_and_a_game_of_atari_has_one() -> Non
     assert [v.config.game for v in planned] == ["pong", "my_games:Own", "ms_pacman"]
 
 
+def test_rows_are_an_end() -> None:
+    assert len(plan_sweep("connect_four", {"minutes": "0", "rows": "900"}, 2)) == 2
+    assert plan_sweep("dqn_nature", {"game": "pong,qbert"}, 1)[1].config.rows == 50_000_000
+
+
 @pytest.mark.parametrize(
     ("options", "seeds", "told"),
     [

@@ -3,7 +3,11 @@
 import pytest
 
 from agents.alphazero.config import AlphaZeroConfig
-from selfplay.budget import Budget
+from configs.loader import load_config
+from selfplay.budget import Budget, limits_of, limits_text
+from selfplay.trainer import checkpoint_rows
+
+MANY = {"games": 10**9, "rows": 10**9}
 
 
 @pytest.fixture
@@ -22,36 +26,71 @@ def test_minutes_count_over_all_sessions(clock):
     budget.start()
     clock.now += 12.0
     assert (budget.session(), budget.elapsed()) == (12.0, 102.0)
-    assert budget.share(games=10**9) == pytest.approx(0.85)
-    assert not budget.is_used(games=10**9)
+    assert budget.share(MANY) == pytest.approx(0.85)
+    assert not budget.is_used(MANY)
     clock.now += 18.0
     assert budget.time_is_up()
-    assert budget.share(0) == 1.0
+    assert budget.share({}) == 1.0
 
 
 def test_games_end_it_too(clock):
     budget = Budget(AlphaZeroConfig(minutes=0, games=200), clock=clock)
-    assert budget.share(50) == 0.25
-    assert not budget.is_used(199)
-    assert budget.is_used(200)
+    assert budget.share({"games": 50}) == 0.25
+    assert not budget.is_used({"games": 199})
+    assert budget.is_used({"games": 200})
     budget.start()
     clock.now += 1e6
     assert not budget.time_is_up()
+
+
+def test_rows_end_it_too(clock):
+    budget = Budget(AlphaZeroConfig(minutes=0, rows=200), clock=clock)
+    assert budget.share({"games": 10**9, "rows": 50}) == 0.25
+    assert not budget.counts_are_up({"games": 10**9, "rows": 199})
+    assert budget.is_used({"games": 0, "rows": 200})
+    assert budget.share({"games": 0, "rows": 300}) == 1.0
+
+
+def test_of_several_limits_the_one_nearest_to_its_end_counts(clock):
+    budget = Budget(AlphaZeroConfig(minutes=2, games=100, rows=1000), clock=clock)
+    budget.start()
+    clock.now += 60.0
+    assert budget.share({"games": 10, "rows": 10}) == 0.5
+    assert budget.share({"games": 60, "rows": 10}) == 0.6
+    assert budget.share({"games": 60, "rows": 700}) == 0.7
+    assert not budget.is_used({"games": 60, "rows": 700})
+    assert budget.is_used({"games": 60, "rows": 1000})
+
+
+def test_limits_are_told_in_words():
+    config = AlphaZeroConfig(minutes=2.5, games=1000, rows=50_000)
+    assert limits_text(limits_of(config), "none") == "2.5 minutes or 1,000 games or 50,000 rows"
+    assert limits_text(limits_of(AlphaZeroConfig(minutes=0)), "none") == "none"
+
+
+def test_checkpoints_of_a_run_without_a_clock_cut_no_segment_short():
+    """A network of DQN is published every four rows; eight of them are no reason to save."""
+    assert checkpoint_rows(load_config("dqn_nature", {"replay.segment_rows": "5000"})) == 5000
+    assert checkpoint_rows(load_config("dqn_nature", {"minutes": "1"})) == 0
+    assert checkpoint_rows(load_config("dqn_nature", {"checkpoint_rows": "40"})) == 40
+    assert checkpoint_rows(load_config("dqn_nature", {"workers": "2"})) == 0
+    alone = {"minutes": "0", "rows": "1000", "publish_rows": "64"}
+    assert checkpoint_rows(load_config("connect_four", alone)) == 8 * 64
 
 
 def test_without_limits_it_never_ends(clock):
     budget = Budget(AlphaZeroConfig(minutes=0), clock=clock)
     budget.start()
     clock.now += 1e9
-    assert budget.share(10**9) == 0.0
-    assert not budget.is_used(10**9)
+    assert budget.share(MANY) == 0.0
+    assert not budget.is_used(MANY)
 
 
 def test_the_clock_stands_still_until_it_is_started(clock):
     budget = Budget(AlphaZeroConfig(minutes=2), elapsed_before=60.0, clock=clock)
     clock.now += 1000.0
     assert not budget.runs
-    assert (budget.session(), budget.elapsed(), budget.share(0)) == (0.0, 60.0, 0.5)
+    assert (budget.session(), budget.elapsed(), budget.share({})) == (0.0, 60.0, 0.5)
     budget.start()
     clock.now += 30.0
     budget.start()

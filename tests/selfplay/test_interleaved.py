@@ -57,7 +57,10 @@ def test_a_turn_lasts_until_something_is_learned_since_the_checkpoint(
     ) -> Iterator[SimpleNamespace]:
         def stage(event: str, seconds: float, steps: int) -> SimpleNamespace:
             return SimpleNamespace(
-                event=event, elapsed_s=seconds, learner_steps=steps, budget_s=3.0, games_goal=0
+                event=event,
+                elapsed_s=seconds,
+                learner_steps=steps,
+                budget_is_used=seconds >= 3.0,
             )
 
         seconds, steps = saved[run_name]
@@ -95,5 +98,5 @@ def test_nobody_begins_after_a_stop(tmp_path: Path) -> None:
 
 
 def test_a_training_without_end_has_no_turn() -> None:
-    with pytest.raises(ValueError, match="run 'a': expected a budget in minutes or in games"):
+    with pytest.raises(ValueError, match="run 'a': expected a budget in minutes, games or rows"):
         list(train_in_turns({"a": replace(CONFIG, games=0)}, store_url="memory://x", turn_s=1.0))

@@ -70,7 +70,7 @@ def test_every_command_reads_a_store_of_before(store, tmp_path, capsys):
 
     assert NAME in said("runs")
     watched = said("watch", NAME, "--once")
-    assert "42 games" in watched
+    assert "42 of 40 games" in watched
     assert "policy loss 2." in watched or "policy loss 1." in watched
     page = tmp_path / "page.html"
     said("report", NAME, "--out", str(page))
@@ -101,7 +101,7 @@ def test_a_run_of_before_trains_on_by_the_command_that_began_it(store, capsys):
     assert (found.state, found.games_goal, found.checkpoints) == ("finished", 60, 2)
     assert found.games >= 60
     metadata = checkpoints.read_metadata(open_run(store, NAME), found.step)
-    assert metadata["budget"] == {"minutes": 0.0, "games": 60}
+    assert metadata["budget"] == {"minutes": 0.0, "games": 60, "rows": 0}
     assert ludens.main(words[:-2]) == 0  # nothing asked for: the newest budget, which is used
     assert "was trained already" in capsys.readouterr().out
 
@@ -112,6 +112,7 @@ def test_a_run_of_before_trains_on_by_the_command_that_began_it(store, capsys):
         lambda config: config["network"].pop("precision"),
         lambda config: config["selfplay"].pop("proof_playout_share"),
         lambda config: config.pop("checkpoint_rows"),
+        lambda config: config.pop("rows", None),
         lambda config: config.pop("cluster"),
         lambda config: config["network"].update(attention=4),
         lambda config: config["search"].update(telepathy={"strength": 1}),
@@ -180,10 +181,11 @@ def test_what_was_asked_for_is_taken_or_refused(begun):
 
 def test_the_budget_is_that_of_the_newest_session(begun):
     run = open_run(begun, "r")
-    metadata = {"budget": {"minutes": 60.0, "games": 900}, "elapsed_s": 1.0, "counters": {}}
+    budget = {"minutes": 60.0, "games": 900, "rows": 5000}
+    metadata = {"budget": budget, "elapsed_s": 1.0, "counters": {}}
     checkpoints.save(run, 3, {"model.safetensors": b"w"}, metadata)
     found = continue_run(begun, "r", PRESET, asked=()).config
-    assert (found.minutes, found.games) == (60.0, 900)
+    assert (found.minutes, found.games, found.rows) == (60.0, 900, 5000)
     found = continue_run(begun, "r", replace(PRESET, minutes=4.0), asked={"minutes"}).config
     assert (found.minutes, found.games) == (4.0, 900)
 
@@ -234,6 +236,16 @@ def test_an_extended_run_says_what_the_learning_rate_does():
     assert rates_told(10.0, 600.0, 10.0) == rates_told(10.0, 600.0, 5.0) == ()
     assert rates_told(0.0, 600.0, 5.0) == ()  # it had no end before
     assert extension_notice(PRESET, {"minutes": 1.0}, {}) == ()  # nothing was trained yet
+
+
+def test_more_rows_are_a_longer_budget_too():
+    learner = LearnerConfig(learning_rate=0.1, final_learning_rate=0.001, decay_start=0.5)
+    config = replace(PRESET, minutes=0.0, rows=4000, learner=learner)
+    saved = {"elapsed_s": 9.0, "counters": {"rows": 1000}, "budget": {"minutes": 0, "rows": 1000}}
+    (told,) = extension_notice(config, {"minutes": 0, "games": 0}, saved)
+    assert "extended from 1,000 rows to 4,000 rows:" in told
+    assert "goes from 0.001 to 0.1," in told
+    assert extension_notice(replace(config, minutes=1.0, rows=1000), {}, saved) == ()
 
 
 def test_the_learning_rate_of_an_extended_run_is_as_it_says(store):

@@ -65,6 +65,22 @@ def test_checkpoints_are_kept_by_name_at_the_minutes_that_an_algorithm_asks_for(
     assert 60.0 not in at_minutes(kept_names(open_run(str(tmp_path / "games"), RUN).files))
 
 
+def test_a_budget_in_rows_ends_a_run_and_is_extended(tmp_path):
+    """A game is a segment of rows here, so a run ends with the game that reaches its limit."""
+    config = replace(CONFIG, games=0, rows=1000, checkpoint_rows=0)
+    last = run_to_the_end(tmp_path / "a", config)
+    assert 1000 <= last.positions < 1100
+    assert (last.rows_goal, last.budget_is_used) == (1000, True)
+    again = run_to_the_end(tmp_path / "b", config)
+    assert (again.positions, again.games) == (last.positions, last.games)
+    np.testing.assert_array_equal(table_of(tmp_path / "a"), table_of(tmp_path / "b"))
+    assert run_to_the_end(tmp_path / "a", config).positions == last.positions  # used up before
+    stages = list(train(replace(config, rows=1500), store_url=str(tmp_path / "a"), run_name=RUN))
+    (told,) = [notice for stage in stages for notice in stage.notices]
+    assert told.startswith("extended from 1,000 rows to 1,500 rows")
+    assert 1500 <= stages[-1].positions < 1600
+
+
 def test_it_learns_the_value_that_mathematics_has(trained):
     """One reward at the end: a state d steps from the goal is worth the discount to the d - 1."""
     store, last = trained
@@ -119,7 +135,7 @@ def test_every_command_shows_it(trained, capsys, tmp_path):
 
     assert "FrozenLake-v1" in said("runs")
     watched = said("watch", RUN, "--once")
-    assert f"{last.games:,} games" in watched
+    assert f"{last.games:,} of 600 games" in watched
     assert "return a game" in watched
     assert "simulations" not in watched
     found = json.loads(said("watch", RUN, "--once", "--json"))

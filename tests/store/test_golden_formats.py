@@ -49,7 +49,7 @@ from store.upkeep import holds, keeps
 from store.upkeep.archive import export_run, import_run
 from store.upkeep.archive_files import ArchiveError
 from store.upkeep.holds import read_holds
-from store.upkeep.keeps import NotedBest, kept_names, read_best
+from store.upkeep.keeps import NotedBest, NotedScore, kept_names, read_best, read_best_score
 from store.upkeep.verify import verify_files
 from tests.store.test_golden import (
     DATA,
@@ -75,6 +75,11 @@ EVALUATION = Evaluation(
     640,
 )
 EVALUATION_NAME = f"{EVALUATION.key.id}-000000012-2.json"
+MEASURED = replace(
+    EVALUATION,
+    key=replace(EVALUATION.key, environment="breakout", step=13),
+    counts={"tunnelling": np.array([0, 1200])},
+)
 SESSION = "20260102T030405-01234567"
 ABOUT = {"machine": "two cores", "seed": 7}
 RECORDS = [(0, {"time": 1.5, "games": 3}), (1, {"time": 2.5, "games": 8, "notices": ["late"]})]
@@ -106,7 +111,10 @@ def match():
 
 
 def evaluation():
-    return {EVALUATION_NAME: evaluation_records.encode(EVALUATION)}
+    return {
+        f"{found.key.id}-{found.key.step:09d}-2.json": evaluation_records.encode(found)
+        for found in (EVALUATION, MEASURED)
+    }
 
 
 def progress():
@@ -134,7 +142,10 @@ def hold():
 
 def kept():
     best = {"step": 40, "games": 200, "elo": 55.5, "error": 12.25, "matches": 3}
+    score = {"step": 50, "games": 30, "score": 400.5, "error": 12.25}
+    score |= {"protocol": "nature", "epsilon": 0.05, "evaluations": 7}
     return {
+        "best-score-000000007-000000050.json": keeps._encode(score),
         "000000012-a-name.json": keeps._encode({"step": 12, "name": "a-name"}),
         "best-000000003-000000040.json": keeps._encode(best),
     }
@@ -287,9 +298,10 @@ def test_every_record_of_a_match_is_read(folder, tmp_path):
 @versions("evaluation")
 def test_every_evaluation_is_read(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "evaluations")
-    (found,) = read_evaluations(LocalFiles(tmp_path))
-    assert found.key == EVALUATION.key
-    assert found.to_json() == EVALUATION.to_json()
+    found = read_evaluations(LocalFiles(tmp_path))
+    stored = [EVALUATION] if folder.name == "evaluation-1" else [EVALUATION, MEASURED]
+    assert [one.key for one in found] == [one.key for one in stored]
+    assert [one.to_json() for one in found] == [one.to_json() for one in stored]
 
 
 @versions("progress")
@@ -326,6 +338,9 @@ def test_every_name_and_note_of_the_best_is_read(folder, tmp_path):
     found = kept_names(LocalFiles(tmp_path))
     assert (found.named, found.best) == ({"a-name": 12}, [(3, 40)])
     assert read_best(LocalFiles(tmp_path), found, 3) == NotedBest(40, 200, 55.5, 12.25, 3)
+    scored = NotedScore(50, 30, 400.5, 12.25, "nature", 0.05, 7)
+    assert read_best_score(LocalFiles(tmp_path), found, 7) == scored
+    assert read_best_score(LocalFiles(tmp_path), found, 8) is None
 
 
 @versions("window")

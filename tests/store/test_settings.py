@@ -8,7 +8,7 @@ import pytest
 from store import settings
 from store.errors import RunMismatchError
 from store.run import create_run
-from store.settings import newest_budget, read_settings, run_settings
+from store.settings import LIMITS, newest_budget, read_settings, run_settings
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ def test_one_table_of_a_run(tmp_path, caplog):
 
 def test_the_newest_budget_is_the_checkpoints():
     first = {"minutes": 10, "games": 0}
-    assert newest_budget(first, {}) == {"minutes": 10.0, "games": 0.0}
-    assert newest_budget(first, {"budget": {"minutes": 60.0}}) == {"minutes": 60.0, "games": 0.0}
-    assert newest_budget(first, {"budget": 3}) == {"minutes": 10.0, "games": 0.0}
-    assert newest_budget({"minutes": "x", "games": 10**400}, {}) == {"minutes": 0.0, "games": 0.0}
+    ten, none = {"minutes": 10.0, "games": 0.0, "rows": 0.0}, dict.fromkeys(LIMITS, 0.0)
+    assert newest_budget(first, {}) == ten
+    assert newest_budget(first, {"budget": {"minutes": 60.0}}) == {**ten, "minutes": 60.0}
+    assert newest_budget(first, {"budget": {"rows": 9}}) == {**ten, "rows": 9.0}
+    assert newest_budget(first, {"budget": 3}) == ten
+    assert newest_budget({"minutes": "x", "games": 10**400}, {}) == none

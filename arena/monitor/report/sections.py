@@ -9,7 +9,7 @@ from typing import Any
 from agents.registry import metrics_of_run
 from arena.evaluation.records import read_evaluations
 from arena.evaluation.table import published_scores
-from arena.evaluation.text import conditions, published_text, score_text
+from arena.evaluation.text import conditions, measured_text, published_text, score_text
 from arena.monitor.figures import duration, percent
 from arena.monitor.history import Timeline
 from arena.monitor.report.charts import Chart
@@ -104,6 +104,9 @@ def _elo(run: Run) -> Section:
 def _scores(run: Run) -> Section:
     """Make a table of the run's evaluations, and a chart for each way they were made."""
     found = read_evaluations(run.files)
+    shown = found[-MOST_RATED:]
+    told = [measured_text(e.key.environment, e.measured) for e in shown]
+    labels = list(dict.fromkeys(label for shares in told for label in shares))
     rows = [
         (
             conditions(e.key),
@@ -113,14 +116,15 @@ def _scores(run: Run) -> Section:
             score_text(e.median),
             f"{e.games:,}",
             "" if e.human_normalised is None else f"{e.human_normalised:.3f}",
+            *(shares.get(label, "") for label in labels),
         )
-        for e in found[-MOST_RATED:]
+        for e, shares in zip(shown, told, strict=True)
     ]
     if not rows:
         return Section("Scores")
     head = ("environment", "step", "mean", "deviation", "median", "games", "human-normalised")
     published = published_text(published_scores(run.info.game))
-    table = Table(head, rows, right=range(1, 7))
+    table = Table((*head, *labels), rows, right=range(1, len(head) + len(labels)))
     return Section("Scores", " ".join(published), charts=score_charts(found), tables=[table])
 
 

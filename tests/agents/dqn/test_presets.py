@@ -39,6 +39,15 @@ def test_dqn_nature_is_the_default_in_all_that_the_paper_says():
     assert learner.epsilon == 0.01 / learner.batch_size**2
 
 
+def test_presets_of_papers_run_as_long_as_theirs():
+    """200 million frames, four a step, and no clock that would end them before."""
+    for name in ("dqn_nature", "rainbow", "pqn"):
+        config = load_config_of(DQNConfig, name)
+        assert (config.minutes, config.games, 4 * config.rows) == (0.0, 0, 200_000_000)
+        limited = load_config_of(DQNConfig, name, {"minutes": "60"})
+        assert (limited.minutes, limited.rows) == (60.0, config.rows)
+
+
 def test_a_round_of_pqn_is_a_rollout_of_every_environment():
     for name, minibatches in (("pqn", 32), ("breakout_gpu", 32), ("breakout", 8)):
         config = load_config_of(DQNConfig, name)

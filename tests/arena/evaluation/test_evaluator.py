@@ -44,6 +44,14 @@ def test_a_greedy_checkpoint_has_the_score_of_its_actions(tmp_path: Path) -> Non
     assert [e.key.step for e in found.recorded()] == [60, 90]
 
 
+def test_a_game_of_atari_says_what_it_measures() -> None:
+    found = evaluate_random("breakout", EvaluationSettings(games=2, environments=2))
+    assert found.to_json()["tunnelling"] == 0.0  # random play digs no tunnel
+    assert found.counts["tunnelling"].shape == (2,)
+    plain = evaluate_random("CartPole-v1", EvaluationSettings(games=2))
+    assert (plain.measured, "counts" in plain.to_json()) == ({}, False)
+
+
 def test_epsilon_is_the_share_of_random_actions(tmp_path: Path) -> None:
     run = make_run(tmp_path, "r", {1: 3})
     found = evaluator(run, games=400, environments=50, epsilon=0.5).evaluate(1)

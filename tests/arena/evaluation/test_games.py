@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from arena.evaluation.games import games_of_each, play_games
+from envs.pictures.pictured import Measure
 from tests.arena.evaluation.scripted import ScriptedVector
 
 
@@ -55,6 +56,17 @@ def test_games_that_end_in_one_step_keep_their_scores_apart() -> None:
     assert play(vector, 3).scores.tolist() == [1.0, 2.0, 4.0]
     vector = ScriptedVector([[(3, 1.0), (5, 9.0)], [(2, 2.0), (1, 3.0)], [(3, 4.0), (1, 5.0)]])
     assert play(vector, 6).scores.tolist() == [1.0, 9.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_measures_count_the_steps_of_each_game_its_end_included() -> None:
+    """Observations are (game, step): the end of a game is its last step, and not the next's 0."""
+    late = Measure("late", "from the second step on", lambda seen: seen[:, 1] >= 2)
+    second = Measure("second", "in a second game", lambda seen: seen[:, 0] >= 1)
+    vector = ScriptedVector([[(3, 1.0), (1, 2.0)], [(4, 3.0)]])
+    found = play(vector, 3, measures=(late, second))
+    assert found.lengths.tolist() == [3, 1, 4]
+    assert found.counts.tolist() == [[2, 0], [0, 1], [3, 0]]
+    assert play(ScriptedVector([[(3, 1.0)]]), 1).counts.shape == (1, 0)
 
 
 def test_a_game_that_a_limit_cut_counts() -> None:

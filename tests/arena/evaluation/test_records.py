@@ -16,6 +16,8 @@ from arena.evaluation.records import (
     read_evaluations,
     store_evaluation,
 )
+from arena.evaluation.table import ScoreTable, row_of
+from arena.evaluation.text import evaluation_text, table_text
 from store.errors import AlreadyStoredError
 from store.files.local import LocalFiles
 from store.files.opening import open_files
@@ -47,6 +49,29 @@ def test_the_figures_are_those_of_the_scores() -> None:
     assert {"deviation", "games", "protocol", "human_normalised"} <= found.keys()
     one = evaluation([3.0], environment="Corridor-v0", protocol="")
     assert (one.deviation, one.error, one.human_normalised) == (None, None, None)
+
+
+def measured(counts: list[int]) -> Evaluation:
+    """Four games of ten steps, of which a measure of Breakout counted these."""
+    return replace(FOUR, lengths=np.full(4, 10), counts={"tunnelling": np.array(counts)})
+
+
+def test_what_a_game_measures_stands_beside_its_score(tmp_path: Path) -> None:
+    """0 + 4 + 6 + 0 of 40 steps."""
+    found = measured([0, 4, 6, 0])
+    assert found.to_json()["tunnelling"] == found.measured["tunnelling"] == 0.25
+    assert not {"tunnelling", "counts"} & FOUR.to_json().keys()
+    store_evaluation(LocalFiles(tmp_path), found)
+    (stored,) = read_evaluations(LocalFiles(tmp_path))
+    assert same(stored, found)
+    text = evaluation_text("r@7", found)
+    assert "ball above the wall 25.0% of the steps" in text
+    assert "ball above" not in evaluation_text("r@7", FOUR)
+    rows = [row_of("r", one) for one in (found, replace(FOUR, key=replace(FOUR.key, step=8)))]
+    table = ScoreTable("breakout", "nature", 0.05, 0, rows, {}, {})
+    head, first, second = table_text(table).splitlines()[1:4]
+    assert head.endswith("ball above the wall")
+    assert (first.split()[-1], second.split()[-1]) == ("25.0%", "-")
 
 
 @pytest.mark.parametrize("url", ["{}", "memory://evaluations-{}"])
@@ -124,6 +149,11 @@ def altered(**values: Any) -> bytes:
         altered(environment=["breakout"]),
         altered(seed=1),  # its name is of another
         altered(minutes="x"),
+        altered(counts=[]),
+        altered(counts={"tunnelling": [1, 2]}),
+        altered(counts={"tunnelling": [1, 2, 3, 10**6]}),
+        altered(counts={"tunnelling": [-1, 0, 0, 0]}),
+        altered(environment="break\x1bout"),
     ],
 )
 def test_what_is_no_evaluation_is_passed_over(tmp_path: Path, data: bytes, caplog: Any) -> None:
@@ -137,6 +167,15 @@ def test_what_is_no_evaluation_is_passed_over(tmp_path: Path, data: bytes, caplo
     assert path.name in caplog.text or b'"seed": 1' in data
     with pytest.raises(AlreadyStoredError):
         store_evaluation(files, FOUR)
+
+
+def test_a_measure_that_the_environment_lacks_is_left_out(tmp_path: Path) -> None:
+    """Its name is a key of the JSON: one of a store must not stand in for another figure."""
+    files = LocalFiles(tmp_path)
+    store_evaluation(files, FOUR)
+    only_file(tmp_path).write_bytes(altered(counts={"mean": [1, 1, 1, 1]}))
+    (found,) = read_evaluations(files)
+    assert same(found, FOUR)
 
 
 def test_verifying_a_run_names_a_damaged_one(tmp_path: Path) -> None:

@@ -139,7 +139,20 @@ def test_what_is_left_comes_from_the_budget_or_the_pace() -> None:
     assert seconds_left(progress(elapsed_s=700.0)) == 0
     by_games = progress(budget_s=0.0, games_goal=2000, games=500)
     assert seconds_left(by_games) == pytest.approx(180)
+    by_rows = progress(budget_s=0.0, rows_goal=100_000, positions=25_000)
+    assert seconds_left(by_rows) == pytest.approx(180)
+    both = progress(budget_s=100.0, rows_goal=100_000, positions=25_000)
+    assert seconds_left(both) == 40  # what comes first
+    assert seconds_left(progress(budget_s=0.0, rows_goal=100, positions=200)) == 0
     assert seconds_left(progress(budget_s=0.0)) is None
+
+
+def test_a_limit_stands_beside_what_it_counts() -> None:
+    limited = progress(budget_s=0.0, rows_goal=100_000, games_goal=2000)
+    for text in (line(limited, METRICS), drawn(limited)):
+        assert "1,234 of 2,000" in text
+        assert "56,789 of 100,000" in text
+    assert " of " not in line(progress(), METRICS)
 
 
 def test_plain_lines_come_now_and_then_and_last() -> None:

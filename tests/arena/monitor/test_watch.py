@@ -61,6 +61,8 @@ def test_the_state_is_what_was_heard_last(tmp_path: Path) -> None:
         (stage(100.0, event="finished"), 5.0, "stopped"),
         (stage(86_400.0, event="finished"), 5.0, "finished"),
         (stage(100.0, event="finished", budget_s=0.0, games_goal=1000), 5.0, "finished"),
+        (stage(100.0, event="finished", budget_s=0.0, rows_goal=20_000), 5.0, "finished"),
+        (stage(100.0, event="finished", budget_s=0.0, rows_goal=20_001), 5.0, "stopped"),
     ]
     for number, (made, ago, state) in enumerate(cases):
         write_session(run, [made], BEGUN + 86_400 * number)

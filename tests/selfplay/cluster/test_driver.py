@@ -105,8 +105,9 @@ def test_two_workers_train_to_the_end_of_their_budget_and_go_on(cluster, tmp_pat
     assert np.isfinite(last.metrics["policy_loss"])
     assert notices == []
     assert _check_store(tmp_path, last) == last.games  # all that finished was reported
-    again, _ = _train(tmp_path, replace(CONFIG, games=last.games + 500))
-    assert again.games >= last.games + 500
+    rows = last.positions + 2000
+    again, _ = _train(tmp_path, replace(CONFIG, games=0, rows=rows))
+    assert (again.rows_goal, again.positions >= rows) == (rows, True)
     assert again.learner_steps > last.learner_steps
     _check_store(tmp_path, again)
     alone, _ = _train(tmp_path, replace(CONFIG, games=again.games + 200, workers=0))

@@ -64,6 +64,14 @@ def test_a_budget_of_games_is_a_budget(tmp_path):
     assert (only(tmp_path).state, only(tmp_path).games_goal) == ("finished", 4)
 
 
+def test_a_budget_of_rows_is_a_budget(tmp_path):
+    small = SmallRun(tmp_path, config={"minutes": 0, "games": 0, "rows": 8})
+    small.checkpoint(1, counters={"games": 9, "rows": 7})
+    assert only(tmp_path).state == "stopped"
+    small.checkpoint(2, counters={"games": 9, "rows": 8})
+    assert (only(tmp_path).state, only(tmp_path).rows_goal) == ("finished", 8)
+
+
 def test_size_and_last_change_are_of_all_files_but_the_lock(tmp_path):
     small = SmallRun(tmp_path)
     small.segment()

@@ -17,7 +17,7 @@ from store.replay.walk import list_segments
 from store.replay.window import WINDOW_FILE, SavedWindow, Window
 from store.run import Run, RunInfo
 from store.upkeep.holds import Hold
-from store.upkeep.keeps import NotedBest, keep, note_best, release
+from store.upkeep.keeps import NotedBest, NotedScore, keep, note_best, note_best_score, release
 from store.upkeep.milestones import EACH, milestones
 from store.upkeep.retention import LAST_SEGMENTS, RESUMABLE
 from store.upkeep.tidy import KEEP_LAST, Upkeep
@@ -276,17 +276,19 @@ def test_named_and_best_checkpoints_and_what_readers_hold_stay():
         long.save(100 * number)
     keep(long.run, 300, "before-the-change")
     note_best(long.run.files, NotedBest(400, 200, 55.0, 12.0, 3))
+    note_best_score(long.run.files, NotedScore(600, 30, 55.0, None, "nature", 0.05, 3))
     with Hold(long.run, segments={f"{0:032x}": 6}, checkpoints=[500]):
         for number in range(8, 400):
             long.segment()
             long.save(100 * number)
-        assert {300, 400, 500} <= {*long.steps()}
+        assert {300, 400, 500, 600} <= {*long.steps()}
         assert min(name.seq for _, name in list_segments(long.run.files)) == 6
     release(long.run, "before-the-change")
     note_best(long.run.files, NotedBest(39_900, 200, 75.0, 12.0, 4))
+    note_best_score(long.run.files, NotedScore(39_800, 30, 75.0, 12.0, "nature", 0.05, 4))
     long.save(40_000)
-    assert not {300, 400, 500} & {*long.steps()}
-    assert 39_900 in long.steps()
+    assert not {300, 400, 500, 600} & {*long.steps()}
+    assert {39_800, 39_900} <= {*long.steps()}
     assert long.segments() < 20
 
 
