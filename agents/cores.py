@@ -2,15 +2,20 @@
 
 import os
 
+CORES_VARIABLE = "LUDENS_CORES"
+"""Of the environment: the most cores that this process and its children use, where others run."""
+
 
 def allowed_cores() -> int:
     """Count the cores that this process may run on: its affinity, or all if it has none.
 
-    macOS has no affinity of processes, and `os.process_cpu_count` is not in Python 3.11.
+    At most CORES_VARIABLE. macOS has no affinity of processes, and `os.process_cpu_count` is not in
+    Python 3.11.
     """
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    has_affinity = hasattr(os, "sched_getaffinity")
+    found = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    limit = os.environ.get(CORES_VARIABLE, "")
+    return min(found, max(1, int(limit))) if limit.isdecimal() else found
 
 
 def use_threads(count: int) -> None:

@@ -14,7 +14,7 @@ from commands.options import (
     print_json,
     store_argument,
 )
-from commands.turns import budget, stop_signal, train_variants
+from commands.turns import budget, stop_signal, train_variants, train_variants_at_once
 from configs.command_line import UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +51,12 @@ def train_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--turn", type=float, default=10.0, metavar="M", help="minutes of a turn (default: 10)"
     )
+    parser.add_argument(
+        "--cores",
+        type=int,
+        metavar="N",
+        help="train these runs at once under Ray, each on N cores, and not in turns",
+    )
     store_argument(parser)
     add_config_options(parser, first=("game", "minutes", "rows", "seed", "keep_all"))
 
@@ -62,6 +68,8 @@ def train(args: Namespace) -> int:
     options = given_options(args)
     if args.seeds is not None or "," in options.get("game", ""):
         return _train_sweep(args, options)
+    if args.cores is not None:
+        raise UsageError("--cores is of several runs at once (--seeds N, --env A,B)")
     config = load_config(args.preset, options)
     name = args.run or default_run_name(args.preset)
     _refuse_agent_name(name)
@@ -83,7 +91,10 @@ def train(args: Namespace) -> int:
 
 
 def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
-    """Train a preset in several environments with several seeds, in turns; then evaluate them."""
+    """Train a preset in several environments with several seeds; then evaluate them.
+
+    In turns, or all at once with `--cores`.
+    """
     from dataclasses import replace
 
     from agents.registry import algorithm_of
@@ -93,6 +104,8 @@ def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
 
     if not args.turn > 0:
         raise UsageError(f"--turn {args.turn:g}: expected minutes above 0")
+    if args.cores is not None and args.cores < 1:
+        raise UsageError(f"--cores {args.cores}: expected 1 or more")
     prefix = args.run or default_run_name(args.preset)
     _refuse_agent_name(prefix)
     planned = plan_sweep(args.preset, options, 1 if args.seeds is None else args.seeds)
@@ -102,7 +115,11 @@ def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
     }
     first = planned[0].config
     title = f"sweep {prefix}: {len(runs)} runs, {budget(first)} each, in {args.store!r}"
-    if not train_variants(runs, title, store=args.store, minutes=args.turn):
+    if args.cores is None:
+        done = train_variants(runs, title, store=args.store, minutes=args.turn)
+    else:
+        done = train_variants_at_once(runs, title, store=args.store, cores=args.cores)
+    if not done:
         print("stopped; the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
     if not algorithm_of(first).acts_in_environments:

@@ -1,4 +1,4 @@
-"""Train several runs in turns, for an ablation or a sweep."""
+"""Train several runs in turns or at once, for an ablation or a sweep."""
 
 from __future__ import annotations
 
@@ -34,6 +34,31 @@ def train_variants(
         for run, progress in train_in_turns(configs, store_url=store, turn_s=turn_s, stop=stop):
             display.show(run, progress)
             journals[run].show(progress)
+        return not stop()
+
+
+def train_variants_at_once(
+    runs: Mapping[str, Variant], title: str, *, store: str, cores: int
+) -> bool:
+    """Train all runs to the end under Ray, each on `cores` cores; False if interrupted."""
+    from agents.registry import find_metrics
+    from arena.rating.ablation_text import TurnsDisplay
+    from benchmarks.machine import machine_facts
+    from selfplay.cluster.runs import train_at_once
+
+    specs = find_metrics(next(iter(runs.values())).config.algorithm)
+    labels = {run: variant.label for run, variant in runs.items()}
+    configs = {run: variant.config for run, variant in runs.items()}
+    with TurnsDisplay(title, labels, specs) as display, stop_signal(display.notice) as stop:
+        for run, progress in train_at_once(
+            configs,
+            store_url=store,
+            cores=cores,
+            facts=machine_facts,
+            say=display.notice,
+            stop=stop,
+        ):
+            display.show(run, progress)
         return not stop()
 
 

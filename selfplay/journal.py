@@ -79,12 +79,16 @@ class Journal:
         else:
             self._file_due = self._clock() + LEAST_INTERVAL_S
 
+    def close(self) -> None:
+        """Write what is left."""
+        self._append()
+        self._write(self._writer.close)
+
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._append()
-        self._write(self._writer.close)
+        self.close()
 
 
 def to_record(progress: Progress, notices: Sequence[str], now: float) -> Record:

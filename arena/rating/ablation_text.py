@@ -51,9 +51,8 @@ class TurnsDisplay:
         self._losses = [spec for spec in specs if spec.look == "loss"]
         self._console = console or Console(stderr=on_stderr)
         self._latest: dict[str, Progress] = {}
-        self._now = ""  # the run that is being trained
         self._notice = HOW_TO_STOP
-        self._due = 0.0
+        self._due: dict[str, float] = {}  # when a run's next line is, by the run
         self._live: Live | None = None
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
@@ -81,11 +80,11 @@ class TurnsDisplay:
 
     def show(self, run: str, progress: Progress) -> None:
         """Record a stage of one of the runs."""
-        self._now, self._latest[run] = run, progress
+        self._latest[run] = progress
         if self._live:
             return
-        if progress.event == "finished" or time.monotonic() >= self._due:
-            self._due = time.monotonic() + LINE_INTERVAL_S
+        if progress.event == "finished" or time.monotonic() >= self._due.get(run, 0.0):
+            self._due[run] = time.monotonic() + LINE_INTERVAL_S
             words = f"{self.labels[run]}: {line(progress, self._specs)}"
             self._console.print(words, highlight=False, soft_wrap=True)
 
@@ -97,15 +96,19 @@ class TurnsDisplay:
         for name in (*common, *(spec.label for spec in self._losses)):
             table.add_column(name, justify="left" if name == "variant" else "right", no_wrap=True)
         for run, label in self.labels.items():
-            table.add_row(*self._cells(run, label), style="bold" if run == self._now else "")
+            table.add_row(*self._cells(run, label), style="bold" if self._trains(run) else "")
         return table
+
+    def _trains(self, run: str) -> bool:
+        """Return whether a run is being trained now: a turn, too, ends with "finished"."""
+        return run in self._latest and self._latest[run].event != "finished"
 
     def _cells(self, run: str, label: str) -> tuple[str, ...]:
         found = self._latest.get(run)
         if found is None:
             return (f"  {label}", "waits")
         return (
-            f"{'▶' if run == self._now else ' '} {label}",
+            f"{'▶' if self._trains(run) else ' '} {label}",
             budget(found),
             f"{found.games:,}",
             f"{found.positions:,}",

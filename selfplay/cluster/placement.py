@@ -35,7 +35,8 @@ def lacking(asked: Mapping[str, float], nodes: Sequence[Mapping[str, Any]]) -> s
     return f"no node of the cluster has {together} together"
 
 
-def _nodes() -> list[dict[str, Any]]:
+def all_nodes() -> list[dict[str, Any]]:
+    """Return the nodes of the cluster, dead ones too, as Ray describes them."""
     found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     return found
 
@@ -59,7 +60,7 @@ def asked_of_nodes(cluster: ClusterConfig, own_ray: bool) -> dict[str, dict[str,
 def check_own_node(asked: Mapping[str, Mapping[str, float]]) -> None:
     """Raise PlacementError for what a local Ray cluster lacks, as no node can join it."""
     for kind in ("learner", "inference"):
-        if cause := lacking(asked[kind], _nodes()):
+        if cause := lacking(asked[kind], all_nodes()):
             raise PlacementError(
                 f"{cause}, and cluster.{kind}_gpus asks for it: "
                 f"--cluster.{kind}-gpus 0 runs it on the processor"
@@ -68,7 +69,7 @@ def check_own_node(asked: Mapping[str, Mapping[str, float]]) -> None:
 
 def unplaced_notice(name: str, asked: Mapping[str, float]) -> str:
     """Return the notice that an actor is not placed, with the reason if no node can take it."""
-    cause = lacking(asked, _nodes())
+    cause = lacking(asked, all_nodes())
     return f"{name} has found no place on the cluster yet" + (f": {cause}" if cause else "")
 
 
@@ -138,7 +139,7 @@ class InferenceActors:
 
     def cause(self) -> str:
         """Explain why no node can take one now; empty if one can."""
-        return lacking(self._asked, _nodes())
+        return lacking(self._asked, all_nodes())
 
     def load_weights(self, step: int, weights: Sequence[Any]) -> None:
         """Send new weights to all, a reference in a list, without waiting."""

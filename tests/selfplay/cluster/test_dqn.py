@@ -6,21 +6,25 @@ import math
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import ray
 
+from agents.cores import allowed_cores
 from agents.dqn.algorithm import DQN_FAMILY
 from agents.dqn.config import DQNConfig
 from agents.progress import Progress
 from configs.loader import load_config_of
 from selfplay.cluster.ray_session import LOOPBACK, worker_environment
+from selfplay.cluster.runs import train_at_once
 from selfplay.loop import train
 from selfplay.trainer import Trainer
+from store import checkpoints
 from store.memory.frames import ERROR
 from store.replay.episodes import EpisodeBatch
 from store.replay.log import ReplayLog
@@ -167,3 +171,108 @@ def test_a_worker_is_killed_and_the_run_goes_on_and_is_resumed(
     assert_the_ratio_holds(tmp_path, after[-1])
     errors = np.concatenate([batch.values[ERROR] for batch in stored(tmp_path)])
     assert np.isfinite(errors).mean() > 0.9  # the others are of games that were cut off
+
+
+# --- a sweep's runs at once -----------------------------------------------------------------------
+
+ALONE = replace(CONFIG, workers=0, games=80, checkpoint_rows=500)
+SWEEP = {"a": ALONE, "b": replace(ALONE, seed=1), "c": replace(ALONE, seed=2)}
+
+
+def facts() -> dict[str, Any]:
+    return {"cores": allowed_cores()}
+
+
+class Sweep:
+    """Three runs on three cores; `on` is told of each answer, and stops them by True."""
+
+    def __init__(self, store: Path, configs: Mapping[str, DQNConfig] = SWEEP) -> None:
+        self.store = store
+        self.configs = configs
+        self.notices: list[str] = []
+        self.stopped = False
+        self.last: dict[str, Progress] = {}
+
+    def train(self, on: Callable[[], bool] = lambda: False) -> None:
+        stages = train_at_once(
+            self.configs,
+            store_url=str(self.store),
+            cores=1,
+            facts=facts,
+            say=self.notices.append,
+            stop=lambda: self.stopped,
+        )
+        for run, progress in stages:
+            assert progress.policy is None
+            self.last[run] = progress
+            self.stopped = self.stopped or on()
+
+    def all_have(self, what: Callable[[Progress], bool]) -> bool:
+        return len(self.last) == len(self.configs) and all(map(what, self.last.values()))
+
+    def assert_saved(self) -> None:
+        for run, progress in self.last.items():
+            assert progress.event == "finished"  # for now
+            newest = checkpoints.latest_valid(open_run(str(self.store), run))
+            assert newest is not None
+            assert newest.step == progress.learner_steps > 0
+
+
+@pytest.mark.slow
+def test_runs_at_once_are_those_of_each_alone(cluster: None, tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path / "sweep")
+    sweep.train()
+    assert sweep.notices == []
+    for run, config in SWEEP.items():
+        assert sweep.last[run].event == "finished"
+        assert sweep.last[run].games >= config.games
+    *_, alone = train(SWEEP["b"], store_url=str(tmp_path), run_name="b")
+    same = ("games", "positions", "learner_steps")
+    assert [getattr(sweep.last["b"], n) for n in same] == [getattr(alone, n) for n in same]
+    assert sweep.last["b"].metrics["loss"] == alone.metrics["loss"]
+    again = Sweep(sweep.store)
+    again.train()  # each has all it needs, and says so
+    assert {run: p.positions for run, p in again.last.items()} == {
+        run: p.positions for run, p in sweep.last.items()
+    }
+
+
+@pytest.mark.slow
+def test_runs_at_once_are_stopped_killed_and_go_on(cluster: None, tmp_path: Path) -> None:
+    endless = {name: replace(config, games=10**6) for name, config in SWEEP.items()}
+    first = Sweep(tmp_path, endless)
+    first.train(lambda: first.all_have(lambda p: p.learner_steps > 20))
+    assert first.stopped
+    first.assert_saved()
+    killed: list[bool] = []
+
+    def kill() -> bool:
+        if not killed and second.all_have(lambda p: p.event != "compiling"):
+            killed.append(True)
+            second.last.clear()
+            kill_one("RunNode")
+        failed = any("failed" in notice for notice in second.notices)
+        return failed and len(second.last) == 3 and all(map(has_gone_on, second.last))
+
+    def has_gone_on(run: str) -> bool:
+        return second.last[run].learner_steps > first.last[run].learner_steps
+
+    second = Sweep(tmp_path, endless)
+    second.train(kill)
+    assert any("failed" in notice and "goes on" in notice for notice in second.notices)
+    second.assert_saved()
+    for run, progress in second.last.items():
+        assert progress.positions > first.last[run].positions
+        assert progress.learner_steps > first.last[run].learner_steps
+
+
+def test_what_cannot_train_at_once_is_refused(tmp_path: Path) -> None:
+    for config, message in (
+        (replace(ALONE, games=0), "expected a budget"),
+        (replace(ALONE, workers=2), "workers = 2: expected 0"),
+    ):
+        stages = train_at_once(
+            {"a": config}, store_url=str(tmp_path), cores=1, facts=facts, say=print
+        )
+        with pytest.raises(ValueError, match=f"run 'a': {message}"):
+            next(stages)
