@@ -188,7 +188,7 @@ MAY_LOAD = {
     "envs/vector/finding.py",  # the definition
     "agents/alphazero/game.py",  # a TrainConfig, which comes from there
     "agents/dqn/algorithm.py",  # likewise, for training; an agent is given its environment
-    "agents/dqn/actor.py",  # likewise
+    "agents/dqn/playing/actor.py",  # likewise
     "arena/match/workers.py",  # a `Path` from `commands.rating`
     "benchmarks/selfplay/search.py",  # a word of the command line
 }

@@ -8,13 +8,13 @@ from typing import Any
 
 from agents.algorithm import Algorithm, saved_checkpoint
 from agents.cores import allowed_cores, use_threads
-from agents.dqn.actor import DQNActor
-from agents.dqn.agent import DQNAgent
 from agents.dqn.config import DQNConfig
-from agents.dqn.learner import DQNLearner, schema_of
+from agents.dqn.learning.learner import DQNLearner, schema_of
 from agents.dqn.metrics import METRICS
 from agents.dqn.network import pixels
-from agents.dqn.policy import QPolicy
+from agents.dqn.playing.actor import DQNActor
+from agents.dqn.playing.agent import DQNAgent
+from agents.dqn.playing.policy import QPolicy
 from agents.dqn.schedules import learning_rate_at
 from envs.settings import Share, check_value
 from envs.vector import EnvironmentSpec, find_environment, typed_environment
@@ -138,7 +138,7 @@ class DQN(Algorithm[DQNConfig]):
 
     def bench(self, config: DQNConfig, seconds: float) -> dict[str, Any]:
         """Return agent steps/s of an actor, and their share of its bare environments' steps/s."""
-        from agents.dqn.bench import measure
+        from agents.dqn.playing.bench import measure
 
         use_threads(self.acting_threads(config))
         return measure(config, seconds)

@@ -248,10 +248,10 @@ class ReplayConfig(Settings):
     priority_exponent: Share = 0.0
     """How much priorities count, alpha; 0 is uniform sampling (Schaul et al. 2016: 0.6; Rainbow:
     0.5; Beyond The Rainbow: 0.2)."""
-    first_priority: Literal["actors", "greatest"] = "actors"
-    """What a new row's priority is: `actors` the size of the TD error that its actor found with the
-    values it acted by, of a distribution's means (Ape-X, Horgan et al. 2018), `greatest` the
-    greatest so far (Schaul et al. 2016; Rainbow)."""
+    first_priority: Literal["actors", "greatest"] = "greatest"
+    """What a new row's priority is: `greatest` the greatest so far (Schaul et al. 2016; Rainbow),
+    `actors` the size of the TD error that its actor found with the values it acted by, of a
+    distribution's means (Ape-X, Horgan et al. 2018)."""
     priority_beta: Share = 0.4
     """How much of the sampling's bias the weights take back in the beginning; at the end it is 1
     (Schaul et al. 2016 and Rainbow: 0.4)."""

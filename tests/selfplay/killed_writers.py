@@ -91,6 +91,7 @@ CONFIG = load_config_of(
         "exploration.ladder": "7",
         "replay.rows": "900",
         "replay.priority_exponent": "0.6",
+        "replay.first_priority": "actors",
         "environment.environments": str(ENVIRONMENTS),
         "environment.stack": str(STACK),
         "device": "cpu",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.dqn.config import ReplayConfig
-from agents.dqn.objective import Transitions
+from agents.dqn.learning.objective import Transitions
 from store.memory import transitions
 from store.memory.ahead import SampleAhead
 from store.memory.frame_ring import FrameRing

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from agents.dqn.config import DQNConfig
+from agents.dqn.learning.optimisers import build_optimiser
 from agents.dqn.network.q_network import build_network
-from agents.dqn.optimisers import build_optimiser
 from agents.registry import ALGORITHMS, Entry
 from configs.loader import load_config_of
 

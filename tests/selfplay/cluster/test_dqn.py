@@ -49,6 +49,7 @@ CONFIG = load_config_of(
         "exploration.ladder": "7",
         "replay.rows": "4000",
         "replay.priority_exponent": "0.6",
+        "replay.first_priority": "actors",
         "environment.environments": str(ENVIRONMENTS),
         "cluster.segment_rows": "120",
         "keep_all": "true",

@@ -9,12 +9,12 @@ import torch
 
 from agents.dqn.device import graphs
 from agents.dqn.device.graphs import WARM_UP, CudaRecorder, GraphedCall, recorder_of
-from agents.dqn.learner import DQNLearner
-from agents.dqn.policy import QPolicy
+from agents.dqn.learning.learner import DQNLearner
+from agents.dqn.playing.policy import QPolicy
 from agents.torch_state import dump_trainer, load_trainer
 from store.memory.frames import TRUNCATED
 from store.replay.window import ReplayWindow
-from tests.agents.dqn.test_learner import FAMILY, SPEC, chains
+from tests.agents.dqn.learning.test_learner import FAMILY, SPEC, chains
 
 CPU = torch.device("cpu")
 has_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -90,7 +90,7 @@ def test_a_recorded_training_is_the_training(name, monkeypatch):
         recorders.append(StandIn())
         return recorders[-1]
 
-    monkeypatch.setattr("agents.dqn.learner.recorder_of", standing_in)
+    monkeypatch.setattr("agents.dqn.learning.learner.recorder_of", standing_in)
     recorded = trained(FAMILY[name])
     assert recorders[0].log.count("launch") == 12 - WARM_UP
     assert recorded.weights() == plain.weights()

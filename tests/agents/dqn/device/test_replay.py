@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from agents.dqn.device.replay import DeviceReplay, HostReplay
-from agents.dqn.learner import DQNLearner
+from agents.dqn.learning.learner import DQNLearner
 from agents.torch_state import dump_trainer, load_trainer
 from store.memory.ahead import SampleAhead
 from store.memory.frame_ring import FrameRing
 from store.memory.frames import GOES_ON, TERMINATED, frames_schema, piece_uuid
 from store.replay.episodes import Episode, EpisodeBatch
 from store.replay.window import ReplayWindow
-from tests.agents.dqn.test_learner import FAMILY, SPEC, chains
+from tests.agents.dqn.learning.test_learner import FAMILY, SPEC, chains
 
 CPU = torch.device("cpu")
 STACKED = {

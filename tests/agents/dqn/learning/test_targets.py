@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.dqn.network.heads import ActionValues
-from agents.dqn.targets import (
+from agents.dqn.learning.targets import (
     expected_distribution,
     expected_values,
     lambda_distributions,
@@ -17,6 +16,7 @@ from agents.dqn.targets import (
     project,
     scaled_log_policy,
 )
+from agents.dqn.network.heads import ActionValues
 
 
 def _tensor(*numbers):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.dqn.actor import DQNActor
+from agents.dqn.playing.actor import DQNActor
 from agents.progress import Elapsed
 from configs.loader import load_config
 

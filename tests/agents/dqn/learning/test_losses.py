@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.dqn.losses import categorical_loss, mean_loss, quantile_loss
+from agents.dqn.learning.losses import categorical_loss, mean_loss, quantile_loss
 
 
 def _random(*shape, seed=0, scale=1.0):

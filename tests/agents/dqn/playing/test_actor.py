@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.dqn.acting import Returns, td_errors
-from agents.dqn.actor import DQNActor
 from agents.dqn.config import DQNConfig
-from agents.dqn.learner import DQNLearner
+from agents.dqn.learning.learner import DQNLearner
+from agents.dqn.playing.acting import Returns, td_errors
+from agents.dqn.playing.actor import DQNActor
 from agents.progress import AT_START, Elapsed
 from configs.loader import load_config_of
 from envs.vector import find_environment
@@ -28,6 +28,9 @@ SMALL = {
     "replay.rows": "2000",
     "device": "cpu",
 }
+
+
+BY_ACTORS = {"replay__priority_exponent": "0.6", "replay__first_priority": "actors"}
 
 
 def config_with(**changed: str) -> DQNConfig:
@@ -145,7 +148,7 @@ def played(config: DQNConfig, rounds: int = 3) -> tuple[DQNActor, list[EpisodeBa
 
 
 def test_an_actor_records_the_errors_of_the_values_it_acts_by() -> None:
-    config = config_with(replay__priority_exponent="0.6", target__n_steps="3")
+    config = config_with(**BY_ACTORS, target__n_steps="3")
     actor, batches = played(config)
     gamma = config.target.gamma
     for batch in batches:
@@ -166,7 +169,7 @@ def test_an_actor_records_the_errors_of_the_values_it_acts_by() -> None:
 
 
 def test_the_learner_begins_with_the_priorities_of_actors() -> None:
-    config = config_with(replay__priority_exponent="0.6", target__n_steps="3")
+    config = config_with(**BY_ACTORS, target__n_steps="3")
     actor, batches = played(config)
     actor.close()
     learner = DQNLearner(find_environment(config.game), config)
@@ -183,7 +186,7 @@ def test_the_learner_begins_with_the_priorities_of_actors() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{}, {"replay__priority_exponent": "0.5", "replay__first_priority": "greatest"}],
+    [{}, {"replay__first_priority": "actors"}, {"replay__priority_exponent": "0.5"}],
 )
 def test_without_them_no_errors_are_stored(changed: dict[str, str]) -> None:
     actor, batches = played(config_with(**changed), rounds=1)

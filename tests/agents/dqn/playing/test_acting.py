@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.dqn.acting import FrameStacks, Recorder
+from agents.dqn.playing.acting import FrameStacks, Recorder
 from envs.vector import Steps
 from store.memory.frames import GOES_ON, TERMINATED, TRUNCATED
 

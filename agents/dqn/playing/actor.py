@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.dqn.acting import FrameStacks, Recorder, Returns
 from agents.dqn.config import DQNConfig
-from agents.dqn.policy import QPolicy
+from agents.dqn.playing.acting import FrameStacks, Recorder, Returns
+from agents.dqn.playing.policy import QPolicy
 from agents.dqn.schedules import epsilon_at, epsilons
 from agents.progress import Elapsed
 from agents.random_state import rng_state, set_rng_state

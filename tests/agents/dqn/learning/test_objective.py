@@ -18,8 +18,8 @@ from agents.dqn.config import (
     ReplayConfig,
     TargetConfig,
 )
+from agents.dqn.learning.objective import Objective, Rollout, Transitions
 from agents.dqn.network.q_network import TargetNetwork, build_network
-from agents.dqn.objective import Objective, Rollout, Transitions
 
 CPU = torch.device("cpu")
 GAMMA = 0.75

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from agents.dqn.config import LearnerConfig
-from agents.dqn.optimisers import CentredRMSprop, build_optimiser
+from agents.dqn.learning.optimisers import CentredRMSprop, build_optimiser
 from agents.torch_state import dump_trainer, load_trainer
 
 

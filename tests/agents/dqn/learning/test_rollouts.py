@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.dqn.rollouts import Rollouts
+from agents.dqn.learning.rollouts import Rollouts
 from store.memory.frames import GOES_ON, TERMINATED, frames_schema, piece_uuid
 from store.replay.episodes import Episode, EpisodeBatch
 

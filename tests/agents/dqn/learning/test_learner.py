@@ -18,7 +18,7 @@ from agents.dqn.config import (
     ReplayConfig,
     TargetConfig,
 )
-from agents.dqn.learner import DQNLearner, schema_of
+from agents.dqn.learning.learner import DQNLearner, schema_of
 from agents.torch_state import dump_trainer, load_trainer
 from envs.vector import EnvironmentSpec
 from store.memory.frames import GOES_ON, TERMINATED, TRUNCATED, piece_uuid

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.dqn.actor import DQNActor
 from agents.dqn.config import DQNConfig
+from agents.dqn.playing.actor import DQNActor
 from agents.progress import AT_START
 from envs.vector import VectorEnvironment
 

@@ -12,10 +12,8 @@ import torch
 from torch import Generator, Tensor
 
 from agents.dqn.config import DQNConfig
-from agents.dqn.losses import Losses, categorical_loss, mean_loss, quantile_loss
-from agents.dqn.network.heads import ActionValues, CategoricalHead
-from agents.dqn.network.q_network import QNetwork
-from agents.dqn.targets import (
+from agents.dqn.learning.losses import Losses, categorical_loss, mean_loss, quantile_loss
+from agents.dqn.learning.targets import (
     expected_distribution,
     expected_values,
     lambda_distributions,
@@ -24,6 +22,8 @@ from agents.dqn.targets import (
     munchausen_bonus,
     scaled_log_policy,
 )
+from agents.dqn.network.heads import ActionValues, CategoricalHead
+from agents.dqn.network.q_network import QNetwork
 
 CPU_ROWS = 256  # one pass on a processor: the activations of more leave its caches
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.dqn.acting import FrameStacks
-from agents.dqn.policy import QPolicy
+from agents.dqn.playing.acting import FrameStacks
+from agents.dqn.playing.policy import QPolicy
 
 
 class DQNAgent:

@@ -1,0 +1,1 @@
+"""How DQN plays: the actor, its policy, and a checkpoint as an agent."""
