@@ -355,6 +355,14 @@ class FrameRing:
         """Whether transitions can begin at these rows, which must be held; bool, of their shape."""
         return self._can_sample.take(rows % self.ring.capacity)
 
+    def has_stacks(self, rows: _Rows) -> npt.NDArray[np.bool_]:
+        """Whether all frames of the stacks that end at these rows are held; bool, of their shape.
+
+        The first frames after a gap lack some, and the oldest ones of the ring.
+        """
+        held = self._links.holds_stack(rows.ravel() % self.ring.capacity, self.stack)
+        return held.reshape(rows.shape)
+
     def transitions(
         self,
         rows: _Rows,

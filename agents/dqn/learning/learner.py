@@ -144,6 +144,8 @@ class DQNLearner:
         wanted = -(-steps * self.batch_size // (epochs * self.rollouts.steps))
         blocks = self.rollouts.draw(self.rng, wanted)
         rows, actions, targets = self._lambda_targets(blocks)
+        if not len(rows):
+            return
         order = self._shuffled(len(rows), steps)
         for chosen in order:
             observations = self.replay.stacks(rows[chosen])
@@ -173,8 +175,9 @@ class DQNLearner:
             part = blocks[:, first : first + at_once]
             rollout, acted = self._rollout(part)
             found = self.objective.rollout_targets(rollout)
-            rows.append(part[:-1][acted])
-            chosen = torch.from_numpy(acted).to(self.device)
+            trained = acted & self.ring.has_stacks(part[:-1])
+            rows.append(part[:-1][trained])
+            chosen = torch.from_numpy(trained).to(self.device)
             actions.append(rollout.actions[chosen])
             targets.append(found[chosen])
         return np.concatenate(rows), torch.cat(actions), torch.cat(targets)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,19 +23,22 @@ class Rollouts:
     """Cuts the rows of a ring's streams into blocks of `steps` + 1, in the order of arrival.
 
     The last row of a block is the first of the stream's next one: it is what was seen after the
-    block's last step. A block goes with its first row from the ring.
+    block's last step. A block goes with its first row from the ring. Blocks are in the order in
+    which they were complete, which is not that of their first rows: streams begin theirs at
+    different steps, and their pieces come at different times.
 
     Args:
         steps: T, steps of a block (PQN: 32).
 
     Attributes:
-        new: of the newest blocks, those that were not drawn yet.
+        new: how many of the blocks, the newest, came since the last draw.
     """
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self._open: dict[int, _OpenBlock] = {}
-        self._blocks: deque[NDArray[np.int64]] = deque()
+        self._blocks: list[NDArray[np.int64]] = []
+        self._first_row = 0  # no block begins before it
         self.new = 0
 
     def __len__(self) -> int:
@@ -66,17 +68,25 @@ class Rollouts:
         size = self.steps + 1
         while len(opened.rows) >= size:
             self._blocks.append(np.array(opened.rows[:size]))
+            self._first_row = min(self._first_row, opened.rows[0])
             self.new += 1
             del opened.rows[: self.steps]
 
     def forget_before(self, oldest: int) -> None:
         """Drop the blocks that begin before row `oldest`, which the ring has no more."""
-        while self._blocks and self._blocks[0][0] < oldest:
-            self._blocks.popleft()
-        self.new = min(self.new, len(self._blocks))
+        if oldest <= self._first_row:
+            return
+        older = len(self._blocks) - min(self.new, len(self._blocks))
+        kept = [block[0] >= oldest for block in self._blocks]
+        self.new = sum(kept[older:])
+        self._blocks = [block for block, held in zip(self._blocks, kept, strict=True) if held]
+        self._first_row = min((int(block[0]) for block in self._blocks), default=oldest)
 
     def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
-        """Draw `count` blocks: the new ones, newest first, then any older ones.
+        """Draw `count` blocks: the new ones, or some of them, and else any older ones.
+
+        A round's blocks come stream by stream, so to take the last ones would be to leave the same
+        streams out each time.
 
         Returns:
             Row numbers [steps + 1, count].
@@ -87,11 +97,10 @@ class Rollouts:
         if not self._blocks:
             raise ValueError(f"no stream has {self.steps + 1} rows in the ring yet")
         held = len(self._blocks)
-        new = min(self.new, count)
-        older = held - new
-        others = (
-            rng.integers(older, size=count - new) if older else rng.integers(held, size=count - new)
-        )
+        older = held - min(self.new, held)
         self.new = 0
-        chosen = [*range(held - new, held), *others.tolist()]
-        return np.stack([self._blocks[i] for i in chosen], axis=1)
+        chosen = np.arange(older, held)
+        if count < len(chosen):
+            chosen = rng.choice(chosen, count, replace=False)
+        others = rng.integers(older or held, size=count - len(chosen))
+        return np.stack([self._blocks[i] for i in [*chosen, *others]], axis=1)

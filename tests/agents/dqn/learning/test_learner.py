@@ -141,6 +141,18 @@ def test_a_resumed_learner_goes_on_bit_for_bit(name: str) -> None:
     assert (learner.steps, learner.rows_added) == (other.steps, other.rows_added) == (17, 550)
 
 
+def test_a_row_whose_stack_has_left_the_ring_is_not_trained_on() -> None:
+    """The first rows of the oldest block: what stands for their older frames never was there."""
+    config = replace(FAMILY["lambda"], environment=EnvironmentConfig(stack=3))
+    learner = DQNLearner(SPEC, config)
+    learner.add([chains(1, 24, GOES_ON)])
+    trained = learner._lambda_targets(learner.rollouts.draw(learner.rng, 2))[0]
+    assert sorted(trained.tolist()) == list(range(16))  # an episode's first stacks are whole
+    learner.ring._forget_before(7)  # and the second block begins at row 8
+    trained = learner._lambda_targets(learner.rollouts.draw(learner.rng, 2))[0]
+    assert min(trained) == 9
+
+
 def test_the_learning_rate_follows_its_schedule() -> None:
     learner = DQNLearner(SPEC, CONFIG)
     learner.add([chains(2, 50, TERMINATED)])

@@ -72,10 +72,49 @@ def test_new_blocks_come_once_and_first_and_old_ones_leave():
     assert rollouts.draw(rng, 500)[0].min() >= 200
 
 
-def test_fewer_can_be_drawn_than_are_new():
+def test_of_too_many_new_blocks_any_are_drawn():
+    """By their arrival the first streams of a round would be left out each time."""
+    drawn = set()
+    for seed in range(20):
+        rollouts = Rollouts(STEPS)
+        rollouts.add(EpisodeBatch.of(SCHEMA, [piece(s, 0, 0, 5, GOES_ON) for s in range(8)]), 0)
+        chosen = rollouts.draw(np.random.default_rng(seed), 3)[0].tolist()
+        assert len(set(chosen)) == 3
+        assert rollouts.new == 0
+        drawn.update(chosen)
+    assert drawn == set(range(0, 40, 5))
+
+
+def test_a_block_leaves_with_its_first_row_whenever_it_was_complete():
+    """Stream 1 completes two blocks in the round in which stream 2 completes an older one."""
     rollouts = Rollouts(STEPS)
-    rollouts.add(EpisodeBatch.of(SCHEMA, [piece(1, 0, 0, 41, GOES_ON)]), 0)
-    assert rollouts.draw(np.random.default_rng(0), 3)[0].tolist() == [28, 32, 36]
+    first = [piece(1, 0, 0, 4, GOES_ON), piece(2, 0, 0, 4, GOES_ON)]  # rows 0 to 3, 4 to 7
+    rollouts.add(EpisodeBatch.of(SCHEMA, first), 0)
+    second = [piece(1, 0, 4, 5, GOES_ON), piece(2, 0, 4, 1, GOES_ON)]  # rows 8 to 12, 13
+    rollouts.add(EpisodeBatch.of(SCHEMA, second), 8)
+    assert blocks_of(rollouts) == [[0, 1, 2, 3, 8], [8, 9, 10, 11, 12], [4, 5, 6, 7, 13]]
+    rollouts.forget_before(6)
+    assert blocks_of(rollouts) == [[8, 9, 10, 11, 12]]
+    assert rollouts.new == 1
+    rollouts.add(EpisodeBatch.of(SCHEMA, [piece(2, 0, 5, 3, GOES_ON)]), 14)
+    rollouts.forget_before(9)
+    assert blocks_of(rollouts) == []
+    rollouts.add(EpisodeBatch.of(SCHEMA, [piece(2, 0, 8, 1, GOES_ON)]), 17)
+    assert blocks_of(rollouts) == [[13, 14, 15, 16, 17]]
+    rollouts.forget_before(13)
+    assert len(rollouts) == rollouts.new == 1
+    rollouts.forget_before(14)
+    assert len(rollouts) == rollouts.new == 0
+
+
+def test_more_blocks_may_have_been_new_than_are_left():
+    """As where a segment of a resumed run's window is gone."""
+    rollouts = Rollouts(STEPS)
+    rollouts.add(EpisodeBatch.of(SCHEMA, [piece(1, 0, 0, 9, GOES_ON)]), 0)
+    rollouts.new = 5
+    drawn = rollouts.draw(np.random.default_rng(0), 6)[0].tolist()
+    assert drawn[:2] == [0, 4]
+    assert set(drawn) == {0, 4}
 
 
 def test_nothing_to_draw_is_refused():
