@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 import struct
@@ -36,6 +37,18 @@ def load_state(data: bytes) -> dict[str, Tensor]:
 def dump_state(state: dict[str, Tensor]) -> bytes:
     """Return the network's tensors as safetensors bytes."""
     return checkpoints.tensors_to_bytes({k: v.detach().cpu().numpy() for k, v in state.items()})
+
+
+def set_generator_state(generator: torch.Generator, state: Tensor) -> None:
+    """Continue from a generator's state; one of another kind of device seeds this one.
+
+    A run may go on on another device, and the states of a processor and of a card do not fit.
+    """
+    if len(state) == len(generator.get_state()):
+        generator.set_state(state)
+        return
+    digest = hashlib.blake2b(state.numpy().tobytes(), digest_size=8).digest()
+    generator.manual_seed(int.from_bytes(digest) >> 1)
 
 
 def dump_trainer(state: dict[str, Any]) -> bytes:

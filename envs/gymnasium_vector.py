@@ -79,12 +79,14 @@ class GymnasiumVector(VectorBase):
         self._seeds: list[int | None] = [*seeds_of(seed, count)]
         self._sent: NDArray[np.int64] | None = None
 
-    def reset(self) -> NDArray[Any]:
-        """Start a new game in each; the first time from the seed. Returns [count, *shape]."""
+    def reset(self, seed: int | None = None) -> NDArray[Any]:
+        """Start a new game in each; the first time from the vector's seed. See the protocol."""
         self._sent = None
+        if seed is not None:
+            self._seeds = [*seeds_of(seed, self.count)]
         first = [
-            self._encoded(environment.reset(seed=seed)[0])
-            for environment, seed in zip(self._environments, self._seeds, strict=True)
+            self._encoded(environment.reset(seed=own)[0])
+            for environment, own in zip(self._environments, self._seeds, strict=True)
         ]
         self._seeds = [None] * self.count
         self._start_counting()

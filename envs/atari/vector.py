@@ -93,8 +93,10 @@ class AtariVector(VectorBase):
             raise RuntimeError(f"the environments of {self.name} are closed")
         return self._library
 
-    def reset(self) -> NDArray[np.uint8]:
-        """Start a new game in each; the first time from the seed. Returns uint8 [count, 84, 84]."""
+    def reset(self, seed: int | None = None) -> NDArray[np.uint8]:
+        """Start a new game in each; the first time from the vector's seed. See the protocol."""
+        if seed is not None:
+            self._seeds = np.array(seeds_of(seed, self.count))
         if self._is_waited_for:
             self._games.recv()
             self._is_waited_for = False

@@ -96,8 +96,11 @@ class VectorEnvironment(Protocol):
     def observation_dtype(self) -> np.dtype[Any]:
         """The dtype of the observations: uint8 for pixels, else float32."""
 
-    def reset(self) -> NDArray[Any]:
-        """Start a new game in each environment; return the first observations [k, *shape]."""
+    def reset(self, seed: int | None = None) -> NDArray[Any]:
+        """Start a new game in each environment; return the first observations [k, *shape].
+
+        With a `seed` all is drawn from it from now on, as if the vector were made with it.
+        """
 
     def send(self, actions: NDArray[np.int64]) -> None:
         """Give each environment its action, [k]. Raises ValueError for one that does not exist."""

@@ -21,7 +21,7 @@ from agents.dqn.network.q_network import TargetNetwork, build_network
 from agents.dqn.schedules import beta_at, epsilon_at, learning_rate_at
 from agents.random_state import rng_state, set_rng_state
 from agents.torch_device import choose_device
-from agents.torch_state import dump_state
+from agents.torch_state import dump_state, set_generator_state
 from envs.vector import EnvironmentSpec
 from store.memory.frame_ring import FrameRing
 from store.memory.frames import GOES_ON, TERMINATED, frames_schema
@@ -270,7 +270,7 @@ class DQNLearner:
         self.steps = state["steps"]
         self._rows_added = state["rows_added"]
         set_rng_state(self.rng, state["rng"])
-        self.generator.set_state(state["generator"])
+        set_generator_state(self.generator, state["generator"])
 
     def _noting_rollouts(
         self, window: ReplayWindow, saved: Mapping[str, NDArray[Any]]

@@ -14,10 +14,12 @@ from agents.dqn.playing.policy import QPolicy
 from agents.dqn.schedules import epsilon_at, epsilons
 from agents.progress import Elapsed
 from agents.random_state import rng_state, set_rng_state
+from agents.torch_state import load_state, set_generator_state
 from envs.vector import Steps, make_vector, typed_environment
 from store.checkpoints import tensors_to_bytes
 from store.replay.episodes import Episode
 
+NOISE = "noise"  # of noisy layers, the state of its generator in a checkpoint
 GREEDIEST = 0.25  # of the environments of all actors, by least epsilon: the greedy score's
 
 
@@ -40,21 +42,11 @@ class DQNActor:
             training=True,
             threads=settings.threads,
         )
-        self.policy = QPolicy(config, self.environments.spec, explores=True)
+        self.policy = QPolicy(config, self.environments.spec, explores=True, number=number)
         self.rng = np.random.default_rng([config.seed, 2, number])
-        frames = self.environments.reset()
-        self.stacks = FrameStacks(frames, settings.stack)
-        target = config.target
-        errors = Returns(target.n_steps, target.gamma) if config.replay.by_actors else None
-        self.recorder = Recorder(
-            frames,
-            number=number,
-            reward_clip=config.replay.reward_clip,
-            errors=errors,
-        )
-        self._epsilons = np.ones(len(frames))
-        self._is_greediest = np.ones(len(frames), np.bool_)
-        self._begins = np.ones(len(frames), np.bool_)  # where no action of this life was done
+        self._begin_games(self.environments.reset())
+        self._epsilons = np.ones(settings.environments)
+        self._is_greediest = np.ones(settings.environments, np.bool_)
         self._first_action = _first_action(config, self.environments.spec.action_names)
         self._goal = 0
         self._made = 0  # rows of this round
@@ -62,6 +54,18 @@ class DQNActor:
             **dict.fromkeys(("games", "rows", "lengths", "greedy_games"), 0),
             **dict.fromkeys(("score", "greedy_score"), 0.0),
         }
+
+    def _begin_games(self, frames: NDArray[Any]) -> None:
+        """Begin with the first frames of new games, [k, *frame shape]."""
+        config, target = self.config, self.config.target
+        self.stacks = FrameStacks(frames, config.environment.stack)
+        self.recorder = Recorder(
+            frames,
+            number=self.number,
+            reward_clip=config.replay.reward_clip,
+            errors=Returns(target.n_steps, target.gamma) if config.replay.by_actors else None,
+        )
+        self._begins = np.ones(len(frames), np.bool_)  # where no action of this life was done
 
     def load_weights(self, data: bytes, step: int) -> None:
         """Act by these weights, of the learner's step, from now on."""
@@ -130,16 +134,21 @@ class DQNActor:
         """Do nothing: games go on."""
 
     def state(self) -> tuple[bytes, dict[str, Any]]:
-        """Return what a resumed actor continues: its random generator."""
-        return tensors_to_bytes({"none": np.zeros(0)}), {"rng": rng_state(self.rng)}
+        """Return what a resumed actor continues: its random generators."""
+        noise = self.policy.generator.get_state().numpy()
+        return tensors_to_bytes({NOISE: noise}), {"rng": rng_state(self.rng)}
 
     def load_state(self, data: bytes, rest: Mapping[str, Any]) -> None:
-        """Continue from `state` with new games, in streams that no actor before had.
+        """Continue from `state` with games and in streams that no actor before had.
 
         `rest["next_seq"]` differs from that of each earlier start (`selfplay.writing_through`).
         """
+        start = int(rest["next_seq"])
+        self._begin_games(self.environments.reset(_seed(self.config.seed, self.number, start)))
+        self.recorder.restart(self.number, start)
         set_rng_state(self.rng, dict(rest["rng"]))
-        self.recorder.restart(self.number, int(rest["next_seq"]))
+        if (noise := load_state(data).get(NOISE)) is not None:  # checkpoints of before lack it
+            set_generator_state(self.policy.generator, noise)
 
     def close(self) -> None:
         """Stop the environments."""
@@ -151,6 +160,6 @@ def _first_action(config: DQNConfig, names: Sequence[str]) -> int | None:
     return names.index("FIRE") if config.exploration.fire and "FIRE" in names else None
 
 
-def _seed(seed: int, number: int) -> int:
-    """Return the environments' seed, different for each actor."""
-    return int(np.random.SeedSequence([seed, 3, number]).generate_state(1)[0] >> 1)
+def _seed(seed: int, number: int, start: int = 0) -> int:
+    """Return the environments' seed, different for each actor and each of its starts."""
+    return int(np.random.SeedSequence([seed, 3, number, start]).generate_state(1)[0] >> 1)

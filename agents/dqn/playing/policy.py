@@ -27,9 +27,12 @@ class QPolicy:
         spec: of the environment.
         explores: whether noisy layers draw noise, each row its own at each call; else they act by
             their means (Fortunato et al. 2018).
+        number: of the actor, whose noise differs from that of others.
     """
 
-    def __init__(self, config: DQNConfig, spec: EnvironmentSpec, *, explores: bool) -> None:
+    def __init__(
+        self, config: DQNConfig, spec: EnvironmentSpec, *, explores: bool, number: int = 0
+    ) -> None:
         self.step = 0
         self.num_actions = spec.num_actions
         self.device = choose_device(config.device)
@@ -43,7 +46,9 @@ class QPolicy:
             device=self.device,
         ).eval()
         self._draws_noise = explores and config.head.noisy
-        self._generator = torch.Generator(self.device).manual_seed(config.seed)
+        self.generator = torch.Generator(self.device)  # of the noise
+        seed = np.random.SeedSequence([config.seed, 4, number]).generate_state(1, np.uint64)[0]
+        self.generator.manual_seed(int(seed >> 1))
         # on a card, of its own: the learner's kernels, on another, would keep actions waiting
         self._stream: torch.cuda.Stream | None = None
         if self.device.type == "cuda":
@@ -73,7 +78,7 @@ class QPolicy:
         """
         with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
             if self._draws_noise:
-                self.network.draw_noise(len(stacks), self._generator)
+                self.network.draw_noise(len(stacks), self.generator)
             (means,) = self._means(torch.from_numpy(np.ascontiguousarray(stacks)))
             values = means.cpu().numpy()
         return values, values.max(axis=1)

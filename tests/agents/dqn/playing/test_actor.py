@@ -5,6 +5,8 @@ The errors are held against a plain loop, and what the ring makes of them agains
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -192,6 +194,49 @@ def test_without_them_no_errors_are_stored(changed: dict[str, str]) -> None:
     actor, batches = played(config_with(**changed), rounds=1)
     actor.close()
     assert ERROR not in batches[0].values
+
+
+# --- over a resume --------------------------------------------------------------------------------
+
+
+NOISY = {"head__noisy": "true", "exploration__epsilon": "0", "exploration__final_epsilon": "0"}
+
+
+def noisy_values(actor: DQNActor) -> list[float]:
+    """The values of one observation, by the actor's next noise."""
+    values, _ = actor.policy(np.ones((4, 1, 4), np.float32))
+    return list(values[0].tolist())
+
+
+def test_a_resumed_actor_goes_on_with_the_noise_that_it_was_at() -> None:
+    config = config_with(**NOISY)
+    actor, resumed, other = (DQNActor(config, number) for number in (0, 0, 1))
+    first = noisy_values(actor)
+    assert noisy_values(other) != first  # noise of its own
+    data, rest = actor.state()
+    resumed.load_state(data, {**rest, "next_seq": 3})
+    following = noisy_values(actor)
+    assert following != first
+    assert noisy_values(resumed) == following
+    for each in (actor, resumed, other):
+        each.close()
+
+
+def test_a_resumed_actor_begins_games_that_it_did_not_begin_before() -> None:
+    config = config_with()
+    begun = []
+    for start in (0, 3, 7):
+        actor = DQNActor(config, 0)
+        if start:
+            actor.load_state(*loaded_at(start, actor))
+        begun += [tuple(frames.ravel().tolist()) for frames in actor.stacks.stacks]
+        actor.close()
+    assert len(set(begun)) == 12
+
+
+def loaded_at(start: int, actor: DQNActor) -> tuple[bytes, dict[str, Any]]:
+    data, rest = actor.state()
+    return data, {**rest, "next_seq": start}
 
 
 # --- before there is anything to learn from -------------------------------------------------------
