@@ -312,10 +312,33 @@ class DQNConfig(TrainConfig):
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
 
     def check_combination(self) -> None:
-        """Raise ValueError for priorities of lambda-returns: rollouts are sampled uniformly."""
+        """Raise ValueError for priorities of lambda-returns: rollouts are sampled uniformly.
+
+        And for a ring that loses rows before the rollouts are whole that they belong to.
+        """
         if self.target.q_lambda > 0.0 and self.replay.priority_exponent > 0.0:
             raise ValueError(
                 f"replay.priority_exponent = {self.replay.priority_exponent} with "
                 f"target.q_lambda = {self.target.q_lambda}: expected 0, as rollouts are sampled "
                 "uniformly"
             )
+        if self.target.q_lambda > 0.0 and self.replay.rows < (least := self._rollout_rows()):
+            raise ValueError(
+                f"replay.rows = {self.replay.rows} with target.q_lambda = {self.target.q_lambda}: "
+                f"expected {least} or more, which come in while an environment makes a rollout of "
+                f"target.rollout = {self.target.rollout} steps and what was seen before and after"
+            )
+
+    def _rollout_rows(self) -> int:
+        """Return the rows of the rounds that a rollout with its stacks lies in, ends not counted.
+
+        It takes one row after its steps, and before them those of the first stack. A round has the
+        rows of one environment after those of the other, and its rollouts are used at its end.
+        """
+        steps = self.target.rollout + self.environment.stack - 1
+        if self.workers:
+            environments = self.environment.environments
+            rounds = -(-steps * environments // self.cluster.segment_rows) + 1
+            return rounds * self.cluster.segment_rows * self.workers
+        rounds = -(-steps * self.environment.environments // self.publish_rows) + 1
+        return rounds * self.publish_rows

@@ -6,6 +6,7 @@ import pytest
 
 from agents.dqn.config import (
     DQNConfig,
+    EnvironmentConfig,
     ExplorationConfig,
     HeadConfig,
     LearnerConfig,
@@ -13,11 +14,24 @@ from agents.dqn.config import (
     ReplayConfig,
     TargetConfig,
 )
+from agents.training import ClusterConfig
 from configs.fields import meanings, train_fields
 
 
 def test_every_setting_says_what_it_means():
     assert set(meanings(DQNConfig)) == set(train_fields(DQNConfig))
+
+
+def of_rollouts(rows, workers=0):
+    """128 environments in rounds of 32 steps, or each worker's 32 in rounds of 64."""
+    return DQNConfig(
+        publish_rows=4096,
+        workers=workers,
+        target=TargetConfig(q_lambda=0.65),
+        replay=ReplayConfig(rows=rows),
+        environment=EnvironmentConfig(environments=32 if workers else 128),
+        cluster=ClusterConfig(segment_rows=2048 if workers else 1024),
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,8 +63,15 @@ def test_every_setting_says_what_it_means():
             ),
             "replay.priority_exponent = 0.5.*rollouts are sampled uniformly",
         ),
+        (lambda: of_rollouts(rows=4608), "replay.rows = 4608.*q_lambda = 0.65: expected 12288"),
+        (lambda: of_rollouts(rows=32767, workers=8), "replay.rows = 32767.*: expected 32768"),
     ],
 )
 def test_bad_settings_are_quoted(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_ring_that_holds_whole_rollouts_is_taken():
+    assert of_rollouts(rows=12288).replay.rows == 12288
+    assert of_rollouts(rows=32768, workers=8).replay.rows == 32768

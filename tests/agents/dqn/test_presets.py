@@ -6,10 +6,17 @@ import torch
 
 from agents.dqn.config import DQNConfig
 from agents.dqn.learning.optimisers import build_optimiser
+from agents.dqn.learning.rollouts import Rollouts
 from agents.dqn.network.q_network import build_network
+from agents.dqn.playing.acting import Recorder
 from agents.registry import ALGORITHMS, Entry
 from configs.loader import load_config_of
+from envs.vector import Steps
+from store.memory.frame_ring import FrameRing
+from store.memory.frames import frames_schema
+from store.replay.episodes import EpisodeBatch
 
+SCHEMA = frames_schema((1,))
 PRESETS = ("breakout", "breakout_gpu", "dqn", "dqn_nature", "pqn", "rainbow")
 
 
@@ -53,6 +60,39 @@ def test_a_round_of_pqn_is_a_rollout_of_every_environment():
         config = load_config_of(DQNConfig, name)
         assert config.publish_rows == config.environment.environments * config.target.rollout
         assert config.publish_rows == minibatches * config.learner.batch_size
+
+
+@pytest.mark.parametrize("name", ["pqn", "breakout_gpu", "breakout"])
+@pytest.mark.parametrize("often", [0.001, 0.07])
+def test_a_rollout_of_every_environment_is_whole_when_it_is_learned_from(name, often):
+    """However often an episode ends, which adds a row to its environment's rows."""
+    config = load_config_of(DQNConfig, name)
+    count, steps = config.environment.environments, config.target.rollout
+    drawn_a_round = config.learner.passes * config.publish_rows / (config.learner.epochs * steps)
+    assert drawn_a_round == count
+    ring = FrameRing(config.replay.rows, SCHEMA, stack=config.environment.stack)
+    recorder = Recorder(np.zeros((count, 1), np.uint8), number=0, reward_clip=0.0)
+    rollouts, rng = Rollouts(steps), np.random.default_rng(0)
+    for number in range(8):
+        for _ in range(config.publish_rows // count):
+            recorder.record(np.zeros(count, np.int64), a_step(rng.random(count) < often))
+        batch = EpisodeBatch.of(SCHEMA, recorder.take())
+        rollouts.add(batch, ring.ring.total_added)
+        ring.extend(batch)
+        rollouts.forget_before(ring.ring.oldest)
+        assert number == 0 or rollouts.new >= count
+        if len(rollouts):
+            blocks = rollouts.draw(rng, count)
+            assert number == 0 or len(set(blocks[0].tolist())) == count
+            assert ring.has_stacks(blocks[:-1]).all()
+
+
+def a_step(life_lost):
+    count, no_game = len(life_lost), np.zeros(len(life_lost), np.bool_)
+    frames, rewards = np.zeros((count, 1), np.uint8), np.zeros(count, np.float32)
+    return Steps(
+        frames, rewards, no_game, no_game, frames[:0], life_lost, np.zeros(0), np.zeros(0, np.int64)
+    )
 
 
 def test_rainbow_has_all_six_parts():

@@ -30,6 +30,7 @@ GAMMA = 0.9
 CONFIG = DQNConfig(
     game="chain",
     device="cpu",
+    publish_rows=64,
     network=NetworkConfig(encoder="mlp", hidden=16, precision="float32"),
     target=TargetConfig(gamma=GAMMA, period=10),
     learner=LearnerConfig(
