@@ -5,8 +5,9 @@
 `train` is a generator of `Progress`; panels, logs and solver checks consume it, and the loop is
 independent of them. Everything needed to continue is in the newest checkpoint and the segments
 before it. With a budget in games or rows and checkpoints by rows, a killed run is reproduced bit
-for bit from its newest checkpoint. A requested stop adds a checkpoint, and running searches restart
-there: the run is equally good afterwards, but plays other games.
+for bit from its newest checkpoint; but an algorithm that writes through keeps what was sealed since
+(`selfplay.writing_through`), and begins new games. A requested stop adds a checkpoint, and running
+searches restart there: the run is equally good afterwards, but plays other games.
 
 With `overlap` a round is played in a thread beside the training on the rounds before it. The two
 meet between rounds, where rows and weights change hands, so it is as deterministic.

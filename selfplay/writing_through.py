@@ -98,6 +98,7 @@ class WritingThrough:
         self._row_field = algorithm.row_field(config)
         self._segment_rows = algorithm.segment_rows(config)
         self._waiting: list[EpisodeBatch] = []
+        self._waiting_rows = 0  # of thousands of batches, where a round has a few steps
         self._sealer = Sealer(self.writer)
 
     def take(self) -> EpisodeBatch | None:
@@ -110,7 +111,8 @@ class WritingThrough:
             return None
         batch = EpisodeBatch.of(self.writer.schema, episodes)
         self._waiting.append(batch)
-        if sum(waiting.rows(self._row_field) for waiting in self._waiting) >= self._segment_rows:
+        self._waiting_rows += batch.rows(self._row_field)
+        if self._waiting_rows >= self._segment_rows:
             self._seal()
         return batch
 
@@ -126,7 +128,7 @@ class WritingThrough:
     def _seal(self) -> None:
         if self._waiting:
             self._sealer.seal(self._waiting)
-            self._waiting = []
+            self._waiting, self._waiting_rows = [], 0
 
     def state(self) -> tuple[bytes, dict[str, Any]]:
         """Return the actor's state and the number of its next segment; after all is sealed."""

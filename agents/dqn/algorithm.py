@@ -117,7 +117,7 @@ class DQN(Algorithm[DQNConfig]):
         return replace(config, environment=environment)
 
     def acting_threads(self, config: DQNConfig) -> int:
-        """Return the threads of acting and of learning, which take turns."""
+        """Return the threads of acting and of learning, which take turns or share them."""
         return max(1, min(config.environment.threads, allowed_cores()))
 
     def games_at_once(self, config: DQNConfig) -> int:

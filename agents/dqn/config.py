@@ -264,9 +264,10 @@ class ReplayConfig(Settings):
     segment_rows: PositiveInt = 16_384
     """Rows of a stored segment; a checkpoint seals a shorter one."""
     sample_ahead: bool = False
-    """Sample the next batch of a round in a thread while the one before it is trained on, without
-    `target.q_lambda`; pays where a core is idle and frames are large. By priority, a batch is then
-    drawn before the new errors of the one before are known (Ape-X, Horgan et al. 2018)."""
+    """Sample the next batch of a round in a thread while the one before it is trained on; no effect
+    with `target.q_lambda` or `on_device`. It pays where a core is idle and frames are large. By
+    priority, a batch is then drawn before the new errors of the one before are known (Ape-X, Horgan
+    et al. 2018)."""
     on_device: bool = False
     """Keep a second copy of the frames where the networks run, and take stacks from there; a frame
     of Atari has 7 KB, so a million are 7.1 GB of a graphics card."""
