@@ -8,7 +8,7 @@ in `agents.registry`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -147,6 +147,8 @@ class Algorithm(ABC, Generic[Config]):
         threads_setting: the setting that says how many threads an actor has, by its dotted name.
         memory_settings: the options whose smaller values need less memory, in words.
         keep_minutes: minutes of training whose checkpoints are kept by name, to be shown.
+        when_asked: settings that a resumed run may change, as what it learns does not depend on
+            them; by their dotted names.
     """
 
     name: str
@@ -155,6 +157,7 @@ class Algorithm(ABC, Generic[Config]):
     threads_setting = "workers"
     memory_settings = "--learner.window-rows"
     keep_minutes: Sequence[float] = ()
+    when_asked: Collection[str] = ()
 
     @abstractmethod
     def environment(self, config: Config) -> Any:

@@ -22,7 +22,7 @@ from store.settings import LIMITS, newest_budget, read_settings
 BUDGET = frozenset(LIMITS)
 NO_LIMIT = "no limit"
 OF_THE_MACHINE = frozenset({"device", "checkpoint_minutes", "workers"})  # and all of `cluster`
-WHEN_ASKED = frozenset({"keep_all", "overlap"})  # may change; kept from the run unless given
+WHEN_ASKED = frozenset({"keep_all", "overlap"})  # and the algorithm's: the run's unless given
 
 
 class Continued(NamedTuple):
@@ -49,7 +49,7 @@ def settings_of(run: Run) -> TrainConfig:
 def check_resumable(run: Run, config: TrainConfig) -> None:
     """Raise RunMismatchError unless the settings agree with those stored with the run."""
     _refuse_other_algorithm(run, config)
-    _refuse_changes(run, _differences(settings_of(run), config))
+    _refuse_changes(run, config, _differences(settings_of(run), config))
 
 
 def continue_run(
@@ -76,7 +76,7 @@ def continue_run(
     _refuse_other_algorithm(run, config)
     stored = settings_of(run)
     differences = _differences(stored, config)
-    _refuse_changes(run, {name: differences[name] for name in differences.keys() & set(asked)})
+    _refuse_changes(run, config, {n: differences[n] for n in differences.keys() & set(asked)})
     own = asdict(stored) | _newest_budget(run)
     taken = {n for n in differences if n in asked or _is_of_the_machine(n)} | (BUDGET & set(asked))
     for changed in taken:
@@ -143,11 +143,14 @@ def _is_of_the_machine(name: str) -> bool:
     return name in OF_THE_MACHINE or name.partition(".")[0] == "cluster"
 
 
-def _refuse_changes(run: Run, differences: Mapping[str, tuple[Any, Any]]) -> None:
+def _refuse_changes(
+    run: Run, config: TrainConfig, differences: Mapping[str, tuple[Any, Any]]
+) -> None:
+    free = BUDGET | WHEN_ASKED | {*algorithm_of(config).when_asked}
     changed = {
         name: pair
         for name, pair in sorted(differences.items())
-        if name not in BUDGET | WHEN_ASKED and not _is_of_the_machine(name)
+        if name not in free and not _is_of_the_machine(name)
     }
     if changed:
         listed = ", ".join(

@@ -33,6 +33,7 @@ class DQN(Algorithm[DQNConfig]):
     metrics = METRICS
     threads_setting = "environment.threads"
     memory_settings = "--replay.rows"
+    when_asked = ("environment.threads", "replay.on_device", "learner.cuda_graphs")
     keep_minutes = (10.0, 120.0, 240.0)  # of the slide that shows how Breakout was learned
 
     def environment(self, config: DQNConfig) -> EnvironmentSpec:

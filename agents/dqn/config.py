@@ -224,10 +224,10 @@ class ExplorationConfig(Settings):
     """Environment i of the N of all actors has epsilon ^ (1 + ladder * i / (N - 1)); 0 gives all of
     them the same (Ape-X, Horgan et al. 2018: 7, with an epsilon of 0.4)."""
     fire: bool = False
-    """Press FIRE as the first action of a life, unless that is a random one, where a game has it, as
-    wrappers of Gymnasium and EnvPool do in training and evaluation. Here an evaluated agent does it
-    itself.
-    Waiting for the ball costs no life and hardly any value, so an agent may learn to wait."""
+    """Press FIRE as the first action of a life, unless that is a random one, where a game has it.
+    Wrappers of Gymnasium and EnvPool do so in training and evaluation; here an evaluated agent does
+    it itself. Waiting for the ball costs no life and hardly any value, so an agent may learn to
+    wait."""
 
     def check_combination(self) -> None:
         """Raise ValueError where epsilon would rise."""

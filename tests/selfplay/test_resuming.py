@@ -15,9 +15,10 @@ import pytest
 import ludens
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, SelfPlayConfig
 from agents.alphazero.player import network_player, playing_config
+from agents.dqn.config import DQNConfig
 from arena.match.records import read_matches
 from arena.monitor.history import History
-from configs.loader import asked_settings, load_config
+from configs.loader import asked_settings, load_config, load_config_of
 from envs.registry import find_game
 from selfplay.loop import train
 from selfplay.resuming import check_resumable, continue_run, extension_notice, settings_of
@@ -260,6 +261,32 @@ def test_the_learning_rate_of_an_extended_run_is_as_it_says(store):
     assert rate == learner.learning_rate_at(42 / 60) > 5 * learner.final_learning_rate
     (told,) = started.notices
     assert f"goes from {learner.final_learning_rate:g} to {rate:g}," in told
+
+
+# --- what an algorithm allows ---------------------------------------------------------------------
+
+
+def test_a_run_may_go_on_with_other_threads_where_its_algorithm_says_so(tmp_path):
+    """The games of Atari depend on the actions alone: another machine may have other cores."""
+    begun = load_config_of(DQNConfig, "dqn", {"environment.threads": "16"})
+    create_run(
+        tmp_path,
+        "pole",
+        algorithm="dqn",
+        game=begun.game,
+        config=asdict(begun),
+        seed=0,
+        versions={},
+    )
+    asking = load_config_of(DQNConfig, "dqn", {"environment.threads": "2"})
+    unasked = continue_run(str(tmp_path), "pole", asking, []).config
+    assert unasked.environment.threads == 16
+    resumed = continue_run(str(tmp_path), "pole", asking, ["environment.threads"]).config
+    assert resumed.environment.threads == 2
+    check_resumable(open_run(tmp_path, "pole"), resumed)
+    other = load_config_of(DQNConfig, "dqn", {"environment.stack": "2"})
+    with pytest.raises(RunMismatchError, match=r"environment\.stack is 1, not 2"):
+        continue_run(str(tmp_path), "pole", other, ["environment.stack"])
 
 
 # --- what is dropped ------------------------------------------------------------------------------
