@@ -105,7 +105,10 @@ def record_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--strip",
         metavar="FILE.png",
-        help="instead of a film, the checkpoints kept at minutes of training side by side",
+        nargs="?",
+        const="",
+        help="instead of a film, the checkpoints kept at minutes of training and the newest side by "
+        "side (default: RUN-strip.png)",
     )
     parser.add_argument("--games", type=int, default=1, metavar="N", help="to play (default: 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed of the games")
@@ -123,10 +126,15 @@ def record(args: Namespace) -> int:
     if args.strip is not None:
         if args.out is not None or args.values:
             raise UsageError("--strip writes one picture: expected no --out and no --values")
-        return _record_strip(args, Path(args.strip))
-    path = Path(args.out or f"{args.agent.partition(':')[0].replace('@', '-')}.mp4")
+        return _record_strip(args, Path(args.strip or f"{_file_name(args.agent)}-strip.png"))
+    path = Path(args.out or f"{_file_name(args.agent)}.mp4")
     check_film_name(path)  # before the games are played
     return _record_film(args, path)
+
+
+def _file_name(agent: str) -> str:
+    """Return an agent's name as that of a file, without its options and an ending."""
+    return agent.partition(":")[0].replace("@", "-")
 
 
 def _record_film(args: Namespace, path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Choose the checkpoints of a run for a strip: those kept at minutes of training."""
+"""Choose the checkpoints of a run for a strip: those kept at minutes of training, and the newest."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ class Shown(NamedTuple):
 
 
 def shown_checkpoints(run: Run) -> list[Shown]:
-    """Return the checkpoints that were kept at minutes of training, in order.
+    """Return the checkpoints that were kept at minutes of training, in order, then the newest.
 
-    Without any, the first, the newest and the one between are chosen, of those that are left.
+    Without kept ones, the first, the newest and the one between are chosen, of those that are left.
     Raises StoreError for a run without checkpoints.
     """
     left = set(checkpoints.steps(run))
     kept = {at: step for at, step in at_minutes(kept_names(run.files)).items() if step in left}
     if kept:
-        return [Shown(step, f"after {at:g} minutes") for at, step in kept.items()]
+        shown = [Shown(step, f"after {at:g} minutes") for at, step in kept.items()]
+        newest = Shown(max(left), _title(run, max(left)))
+        return shown if newest.title == shown[-1].title else [*shown, newest]
     if not left:
         raise StoreError(f"run {run.name!r} has no checkpoint yet")
     rising = sorted(left)

@@ -25,6 +25,14 @@ def test_those_kept_at_minutes_are_shown_in_order(tmp_path):
     ]
 
 
+def test_the_newest_follows_unless_it_is_as_old(tmp_path):
+    run = run_with(tmp_path, [10, 60])
+    keep(run, 10, "10-minutes")
+    assert shown_checkpoints(run) == [(10, "after 10 minutes"), (60, "after 60 minutes")]
+    keep(run, 60, "60-minutes")
+    assert len(shown_checkpoints(run)) == 2
+
+
 def test_without_any_the_first_the_middle_and_the_newest_are(tmp_path):
     run = run_with(tmp_path, [0, 2, 5, 9, 30])
     assert shown_checkpoints(run) == [
