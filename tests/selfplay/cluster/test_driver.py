@@ -44,6 +44,9 @@ CONFIG = AlphaZeroConfig(
     cluster=ClusterConfig(segment_rows=256),
 )
 
+# To start an actor costs several seconds of a core, most of what these tests take.
+LONG = replace(CONFIG, games=60_000)  # a test stops it when what it waits for has come
+
 
 @pytest.fixture(scope="module")
 def cluster():
@@ -77,10 +80,10 @@ def _is_ours(pid):
     return False
 
 
-def _train(store, config=CONFIG, on=lambda progress: None):
+def _train(store, config=CONFIG, on=lambda progress: None, stop=lambda: False):
     """The last stage and all notices of a training; `on` is told of every stage."""
     notices = []
-    for last in train(config, store_url=str(store), run_name="run"):
+    for last in train(config, store_url=str(store), run_name="run", stop=stop):
         notices += last.notices
         on(last)
     return last, notices
@@ -106,30 +109,41 @@ def test_two_workers_train_to_the_end_of_their_budget_and_go_on(cluster, tmp_pat
     assert notices == []
     assert _check_store(tmp_path, last) == last.games  # all that finished was reported
     rows = last.positions + 2000
-    again, _ = _train(tmp_path, replace(CONFIG, games=0, rows=rows))
+    again, _ = _train(tmp_path, replace(CONFIG, games=0, rows=rows, workers=1))
     assert (again.rows_goal, again.positions >= rows) == (rows, True)
     assert again.learner_steps > last.learner_steps
     _check_store(tmp_path, again)
     alone, _ = _train(tmp_path, replace(CONFIG, games=again.games + 200, workers=0))
     assert alone.games >= again.games + 200
-    assert len(list((tmp_path / "run" / "replay").iterdir())) == 5
+    assert len(list((tmp_path / "run" / "replay").iterdir())) == 2 + 1 + 1
     _check_store(tmp_path, alone)
 
 
 def test_killed_actors_are_replaced_and_nothing_reported_is_lost(cluster, tmp_path):
-    killed = []
+    steps, heard, healed = {}, [], []  # steps of the learner when each was killed
 
     def kill(progress):
-        for name, games in (("Worker", 1000), ("LearnerNode", 4000)):
-            if name not in killed and progress.games > games:
-                killed.append(name)
-                os.kill(_processes(name)[0], signal.SIGKILL)
+        heard.extend(progress.notices)
+        if "Worker" not in steps and progress.games > 500 and progress.learner_steps > 0:
+            steps["Worker"] = progress.learner_steps
+            os.kill(_processes("Worker")[0], signal.SIGKILL)
+        elif "LearnerNode" not in steps and _tells(heard, "worker") and progress.workers == 2:
+            steps["LearnerNode"] = progress.learner_steps
+            os.kill(_processes("LearnerNode")[0], signal.SIGKILL)
+        elif _tells(heard, "the learner on ") and progress.event == "learned":
+            healed.append(progress.learner_steps)
 
-    last, notices = _train(tmp_path, replace(CONFIG, games=9000), kill)
-    assert killed == ["Worker", "LearnerNode"]
+    last, notices = _train(tmp_path, LONG, kill, lambda: bool(healed))
+    assert steps["LearnerNode"] > steps["Worker"]
+    assert healed
     assert any(n.startswith("worker") and "died" in n and "replaced" in n for n in notices)
     assert any(n.startswith("the learner on ") and " died" in n for n in notices)
     _check_store(tmp_path, last)
+
+
+def _tells(notices, who):
+    """Whether one of the notices is of the death of a member."""
+    return any(notice.startswith(who) and " died" in notice for notice in notices)
 
 
 def test_a_learner_without_a_core_is_given_that_of_a_worker(cluster, tmp_path, monkeypatch):
