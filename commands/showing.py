@@ -107,7 +107,7 @@ def record_arguments(parser: ArgumentParser) -> None:
         metavar="FILE.png",
         nargs="?",
         const="",
-        help="instead of a film, the checkpoints kept at minutes of training and the newest side by "
+        help="instead of a film, checkpoints kept at minutes of training, and the newest, side by "
         "side (default: RUN-strip.png)",
     )
     parser.add_argument("--games", type=int, default=1, metavar="N", help="to play (default: 1)")

@@ -1,4 +1,4 @@
-"""Choose the checkpoints of a run for a strip: those kept at minutes of training, and the newest."""
+"""Choose the checkpoints of a run for a strip: those kept at minutes of training, the newest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def shown_checkpoints(run: Run) -> list[Shown]:
     if kept:
         shown = [Shown(step, f"after {at:g} minutes") for at, step in kept.items()]
         newest = Shown(max(left), _title(run, max(left)))
-        return shown if newest.title == shown[-1].title else [*shown, newest]
+        is_shown = newest.step == shown[-1].step or newest.title == shown[-1].title
+        return shown if is_shown else [*shown, newest]
     if not left:
         raise StoreError(f"run {run.name!r} has no checkpoint yet")
     rising = sorted(left)
