@@ -64,7 +64,10 @@ def parse_agent_name(text: str) -> AgentName:
         raise AgentNameError(f"agent {text!r}: expected NAME, NAME@STEP or NAME:sims=400")
     step = parts["step"]
     if step is not None and not step.isdecimal():
-        raise AgentNameError(f"agent {text!r}: step {step!r} is not a whole number")
+        raise AgentNameError(
+            f"agent {text!r}: step {step!r} is not a whole number (`ludens runs` tells the steps "
+            "of checkpoints that are kept by name)"
+        )
     words = [word.strip() for word in (parts["options"] or "").split(",") if word.strip()]
     options = dict(_parse_option(text, word) for word in words)
     name = parts["name"]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 GAMES = 30  # of each agent (Mnih et al. 2015)
 RANDOM = "random"
+BOARD_PLAYERS = ("mcts", "solver", "human")
 
 
 def evaluate_arguments(parser: ArgumentParser) -> None:
@@ -128,6 +129,10 @@ def _parsed(text: str) -> tuple[str, int | None, float | None]:
     from arena.names import AgentNameError, parse_agent_name
 
     name, step, options = parse_agent_name(text)
+    if name in BOARD_PLAYERS:
+        raise AgentNameError(
+            f"agent {text!r} plays no environment: expected a run's name, or random with --env"
+        )
     if set(options) - {"epsilon"}:
         raise AgentNameError(f"agent {text!r}: expected no option but epsilon, as in RUN:epsilon=0")
     if "epsilon" not in options:
@@ -206,12 +211,16 @@ def rate_scores(args: Namespace, runs: Sequence[Run], plot: Path | None) -> int:
 
     def settled() -> None:
         table = table_of(evaluators)
-        drawn = [str(path) for path in write_plot(table, plot)] if plot and table.rows else []
+        drawn: list[str] = []
         clear_line()
+        if not args.json:  # first: the scores are worth something without a plot
+            print(table_text(table), flush=True)
+        if plot and table.rows:
+            drawn = [str(path) for path in write_plot(table, plot)]
         if args.json:
             print_json({**table.to_json(), "plots": drawn}, flush=True)
         else:
-            print(table_text(table), *(f"plot: {path}" for path in drawn), sep="\n", flush=True)
+            print(*(f"plot: {path}" for path in drawn), sep="\n", flush=True)
 
     with EvaluationProgress() as progress:
         is_complete = evaluate_chosen(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from envs.game import Game
 
 INTERRUPTED = 130  # exit status
+DEFAULT_STORE = "runs"  # the folder of the runs
 
 
 def game_argument(parser: ArgumentParser) -> None:
@@ -60,7 +61,7 @@ def store_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--store",
         metavar="URL",
-        default="runs",
+        default=DEFAULT_STORE,
         help="folder or s3:// URL of the runs (default: runs)",
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from commands.options import (
+    DEFAULT_STORE,
     INTERRUPTED,
     chosen_openings,
     json_argument,
@@ -85,8 +86,8 @@ def train(args: Namespace) -> int:
         open_panel(LivePanel, config.game, where, specs) as display,
         stop_signal(display.notice) as stop,
     ):
-        last = _train_and_watch(config, args, name, stop, display)
-    print(_farewell(config, name, stopped=stop(), last=last))
+        last, trained = _train_and_watch(config, args, name, stop, display)
+    print(_farewell(config, name, args.store, stopped=stop(), trained=trained, last=last))
     return 0
 
 
@@ -149,7 +150,8 @@ def _continued(config: TrainConfig, name: str, args: Namespace) -> TrainConfig:
 
 def _train_and_watch(
     config: TrainConfig, args: Namespace, name: str, stop: StopSignal, display: Any
-) -> Progress:
+) -> tuple[Progress, bool]:
+    """Return the last stage, and whether there was anything left to train."""
     from contextlib import ExitStack
     from functools import partial
 
@@ -169,7 +171,18 @@ def _train_and_watch(
     with ExitStack() as opened:
         curves = [opened.enter_context(log) for log in _curves(args.store, name, algorithm.metrics)]
         journal = opened.enter_context(Journal(args.store, name, machine_facts()))
-        return tell_listeners(stages, measure, [display, *curves, journal])
+        begun = _Begun()
+        last = tell_listeners(stages, measure, [begun, display, *curves, journal])
+        return last, begun.at != (last.positions, last.learner_steps)
+
+
+class _Begun:
+    """Notes the rows and steps of the first stage, which those before this session made."""
+
+    at: tuple[int, int] | None = None
+
+    def show(self, progress: Progress) -> None:
+        self.at = self.at or (progress.positions, progress.learner_steps)
 
 
 def _curves(store: str, name: str, specs: Sequence[MetricSpec]) -> list[TensorBoardLog]:
@@ -190,19 +203,28 @@ def _say_what_is_missing() -> None:
         print(f"no curves for TensorBoard, which is not installed: {how_to_install('tensorboard')}")
 
 
-def _farewell(config: TrainConfig, name: str, *, stopped: bool, last: Progress) -> str:
+def _farewell(
+    config: TrainConfig, name: str, store: str, *, stopped: bool, trained: bool, last: Progress
+) -> str:
     if stopped:
         return f"stopped at step {last.learner_steps:,}; the same command goes on from there"
     reached = {
         "games": 0 < config.games <= last.games,
         "rows": 0 < config.rows <= last.positions,
     }
+    from agents.registry import algorithm_of
+
     limit = next((name for name, is_reached in reached.items() if is_reached), "minutes")
     more = f"the same command with more --{limit} trains on"
-    done = "trained" if last.first_game_s is not None else "was trained already"
+    done = "trained" if trained else "was trained already"
+    told = f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"
+    where = "" if store == DEFAULT_STORE else f" --store {store}"
+    if not algorithm_of(config).acts_in_environments:
+        return f"{told}play it:  ludens play {config.game} --agent {name}{where}"
+    named = f" --env {config.game}" if ":" in config.game else ""  # no store says where code is
     return (
-        f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"
-        f"play it:  ludens play {config.game} --agent {name}"
+        f"{told}score it:  ludens evaluate {name}{named}{where}\n"
+        f"watch it:  ludens play {config.game} --agent {name}{where}"
     )
 
 

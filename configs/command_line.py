@@ -21,6 +21,7 @@ USAGE_ERRORS = (
 )
 FAILURES = (
     ("store.errors", "StoreError"),
+    ("envs.vector.steps", "EnvironmentFailedError"),
     ("selfplay.cluster.placement", "PlacementError"),
 )
 

@@ -6,15 +6,19 @@ discrete observation becomes a one-hot float32 vector.
 
 from __future__ import annotations
 
+import math
+import traceback
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from numpy.typing import NDArray
 
 from envs.vector.steps import (
+    EnvironmentFailedError,
     EnvironmentSpec,
     Steps,
     UnsupportedEnvironmentError,
@@ -27,10 +31,16 @@ Environment = gymnasium.Env[Any, Any]
 
 def spec_of(name: str, environment: Environment) -> EnvironmentSpec:
     """What is known of an environment; UnsupportedEnvironmentError for other kinds of spaces."""
+    for space in ("action_space", "observation_space"):
+        if getattr(environment, space, None) is None:
+            raise UnsupportedEnvironmentError(
+                f"environment {name!r} has no {space}: expected one of gymnasium.spaces"
+            )
     actions, observations = environment.action_space, environment.observation_space
     if not isinstance(actions, Discrete):
         raise UnsupportedEnvironmentError(
-            f"environment {name!r} has the actions {actions}: expected Discrete"
+            f"environment {name!r} has {_kind_of(actions)} actions, {actions}: expected Discrete, "
+            "as a value is learned for each action"
         )
     if isinstance(observations, Box):
         shape = observations.shape or (1,)
@@ -40,6 +50,7 @@ def spec_of(name: str, environment: Environment) -> EnvironmentSpec:
     else:
         raise UnsupportedEnvironmentError(
             f"environment {name!r} has the observations {observations}: expected Box or Discrete"
+            f"{_flattened(observations)}"
         )
     return EnvironmentSpec(
         name=name,
@@ -49,6 +60,17 @@ def spec_of(name: str, environment: Environment) -> EnvironmentSpec:
         observation_shape=shape,
         observation_dtype=np.dtype(np.uint8 if is_pixels else np.float32),
     )
+
+
+def _kind_of(actions: gymnasium.Space[Any]) -> str:
+    return "continuous" if isinstance(actions, Box) else "composed"
+
+
+def _flattened(observations: gymnasium.Space[Any]) -> str:
+    """How to make a vector of them, where Gymnasium can."""
+    if not isinstance(observations, Dict | Tuple | MultiBinary | MultiDiscrete):
+        return ""
+    return " (gymnasium.wrappers.FlattenObservation makes a vector of them)"
 
 
 def _action_names(environment: Environment, count: int) -> tuple[str, ...]:
@@ -63,6 +85,9 @@ class GymnasiumVector(VectorBase):
 
     The first game of each starts from a seed of its own, drawn from `seed`; later ones go on with
     the environment's own random numbers. Their state is not saved: after a resume, new games start.
+
+    Raises EnvironmentFailedError for what an environment raises in a game, with the line, and for
+    a reward or an observation that is not finite: one of them makes all weights NaN.
     """
 
     def __init__(
@@ -85,7 +110,7 @@ class GymnasiumVector(VectorBase):
         if seed is not None:
             self._seeds = [*seeds_of(seed, self.count)]
         first = [
-            self._encoded(environment.reset(seed=own)[0])
+            self._encoded(self._reset(environment, seed=own))
             for environment, own in zip(self._environments, self._seeds, strict=True)
         ]
         self._seeds = [None] * self.count
@@ -110,12 +135,12 @@ class GymnasiumVector(VectorBase):
         last: list[NDArray[Any]] = []
         for i, environment in enumerate(self._environments):
             action = int(actions[i]) + int(environment.action_space.start)  # type: ignore[attr-defined]
-            seen, reward, has_ended, is_cut, _ = environment.step(action)
+            seen, reward, has_ended, is_cut = self._step(environment, action)
             rewards[i] = reward
             terminated[i], truncated[i] = has_ended, is_cut and not has_ended
             if has_ended or is_cut:
                 last.append(self._encoded(seen))
-                seen, _ = environment.reset()
+                seen = self._reset(environment)
             observations[i] = self._encoded(seen)
         self._count_step(rewards)
         scores, lengths = self._take_counts(terminated | truncated)
@@ -132,6 +157,54 @@ class GymnasiumVector(VectorBase):
             lengths,
         )
 
+    def _reset(self, environment: Environment, **words: Any) -> Any:
+        """Start a new game; return its first observation."""
+        try:
+            answer: Any = environment.reset(**words)
+        except UnsupportedEnvironmentError:
+            raise
+        except Exception as error:
+            self._fail("reset()", error)
+        if not (isinstance(answer, tuple) and len(answer) == 2):
+            raise EnvironmentFailedError(
+                f"environment {self.name!r}: reset() returned {_told(answer)}: expected two, "
+                "(observation, info)"
+            )
+        return answer[0]
+
+    def _step(self, environment: Environment, action: int) -> tuple[Any, float, bool, bool]:
+        """Take a step; return the observation, the reward, and whether it ended or was cut."""
+        try:
+            answer: Any = environment.step(action)
+        except UnsupportedEnvironmentError:
+            raise
+        except Exception as error:
+            self._fail(f"step({action})", error)
+        if not (isinstance(answer, tuple) and len(answer) == 5):
+            raise EnvironmentFailedError(
+                f"environment {self.name!r}: step({action}) returned {_told(answer)}: expected "
+                "five, (observation, reward, terminated, truncated, info)"
+            )
+        seen, reward, has_ended, is_cut, _ = answer
+        try:
+            number = float(reward)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise EnvironmentFailedError(
+                f"environment {self.name!r}: step({action}) gave the reward {reward!r}: expected a "
+                "finite number"
+            )
+        return seen, number, bool(has_ended), bool(is_cut)
+
+    def _fail(self, call: str, error: Exception) -> NoReturn:
+        """Raise EnvironmentFailedError for what a call raised."""
+        *callers, innermost = traceback.extract_tb(error.__traceback__)
+        where = f" ({Path(innermost.filename).name}, line {innermost.lineno})" if callers else ""
+        raise EnvironmentFailedError(
+            f"environment {self.name!r}: {call} raised {type(error).__name__}: {error}{where}"
+        ) from error
+
     def _encoded(self, seen: Any) -> NDArray[Any]:
         """One observation as [*shape], a copy: an environment may write into its own again."""
         space = self._environments[0].observation_space
@@ -139,11 +212,21 @@ class GymnasiumVector(VectorBase):
             encoded = np.zeros(self.observation_shape, np.float32)
             encoded[int(seen) - int(space.start)] = 1.0
             return encoded
-        encoded = np.array(seen, self.observation_dtype)
+        try:
+            encoded = np.array(seen, self.observation_dtype)
+        except (TypeError, ValueError) as error:
+            raise UnsupportedEnvironmentError(
+                f"environment {self.name!r} gave the observation {seen!r:.60}: {error}"
+            ) from None
         if encoded.shape != space.shape:
             raise UnsupportedEnvironmentError(
                 f"environment {self.name!r} gave an observation of shape {encoded.shape}: its "
                 f"space says {space.shape}"
+            )
+        if self.observation_dtype != np.uint8 and not np.isfinite(encoded).all():
+            raise EnvironmentFailedError(
+                f"environment {self.name!r} gave the observation {seen!r:.60}: expected finite "
+                "numbers"
             )
         return encoded.reshape(self.observation_shape)
 
@@ -152,3 +235,10 @@ class GymnasiumVector(VectorBase):
         for environment in self._environments:
             environment.close()  # type: ignore[no-untyped-call]
         self._environments = []
+
+
+def _told(answer: Any) -> str:
+    """What an environment returned, in a few words."""
+    if isinstance(answer, tuple):
+        return f"{len(answer)} values"
+    return f"a {type(answer).__name__}"

@@ -354,7 +354,8 @@ def _list_folder(run: Run, step: int) -> list[FileEntry]:
 
 def _not_saved(run: Run, step: int, error: OSError | StoreWriteError) -> StoreWriteError:
     try:
-        newest = f"the newest one is {latest(run)}"
+        before = latest(run)
+        newest = "there is none before it" if before is None else f"the newest one is {before}"
     except OSError as why:
         newest = f"the others cannot be listed ({why})"
     return StoreWriteError(f"{error} {_label(run, step)} was not saved; {newest}.", error.errno)

@@ -12,6 +12,7 @@ from agents.dqn.config import DQNConfig
 from agents.dqn.learning.learner import DQNLearner, schema_of
 from agents.dqn.metrics import METRICS
 from agents.dqn.network import pixels
+from agents.dqn.network.encoders import check_encoder
 from agents.dqn.playing.actor import DQNActor
 from agents.dqn.playing.agent import DQNAgent
 from agents.dqn.playing.policy import QPolicy
@@ -37,8 +38,14 @@ class DQN(Algorithm[DQNConfig]):
     keep_minutes = (10.0, 120.0, 240.0)  # of the slide that shows how Breakout was learned
 
     def environment(self, config: DQNConfig) -> EnvironmentSpec:
-        """Return what is known of the environment; raises ValueError for an unknown name."""
-        return find_environment(typed_environment(config.game), config.environment.protocol)
+        """Return what is known of the environment.
+
+        Raises ValueError for an unknown name, and where the encoder is for other observations: a
+        run keeps its settings, so none begins with those.
+        """
+        spec = find_environment(typed_environment(config.game), config.environment.protocol)
+        check_encoder((config.environment.stack, *spec.observation_shape), config.network)
+        return spec
 
     def schema(self, config: DQNConfig) -> EpisodeSchema:
         """Return the schema of the pieces of its episodes."""

@@ -6,6 +6,7 @@ made: the same one is read, not played again.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,10 +28,12 @@ from arena.names import AgentNameError
 from envs.atari.protocol import find_protocol
 from envs.vector import EnvironmentClass, EnvironmentSpec, find_environment, make_vector
 from store import checkpoints
-from store.errors import CheckpointError
+from store.errors import CheckpointError, StoreWriteError
 from store.run import Run, RunInfo
 
 DEFAULT_PROTOCOL = "nature"
+
+_logger = logging.getLogger("ludens.arena")
 
 
 def no_report(finished: int, games: int) -> None:
@@ -188,17 +191,32 @@ class Evaluator:
         """Read the evaluation of a checkpoint; None if it was not evaluated."""
         return find_evaluation(self.run.files, self.setting.key(step), self.settings.games)
 
-    def evaluate(self, step: int, report: Report = no_report) -> Evaluation:
+    def evaluate(
+        self, step: int, report: Report = no_report, *, must_record: bool = True
+    ) -> Evaluation:
         """Return the evaluation of a checkpoint, played and stored unless it is there.
 
         Notes the run's best checkpoint by score, so that pruning keeps it.
+
+        Args:
+            step: of the checkpoint.
+            report: is called as games end.
+            must_record: raise where the evaluation cannot be stored; else warn, as the scores of
+                minutes of play are worth something without.
 
         Raises the store's errors, among them CheckpointNotFoundError.
         """
         if (stored := self.find(step)) is not None:
             note_best_scored(self.run, self._read_once)
             return stored
-        evaluation = store_evaluation(self.run.files, self._played(step, report))
+        evaluation = self._played(step, report)
+        try:
+            evaluation = store_evaluation(self.run.files, evaluation)
+        except StoreWriteError as error:
+            if must_record:
+                raise
+            _logger.warning("the evaluation of %s is not recorded: %s", self.run.name, error)
+            return evaluation
         note_best_scored(self.run, self._read_once)
         return evaluation
 

@@ -118,9 +118,14 @@ def _evaluate_chosen_of(
 
 
 def evaluate_one(evaluator: Evaluator, step: int, progress: Progress) -> Evaluation:
-    """Evaluate a checkpoint, held against pruning; raises as `Evaluator.evaluate`."""
+    """Evaluate a checkpoint, held against pruning; raises as `Evaluator.evaluate`.
+
+    Where the store cannot be written, a warning says that the evaluation is not recorded.
+    """
     with _held(evaluator.run, [step]):
-        return evaluator.evaluate(step, partial(progress, evaluator.agent_name(step)))
+        return evaluator.evaluate(
+            step, partial(progress, evaluator.agent_name(step)), must_record=False
+        )
 
 
 def _held(run: Run, steps: Sequence[int]) -> AbstractContextManager[object]:

@@ -143,7 +143,7 @@ def _draw_strip(strip: Strip) -> Image.Image:
 
 def strips_text(path: Path, strips: Sequence[Strip], measures: Sequence[Measure]) -> str:
     """Describe a drawing of strips: a line for it, and one for each game."""
-    lines = [f"{path}: {len(strips)} checkpoints"]
+    lines = [f"{path}: {len(strips)} checkpoint{'' if len(strips) == 1 else 's'}"]
     for strip in strips:
         told = "; ".join(game_text(game, measures) for game in strip.games)
         lines.append(f"{strip.title} ({strip.agent}): {told}")

@@ -21,8 +21,9 @@ RATES = (1.0, 60.0)  # that people can follow
 class _Rendered(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Renders after each step and each reset, before the vector begins the next game."""
 
-    def __init__(self, environment: gymnasium.Env[Any, Any]) -> None:
+    def __init__(self, name: str, environment: gymnasium.Env[Any, Any]) -> None:
         super().__init__(environment)
+        self._name = name
         self.first = self.last = np.zeros((1, 1, 3), np.uint8)
 
     def reset(self, **words: Any) -> tuple[Any, dict[str, Any]]:
@@ -39,11 +40,13 @@ class _Rendered(gymnasium.Wrapper[Any, Any, Any, Any]):
         try:
             picture = np.asarray(self.env.render())
         except gymnasium.error.DependencyNotInstalled as error:
-            raise UnsupportedEnvironmentError(f"{self.env} cannot draw pictures: {error}") from None
+            raise UnsupportedEnvironmentError(
+                f"environment {self._name!r} cannot draw pictures: {error}"
+            ) from None
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise UnsupportedEnvironmentError(
-                f"{self.env} renders {picture.dtype} of shape {picture.shape}: expected pictures, "
-                "uint8 [height, width, 3]"
+                f"environment {self._name!r} renders {picture.dtype} of shape {picture.shape}: "
+                "expected pictures, uint8 [height, width, 3]"
             )
         return picture.copy()
 
@@ -56,7 +59,7 @@ class GymnasiumScreen(SameStepScreen):
     """
 
     def __init__(self, name: str | EnvironmentClass, *, seed: int) -> None:
-        self._rendered = _Rendered(_with_pictures(name))
+        self._rendered = _Rendered(str(name), _with_pictures(name))
         self._vector = GymnasiumVector(str(name), lambda: self._rendered, 1, seed=seed)
         rate = float(self._rendered.metadata.get("render_fps") or USUAL_RATE)
         super().__init__(

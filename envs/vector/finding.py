@@ -139,14 +139,27 @@ def gymnasium_ids() -> list[str]:
 
 
 def _unknown(name: str) -> str:
+    from envs.registry import BUILT_IN
+
     ids = gymnasium_ids()
     pairs = [*((snake_case(name), game) for game in SOLO_GAMES), *((name, found) for found in ids)]
     near = max(pairs, key=lambda pair: _likeness(*pair))
-    hint = f"did you mean {near[1]!r}? " if _likeness(*near) > 0.6 else ""
+    hint = f"did you mean {_newest(near[1], ids)!r}? " if _likeness(*near) > 0.6 else ""
+    if name in BUILT_IN:
+        hint = "it is a board game, which no environment plays; "
+    elif name.endswith(".py"):
+        hint = f"did you mean '{Path(name).stem}:Class', with the name of its class? "
     return (
         f"unknown environment {name!r}: {hint}expected a game of Atari such as 'breakout', an id "
         "of Gymnasium such as 'CartPole-v1', or a class of your own as 'module:Class'"
     )
+
+
+def _newest(found: str, ids: list[str]) -> str:
+    """The id of the newest version of an environment of Gymnasium; other names as they are."""
+    base, version, _ = found.rpartition("-v")
+    versions = [known for known in ids if version and known.rpartition("-v")[0] == base]
+    return max(versions, key=lambda known: int(known.rpartition("-v")[2]), default=found)
 
 
 def _likeness(word: str, known: str) -> float:
@@ -164,6 +177,7 @@ def _own_class(named: EnvironmentClass) -> Callable[..., Any]:
             raise  # a package that the module itself needs
         raise EnvironmentNameError(
             f"environment '{named}': no module {named.module!r} in {here} or on Python's path"
+            f"{_without_suffix(named)}"
         ) from None
     except Exception as error:
         raise EnvironmentNameError(
@@ -174,12 +188,20 @@ def _own_class(named: EnvironmentClass) -> Callable[..., Any]:
         sys.path.remove(here)
     found = getattr(module, named.attribute, None)
     if not callable(found):
-        near = difflib.get_close_matches(named.attribute, vars(module), n=1, cutoff=0.5)
+        own = [name for name, value in vars(module).items() if isinstance(value, type)]
+        near = difflib.get_close_matches(named.attribute, own, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise EnvironmentNameError(
             f"environment '{named}': {module.__file__} defines no class {named.attribute!r}{hint}"
         )
     return found
+
+
+def _without_suffix(named: EnvironmentClass) -> str:
+    if not named.module.endswith(".py"):
+        return ""
+    module = named.module.removesuffix(".py").replace("/", ".")
+    return f"; did you mean '{module}:{named.attribute}', by the module's name?"
 
 
 def _made(name: str, maker: Callable[[], Any]) -> gymnasium.Env[Any, Any]:

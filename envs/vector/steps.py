@@ -22,6 +22,10 @@ class UnsupportedEnvironmentError(ValueError):
     """An environment that cannot be made, or whose observations or actions cannot be learned."""
 
 
+class EnvironmentFailedError(RuntimeError):
+    """An environment that raised in a game, or answered what Gymnasium's rules do not allow."""
+
+
 class Steps(NamedTuple):
     """What k parallel environments answered to one action each.
 

@@ -79,6 +79,8 @@ def test_follow_ends_with_the_training(said: Any, store: Path) -> None:
     [
         ("evaluate b", 2, "no scores: `ludens rate b` rates its checkpoints"),
         ("evaluate x", 1, "no run 'x'"),
+        ("evaluate mcts:50 --env pong", 2, "agent 'mcts:50' plays no environment: expected a run"),
+        ("report r --out none/r.html", 1, "'none/r.html': there is no folder 'none'"),
         ("evaluate r@7", 1, "no checkpoint 7 of run 'r'; it has 60, 120"),
         ("evaluate r:sims=4", 2, "expected no option but epsilon"),
         ("evaluate r:epsilon=much", 2, "epsilon 'much' is not a number"),

@@ -132,7 +132,6 @@ def test_arguments_are_checked_before_anything_is_written(run):
 
 
 def test_a_full_disk_keeps_the_earlier_checkpoint_and_gives_the_space_back(run, monkeypatch):
-    checkpoints.save(run, 1, FILES)
     original = commit._write_durably
 
     def full_at_the_second_file(path, data):
@@ -140,6 +139,11 @@ def test_a_full_disk_keeps_the_earlier_checkpoint_and_gives_the_space_back(run, 
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         original(path, data)
 
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "_write_durably", full_at_the_second_file)
+        with pytest.raises(StoreWriteError, match=r"no space.*not saved; there is none before it"):
+            checkpoints.save(run, 1, FILES)
+    checkpoints.save(run, 1, FILES)
     with monkeypatch.context() as patch:
         patch.setattr(commit, "_write_durably", full_at_the_second_file)
         with pytest.raises(StoreWriteError, match=r"trainer\.pt.*no space.*the newest one is 1"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -164,6 +165,12 @@ def build_encoder(shape: tuple[int, ...], config: NetworkConfig, scale: float) -
         return ImpalaEncoder(picture, config, scale)
     layers = NIPS2013 if config.encoder == "nips2013" else NATURE
     return ConvolutionEncoder(picture, layers, config, scale)
+
+
+def check_encoder(shape: tuple[int, ...], config: NetworkConfig) -> None:
+    """Raise ValueError as `build_encoder` does, without memory or time for weights."""
+    with torch.device("meta"):
+        build_encoder(shape, replace(config, spectral_norm=False), scale=1.0)
 
 
 def arrange(observations: Tensor, pictures: bool, dtype: torch.dtype) -> Tensor:

@@ -68,11 +68,18 @@ def write_report(run: Run, path: Path, game: Game | None = None) -> Written:
 
 
 def write_page(path: Path, page: bytes) -> None:
-    """Write a page in place of an earlier one, whole or not at all; raises OSError."""
+    """Write a page in place of an earlier one, whole or not at all; raises OSError.
+
+    And ValueError where there is no such folder.
+    """
+    if not path.parent.is_dir():
+        raise ValueError(f"{str(path)!r}: there is no folder {str(path.parent)!r}")
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         aside.write_bytes(page)
         aside.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         aside.unlink(missing_ok=True)
 

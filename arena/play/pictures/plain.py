@@ -11,8 +11,10 @@ from arena.play.pictures.session import PictureSession, play_out
 def print_games(session: PictureSession, games: int, say: Callable[[str], None]) -> None:
     """Play games and print a line at each change of the score or the lives.
 
-    Raises ValueError where a person is at the stick, who needs a screen.
+    Raises ValueError where a person is at the stick, who needs a screen, and for less than 1 game.
     """
+    if games < 1:
+        raise ValueError(f"games = {games}: expected 1 or more")
     if session.by_hand:
         raise ValueError("a person needs a screen to play: name an agent with --agent")
     environment = session.environment

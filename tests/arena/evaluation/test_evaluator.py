@@ -8,9 +8,10 @@ import pytest
 
 from arena.evaluation import evaluator as evaluators
 from arena.evaluation.evaluator import EvaluationSettings, Evaluator, evaluate_random
+from arena.evaluation.following import evaluate_one
 from arena.names import AgentNameError
 from envs.vector import EnvironmentClass, EnvironmentNameError
-from store.errors import CheckpointNotFoundError
+from store.errors import CheckpointNotFoundError, StoreWriteError
 from store.run import create_run
 from tests.arena.evaluation.scripted import ACTIONS, CORRIDOR, LENGTH, evaluator, make_run
 
@@ -159,3 +160,18 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 def test_settings_have_bounds(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} = "):
         EvaluationSettings(**wrong)
+
+
+def test_scores_are_returned_where_the_store_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise StoreWriteError("read-only file system")
+
+    monkeypatch.setattr(evaluators, "store_evaluation", refuse)
+    found = evaluator(make_run(tmp_path, "r", {60: 2}))
+    with pytest.raises(StoreWriteError, match="read-only"):
+        found.evaluate(60)
+    assert evaluate_one(found, 60, lambda *_: None).mean == 2.0 * LENGTH
+    assert "the evaluation of r is not recorded: read-only file system" in caplog.text
+    assert found.recorded() == []

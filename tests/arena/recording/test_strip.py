@@ -57,7 +57,7 @@ def test_strips_stand_side_by_side_in_one_picture(tmp_path):
 def test_the_text_tells_every_game(tmp_path):
     found = strip()
     lines = strips_text(tmp_path / "s.png", [found], Walk().measures).splitlines()
-    assert lines[0].endswith("s.png: 1 checkpoints")
+    assert lines[0].endswith("s.png: 1 checkpoint")
     assert lines[1].startswith("after 10 minutes (learner@5): score -1, 2 steps")
     assert lines[1].count("score") == 3
     assert found.to_json()["best"] == 1.0

@@ -60,7 +60,11 @@ def test_a_game_of_atari_is_described_without_ale_and_gymnasium() -> None:
     [
         ("brekout", "did you mean 'breakout'"),
         ("ALE/MsPacmann-v5", "did you mean 'ms_pacman'"),
-        ("CartPol-v1", "did you mean 'CartPole-v"),
+        ("CartPol-v1", "did you mean 'CartPole-v1'"),
+        ("cartpole", "did you mean 'CartPole-v1'"),
+        ("CartPole-v9", "did you mean 'CartPole-v1'"),
+        ("connect_four", "it is a board game"),
+        ("my_games.py", "did you mean 'my_games:Class'"),
         ("zzz", "unknown environment 'zzz': expected a game of Atari"),
         ("PongNoFrameskip-v4", "are the protocol's here; expected 'pong'"),
         ("Pong-ram-v4", "expected 'pong'"),
@@ -116,6 +120,10 @@ def test_a_wrong_class_of_ones_own_is_explained(own: str, tmp_path: Path) -> Non
         find_environment(EnvironmentClass("own_nothing", "A"))
     with pytest.raises(EnvironmentNameError, match="no class 'Coridor'; did you mean 'Corridor'"):
         find_environment(EnvironmentClass(own, "Coridor"))
+    with pytest.raises(EnvironmentNameError, match=r"no class 'not_two'$"):  # functions are none
+        find_environment(EnvironmentClass(own, "not_two"))
+    with pytest.raises(EnvironmentNameError, match=f"did you mean '{own}:Corridor'"):
+        find_environment(EnvironmentClass(f"{own}.py", "Corridor"))
     with pytest.raises(UnsupportedEnvironmentError, match="cannot be made: KeyError: 'no level'"):
         find_environment(EnvironmentClass(own, "Broken"))
     with pytest.raises(UnsupportedEnvironmentError, match="makes a int: expected"):

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Text
 
 from envs.gymnasium_vector import GymnasiumVector
 from envs.vector import UnsupportedEnvironmentError, make_vector
-from envs.vector.steps import seeds_of
+from envs.vector.steps import EnvironmentFailedError, seeds_of
 
 # How the games of one environment go: their steps, and whether they end, are cut, or both.
 SCRIPT = [(3, "terminated"), (1, "truncated"), (4, "both"), (2, "truncated"), (1, "terminated")]
@@ -170,8 +170,11 @@ def test_pixels_stay_pixels() -> None:
 @pytest.mark.parametrize(
     ("actions", "observations", "told"),
     [
-        (Box(0, 1, (2,)), Discrete(2), "has the actions Box.*expected Discrete"),
-        (Discrete(2), Dict({"a": Discrete(2)}), "has the observations Dict.*expected Box or"),
+        (Box(0, 1, (2,)), Discrete(2), "has continuous actions, Box.*expected Discrete"),
+        (MultiDiscrete([2, 3]), Discrete(2), "has composed actions, Multi.*expected Discrete"),
+        (None, Discrete(2), "has no action_space: expected one of gymnasium.spaces"),
+        (Discrete(2), Dict({"a": Discrete(2)}), "has the observations Dict.*FlattenObservation"),
+        (Discrete(2), Text(3), "has the observations Text.*expected Box or Discrete$"),
     ],
 )
 def test_spaces_that_cannot_be_learned_are_refused(
@@ -197,3 +200,58 @@ def test_what_is_asked_wrongly_is_said() -> None:
     with pytest.raises(RuntimeError, match="twice"):
         vector.send(np.array([0]))
     assert vector.reset().tolist() == [[100.0]]
+
+
+class Failing(Scripted):
+    """Does what `fault` says in its second step, or in its second reset."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__()
+        self.fault, self.steps = fault, 0
+
+    def reset(self, **options: Any) -> Any:
+        seen, info = super().reset(**options)
+        if self.fault == "raises later" and self.steps:
+            raise KeyError("level 2")
+        return seen if self.fault == "resets as of old" else (seen, info)
+
+    def step(self, action: int) -> Any:
+        self.steps += 1
+        seen, reward, terminated, truncated, info = super().step(action)
+        if self.steps < 2 or self.fault.startswith(("raises l", "resets")):
+            return seen, reward, self.fault == "raises later", truncated, info
+        if self.fault == "raises":
+            raise ValueError("boom")
+        if self.fault == "steps as of old":
+            return seen, reward, terminated, info
+        if self.fault == "no observation":
+            return None, reward, terminated, truncated, info
+        if self.fault == "nan observation":
+            return seen * np.nan, reward, terminated, truncated, info
+        return seen, {"nan": np.nan, "no reward": None}[self.fault], terminated, truncated, info
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("raises", r"step\(6\) raised ValueError: boom \(test_gymnasium_vector.py, line \d+\)"),
+        ("raises later", r"reset\(\) raised KeyError: 'level 2' \(test_gymnasium_vector.py, line"),
+        ("resets as of old", r"reset\(\) returned a ndarray: expected two, \(observation, info\)"),
+        ("steps as of old", r"step\(6\) returned 4 values: expected five, \(observation, reward, "),
+        ("nan", r"step\(6\) gave the reward nan: expected a finite number"),
+        ("no reward", r"step\(6\) gave the reward None: expected a finite number"),
+        ("nan observation", r"gave the observation array\(\[nan\]\): expected finite numbers"),
+        ("no observation", r"gave the observation None: expected|gave an observation of shape"),
+    ],
+)
+def test_what_fails_in_a_game_names_the_environment_and_the_place(fault: str, told: str) -> None:
+    def play_two_steps() -> None:
+        vector = GymnasiumVector("mine", lambda: Failing(fault), 1, seed=0)
+        vector.reset()
+        for _ in range(2):
+            vector.send(np.array([1]))
+            vector.receive()
+
+    with pytest.raises((EnvironmentFailedError, UnsupportedEnvironmentError), match=told) as caught:
+        play_two_steps()
+    assert str(caught.value).startswith("environment 'mine'")

@@ -7,7 +7,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from agents.dqn.config import DQNConfig, HeadConfig, NetworkConfig
-from agents.dqn.network.encoders import arrange, build_encoder
+from agents.dqn.network.encoders import arrange, build_encoder, check_encoder
 from agents.dqn.network.q_network import build_network
 
 CPU = torch.device("cpu")
@@ -137,3 +137,8 @@ def test_observations_that_do_not_fit_are_named():
         build_encoder((4, 20, 84), NetworkConfig("nature"), 1.0)
     with pytest.raises(ValueError, match=r"the shape \[4, 3\].*for vectors use 'mlp'"):
         build_encoder((4, 3), NetworkConfig("impala"), 1.0)
+    for shape, config in (((4, 20, 84), NetworkConfig("nature")), ((4, 3), NetworkConfig())):
+        with pytest.raises(ValueError, match=r"network\.encoder = 'nature'"):
+            check_encoder(shape, config)
+    for name in ("nips2013", "nature", "impala", "mlp"):
+        check_encoder((4, 84, 84), NetworkConfig(name, spectral_norm=name == "impala"))

@@ -37,3 +37,8 @@ def test_a_game_that_a_limit_ended_says_so():
 def test_a_person_needs_a_screen():
     with pytest.raises(ValueError, match="--agent"):
         printed(None)
+
+
+def test_no_games_are_a_mistake():
+    with pytest.raises(ValueError, match="games = 0: expected 1 or more"):
+        printed(Scripted(2), games=0)
