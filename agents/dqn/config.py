@@ -292,8 +292,8 @@ class EnvironmentConfig(Settings):
     environments: PositiveInt = 1
     """Environments of an actor, each with a game in progress (Mnih et al. 2015: 1; PQN: 128)."""
     threads: PositiveInt = 1
-    """Threads that advance them, and with which networks compute where acting and learning take turns;
-    with `overlap` each has half as many. No more than there are cores."""
+    """Threads that advance them, and with which networks compute where acting and learning take
+    turns; with `overlap` each has half as many. No more than there are cores."""
     stack: PositiveInt = 4
     """Frames of an observation (Mnih et al. 2015: 4; 1 where a frame shows all)."""
 
