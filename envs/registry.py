@@ -26,8 +26,12 @@ def find_game(name: str) -> Game:
     Raises GameError for any other string, paths included, and suggests the nearest name.
     """
     if name not in BUILT_IN:
+        from envs.atari.games import find_atari
+
         near = difflib.get_close_matches(name, BUILT_IN, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
+        if find_atari(name):
+            hint = "it is a game of Atari, for `ludens train`, `play`, `evaluate` and `record`; "
         raise GameError(
             f"unknown game {name!r}: {hint}known games are {', '.join(BUILT_IN)}; a game of your "
             "own is named on the command line by the file that defines it, such as my_game.py"

@@ -80,6 +80,8 @@ def test_an_unknown_game_names_the_nearest_and_the_known():
         find_game("conect_four")
     with pytest.raises(GameError, match=r"unknown game 'qqq': known games are tic_tac_toe, conn"):
         find_game("qqq")
+    with pytest.raises(GameError, match=r"unknown game 'breakout': it is a game of Atari, for"):
+        find_game("breakout")
 
 
 def test_a_game_file_that_cannot_be_used_is_refused(tmp_path):

@@ -195,6 +195,6 @@ def test_the_command_writes_and_tells(
     assert ludens.main(["report", "ful-run", *store]) == 1
     assert "did you mean 'full-run'?" in capsys.readouterr().err
     assert ludens.main(["report", "full-run", *store, "--out", "/no/where.html"]) == 1
-    assert capsys.readouterr().err.startswith("error: /no/")
+    assert capsys.readouterr().err == "error: '/no/where.html': there is no folder '/no'\n"
     assert ludens.main(["report", "full-run", *store, "--game", "tictactoe"]) == 2
     assert "did you mean 'tic_tac_toe'?" in capsys.readouterr().err
