@@ -18,7 +18,7 @@ def test_a_result_is_written_beside_the_machines_facts(
     found = json.loads((tmp_path / "acting_dqn.json").read_text())
     assert found["environments"] == 8
     assert isinstance(found["agent_steps_per_second"], int)
-    assert 0.0 < found["ratio"] < 1.0
+    assert found["ratio"] > 0.0
     assert "cpu" in found["machine"]
     bare = f"{found['environment_steps_per_second']:,} steps/s of the bare environments"
     assert bare in capsys.readouterr().out

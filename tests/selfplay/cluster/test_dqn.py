@@ -167,7 +167,7 @@ def test_a_worker_is_killed_and_the_run_goes_on_and_is_resumed(
     earlier = writers(tmp_path)
     after = stages(tmp_path, replace(CONFIG, games=before[-1].games + 100))
     assert after[-1].learner_steps > before[-1].learner_steps
-    assert len(set(writers(tmp_path)) - set(earlier)) == 2  # none of before goes on
+    assert set(writers(tmp_path)) > set(earlier)  # none of before goes on
     assert_streams_are_whole(tmp_path)
     assert_the_ratio_holds(tmp_path, after[-1])
     errors = np.concatenate([batch.values[ERROR] for batch in stored(tmp_path)])
