@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import tempfile
 
 from hypothesis import HealthCheck, settings
 
@@ -18,27 +17,6 @@ os.environ["RAY_AUTH_MODE"] = "disabled"
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-
-MEMORY_DISK = "/dev/shm"  # Linux's
-ROOM = 2 << 30  # bytes, more than all tests leave
-
-
-def _settle_in_memory() -> None:
-    """Let temporary files be on a disk in memory, if there is one with room for all of them.
-
-    A store waits for the disk at each commit. A training of a second commits some fifty times, and
-    a wait is 1 ms to 20 ms. A TMPDIR that is set stays. Ray's logs stay where they are.
-    """
-    with contextlib.suppress(OSError):
-        found = os.statvfs(MEMORY_DISK)  # one in a container may be small, and may run no program
-        is_fit = found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
-        if is_fit and "TMPDIR" not in os.environ and os.access(MEMORY_DISK, os.W_OK):
-            os.environ.setdefault("RAY_TMPDIR", tempfile.gettempdir())
-            os.environ["TMPDIR"] = tempfile.tempdir = MEMORY_DISK
-
-
-_settle_in_memory()
 
 
 def _settle_beside_others(worker: str) -> None:
