@@ -77,6 +77,7 @@ class Host:
         assert self._outer.stdout is not None
         if self._outer.stdout.readline() != "ready\n":
             self._outer.kill()
+            self._outer.communicate()  # closes its pipes
             raise RuntimeError(f"host {name!r} cannot be created; its error is printed above")
         self.pid = family(self._outer.pid)[1]
 
