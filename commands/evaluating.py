@@ -156,7 +156,7 @@ def _show(agent: str, found: Evaluation, args: Namespace) -> None:
 
 
 def _settings(args: Namespace, games: int, *, environments: int = 10) -> EvaluationSettings:
-    """Make the settings that the options ask for; beside a training run, one thread is enough."""
+    """Return the settings that the options name; beside a training run they use one thread."""
     from agents.cores import allowed_cores, use_threads
     from arena.evaluation.evaluator import EvaluationSettings
 

@@ -192,7 +192,7 @@ class LearnerConfig(Settings):
     start_rows: NonNegativeInt = 50_000
     """New rows before the first training step (Mnih et al. 2015: 50,000)."""
     cuda_graphs: bool = False
-    """Launch a training step as one CUDA graph, and an evaluation for acting as another, instead
+    """Run a training step as one CUDA graph, and an evaluation for acting as another, instead
     of hundreds of kernels one by one; no effect on a processor."""
 
     def check_combination(self) -> None:

@@ -12,7 +12,6 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -35,9 +34,9 @@ from store.files.commit import TEMPORARY_PREFIX
 from store.replay.log import ReplayLog
 from store.replay.segments import SegmentWriter
 from store.run import open_run
+from tests.selfplay.forking import ForkingProgram
 from tests.store.faulty_files import SystemCalls
 
-ROOT = Path(__file__).resolve().parents[2]
 RUN = "run"
 CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
@@ -243,29 +242,13 @@ class Nursery:
     """The forking program, as the tests speak to it."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import _serve; _serve()"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._program = ForkingProgram(__name__, "_serve")
 
     def train(self, store: Path, kill: Kill | None = None, *, tidied: bool = False) -> Outcome:
         """Train in a child until the end or until it is killed."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         request = {"store": str(store), "kill": asdict(kill or Kill()), "tidied": tidied}
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        reply = self._process.stdout.readline()
-        assert reply, "the forking process ended; its trace is above"
-        return Outcome(**json.loads(reply))
+        return Outcome(**json.loads(self._program.ask(request)))
 
     def close(self) -> None:
         """End the program."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait()
+        self._program.close()

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -34,8 +33,8 @@ from configs.loader import load_config_of
 from selfplay.cluster.worker import Worker
 from selfplay.trainer import Trainer
 from store.run import Run, resume_or_create_run
+from tests.selfplay.forking import ForkingProgram
 
-ROOT = Path(__file__).resolve().parents[2]
 RUN = "run"
 WRITERS = 2
 ENVIRONMENTS = 3
@@ -143,8 +142,8 @@ def portrait(trainer: Trainer) -> dict[str, str]:
 class Trial:
     """When what is killed: `victim` at the first moment, and all others too at the second.
 
-    A moment is so many names of commits after the one before, and some seconds after that: so it
-    does not depend on how fast the machine is. Victims are "learner", a writer's number, or "all".
+    A moment is a number of commits after the one before, and some seconds after that. So it hardly
+    depends on how fast the machine is. Victims are "learner", a writer's number, or "all".
     What was killed alone is started again.
     """
 
@@ -244,7 +243,7 @@ def _run(store: Path, trial: Trial) -> None:
 
 
 def _wait(store: Path, named: int, seconds: float) -> None:
-    """Wait for so many names of commits, then some seconds."""
+    """Wait for a number of commits, then some seconds."""
     noted = Path(f"{store}.noted")
     wanted, deadline = _lines(noted) + named, time.monotonic() + 60.0
     while _lines(noted) < wanted:
@@ -275,26 +274,12 @@ class Kennel:
     """The forking program, as the tests speak to it."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import serve; serve()"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._program = ForkingProgram(__name__, "serve")
 
     def run(self, store: Path, trial: Trial) -> None:
         """Let the run go on in children until all of them are killed."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"store": str(store), **asdict(trial)}) + "\n")
-        self._process.stdin.flush()
-        assert self._process.stdout.readline(), "the forking process ended; its trace is above"
+        self._program.ask({"store": str(store), **asdict(trial)})
 
     def close(self) -> None:
         """End the program."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait()
+        self._program.close()

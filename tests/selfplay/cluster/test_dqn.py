@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import ray
 
 from agents.cores import allowed_cores
 from agents.dqn.algorithm import DQN_FAMILY
 from agents.dqn.config import DQNConfig
 from agents.progress import Progress
 from configs.loader import load_config_of
-from selfplay.cluster.ray_session import LOOPBACK, worker_environment
 from selfplay.cluster.runs import train_at_once
 from selfplay.loop import train
 from selfplay.trainer import Trainer
@@ -29,6 +27,7 @@ from store.memory.frames import ERROR
 from store.replay.episodes import EpisodeBatch
 from store.replay.log import ReplayLog
 from store.run import open_run
+from tests.selfplay.cluster.local_ray import local_ray
 
 RUN = "pole"
 ENVIRONMENTS = 3
@@ -60,18 +59,8 @@ CONFIG = load_config_of(
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    ray.init(
-        "local",
-        num_cpus=3,
-        _node_ip_address=LOOPBACK,
-        include_dashboard=False,
-        object_store_memory=128 << 20,
-        runtime_env={"env_vars": worker_environment()},
-        log_to_driver=False,
-        logging_level="error",
-    )
-    yield
-    ray.shutdown()
+    with local_ray(3):
+        yield
 
 
 def stages(
@@ -185,7 +174,7 @@ def facts() -> dict[str, Any]:
 
 
 class Sweep:
-    """Three runs on three cores; `on` is told of each answer, and stops them by True."""
+    """Train three runs on three cores; `on` gets each answer, and stops them by returning True."""
 
     def __init__(self, store: Path, configs: Mapping[str, DQNConfig] = SWEEP) -> None:
         self.store = store

@@ -20,7 +20,7 @@ from agents.training import ClusterConfig
 from mcts.config import SearchConfig
 from selfplay.cluster import placement
 from selfplay.cluster.placement import PlacementError
-from selfplay.cluster.ray_session import LOOPBACK, worker_environment
+from selfplay.cluster.ray_session import worker_environment
 from selfplay.cluster.supervision import CrashLoopError
 from selfplay.loop import train
 from selfplay.package_check import ROOT
@@ -28,6 +28,7 @@ from store import checkpoints
 from store.errors import RunLockedError
 from store.replay.log import ReplayLog
 from store.run import open_run
+from tests.selfplay.cluster.local_ray import local_ray
 
 CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
@@ -51,18 +52,8 @@ LONG = replace(CONFIG, games=60_000)  # a test stops it when what it waits for h
 @pytest.fixture(scope="module")
 def cluster():
     """One Ray for these tests; it has room for a learner and three workers."""
-    ray.init(
-        "local",
-        num_cpus=4,
-        _node_ip_address=LOOPBACK,
-        include_dashboard=False,
-        object_store_memory=128 << 20,
-        runtime_env={"env_vars": worker_environment()},
-        log_to_driver=False,
-        logging_level="error",
-    )
-    yield
-    ray.shutdown()
+    with local_ray(4):
+        yield
 
 
 def _processes(name):
