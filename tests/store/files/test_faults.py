@@ -30,9 +30,9 @@ from store import checkpoints
 from store.errors import RunLockedError, StoreError, StoreWriteError
 from store.replay.log import ReplayLog
 from store.run import create_run, open_run, resume_or_create_run
+from tests.selfplay.forking import ROOT
 from tests.selfplay.killed_run import (
     CONFIG,
-    ROOT,
     RUN,
     acknowledging,
     assert_acknowledged,
