@@ -118,7 +118,6 @@ class Training:
         self.budget = Budget(config)
         self.begun = time.monotonic()
         self.first_game_s: float | None = None
-        self.play_seconds = 0.0
         self.recent = RecentCounters()
         self.between_stages = True  # memory is consistent and can be saved
         self.trainer = Trainer(run, config)
@@ -186,14 +185,8 @@ class Training:
     def _act(self, interrupted: Callable[[], bool], meanwhile: Callable[[], None]) -> bool:
         """Play until a report is due; return whether the round is over. `meanwhile`: see `play`."""
         if self.acting is not None:
-            return self.acting.act(self._timed_play, interrupted, meanwhile)
-        return self._timed_play(_until(time.monotonic() + REPORT_SECONDS, interrupted))
-
-    def _timed_play(self, pause: Callable[[], bool]) -> bool:
-        begun = time.monotonic()
-        reached = self.actor.play(pause)
-        self.play_seconds += time.monotonic() - begun
-        return reached
+            return self.acting.act(self.actor.play, interrupted, meanwhile)
+        return self.actor.play(_until(time.monotonic() + REPORT_SECONDS, interrupted))
 
     def _hand_over(self) -> None:
         """Commit the round and name it to the learner, or pass it on as it is."""
@@ -294,8 +287,10 @@ class Training:
         """Return the state of the run; each notice is returned once."""
         trainer, totals = self.trainer, self.totals()
         notices, self.notices = self.notices, ()
-        seconds = max(self.play_seconds, 1e-9)
-        rates = {name: count / seconds for name, count in self.actor.counters().items()}
+        # By the clock, learning included: where both take turns, the rate of playing alone would
+        # promise more rows an hour than there will be.
+        seconds, made = self.budget.session(), self.actor.counters()
+        rates = {name: count / seconds for name, count in made.items()} if seconds else {}
         share = self.budget.share(totals)
         rate = self.algorithm.learning_rate(self.config, share)
         learned = {"learning_rate": rate, **trainer.learned}
