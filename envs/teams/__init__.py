@@ -1,0 +1,5 @@
+"""Environments of teams, many matches at a time: our own, Gymnasium's, PettingZoo's, a user's."""
+
+from envs.teams.steps import ActionHead, TeamSpec, TeamSteps, TeamVector, UnitGroup
+
+__all__ = ["ActionHead", "TeamSpec", "TeamSteps", "TeamVector", "UnitGroup"]
