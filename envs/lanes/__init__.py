@@ -1,0 +1,1 @@
+"""Lanes: a battle arena for two teams of one, three or five heroes under fog of war."""

@@ -1,0 +1,144 @@
+"""What creeps, towers, cores and neutrals do in a tick, from where all stood at its start."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from envs.lanes import rules as r
+from envs.lanes.engine.geometry import camp, distance2, pace, step_towards, waypoint, within
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+
+
+@njit(cache=True)
+def is_vulnerable(units, structure, layout):
+    """Return whether a structure can be hurt: those before it on a lane are destroyed."""
+    number = (structure - layout.structures) % layout.towers
+    first = structure - number
+    if number == layout.towers - 1:  # the core: any lane is open
+        for inner in range(first + 1, first + layout.towers - 1, 2):
+            if not units[inner].alive:
+                return True
+        return False
+    return number % 2 == 0 or not units[structure - 1].alive
+
+
+@njit(cache=True)
+def hit(attacker, target):
+    """Let a creep, a structure or a neutral hit a unit."""
+    target.hurt += attacker.damage
+    attacker.cooldown = attacker.period
+
+
+@njit(cache=True)
+def _nearest(units, unit, start, stop, best, best_d2):
+    """Return the nearest living unit of a range if nearer than the best so far, and how near."""
+    for index in range(start, stop):
+        if units[index].alive:
+            d2 = distance2(unit, units[index])
+            if d2 < best_d2:
+                best, best_d2 = index, d2
+    return best, best_d2
+
+
+@njit(cache=True)
+def _open_structure(units, team, lane, layout):
+    """Return the structure of a team that creeps of a lane would attack next."""
+    first = layout.structures + team * layout.towers
+    for index in range(first + 2 * lane, first + 2 * lane + 2):
+        if units[index].alive:
+            return index
+    return first + layout.towers - 1
+
+
+@njit(cache=True)
+def _find_target(units, creep, layout):
+    """Return what a creep attacks: the nearest creep or hero, else a structure; -1 for none."""
+    enemy = 1 - creep.team
+    limit = r.ACQUIRE * r.ACQUIRE
+    start = layout.creeps + enemy * layout.per_team + creep.lane * r.CREEPS
+    best, best_d2 = _nearest(units, creep, start, start + r.CREEPS, -1, limit)
+    start = enemy * layout.agents
+    best, best_d2 = _nearest(units, creep, start, start + layout.agents, best, best_d2)
+    if best >= 0:
+        return best
+    structure = _open_structure(units, enemy, creep.lane, layout)
+    return structure if within(creep, units[structure], r.ACQUIRE) else -1
+
+
+@njit(cache=True)
+def _walk_lane(creep, layout):
+    x, y = waypoint(creep.team, creep.lane, creep.leg, layout.lanes)
+    step_towards(creep, x, y, pace(creep))
+    if creep.leg < 2 and creep.to_x == np.float32(x) and creep.to_y == np.float32(y):
+        creep.leg += 1
+
+
+@njit(cache=True)
+def act_creep(units, creep, layout):
+    """Keep or find a target, and hit it, walk to it, or walk along the lane."""
+    if creep.stun > 0:
+        return
+    target = creep.target
+    if target < 0 or not units[target].alive or not within(creep, units[target], r.RELEASE):
+        target = _find_target(units, creep, layout)
+        creep.target = target
+    if target < 0:
+        _walk_lane(creep, layout)
+    elif within(creep, units[target], np.float64(creep.reach)):
+        if creep.cooldown == 0:
+            hit(creep, units[target])
+    else:
+        goal = units[target]
+        step_towards(creep, np.float64(goal.x), np.float64(goal.y), pace(creep))
+
+
+@njit(cache=True)
+def act_structure(units, heroes, structure, layout):
+    """Hit an enemy in reach: a hero who hit a hero, else the nearest creep, else a hero."""
+    if structure.cooldown > 0:
+        return
+    enemy = 1 - structure.team
+    limit = np.float64(structure.reach) * np.float64(structure.reach)
+    best, best_d2 = -1, limit
+    for index in range(enemy * layout.agents, (enemy + 1) * layout.agents):
+        if units[index].alive and heroes[index].aggro > 0:
+            d2 = distance2(structure, units[index])
+            if d2 < best_d2:
+                best, best_d2 = index, d2
+    if best < 0:
+        start = layout.creeps + enemy * layout.per_team
+        stop = start + layout.per_team
+        if structure.kind == r.TOWER:
+            start += structure.lane * r.CREEPS
+            stop = start + r.CREEPS
+        best, best_d2 = _nearest(units, structure, start, stop, -1, limit)
+    if best < 0:
+        start = enemy * layout.agents
+        best, best_d2 = _nearest(units, structure, start, start + layout.agents, -1, limit)
+    if best >= 0:
+        hit(structure, units[best])
+
+
+@njit(cache=True)
+def act_neutral(units, neutral, number, layout):
+    """Chase the hero who hit it, as far as its leash; else go home and heal."""
+    if neutral.stun > 0:
+        return
+    x, y = camp(layout.lanes, number)
+    target = neutral.target
+    if target >= 0:
+        goal = units[target]
+        dx, dy = np.float64(goal.x) - x, np.float64(goal.y) - y
+        if not goal.alive or dx * dx + dy * dy > r.LEASH * r.LEASH:
+            neutral.target = -1
+        elif within(neutral, goal, np.float64(neutral.reach)):
+            if neutral.cooldown == 0:
+                hit(neutral, goal)
+            return
+        else:
+            step_towards(neutral, np.float64(goal.x), np.float64(goal.y), pace(neutral))
+            return
+    step_towards(neutral, x, y, pace(neutral))
+    neutral.hp = min(neutral.max_hp, neutral.hp + r.NEUTRAL_HEAL)

@@ -1,0 +1,90 @@
+"""The true state of a match of Lanes for a critic: int8 in 1/127, from the side of one hero."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from envs.lanes import rules as r
+from envs.lanes import state as s
+from envs.lanes.engine.geometry import on_side
+from envs.lanes.observations.observing import quantised
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+
+
+@njit(cache=True)
+def _put_hero(row, at, team, unit, hero):
+    row[at] = 127
+    row[at + 1] = 127 if unit.alive else 0
+    row[at + 2] = quantised(on_side(team, np.float64(unit.x)) / 16.0)
+    row[at + 3] = quantised(np.float64(unit.y) / 16.0)
+    row[at + 4] = quantised(unit.hp / unit.max_hp)
+    row[at + 5] = quantised(hero.mana / hero.max_mana)
+    row[at + 6] = quantised(unit.level / 10.0)
+    row[at + 7] = quantised(hero.gold / 1000.0)
+    row[at + 8] = quantised(unit.max_hp / 2000.0)
+    row[at + 9] = quantised(unit.damage / 100.0)
+    for item in range(len(r.ITEMS)):
+        row[at + 10] += 31 if (hero.items >> item) & 1 else 0
+    row[at + 11] = quantised(unit.stun / 15.0)
+    row[at + 12] = quantised(hero.cooldown_a / 60.0)
+    row[at + 13] = quantised(hero.cooldown_b / 60.0)
+    row[at + 14] = quantised(unit.wait / 125.0)
+    row[at + 15] = quantised(hero.role / 4.0)
+
+
+@njit(cache=True)
+def _put_lanes(row, at, units, team, layout):
+    """Write of each lane both teams' foremost creep and their number."""
+    for lane in range(layout.lanes):
+        for side in range(2):
+            owner = team if side == 0 else 1 - team
+            start = layout.creeps + owner * layout.per_team + lane * r.CREEPS
+            front, count = -16.0, 0
+            for creep in range(start, start + r.CREEPS):
+                if units[creep].alive:
+                    front = max(front, on_side(owner, np.float64(units[creep].x)))
+                    count += 1
+            row[at + s.STATE_LANE * lane + 2 * side] = quantised(front / 16.0)
+            row[at + s.STATE_LANE * lane + 2 * side + 1] = quantised(count / r.CREEPS)
+
+
+@njit(cache=True)
+def write_state(match, units, heroes, index, row, layout):
+    """Write the state: the hero itself, its allies, its enemies, structures, lanes, neutrals.
+
+    Args:
+        row: int8 [STATE], all 0.
+    """
+    team, k = units[index].team, layout.agents
+    _put_hero(row, 0, team, units[index], heroes[index])
+    at = s.STATE_HERO
+    for ally in range(team * k, (team + 1) * k):
+        if ally != index:
+            _put_hero(row, at, team, units[ally], heroes[ally])
+            at += s.STATE_HERO
+    at = r.MOST_AGENTS * s.STATE_HERO
+    for enemy in range((1 - team) * k, (2 - team) * k):
+        _put_hero(row, at, team, units[enemy], heroes[enemy])
+        at += s.STATE_HERO
+    at = 2 * r.MOST_AGENTS * s.STATE_HERO
+    for side in range(2):
+        first = layout.structures + (team if side == 0 else 1 - team) * layout.towers
+        for number in range(layout.towers):
+            # the core has the last place, however many lanes there are
+            place = number if number < layout.towers - 1 else s.STATE_TOWERS // 2 - 1
+            unit = units[first + number]
+            row[at + side * (s.STATE_TOWERS // 2) + place] = quantised(unit.hp / unit.max_hp)
+    at += s.STATE_TOWERS
+    _put_lanes(row, at, units, team, layout)
+    at += r.MOST_LANES * s.STATE_LANE
+    for number in range(r.CAMPS):
+        camp = number if team == 0 else (number + 2) % r.CAMPS
+        neutral = units[layout.neutrals + camp]
+        row[at + number] = quantised(neutral.hp / r.NEUTRAL_HP) if neutral.alive else 0
+    at += r.CAMPS
+    row[at] = quantised(match.tick / r.LIMIT)
+    row[at + 1] = quantised((match.kills[team] - match.kills[1 - team]) / 20.0)
+    row[at + 2] = quantised(match.wave / 20.0)
+    row[at + 3] = quantised(((match.tick - r.FIRST_WAVE) % r.WAVE_PERIOD) / r.WAVE_PERIOD)

@@ -1,0 +1,163 @@
+"""Advance many matches of Lanes by a decision, in one compiled call."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from envs.lanes import rules as r
+from envs.lanes import state as s
+from envs.lanes.engine.minions import act_creep, act_neutral, act_structure
+from envs.lanes.engine.orders import act_hero
+from envs.lanes.engine.resolution import begin_tick, resolve
+from envs.lanes.engine.rewards import begin_rewards, write_rewards
+from envs.lanes.engine.start import send_wave, start_match
+from envs.lanes.engine.vision import look
+from envs.lanes.observations.masks import write_masks
+from envs.lanes.observations.observing import observe
+from envs.lanes.observations.true_state import write_state
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+
+
+@njit(cache=True)
+def tick(match, units, heroes, seen, layout):
+    """Advance a match by a tick: all units act on how things stood at its start."""
+    begin_tick(match, units, heroes, layout)
+    if match.tick >= r.FIRST_WAVE and (match.tick - r.FIRST_WAVE) % r.WAVE_PERIOD == 0:
+        send_wave(match, units, layout)
+    for index in range(layout.structures):
+        act_hero(match, units, heroes, seen, index, layout)
+    for index in range(layout.structures, layout.creeps):
+        if units[index].alive:
+            act_structure(units, heroes, units[index], layout)
+    for index in range(layout.creeps, layout.neutrals):
+        if units[index].alive:
+            act_creep(units, units[index], layout)
+    for number in range(r.CAMPS):
+        neutral = units[layout.neutrals + number]
+        if neutral.alive:
+            act_neutral(units, neutral, number, layout)
+    resolve(match, units, heroes, layout)
+    match.tick += 1
+
+
+@njit(cache=True)
+def _give_orders(units, heroes, targets, actions, layout):
+    """Take the actions int8 [players, 3] as orders of a decision; what makes no sense holds."""
+    for index in range(layout.structures):
+        hero = heroes[index]
+        primary, direction, target = actions[index, 0], actions[index, 1], actions[index, 2]
+        if primary < 0 or primary >= len(r.PRIMARIES):
+            primary = r.HOLD
+        hero.primary, hero.spent = primary, 0
+        hero.direction = direction if 0 <= direction < r.DIRECTIONS else 0
+        hero.order_target = targets[index, target] if 0 <= target < s.TARGETS else -1
+        if primary == r.ATTACK or primary == r.SKILL_A or primary == r.SKILL_B:
+            _drop_own(units, heroes[index], index)
+
+
+@njit(cache=True)
+def _drop_own(units, hero, index):
+    """Forget a target of the wrong team: only heals are for allies, and all else for enemies."""
+    target = hero.order_target
+    if target < 0:
+        return
+    heals = hero.primary != r.ATTACK and (
+        r.SKILL_KIND[hero.role, hero.primary - r.SKILL_A] == r.HEAL
+    )
+    if (units[target].team == units[index].team) != heals:
+        hero.order_target = -1
+
+
+@njit(cache=True)
+def decide(match, units, heroes, seen, targets, actions, layout):
+    """Advance a match by a decision of all heroes: TICKS ticks, or until it ends."""
+    begin_rewards(match, units, heroes, layout)
+    _give_orders(units, heroes, targets, actions, layout)
+    for _ in range(r.TICKS):
+        tick(match, units, heroes, seen, layout)
+        if match.winner != r.RUNNING:
+            break
+    match.steps += 1
+
+
+@njit(cache=True)
+def show(match, units, heroes, seen, visible, targets, rows, layout):
+    """Write what all heroes observe, may do, and the true state.
+
+    Args:
+        rows: int8 [players, ROW]: observation, masks and state of each hero.
+    """
+    near, near_d2 = np.empty(8, np.int64), np.empty(8, np.float64)
+    look(match, units, seen, visible, layout)
+    rows[:] = 0
+    for index in range(layout.structures):
+        row = rows[index]
+        observe(
+            match, units, heroes, seen, visible, index, row, targets[index], near, near_d2, layout
+        )
+        mask = row[s.OBSERVATION : s.OBSERVATION + s.MASK]
+        write_masks(units, heroes, index, targets[index], mask, layout)
+        write_state(match, units, heroes, index, row[s.OBSERVATION + s.MASK :], layout)
+
+
+@njit(cache=True)
+def next_seed(seed):
+    """Return the seed of the match that follows one in its place (SplitMix64)."""
+    z = np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def start_all(matches, units, heroes, seen, visible, targets, rows, seeds, layout):
+    """Start a match by each seed, and show it."""
+    for m in range(len(matches)):
+        start_match(matches[m], units[m], heroes[m], seen[m], layout, seeds[m])
+        show(matches[m], units[m], heroes[m], seen[m], visible[m], targets[m], rows[m], layout)
+
+
+@njit(cache=True, nogil=True)
+def step_all(
+    matches,
+    units,
+    heroes,
+    seen,
+    visible,
+    targets,
+    rows,
+    actions,
+    rewards,
+    winners,
+    lengths,
+    weights,
+    spirit,
+    layout,
+):
+    """Advance each match by a decision; one that ended is followed by a new one.
+
+    Args:
+        matches, units, heroes, seen: the state, [m], [m, units], [m, players],
+            [m, 2, remembered].
+        visible: uint8 [m, 2, units], what each team sees.
+        targets: int16 [m, players, TARGETS], units in the target slots.
+        rows: int8 [m, players, ROW], written: see `show`.
+        actions: int8 [m, players, 3], primary action, direction and target slot.
+        rewards: float32 [m, players], written.
+        winners: int8 [m], written: the outcome of a match that ended, else RUNNING.
+        lengths: int64 [m], written: the decisions of a match that ended, else 0.
+        weights: float64 [12], of the rewards.
+        spirit: tau of the team spirit, 0 to 1.
+    """
+    for m in range(len(matches)):
+        match = matches[m]
+        decide(match, units[m], heroes[m], seen[m], targets[m], actions[m], layout)
+        write_rewards(match, units[m], heroes[m], weights, spirit, rewards[m], layout)
+        winners[m], lengths[m] = match.winner, 0
+        if match.winner != r.RUNNING:
+            lengths[m] = match.steps
+            seed = next_seed(match.seed)
+            start_match(match, units[m], heroes[m], seen[m], layout, seed)
+        show(match, units[m], heroes[m], seen[m], visible[m], targets[m], rows[m], layout)
