@@ -1,5 +1,6 @@
 """Environments of teams, many matches at a time: our own, Gymnasium's, PettingZoo's, a user's."""
 
+from envs.teams.agent import TeamAgent
 from envs.teams.steps import ActionHead, TeamSpec, TeamSteps, TeamVector, UnitGroup
 
-__all__ = ["ActionHead", "TeamSpec", "TeamSteps", "TeamVector", "UnitGroup"]
+__all__ = ["ActionHead", "TeamAgent", "TeamSpec", "TeamSteps", "TeamVector", "UnitGroup"]
