@@ -1,0 +1,1 @@
+"""Learning: advantages, losses, normalised values, and RLlib's learner with them."""

@@ -1,0 +1,1 @@
+"""The network: encoders of observations, memory, the heads of an action, and the critic."""

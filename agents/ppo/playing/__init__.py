@@ -1,0 +1,1 @@
+"""Playing: drawing actions, many matches at once, and RLlib's runner around them."""

@@ -1,0 +1,142 @@
+"""Past opponents and how good each still is (OpenAI et al. 2019, appendix N)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.ppo.config import PoolConfig
+from agents.random_state import rng_state, set_rng_state
+
+
+class Result(NamedTuple):
+    """How a match against a past opponent ended.
+
+    Attributes:
+        opponent: its number.
+        score: of the newest network: 1 won, 0.5 drawn, 0 lost.
+    """
+
+    opponent: int
+    score: float
+
+
+def probabilities(qualities: Sequence[float]) -> NDArray[np.float64]:
+    """Return how likely each opponent is chosen: the softmax of the qualities, float64 [N]."""
+    greatest = max(qualities, default=0.0)
+    weights: NDArray[np.float64] = np.exp(np.array(qualities, np.float64) - greatest)
+    shares: NDArray[np.float64] = weights / weights.sum() if len(weights) else weights
+    return shares
+
+
+class Pool:
+    """The qualities of past opponents by number; who keeps their weights is no matter of this.
+
+    Attributes:
+        qualities: {number: quality}, the older first.
+    """
+
+    def __init__(self, config: PoolConfig) -> None:
+        self.config = config
+        self.qualities: dict[int, float] = {}
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self.qualities)
+
+    def add(self) -> tuple[int, int | None]:
+        """Add an opponent of the greatest quality of all; return its number, and whose it takes.
+
+        Beyond the size, that of the lowest quality goes, the oldest of equal ones.
+        """
+        number, self._next = self._next, self._next + 1
+        gone = None
+        if len(self) >= self.config.size:
+            gone = min(self.qualities, key=self.qualities.__getitem__)
+            del self.qualities[gone]
+        self.qualities[number] = max(self.qualities.values(), default=0.0)
+        return number, gone
+
+    def update(self, results: Iterable[Result]) -> None:
+        """Lower the quality of each opponent that was beaten, match by match.
+
+        By rate / (N p) of N opponents, where p is how likely it was chosen: one that is rarely
+        chosen moves as fast as one that often is. One that has left the pool is passed over.
+        """
+        for result in results:
+            if result.score > 0.5 and result.opponent in self.qualities:
+                numbers = [*self.qualities]
+                chosen = probabilities([*self.qualities.values()])[numbers.index(result.opponent)]
+                self.qualities[result.opponent] -= self.config.rate / (len(self) * chosen)
+
+    def state(self) -> dict[str, Any]:
+        """Return the qualities as plain values."""
+        return {"qualities": dict(self.qualities), "next": self._next}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state`."""
+        self.qualities = {int(number): float(q) for number, q in state["qualities"].items()}
+        self._next = int(state["next"])
+
+
+class Opponents:
+    """Whom each of a worker's matches is against; changed between matches only.
+
+    Attributes:
+        opponents: int64 [m] the number of a past opponent, or LATEST.
+        sides: int64 [m] the team that the newest network has against a past one.
+    """
+
+    LATEST = -1
+
+    def __init__(self, config: PoolConfig, matches: int, rng: np.random.Generator) -> None:
+        self.config = config
+        self.rng = rng
+        self.opponents = np.full(matches, self.LATEST)
+        self.sides = np.zeros(matches, np.int64)
+        self.qualities: dict[int, float] = {}
+        self._taken: dict[int, int] = {}  # matches begun against each that plays now
+        expected = (1.0 - config.latest) * matches / config.at_once
+        self._most = max(1, round(2 * expected))  # of one, before another gets its place
+
+    def begin(self, matches: Iterable[int]) -> None:
+        """Choose opponents for matches that begin."""
+        for match in matches:
+            self.opponents[match] = self.LATEST
+            if self.qualities and self.rng.random() >= self.config.latest:
+                self.opponents[match] = self._choose()
+                self.sides[match] = self.rng.integers(2)
+
+    def playing(self) -> list[int]:
+        """Return the past opponents of the current matches."""
+        return [int(number) for number in np.unique(self.opponents) if number != self.LATEST]
+
+    def _choose(self) -> int:
+        """Draw by quality; at most `at_once` play, and each gives up its place after some matches.
+
+        While all places are held by opponents that will begin no more matches, it is LATEST.
+        """
+        playing = self.playing()
+        self._taken = {number: self._taken.get(number, 0) for number in playing}
+        stay = [*self.qualities]
+        if len(stay) > self.config.at_once:
+            if len(playing) >= self.config.at_once:
+                stay = [number for number in stay if number in playing]
+            stay = [number for number in stay if self._taken.get(number, 0) < self._most]
+        if not stay:
+            return self.LATEST
+        chances = probabilities([self.qualities[number] for number in stay])
+        chosen = stay[int(self.rng.choice(len(stay), p=chances))]
+        self._taken[chosen] = self._taken.get(chosen, 0) + 1
+        return chosen
+
+    def state(self) -> dict[str, Any]:
+        """Return the generator's state; matches are not kept, and begin again after a resume."""
+        return rng_state(self.rng)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from `state`."""
+        set_rng_state(self.rng, state)

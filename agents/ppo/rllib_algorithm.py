@@ -1,0 +1,221 @@
+"""RLlib's PPO with our runners, learner and pool: one iteration is `training_step`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from ray.rllib.algorithms.ppo import PPO
+from ray.rllib.algorithms.ppo import PPOConfig as RLlibConfig
+from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_RL_MODULE, DEFAULT_MODULE_ID
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
+from ray.rllib.utils.metrics import (
+    ENV_RUNNER_SAMPLING_TIMER,
+    LEARNER_UPDATE_TIMER,
+    SYNCH_WORKER_WEIGHTS_TIMER,
+    TIMERS,
+)
+
+from agents.ppo.config import PPOConfig
+from agents.ppo.learning import sequences
+from agents.ppo.learning.learner import ENTROPY, LEARNING_RATE, MOMENTS, SETTINGS, TeamLearner
+from agents.ppo.learning.sequences import Columns, Sample
+from agents.ppo.learning.value_norm import RunningMoments, TargetMoments
+from agents.ppo.network.rl_module import TeamModule, network_weights
+from agents.ppo.playing.runner import MAKER, TeamRunner, VectorMaker
+from agents.ppo.playing.sampler import Returns
+from agents.ppo.pool import Pool
+from agents.ppo.schedules import entropy_at, gamma_at, learning_rate_at, team_spirit_at
+from agents.torch_device import choose_device
+from envs.teams import TeamSpec
+
+SPEC = "spec"  # the `TeamSpec` in RLlib's `env_config`
+RESTART_SECONDS = 1.0  # RLlib waits for a minute between two restarts of a runner
+
+
+class Iteration(NamedTuple):
+    """What an iteration did.
+
+    Attributes:
+        samples: of the runners that answered.
+        metrics: of the learner, means over its minibatches.
+        staleness: updates that the learner was ahead of the weights that acted, before this one.
+        reuse: times that each step was trained on.
+    """
+
+    samples: list[Sample]
+    metrics: dict[str, float]
+    staleness: float
+    reuse: float
+
+    @property
+    def agent_steps(self) -> int:
+        """Steps that were learned from."""
+        return sum(sample.agent_steps for sample in self.samples)
+
+
+def rllib_config(config: PPOConfig, spec: TeamSpec, make_vector: VectorMaker) -> RLlibConfig:
+    """Return RLlib's settings of a run.
+
+    Args:
+        config: ours.
+        spec: of the environment.
+        make_vector: makes a runner's matches; a function of a module, as it goes to other
+            processes.
+    """
+    learner, device = config.learner, str(choose_device(config.device))
+    gpus = config.cluster.learner_gpus if config.learners else int(device != "cpu")
+    model = {"spec": spec, "network": config.network, "seed": config.seed, "device": device}
+    made = RLlibConfig(algo_class=TeamPPO).framework("torch")
+    made.environment(
+        observation_space=gym.spaces.Box(-np.inf, np.inf, spec.observation_shape, np.float32),
+        action_space=gym.spaces.Discrete(2),  # of no meaning: nothing of RLlib acts
+        env_config={SETTINGS: config, SPEC: spec, MAKER: make_vector},
+    )
+    made.env_runners(
+        env_runner_cls=TeamRunner,
+        num_env_runners=config.workers,
+        num_cpus_per_env_runner=config.cluster.worker_cpus,
+        create_local_env_runner=config.workers == 0,
+    )
+    made.learners(
+        num_learners=config.learners,
+        num_cpus_per_learner=config.cluster.learner_cpus,
+        num_gpus_per_learner=gpus,
+    )
+    made.rl_module(rl_module_spec=RLModuleSpec(module_class=TeamModule, model_config=model))
+    made.training(learner_class=TeamLearner, num_epochs=learner.epochs)
+    made.fault_tolerance(
+        restart_failed_env_runners=True,
+        delay_between_env_runner_restarts_s=RESTART_SECONDS,
+    )
+    made.debugging(seed=config.seed, log_level="ERROR")
+    made.torch_skip_nan_gradients = True  # each gradient would be looked through for them
+    return made
+
+
+class TeamPPO(PPO):
+    """Sample, learn, pass on the weights; and the pool of past opponents beside it.
+
+    Attributes:
+        progress: the used share of the budget, set by whoever drives this.
+        pool: qualities of past opponents.
+        past: their weights by number.
+        last: the newest iteration; None if no runner answered.
+    """
+
+    def setup(self, config: Any) -> None:
+        """Create runners and learners."""
+        self.progress = 0.0
+        self.last: Iteration | None = None
+        self._ppo: PPOConfig = self.config.env_config[SETTINGS]
+        self._spec: TeamSpec = self.config.env_config[SPEC]
+        self.pool = Pool(self._ppo.pool)
+        self.past: dict[int, dict[str, Any]] = {}
+        self.moments = RunningMoments()
+        self.updates = 0
+        super().setup(config)
+
+    def training_step(self) -> None:
+        """Run one iteration; `last` says what it did."""
+        self.last = None
+        with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
+            samples = self._sample()
+        if not samples:
+            return
+        with self.metrics.log_time((TIMERS, LEARNER_UPDATE_TIMER)):
+            metrics = self._learn(sequences.join(samples))
+        staleness = np.mean([self.updates - sample.version for sample in samples])
+        self.updates += 1
+        with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)):
+            # runners take calls in order, so the next samples are made with these weights
+            self.env_runner_group.sync_weights(
+                from_worker_or_learner_group=self.learner_group, inference_only=True
+            )
+            self._follow_pool(samples)
+        minibatches = self._ppo.learner.minibatches
+        reuse = metrics["minibatches"] / minibatches
+        self.last = Iteration(samples, metrics, float(staleness), reuse)
+
+    def _sample(self) -> list[Sample]:
+        """Let each runner play a rollout; those that fail are restarted by RLlib."""
+        gamma = gamma_at(self._ppo, self._spec.seconds, self.progress)
+        spirit = team_spirit_at(self._ppo.shaping, self.progress)
+        returns = Returns(gamma, self._ppo.learner.gae_lambda, spirit)
+        group = self.env_runner_group
+        if not self._ppo.workers:
+            return [group.local_env_runner.sample(returns)]
+        found: list[Sample] = group.foreach_env_runner(
+            lambda runner: runner.sample(returns),
+            local_env_runner=False,
+            timeout_seconds=self.config.sample_timeout_s,
+        )
+        return found
+
+    def _learn(self, columns: Columns) -> dict[str, float]:
+        """Train on the sequences; return the learners' metrics."""
+        learner = self._ppo.learner
+        learns = columns[sequences.LEARNS]
+        if learner.normalise_advantages:
+            sequences.normalise(columns[sequences.ADVANTAGES], learns)
+        moments: TargetMoments | None = None
+        if learner.normalise_values:
+            moments = self.moments.update(columns[sequences.TARGETS][learns > 0.0])
+        parts = max(1, self._ppo.learners)
+        size = max(1, len(learns) // (parts * learner.minibatches))
+        batches = [_batch(part) for part in sequences.split(columns, parts)]
+        results = self.learner_group.update(
+            **({"batch": batches[0]} if parts == 1 else {"batches": batches}),
+            timesteps={
+                LEARNING_RATE: learning_rate_at(learner, self.progress),
+                ENTROPY: entropy_at(learner, self.progress),
+                MOMENTS: moments,
+            },
+            num_epochs=learner.epochs,
+            minibatch_size=size,
+        )
+        found = results[0][DEFAULT_MODULE_ID]
+        return {name: float(stats.peek()) for name, stats in found.items()}
+
+    def _follow_pool(self, samples: list[Sample]) -> None:
+        """Lower the quality of beaten opponents; let the newest network enter in its turn."""
+        if self._spec.teams < 2 or self._ppo.pool.latest >= 1.0:
+            return
+        before = dict(self.pool.qualities)
+        for sample in samples:
+            self.pool.update(sample.ended.results())
+        new = {}
+        if self.updates % self._ppo.pool.interval == 0:
+            number, gone = self.pool.add()
+            if gone is not None:
+                del self.past[gone]
+            new[number] = self.past[number] = self.weights()
+        if new or before != self.pool.qualities:
+            self._pass_pool(new)
+
+    def _pass_pool(self, opponents: Mapping[int, Mapping[str, Any]], to: Any = None) -> None:
+        """Give opponents' weights and all qualities to runners, by their numbers; None is all."""
+        qualities = dict(self.pool.qualities)
+        self.env_runner_group.foreach_env_runner(
+            lambda runner: runner.take_pool(opponents, qualities), remote_worker_ids=to
+        )
+
+    def restore_env_runners(self, env_runner_group: Any) -> list[int]:
+        """Bring failed runners back; they get the newest weights and the whole pool."""
+        restored: list[int] = super().restore_env_runners(env_runner_group)
+        if restored and self.past:
+            self._pass_pool(self.past, restored)
+        return restored
+
+    def weights(self) -> dict[str, Any]:
+        """Return the newest weights of the network, NumPy arrays by name."""
+        state = self.learner_group.get_state(COMPONENT_LEARNER + "/" + COMPONENT_RL_MODULE)
+        return network_weights(state[COMPONENT_LEARNER][COMPONENT_RL_MODULE][DEFAULT_MODULE_ID])
+
+
+def _batch(columns: Columns) -> MultiAgentBatch:
+    """Return the sequences as RLlib's batch, of a row a sequence."""
+    return MultiAgentBatch({DEFAULT_MODULE_ID: SampleBatch(columns)}, len(columns["advantages"]))
