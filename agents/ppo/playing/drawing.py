@@ -57,6 +57,16 @@ class ActionDrawer:
         self.users = _users(heads)
         self.by_first = np.array([head.masked_by_first for head in heads])
 
+    def bounded(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """Return actions as the environment takes them: real numbers within their bounds.
+
+        What is learned from are the numbers that were drawn.
+        """
+        head = self.heads[0]
+        if not (self.real and head.low):
+            return actions
+        return np.clip(actions, np.array(head.low, np.float32), np.array(head.high, np.float32))
+
     def draw(
         self, logits: NDArray[np.float32], masks: NDArray[np.uint8], greedy: bool = False
     ) -> Drawn:

@@ -121,7 +121,8 @@ class Sampler:
         rollout, before = self.rollout, self.steps
         rollout.record_seen(step, before, self.begins, self.learns, self.memory)
         actions = self._act(before, step)
-        steps = self.vector.step(actions.reshape(self.vector.count, -1, actions.shape[1]))
+        taken = self.drawer.bounded(actions)
+        steps = self.vector.step(taken.reshape(self.vector.count, -1, taken.shape[1]))
         self.steps = steps
         rollout.record_rewards(step, steps, returns.team_spirit)
         over = steps.terminated | steps.truncated

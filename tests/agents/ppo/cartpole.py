@@ -55,7 +55,7 @@ class CartPole:
     def _steps(self, terminated: Any, truncated: Any, last: Any, lengths: Any) -> TeamSteps:
         return TeamSteps(
             observations=self.state.astype(np.float32)[:, None],
-            masks=np.ones((self.count, 1, 2), np.uint8),
+            masks=np.ones((self.count, 1, self.spec.mask_size), np.uint8),
             states=np.zeros((self.count, 1, 0), np.float32),
             rewards=np.ones((self.count, 1), np.float32),
             terminated=terminated,
