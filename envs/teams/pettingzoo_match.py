@@ -192,7 +192,7 @@ class ParallelMatch:
 
     def _state(self) -> NDArray[np.float32]:
         """Return the true state [state_size]; raises EnvironmentFailedError for another."""
-        found = called(self._name, "state()", self._environment.state)
+        found = called(self._name, "state", self._environment.state)
         state = np.asarray(found, np.float32).ravel()
         if len(state) != self._spec.state_size or not np.isfinite(state).all():
             raise EnvironmentFailedError(

@@ -16,7 +16,7 @@ def reset_one(name: str, environment: Any, **words: Any) -> Any:
 
     Raises EnvironmentFailedError for what it raises or answers against the rules.
     """
-    answer = called(name, "reset()", environment.reset, **words)
+    answer = called(name, "reset", environment.reset, **words)
     if not (isinstance(answer, tuple) and len(answer) == 2):
         raise EnvironmentFailedError(
             f"environment {name!r}: reset() returned {_told(answer)}: expected two, "
@@ -31,7 +31,7 @@ def step_one(name: str, environment: Any, action: Any) -> tuple[Any, Any, Any, A
     Of several agents each is a mapping by name. Raises EnvironmentFailedError for what it raises
     or answers against the rules.
     """
-    answer = called(name, f"step({action})", environment.step, action)
+    answer = called(name, "step", environment.step, action)
     if not (isinstance(answer, tuple) and len(answer) == 5):
         raise EnvironmentFailedError(
             f"environment {name!r}: step({action}) returned {_told(answer)}: expected "
@@ -56,7 +56,7 @@ def finite_reward(name: str, action: Any, reward: Any) -> float:
 
 
 def called(name: str, call: str, function: Callable[..., Any], *values: Any, **words: Any) -> Any:
-    """Return what a function of the environment returns; `call` says in messages which it is.
+    """Return what a function of the environment returns; `call` is its name for messages.
 
     Raises EnvironmentFailedError for what it raises, with the line.
     """
@@ -65,7 +65,7 @@ def called(name: str, call: str, function: Callable[..., Any], *values: Any, **w
     except UnsupportedEnvironmentError:
         raise
     except Exception as error:
-        _fail(name, call, error)
+        _fail(name, f"{call}({', '.join(map(str, values))})", error)
 
 
 def _fail(name: str, call: str, error: Exception) -> NoReturn:
