@@ -2,32 +2,25 @@
 
 `selfplay` combines any actor with any learner, in one process or under Ray (the division of Acme's
 ActorLearnerBuilder, Hoffman et al. 2020). An algorithm is one folder of `agents`, found by its name
-in `agents.registry`.
+in `agents.registry`. One with a loop of its own is not of this kind: `agents.self_driven`.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
-from agents.environment_agents import EnvironmentAgent
-from agents.findings import Finding
-from agents.metrics import MetricSpec
-from agents.players import GreedyPlayer, Player, Probe
+from agents.learning_method import Config, LearningMethod, saved_checkpoint
+from agents.players import GreedyPlayer, Player
 from agents.progress import Elapsed
-from agents.training import TrainConfig
-from envs.vector import EnvironmentSpec
 from store import checkpoints
-from store.errors import StoreError
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
 from store.replay.segments import Compression
-from store.replay.window import ReplayWindow
+from store.replay.window import ReplayWindow, Window
 from store.run import Run
 from store.settings import read_settings
-
-Config = TypeVar("Config", bound=TrainConfig)
 
 Evaluate = Callable[[Any], tuple[Any, Any]]
 """Observations [n, ...] to the two arrays [n, ...] that a policy answers."""
@@ -135,33 +128,11 @@ class Learner(Protocol):
         """
 
 
-class Algorithm(ABC, Generic[Config]):
-    """A learning method: a config, metrics, and factories of an actor, a learner and a player.
+class Algorithm(LearningMethod[Config]):
+    """A learning method in the loop of `selfplay`: factories of an actor, a learner and a player.
 
     The defaults suit an algorithm with one thread and no compiled code.
-
-    Attributes:
-        name: the name that it is registered under.
-        config: the class of its settings.
-        metrics: of a run, in the order of a panel.
-        threads_setting: the setting that says how many threads an actor has, by its dotted name.
-        memory_settings: the options whose smaller values need less memory, in words.
-        keep_minutes: minutes of training whose checkpoints are kept by name, to be shown.
-        when_asked: settings that a resumed run may change, as what it learns does not depend on
-            them; by their dotted names.
     """
-
-    name: str
-    config: type[TrainConfig]
-    metrics: Sequence[MetricSpec]
-    threads_setting = "workers"
-    memory_settings = "--learner.window-rows"
-    keep_minutes: Sequence[float] = ()
-    when_asked: Collection[str] = ()
-
-    @abstractmethod
-    def environment(self, config: Config) -> Any:
-        """Return the environment to learn, which has a `name`. Raises ValueError if unknown."""
 
     @abstractmethod
     def schema(self, config: Config) -> EpisodeSchema:
@@ -209,42 +180,16 @@ class Algorithm(ABC, Generic[Config]):
         policy.load_weights(saved.files[checkpoints.MODEL_FILE], saved.step)
         return GreedyPlayer(policy, name)
 
-    @property
-    def acts_in_environments(self) -> bool:
-        """Return whether its agents have scores in an environment, and so play no matches."""
-        return type(self).environment_agent is not Algorithm.environment_agent
-
-    def environment_agent(
-        self,
-        run: Run,
-        step: int | None,
-        options: Mapping[str, str],
-        *,
-        spec: EnvironmentSpec,
-        name: str,
-        device: str,
-    ) -> EnvironmentAgent:
-        """Return a checkpoint as an agent of its environment, the newest if `step` is None.
-
-        `spec` is of the run's environment, which a person named if it is a class of their own.
-
-        An algorithm that learns environments has this in place of `player`. The option that all of
-        them have is `epsilon`, the share of random actions.
-
-        Raises ValueError for an option that it does not have, or for an algorithm of board games,
-        and the store's errors.
-        """
-        raise ValueError(
-            f"run {run.name!r} learned {run.info.game!r} with the algorithm {self.name!r}, whose "
-            f"agents play matches and have no scores: `ludens rate {run.name}` rates them"
-        )
-
     def window_rows(self, config: Config) -> int:
         """Return the largest window in rows, which resuming needs of the replay.
 
         Here, as below, it is the setting of that name.
         """
         return int(config.window_rows)  # type: ignore[attr-defined]
+
+    def kept_replay(self, config: Config) -> Window:
+        """Return the window of the learner."""
+        return Window(self.window_rows(config), of=self.row_field(config))
 
     def writes_through(self, config: Config) -> bool:
         """Return whether episodes reach the learner at once in one process.
@@ -285,53 +230,6 @@ class Algorithm(ABC, Generic[Config]):
         """
         return config.cluster.backlog_rows
 
-    def learning_rate(self, config: Config, progress: float) -> float:
-        """Return the learning rate at a used share of the budget."""
-        return float(config.learning_rate)  # type: ignore[attr-defined]
-
     def worker_config(self, config: Config) -> Config:
         """Return the settings of one worker of a cluster."""
         return config
-
-    def acting_threads(self, config: Config) -> int:
-        """Return the threads of an actor; a learner in the same process uses as many."""
-        return 1
-
-    def games_at_once(self, config: Config) -> int:
-        """Return the games in progress in one actor."""
-        return 1
-
-    def warm_up(self, config: Config, *, acting: bool, learning: bool) -> None:
-        """Compile or load all kernels for acting or learning, before a clock starts."""
-
-    def probes(self, config: Config, policy: Any) -> Iterable[Probe]:
-        """Return players to measure a policy by where a solver exists; by default none."""
-        return ()
-
-    def observation_shape(self, config: Config) -> tuple[int, ...]:
-        """Of a batch of float32 observations as one thread of an actor sends it to be evaluated."""
-        return (1,)
-
-    def measure_speed(self, config: Config, seconds: float) -> Iterable[Finding]:
-        """Measure acting and learning for about `seconds` and suggest faster settings."""
-        return ()
-
-    def bench(self, config: Config, seconds: float) -> dict[str, Any]:
-        """Return figures of acting's speed, as JSON values, for `ludens bench selfplay|acting`.
-
-        Raises ValueError where there is nothing to measure.
-        """
-        raise ValueError(f"the algorithm {self.name!r} has no benchmark")
-
-
-def saved_checkpoint(run: Run, step: int | None) -> checkpoints.Checkpoint:
-    """Return a checkpoint with its weights, the newest valid one if `step` is None.
-
-    Raises StoreError where there is none yet, and the store's other errors.
-    """
-    if step is not None:
-        return checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
-    saved = checkpoints.latest_valid(run, names=[checkpoints.MODEL_FILE])
-    if saved is None:
-        raise StoreError(f"run {run.name!r} has no checkpoint yet")
-    return saved

@@ -14,13 +14,14 @@ from store.run import RunInfo
 
 if TYPE_CHECKING:
     from agents.algorithm import Algorithm
+    from agents.learning_method import LearningMethod
 
 
 class Entry(NamedTuple):
     """The parts of an algorithm, each as "module:attribute".
 
     Attributes:
-        algorithm: the `Algorithm`; importing it may import torch.
+        algorithm: the `Algorithm` or `SelfDriven`; importing it may import torch.
         config: the class of its settings, for those who read a preset.
         metrics: its `MetricSpec`s, for displays of a run.
         techniques: what an ablation can leave out, {name: {setting: text}}; empty for none.
@@ -54,9 +55,9 @@ FIRST = "alphazero"
 """The algorithm of runs and presets from before there was a choice; they name none."""
 
 
-def find_algorithm(name: str) -> Algorithm[Any]:
-    """Return the algorithm of that name; raises ValueError with the nearest name."""
-    found: Algorithm[Any] = _load(_entry(name).algorithm)
+def find_method(name: str) -> LearningMethod[Any]:
+    """Return the algorithm of that name, of either kind; raises ValueError with the nearest."""
+    found: LearningMethod[Any] = _load(_entry(name).algorithm)
     return found
 
 
@@ -79,9 +80,22 @@ def find_techniques(name: str) -> Mapping[str, dict[str, str]]:
     return found
 
 
+def method_of(config: TrainConfig) -> LearningMethod[Any]:
+    """Return the algorithm of these settings, of either kind."""
+    return find_method(config.algorithm)
+
+
 def algorithm_of(config: TrainConfig) -> Algorithm[Any]:
-    """Return the algorithm of these settings."""
-    return find_algorithm(config.algorithm)
+    """Return the algorithm of these settings, for the loop of an actor and a learner.
+
+    Raises TypeError for one that drives itself.
+    """
+    from agents.algorithm import Algorithm
+
+    found = method_of(config)
+    if not isinstance(found, Algorithm):
+        raise TypeError(f"the algorithm {found.name!r} has a loop of its own: expected an actor")
+    return found
 
 
 def name_of_run(info: RunInfo) -> str:
@@ -98,9 +112,9 @@ def name_of_run(info: RunInfo) -> str:
     return name
 
 
-def algorithm_of_run(info: RunInfo) -> Algorithm[Any]:
-    """Return the algorithm of a run; raises as `name_of_run`."""
-    return find_algorithm(name_of_run(info))
+def method_of_run(info: RunInfo) -> LearningMethod[Any]:
+    """Return the algorithm of a run, of either kind; raises as `name_of_run`."""
+    return find_method(name_of_run(info))
 
 
 def metrics_of_run(info: RunInfo) -> Sequence[MetricSpec]:

@@ -19,6 +19,9 @@ from store import checkpoints
 from store.errors import CheckpointError
 from store.upgrades import TRAINER
 
+TRAINER_FILE = "trainer.pt"
+"""The file of a checkpoint that has what `dump_trainer` makes."""
+
 UNREADABLE = (  # what reading a trainer's state raises for bytes that are none
     *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, MemoryError),
     *(RuntimeError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError),

@@ -24,10 +24,10 @@ from agents.players import (
     RandomPlayer,
     rollout_player,
 )
-from agents.registry import algorithm_of_run
-from agents.run_game import how_to_name_it, is_game_of, registered_game, source_change
-from agents.search_options import apply_options
+from agents.registry import method_of_run
+from agents.running.run_game import how_to_name_it, is_game_of, registered_game, source_change
 from envs.game import Game
+from mcts.options import apply_options
 from store import checkpoints
 from store.errors import CheckpointNotFoundError, RunNameError, RunNotFoundError
 from store.run import Run, list_runs, nearest_names, open_run
@@ -120,7 +120,7 @@ def find_agent(
 def _trained_agent(
     text: str, game: Game, run: Run, step: int | None, options: dict[str, str], device: str
 ) -> Player:
-    algorithm = algorithm_of_run(run.info)
+    algorithm = method_of_run(run.info)
     try:
         return algorithm.player(game, run, step, options, name=text, device=device)
     except ValueError as error:
@@ -153,7 +153,7 @@ def find_run(name: str, game: Game, store_url: str) -> Run:
 def _not_its_game(run: Run, game: Game) -> str:
     if registered_game(run.info) is not None:
         return f"run {run.name!r} learned {run.info.game!r}, it cannot play {game.name!r}"
-    if algorithm_of_run(run.info).acts_in_environments:
+    if method_of_run(run.info).acts_in_environments:
         return (
             f"run {run.name!r} learned the environment {run.info.game!r} and plays no board games: "
             f"ludens evaluate {run.name} measures its score, ludens play {run.info.game} shows it"

@@ -183,9 +183,9 @@ def _environment(args: Namespace) -> str | EnvironmentClass | None:
 
 def have_scores(runs: Sequence[Run]) -> bool:
     """Return whether the first run's agents have scores in an environment, by its algorithm."""
-    from agents.registry import algorithm_of_run
+    from agents.registry import method_of_run
 
-    return algorithm_of_run(runs[0].info).acts_in_environments
+    return method_of_run(runs[0].info).acts_in_environments
 
 
 def rate_scores(args: Namespace, runs: Sequence[Run], plot: Path | None) -> int:

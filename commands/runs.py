@@ -118,17 +118,15 @@ def _prune(args: Namespace) -> int:
 
 
 def _window(run: Run) -> Window | None:
-    """Return what a trainer of this run loads on resume, by its settings."""
-    from agents.registry import algorithm_of_run
+    """Return the replay that a trainer of this run keeps, by its settings."""
+    from agents.registry import method_of_run
     from selfplay.resuming import settings_of
     from store.errors import RunMismatchError
-    from store.replay.window import Window
 
     try:
-        algorithm, config = algorithm_of_run(run.info), settings_of(run)
+        return method_of_run(run.info).kept_replay(settings_of(run))
     except RunMismatchError:
         return None
-    return Window(algorithm.window_rows(config), of=algorithm.row_field(config))
 
 
 def _keep(args: Namespace) -> int:

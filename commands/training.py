@@ -98,7 +98,7 @@ def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
     """
     from dataclasses import replace
 
-    from agents.registry import algorithm_of
+    from agents.registry import method_of
     from commands.evaluating import evaluate_runs
     from configs.loader import default_run_name
     from configs.sweep import plan_sweep
@@ -123,7 +123,7 @@ def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
     if not done:
         print("stopped; the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
-    if not algorithm_of(first).acts_in_environments:
+    if not method_of(first).acts_in_environments:
         print(f"rate them:  ludens rate {' '.join(runs)}")
         return 0
     evaluate_runs({run: variant.config.game for run, variant in runs.items()}, args.store)
@@ -155,7 +155,7 @@ def _train_and_watch(
     from contextlib import ExitStack
     from functools import partial
 
-    from agents.registry import algorithm_of
+    from agents.registry import method_of
     from arena.monitor.listeners import tell_listeners
     from arena.monitor.solver_errors import SolverErrorMeter
     from benchmarks.machine import machine_facts
@@ -163,7 +163,7 @@ def _train_and_watch(
     from selfplay.loop import train
     from selfplay.own_game import game_of
 
-    algorithm = algorithm_of(config)
+    algorithm = method_of(config)
     measure = SolverErrorMeter(game_of(config).name, partial(algorithm.probes, config))
     stages = train(
         config, store_url=args.store, run_name=name, stop=stop, changed_game=args.changed_game
@@ -212,14 +212,14 @@ def _farewell(
         "games": 0 < config.games <= last.games,
         "rows": 0 < config.rows <= last.positions,
     }
-    from agents.registry import algorithm_of
+    from agents.registry import method_of
 
     limit = next((name for name, is_reached in reached.items() if is_reached), "minutes")
     more = f"the same command with more --{limit} trains on"
     done = "trained" if trained else "was trained already"
     told = f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"
     where = "" if store == DEFAULT_STORE else f" --store {store}"
-    if not algorithm_of(config).acts_in_environments:
+    if not method_of(config).acts_in_environments:
         return f"{told}play it:  ludens play {config.game} --agent {name}{where}"
     named = f" --env {config.game}" if ":" in config.game else ""  # no store says where code is
     return (

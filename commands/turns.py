@@ -70,6 +70,6 @@ def stop_signal(say: Callable[[str], None]) -> StopSignal:
 
 def budget(config: TrainConfig) -> str:
     """Return what limits a run, in words."""
-    from selfplay.budget import limits_of, limits_text
+    from agents.running.budget import limits_of, limits_text
 
     return limits_text(limits_of(config), "until stopped")

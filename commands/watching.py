@@ -82,8 +82,7 @@ def report(args: Namespace) -> int:
 
 
 def _report_run(name: str, args: Namespace) -> int:
-    from agents.registry import algorithm_of_run
-    from agents.run_game import how_to_name_it, is_game_of, registered_game
+    from agents.running.run_game import how_to_name_it, is_game_of, registered_game
     from arena.monitor.report.page import write_report
     from store.run import open_run
 
@@ -94,7 +93,7 @@ def _report_run(name: str, args: Namespace) -> int:
         raise UsageError(f"run {name!r} learned {run.info.game!r}, not {game.name!r}")
     path = Path(args.out or f"{name}.html")
     written = write_report(run, path, game)
-    if game is None and not algorithm_of_run(run.info).acts_in_environments:
+    if game is None and run.info.game_source:
         told = how_to_name_it(run, f"ludens report {name} --game FILE")
         print(f"note: no boards are drawn: {told}", file=sys.stderr)
     text = f"{written.path}: {written.moments:,} records of run {name!r}, {written.size:,} bytes"

@@ -6,17 +6,15 @@ discrete observation becomes a one-hot float32 vector.
 
 from __future__ import annotations
 
-import math
-import traceback
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from numpy.typing import NDArray
 
+from envs.vector.calls import finite_reward, reset_one, step_one
 from envs.vector.steps import (
     EnvironmentFailedError,
     EnvironmentSpec,
@@ -110,7 +108,7 @@ class GymnasiumVector(VectorBase):
         if seed is not None:
             self._seeds = [*seeds_of(seed, self.count)]
         first = [
-            self._encoded(self._reset(environment, seed=own))
+            self._encoded(reset_one(self.name, environment, seed=own))
             for environment, own in zip(self._environments, self._seeds, strict=True)
         ]
         self._seeds = [None] * self.count
@@ -135,12 +133,13 @@ class GymnasiumVector(VectorBase):
         last: list[NDArray[Any]] = []
         for i, environment in enumerate(self._environments):
             action = int(actions[i]) + int(environment.action_space.start)  # type: ignore[attr-defined]
-            seen, reward, has_ended, is_cut = self._step(environment, action)
-            rewards[i] = reward
+            seen, reward, has_ended, is_cut = step_one(self.name, environment, action)
+            rewards[i] = finite_reward(self.name, action, reward)
+            has_ended, is_cut = bool(has_ended), bool(is_cut)
             terminated[i], truncated[i] = has_ended, is_cut and not has_ended
             if has_ended or is_cut:
                 last.append(self._encoded(seen))
-                seen = self._reset(environment)
+                seen = reset_one(self.name, environment)
             observations[i] = self._encoded(seen)
         self._count_step(rewards)
         scores, lengths = self._take_counts(terminated | truncated)
@@ -156,54 +155,6 @@ class GymnasiumVector(VectorBase):
             scores,
             lengths,
         )
-
-    def _reset(self, environment: Environment, **words: Any) -> Any:
-        """Start a new game; return its first observation."""
-        try:
-            answer: Any = environment.reset(**words)
-        except UnsupportedEnvironmentError:
-            raise
-        except Exception as error:
-            self._fail("reset()", error)
-        if not (isinstance(answer, tuple) and len(answer) == 2):
-            raise EnvironmentFailedError(
-                f"environment {self.name!r}: reset() returned {_told(answer)}: expected two, "
-                "(observation, info)"
-            )
-        return answer[0]
-
-    def _step(self, environment: Environment, action: int) -> tuple[Any, float, bool, bool]:
-        """Take a step; return the observation, the reward, and whether it ended or was cut."""
-        try:
-            answer: Any = environment.step(action)
-        except UnsupportedEnvironmentError:
-            raise
-        except Exception as error:
-            self._fail(f"step({action})", error)
-        if not (isinstance(answer, tuple) and len(answer) == 5):
-            raise EnvironmentFailedError(
-                f"environment {self.name!r}: step({action}) returned {_told(answer)}: expected "
-                "five, (observation, reward, terminated, truncated, info)"
-            )
-        seen, reward, has_ended, is_cut, _ = answer
-        try:
-            number = float(reward)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise EnvironmentFailedError(
-                f"environment {self.name!r}: step({action}) gave the reward {reward!r}: expected a "
-                "finite number"
-            )
-        return seen, number, bool(has_ended), bool(is_cut)
-
-    def _fail(self, call: str, error: Exception) -> NoReturn:
-        """Raise EnvironmentFailedError for what a call raised."""
-        *callers, innermost = traceback.extract_tb(error.__traceback__)
-        where = f" ({Path(innermost.filename).name}, line {innermost.lineno})" if callers else ""
-        raise EnvironmentFailedError(
-            f"environment {self.name!r}: {call} raised {type(error).__name__}: {error}{where}"
-        ) from error
 
     def _encoded(self, seen: Any) -> NDArray[Any]:
         """One observation as [*shape], a copy: an environment may write into its own again."""
@@ -235,10 +186,3 @@ class GymnasiumVector(VectorBase):
         for environment in self._environments:
             environment.close()  # type: ignore[no-untyped-call]
         self._environments = []
-
-
-def _told(answer: Any) -> str:
-    """What an environment returned, in a few words."""
-    if isinstance(answer, tuple):
-        return f"{len(answer)} values"
-    return f"a {type(answer).__name__}"

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from agents.registry import algorithm_of
+from agents.running.episode_log import writer_name
 from agents.training import TrainConfig
 from store.replay.episodes import Episode
 from store.replay.segments import SegmentWriter
 from store.run import Run
-
-
-def writer_name(run_name: str, seed: int, number: int) -> str:
-    """Return an actor's writer id in the store, stable across resumes."""
-    return hashlib.blake2b(f"{run_name}/{seed}/{number}".encode(), digest_size=16).hexdigest()
-
-
-def fresh_number() -> int:
-    """Return an actor number that no other actor has in any run."""
-    return uuid.uuid4().int >> 66  # 62 bits: a seed, and with an actor's threads still an int64
 
 
 def writer_of(run: Run, config: TrainConfig, number: int, next_seq: int | None) -> SegmentWriter:

@@ -1,7 +1,7 @@
 """Checks of the machine for `ludens doctor`, before any measurement.
 
 Each check is a function that returns a Finding and does not raise. The measurements
-are the algorithm's own (`Algorithm.measure_speed`).
+are the algorithm's own (`LearningMethod.measure_speed`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.findings import Finding, Status, first_line, usable_cores
-from agents.registry import algorithm_of
+from agents.registry import method_of
 from agents.training import TrainConfig
 from envs.kernel_cache import cache_root, source_hash
 from selfplay.package_check import ROOT
@@ -49,7 +49,7 @@ def examine(config: TrainConfig, store_url: str) -> Iterator[Finding]:
     """Yield every finding except speed, in the order of a report."""
     environment = os.environ
     yield cores(config, environment)
-    yield memory(algorithm_of(config).memory_settings)
+    yield memory(method_of(config).memory_settings)
     yield graphics_card(config)
     yield threads(environment)
     yield packages(Path(ROOT / "constraints.txt"))
@@ -67,7 +67,7 @@ def cores(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
     count = usable_cores()
     load = os.getloadavg()[0]
     said = f"{count:g} cores, load {load:.1f}"
-    algorithm = algorithm_of(config)
+    algorithm = method_of(config)
     wanted = config.workers * config.cluster.worker_cpus or algorithm.acting_threads(config)
     setting = algorithm.threads_setting
     what = "workers' cores" if config.workers else setting
@@ -290,7 +290,7 @@ def examine_speed(config: TrainConfig, seconds: float) -> Iterator[Finding]:
 
     Raises what the game, the device or Ray raise.
     """
-    algorithm = algorithm_of(config)
+    algorithm = method_of(config)
     share = TRANSFER_SHARE if config.workers else 0.0
     yield from algorithm.measure_speed(config, (1.0 - share) * seconds)
     if config.workers:

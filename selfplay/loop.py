@@ -28,14 +28,17 @@ from typing import Any
 
 import torch
 
-from agents.metrics import RecentCounters, metrics_of
 from agents.progress import Elapsed, Event, Progress
-from agents.registry import algorithm_of
-from agents.run_game import source_of
+from agents.registry import algorithm_of, method_of
+from agents.running.budget import Budget
+from agents.running.compiling import one_at_a_time
+from agents.running.episode_log import fresh_number
+from agents.running.reporting import Reports
+from agents.running.run_game import source_of
+from agents.self_driven import SelfDriven
 from agents.training import TrainConfig
-from selfplay.budget import Budget
-from selfplay.committing import CommittingActor, fresh_number
-from selfplay.compiling import one_at_a_time
+from selfplay.committing import CommittingActor
+from selfplay.driving import drive
 from selfplay.own_game import check_same_game, game_of, stored_settings
 from selfplay.resuming import check_resumable, extension_notice
 from selfplay.trainer import Trainer
@@ -116,9 +119,7 @@ class Training:
             threads = max(1, threads - threads // 2)
         torch.set_num_threads(threads)
         self.budget = Budget(config)
-        self.begun = time.monotonic()
-        self.first_game_s: float | None = None
-        self.recent = RecentCounters()
+        self.reports = Reports(self.algorithm, config, self.budget)
         self.between_stages = True  # memory is consistent and can be saved
         self.trainer = Trainer(run, config)
         saved = self.trainer.saved
@@ -176,8 +177,7 @@ class Training:
             with self.in_stage():
                 reached = self._act(interrupted, meanwhile)
             meanwhile = _nothing
-            if self.first_game_s is None and self.actor.counters()["games"] > 0:
-                self.first_game_s = time.monotonic() - self.begun
+            self.reports.note(self.actor.counters())
             yield self.report("games")
         with self.in_stage():
             self._hand_over()
@@ -246,12 +246,7 @@ class Training:
         actor_bytes, actor_rest = self.writing.state()
         self.trainer.save(
             {ACTOR_FILE: actor_bytes},
-            {
-                "actor": actor_rest,
-                "elapsed_s": self.budget.elapsed(),
-                "budget": self.budget.limits(),
-                "counters": self.totals(),
-            },
+            {"actor": actor_rest, **self.budget.metadata(self.totals())},
         )
         self.actor.on_checkpoint()
 
@@ -285,32 +280,16 @@ class Training:
 
     def report(self, event: Event) -> Progress:
         """Return the state of the run; each notice is returned once."""
-        trainer, totals = self.trainer, self.totals()
         notices, self.notices = self.notices, ()
-        # By the clock, learning included: where both take turns, the rate of playing alone would
-        # promise more rows an hour than there will be.
-        seconds, made = self.budget.session(), self.actor.counters()
-        rates = {name: count / seconds for name, count in made.items()} if seconds else {}
-        share = self.budget.share(totals)
-        rate = self.algorithm.learning_rate(self.config, share)
-        learned = {"learning_rate": rate, **trainer.learned}
-        return Progress(
-            event=event,
+        return self.reports.report(
+            event,
             policy=self.actor.policy,
-            elapsed_s=self.budget.elapsed(),
-            budget_s=self.budget.seconds,
-            games=int(totals["games"]),
-            games_goal=self.config.games,
-            positions=int(totals["rows"]),
-            learner_steps=trainer.learner.steps,
-            network_version=trainer.version,
-            games_in_flight=self.algorithm.games_at_once(self.config),
-            first_game_s=self.first_game_s,
-            metrics=metrics_of(
-                self.algorithm.metrics, totals, rates, learned, self.recent.add(totals)
-            ),
+            totals=self.totals(),
+            made=self.actor.counters(),
+            learned=self.trainer.learned,
+            steps=self.trainer.learner.steps,
+            version=self.trainer.version,
             notices=notices,
-            rows_goal=self.config.rows,
         )
 
 
@@ -329,25 +308,38 @@ def train(
     A user's game whose file has changed since the run began is another game unless `changed_game`
     says that the rules are the same.
     """
+    run = _opened(config, store_url, run_name, changed_game=changed_game)
+    method = method_of(config)
+    if isinstance(method, SelfDriven):
+        yield from drive(method, run, config, store_url, stop)
+    elif config.workers:
+        from selfplay.cluster.driver import train_on_cluster  # Ray takes a second to import
+
+        yield from train_on_cluster(run, config, store_url, stop)
+    else:
+        yield from _train_here(run, config, stop)
+
+
+def _opened(config: TrainConfig, store_url: str, run_name: str, *, changed_game: bool) -> Run:
+    """Open or create the run of these settings, which must be those that it began with."""
     game = game_of(config)
-    settings = stored_settings(config, game)
     run = resume_or_create_run(
         store_url,
         run_name,
         algorithm=config.algorithm,
         game=game.name,
         game_source=source_of(game),
-        config=settings,
+        config=stored_settings(config, game),
         seed=config.seed,
         versions=versions(),
     )
     check_same_game(run, game, may_have_changed=changed_game)
     check_resumable(run, config)
-    if config.workers:
-        from selfplay.cluster.driver import train_on_cluster  # Ray takes a second to import
+    return run
 
-        yield from train_on_cluster(run, config, store_url, stop)
-        return
+
+def _train_here(run: Run, config: TrainConfig, stop: Callable[[], bool]) -> Iterator[Progress]:
+    """Train an actor and a learner in this process, as the run's only trainer."""
     with run.lock_trainer():
         training = Training(run, config)
         try:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from agents.registry import algorithm_of
-from agents.run_game import is_game_of, source_change, source_of
+from agents.registry import method_of
+from agents.running.run_game import is_game_of, source_change, source_of
 from agents.training import TrainConfig
 from store.errors import RunMismatchError
 from store.run import Run
@@ -19,7 +19,7 @@ from store.run import Run
 
 def game_of(config: TrainConfig) -> Any:
     """Return the game or environment to learn, which has a `name`. Raises GameError."""
-    return algorithm_of(config).environment(config)
+    return method_of(config).environment(config)
 
 
 def stored_settings(config: TrainConfig, game: Any) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
-from agents.registry import FIRST, algorithm_of, config_of_run
+from agents.registry import FIRST, config_of_run, method_of
+from agents.running.budget import limits_of, limits_text, share_used
 from agents.training import TrainConfig
-from selfplay.budget import limits_of, limits_text, share_used
 from store import checkpoints
 from store.errors import RunMismatchError, RunNotFoundError
 from store.run import Run, config_differences, open_run
@@ -101,7 +101,7 @@ def extension_notice(
     shares = [share_used(limits, elapsed_s, counters) for limits in (before, now)]
     if not shares[1] < shares[0]:
         return ()
-    algorithm = algorithm_of(config)
+    algorithm = method_of(config)
     rates = [algorithm.learning_rate(config, share) for share in shares]
     course = "stays at {1:g}" if rates[0] == rates[1] else "goes from {0:g} to {1:g}"
     return (
@@ -146,7 +146,7 @@ def _is_of_the_machine(name: str) -> bool:
 def _refuse_changes(
     run: Run, config: TrainConfig, differences: Mapping[str, tuple[Any, Any]]
 ) -> None:
-    free = BUDGET | WHEN_ASKED | {*algorithm_of(config).when_asked}
+    free = BUDGET | WHEN_ASKED | {*method_of(config).when_asked}
     changed = {
         name: pair
         for name, pair in sorted(differences.items())

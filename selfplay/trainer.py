@@ -6,14 +6,14 @@ it in one process, the cluster (`selfplay.cluster.driver`) puts many in others.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agents.algorithm import Actor
 from agents.registry import algorithm_of
-from agents.torch_state import dump_trainer, load_trainer
+from agents.running.saving import Saving, checkpoint_rows
+from agents.torch_state import TRAINER_FILE, dump_trainer, load_trainer
 from agents.training import TrainConfig
 from selfplay.rate_limiter import RateLimiter
 from store import checkpoints
@@ -22,27 +22,18 @@ from store.replay.episodes import EpisodeBatch
 from store.replay.log import Cursor, ReplayLog
 from store.replay.window import WINDOW_FILE, ReplayWindow, SavedWindow, Window
 from store.run import Run
-from store.upkeep.minutes import MinuteNames
-from store.upkeep.tidy import Upkeep
 
-TRAINER_FILE = "trainer.pt"
-ROUNDS_BETWEEN = 8  # of the loop, between the checkpoints of a run without a clock
 SEGMENTS_AT_ONCE = 32  # decoded and taken into the window together
 
 
-def checkpoint_rows(config: TrainConfig) -> int:
+def rows_between(config: TrainConfig) -> int:
     """Return the new training rows between checkpoints; 0 if they go by the clock.
 
-    A run limited by games or rows in one process is deterministic. A checkpoint restarts running
-    searches, so the clock must not decide when to save one. Where it would cut a segment short it
-    waits for a whole one: a network may be published every few rows.
+    Where counts decide, none cuts a segment short: a network may be published every few rows.
     """
-    by_counts = (config.games or config.rows) and not config.minutes and not config.workers
-    if config.checkpoint_rows or not by_counts:
-        return config.checkpoint_rows
     algorithm = algorithm_of(config)
     least = algorithm.segment_rows(config) if algorithm.writes_through(config) else 0
-    return max(ROUNDS_BETWEEN * config.publish_rows, least)
+    return checkpoint_rows(config, least)
 
 
 class Trainer:
@@ -52,7 +43,6 @@ class Trainer:
         checkpoint: what it continued from, or None.
         learned: metrics of the last training; empty before the first.
         version: learner steps of the weights last published.
-        saved_step: learner steps of the newest checkpoint, -1 before the first.
         rows_read: training rows read from the store by this object.
         counted: what the episodes read since its creation add to the counters of a run, without
             those of the window that it resumed with.
@@ -63,7 +53,6 @@ class Trainer:
         self.config = config
         self.learned: Mapping[str, float] = {}
         self.version = 0
-        self.saved_step = -1
         self.rows_read = 0
         self.counted: Counter[str] = Counter()
         self.algorithm = algorithm = algorithm_of(config)
@@ -71,19 +60,22 @@ class Trainer:
         self.limiter = RateLimiter(algorithm.passes(config), self.learner.batch_size)
         self.row_field = algorithm.row_field(config)
         self.window = Window(algorithm.window_rows(config), of=self.row_field)
-        self.upkeep = Upkeep(run, self.window)
+        self._saving = Saving(
+            run,
+            config,
+            window=self.window,
+            keep_minutes=algorithm.keep_minutes,
+            rows_between=rows_between(config),
+        )
         self.log = ReplayLog(
             run,
             algorithm.schema(config),
-            on_segment=self.upkeep.note_segment,
+            on_segment=self._saving.upkeep.note_segment,
             window=self.window,
         )
-        self.checkpoint = checkpoints.latest_valid(run)
+        self.checkpoint = self._saving.checkpoint
         if self.checkpoint:
             self._restore(self.checkpoint)
-        self._names = MinuteNames(run, algorithm.keep_minutes, self.saved.get("elapsed_s", 0.0))
-        self._saved_at = time.monotonic()
-        self._rows_at_save = self.learner.rows_added
 
     def _restore(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Resume from a checkpoint: the learner's state, its window, and the rate limit."""
@@ -98,8 +90,7 @@ class Trainer:
                 f"checkpoint {checkpoint.step} of run {self.run.name!r}: {TRAINER_FILE} lacks "
                 f"{error}, which resuming needs"
             ) from error
-        self.saved_step = checkpoint.step
-        self.upkeep.note_checkpoint(checkpoint.step, checkpoint.metadata["cursor"], saved)
+        self._saving.continue_from(checkpoint, self.learner.rows_added, saved)
 
     def _window_of(
         self, checkpoint: checkpoints.Checkpoint
@@ -115,7 +106,12 @@ class Trainer:
     @property
     def saved(self) -> dict[str, Any]:
         """Return the metadata of the checkpoint it resumed from; empty without one."""
-        return self.checkpoint.metadata if self.checkpoint else {}
+        return self._saving.metadata
+
+    @property
+    def saved_step(self) -> int:
+        """Return the learner steps of the newest checkpoint, -1 before the first."""
+        return self._saving.saved_step
 
     @property
     def unread_rows(self) -> int:
@@ -211,11 +207,7 @@ class Trainer:
         By the clock, one is due too when `elapsed_s`, the seconds trained, reach a minute whose
         checkpoint is kept by name.
         """
-        if rows := checkpoint_rows(self.config):
-            return self.learner.rows_added - self._rows_at_save >= rows
-        if self._names.is_due(elapsed_s):
-            return True
-        return time.monotonic() - self._saved_at >= 60.0 * self.config.checkpoint_minutes
+        return self._saving.is_due(elapsed_s, self.learner.rows_added)
 
     def is_saved(self) -> bool:
         """Return whether the newest checkpoint, named by its step, holds all training steps."""
@@ -226,24 +218,16 @@ class Trainer:
 
         Then drops what is no longer needed, unless `keep_all` is set (see `store.upkeep.tidy`).
         """
-        cursor, window = self.log.cursor, self.log.saved_window
-        checkpoints.save(
-            self.run,
+        learned = {**self.learner.state(), "rows_credit": self.limiter.credit}
+        self._saving.save(
             self.learner.steps,
             {
                 checkpoints.MODEL_FILE: self.learner.weights(),
-                TRAINER_FILE: dump_trainer(
-                    {**self.learner.state(), "rows_credit": self.limiter.credit}
-                ),
-                WINDOW_FILE: window.to_bytes(),
+                TRAINER_FILE: dump_trainer(learned),
                 **files,
             },
-            {"cursor": cursor, **metadata},
+            metadata,
+            rows=self.learner.rows_added,
+            cursor=self.log.cursor,
+            window=self.log.saved_window,
         )
-        self.saved_step = self.learner.steps
-        self._saved_at = time.monotonic()
-        self._rows_at_save = self.learner.rows_added
-        self.upkeep.note_checkpoint(self.saved_step, cursor, window)
-        self._names.name(self.saved_step, metadata.get("elapsed_s", 0.0))
-        if not self.config.keep_all:
-            self.upkeep.tidy()

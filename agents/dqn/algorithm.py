@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from agents.algorithm import Algorithm, saved_checkpoint
+from agents.algorithm import Algorithm
 from agents.cores import allowed_cores, use_threads
 from agents.dqn.config import DQNConfig
 from agents.dqn.learning.learner import DQNLearner, schema_of
@@ -17,6 +17,7 @@ from agents.dqn.playing.actor import DQNActor
 from agents.dqn.playing.agent import DQNAgent
 from agents.dqn.playing.policy import QPolicy
 from agents.dqn.schedules import learning_rate_at
+from agents.learning_method import saved_checkpoint
 from envs.settings import Share, check_value
 from envs.vector import EnvironmentSpec, find_environment, typed_environment
 from store.checkpoints import MODEL_FILE

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from agents.environment_agents import EnvironmentAgent, RandomAgent
-from agents.registry import algorithm_of_run
+from agents.registry import method_of_run
 from arena.evaluation.best import ReadOnce, note_best_scored
 from arena.evaluation.games import Report, play_games
 from arena.evaluation.records import (
@@ -167,7 +167,7 @@ class Evaluator:
         self.run = run
         self.settings = settings
         self._read_once = ReadOnce(run.files)
-        self._algorithm = algorithm_of_run(run.info)
+        self._algorithm = method_of_run(run.info)
         if not self._algorithm.acts_in_environments:
             raise AgentNameError(
                 f"run {run.name!r} learned {run.info.game!r}, where agents play matches and have "

@@ -20,7 +20,7 @@ from arena.solvers.solver import SolvedSet
 MOST_COST = 0.02  # share of the time that all measuring may take
 
 MakeProbes = Callable[[Any], Iterable[Probe]]
-"""The players to measure a policy by (`agents.algorithm.Algorithm.probes`)."""
+"""The players to measure a policy by (`agents.learning_method.LearningMethod.probes`)."""
 
 
 class SolverErrorMeter:

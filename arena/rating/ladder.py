@@ -16,7 +16,7 @@ from itertools import combinations
 
 import numpy as np
 
-from agents.run_game import how_to_name_it, is_game_of, registered_game
+from agents.running.run_game import how_to_name_it, is_game_of, registered_game
 from arena.match.contenders import written
 from arena.match.evidence import Evidence, repeat_themselves
 from arena.match.match import Match

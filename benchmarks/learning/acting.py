@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.registry import algorithm_of
+from agents.registry import method_of
 from benchmarks.machine import machine_facts, write_result
 from benchmarks.selfplay.throughput import rounded
 from configs.loader import load_config
@@ -18,7 +18,7 @@ def measure(preset: str, seconds: float = 20.0) -> dict[str, Any]:
     It takes about `seconds`. Raises ConfigError for an unknown preset.
     """
     config, facts = load_config(preset), machine_facts()
-    return {**rounded(algorithm_of(config).bench(config, seconds)), "machine": facts}
+    return {**rounded(method_of(config).bench(config, seconds)), "machine": facts}
 
 
 def run(seconds: float, peer_python: str | None) -> None:

@@ -112,7 +112,7 @@ def make_one(name: str | EnvironmentClass, **options: Any) -> gymnasium.Env[Any,
 
 def _maker(name: str | EnvironmentClass) -> Callable[..., Any]:
     if isinstance(name, EnvironmentClass):
-        return _own_class(name)
+        return own_class(name)
     if ":" in name:
         raise EnvironmentNameError(
             f"environment {name!r}: a class of your own is named on the command line, and a stored "
@@ -144,7 +144,7 @@ def _unknown(name: str) -> str:
     ids = gymnasium_ids()
     pairs = [*((snake_case(name), game) for game in SOLO_GAMES), *((name, found) for found in ids)]
     near = max(pairs, key=lambda pair: _likeness(*pair))
-    hint = f"did you mean {_newest(near[1], ids)!r}? " if _likeness(*near) > 0.6 else ""
+    hint = f"did you mean {newest_version(near[1], ids)!r}? " if _likeness(*near) > 0.6 else ""
     if name in BUILT_IN:
         hint = "it is a board game, which no environment plays; "
     elif name.endswith(".py"):
@@ -155,8 +155,8 @@ def _unknown(name: str) -> str:
     )
 
 
-def _newest(found: str, ids: list[str]) -> str:
-    """The id of the newest version of an environment of Gymnasium; other names as they are."""
+def newest_version(found: str, ids: list[str]) -> str:
+    """Return the newest of the versions of a name, as in "CartPole-v1"; else the name itself."""
     base, version, _ = found.rpartition("-v")
     versions = [known for known in ids if version and known.rpartition("-v")[0] == base]
     return max(versions, key=lambda known: int(known.rpartition("-v")[2]), default=found)
@@ -166,8 +166,11 @@ def _likeness(word: str, known: str) -> float:
     return difflib.SequenceMatcher(None, word, known).ratio()
 
 
-def _own_class(named: EnvironmentClass) -> Callable[..., Any]:
-    """The class, from the current folder or `sys.path`."""
+def own_class(named: EnvironmentClass) -> Callable[..., Any]:
+    """Return the class that a person named, from the current folder or `sys.path`.
+
+    Raises EnvironmentNameError where there is none, with the nearest.
+    """
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:

@@ -21,8 +21,8 @@ from ray.exceptions import RayError
 from agents.metrics import RecentCounters, metrics_of
 from agents.progress import Elapsed, Event, Progress
 from agents.registry import algorithm_of
+from agents.running.budget import Budget
 from agents.training import TrainConfig
-from selfplay.budget import Budget
 from selfplay.cluster.announcements import Announcements, must_wait
 from selfplay.cluster.inference_server import InferenceError, InferenceServer
 from selfplay.cluster.learner_node import LearnerNode, LearnReport
@@ -365,11 +365,7 @@ class ClusterTraining:
 
     def metadata(self) -> Mapping[str, Any]:
         """Return what a checkpoint stores of the run besides the learner."""
-        return {
-            "elapsed_s": self.budget.elapsed(),
-            "budget": self.budget.limits(),
-            "counters": self.totals(),
-        }
+        return self.budget.metadata(self.totals())
 
     def report(self, event: Event) -> Progress:
         """Return the state of the run; each notice is returned once."""

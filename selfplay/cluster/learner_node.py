@@ -12,8 +12,8 @@ import ray
 import torch
 
 from agents.registry import algorithm_of
+from agents.running.compiling import one_at_a_time
 from agents.training import TrainConfig
-from selfplay.compiling import one_at_a_time
 from selfplay.own_game import game_of
 from selfplay.package_check import check_packages
 from selfplay.trainer import Trainer

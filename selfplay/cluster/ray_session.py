@@ -11,7 +11,7 @@ from typing import Any
 
 import ray
 
-from selfplay.compiling import one_at_a_time
+from agents.running.compiling import one_at_a_time
 from selfplay.package_check import ROOT, check_packages
 from store.errors import StoreUrlError
 from store.files.opening import open_files

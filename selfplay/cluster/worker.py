@@ -21,11 +21,12 @@ from ray.exceptions import RayError
 from agents.algorithm import EvaluatedElsewhere
 from agents.progress import AT_START, Elapsed
 from agents.registry import algorithm_of
+from agents.running.compiling import one_at_a_time
+from agents.running.episode_log import fresh_number
 from agents.training import TrainConfig
 from selfplay.cluster.inference_server import RemoteEvaluator
 from selfplay.cluster.supervision import Ready
-from selfplay.committing import CommittingActor, fresh_number
-from selfplay.compiling import one_at_a_time
+from selfplay.committing import CommittingActor
 from selfplay.own_game import game_of
 from selfplay.package_check import check_packages
 from store import checkpoints

@@ -1,7 +1,7 @@
 """Name the checkpoints at certain minutes of a run, so that they stay and can be shown.
 
-An algorithm asks for it (`Algorithm.keep_minutes`). The checkpoint that is named "10-minutes" is
-the first one after ten minutes of training, over all sessions.
+An algorithm asks for it (`LearningMethod.keep_minutes`). The checkpoint that is named "10-minutes"
+is the first one after ten minutes of training, over all sessions.
 """
 
 import logging

@@ -9,7 +9,7 @@ from agents.alphazero.config import NetworkConfig
 from agents.alphazero.network import build_network
 from agents.alphazero.player import PLAYING_SIMULATIONS, RawNetworkPlayer
 from agents.players import RandomPlayer, SearchPlayer
-from agents.run_game import source_of
+from agents.running.run_game import source_of
 from agents.torch_state import dump_state
 from arena.names import AgentName, AgentNameError, find_agent, find_run, parse_agent_name
 from arena.solvers.players import SolverPlayer

@@ -15,10 +15,10 @@ import pytest
 from agents.alphazero.algorithm import AlphaZero
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA
+from agents.running.budget import Budget
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from selfplay import loop
-from selfplay.budget import Budget
 from selfplay.loop import train
 from store import checkpoints
 from store.errors import RunLockedError, RunMismatchError

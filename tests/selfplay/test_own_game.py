@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.alphazero.config import AlphaZeroConfig
-from agents.run_game import source_of
+from agents.running.run_game import source_of
 from configs.loader import load_config
 from envs.game_file import file_of
 from selfplay import loop

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents.environment_agents import EnvironmentAgent, RandomAgent
-from agents.registry import algorithm_of_run
+from agents.registry import method_of_run
 from arena.evaluation.evaluator import (
     DEFAULT_PROTOCOL,
     EvaluationSettings,
@@ -120,7 +120,7 @@ def _seat_of_run(
     options = {"epsilon": f"{setting.epsilon:g}", **options}
     told = ",".join(f"{key}={options[key]}" for key in sorted(options)) if is_own else ""
     try:
-        agent = algorithm_of_run(run.info).environment_agent(
+        agent = method_of_run(run.info).environment_agent(
             run,
             step,
             options,
@@ -158,6 +158,6 @@ def _playable(name: str, environment: str, store_url: str) -> Run | None:
         run = open_run(store_url, name)
         if run.info.game != environment or not checkpoints.steps(run):
             return None
-        return run if algorithm_of_run(run.info).acts_in_environments else None
+        return run if method_of_run(run.info).acts_in_environments else None
     except (StoreError, OSError):
         return None

@@ -3,9 +3,9 @@
 import pytest
 
 from agents.alphazero.config import AlphaZeroConfig
+from agents.running.budget import Budget, limits_of, limits_text
 from configs.loader import load_config
-from selfplay.budget import Budget, limits_of, limits_text
-from selfplay.trainer import checkpoint_rows
+from selfplay.trainer import rows_between
 
 MANY = {"games": 10**9, "rows": 10**9}
 
@@ -70,12 +70,12 @@ def test_limits_are_told_in_words():
 
 def test_checkpoints_of_a_run_without_a_clock_cut_no_segment_short():
     """A network of DQN is published every four rows; eight of them are no reason to save."""
-    assert checkpoint_rows(load_config("dqn_nature", {"replay.segment_rows": "5000"})) == 5000
-    assert checkpoint_rows(load_config("dqn_nature", {"minutes": "1"})) == 0
-    assert checkpoint_rows(load_config("dqn_nature", {"checkpoint_rows": "40"})) == 40
-    assert checkpoint_rows(load_config("dqn_nature", {"workers": "2"})) == 0
+    assert rows_between(load_config("dqn_nature", {"replay.segment_rows": "5000"})) == 5000
+    assert rows_between(load_config("dqn_nature", {"minutes": "1"})) == 0
+    assert rows_between(load_config("dqn_nature", {"checkpoint_rows": "40"})) == 40
+    assert rows_between(load_config("dqn_nature", {"workers": "2"})) == 0
     alone = {"minutes": "0", "rows": "1000", "publish_rows": "64"}
-    assert checkpoint_rows(load_config("connect_four", alone)) == 8 * 64
+    assert rows_between(load_config("connect_four", alone)) == 8 * 64
 
 
 def test_without_limits_it_never_ends(clock):

@@ -4,7 +4,13 @@ import hashlib
 
 import pytest
 
-from agents.run_game import how_to_name_it, is_game_of, registered_game, source_change, source_of
+from agents.running.run_game import (
+    how_to_name_it,
+    is_game_of,
+    registered_game,
+    source_change,
+    source_of,
+)
 from envs.game_file import load_game_file
 from envs.registry import find_game
 from store.run import create_run, open_run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from agents.training import TrainConfig
 from store.settings import LIMITS
@@ -59,6 +60,14 @@ class Budget:
     def limits(self) -> dict[str, float]:
         """Return {"minutes": ..., "games": ..., "rows": ...}, as checkpoints store them."""
         return {"minutes": self.seconds / 60.0, "games": self.games, "rows": self.rows}
+
+    def metadata(self, counters: Mapping[str, float]) -> dict[str, Any]:
+        """Return what a checkpoint stores of the budget's use, with the counters of the run."""
+        return {
+            "elapsed_s": self.elapsed(),
+            "budget": self.limits(),
+            "counters": dict(counters),
+        }
 
     def time_is_up(self) -> bool:
         """Return whether the minutes are used up."""
