@@ -80,6 +80,8 @@ def rllib_config(config: PPOConfig, spec: TeamSpec, make_vector: VectorMaker) ->
         num_env_runners=config.workers,
         num_cpus_per_env_runner=config.cluster.worker_cpus,
         create_local_env_runner=config.workers == 0,
+        merge_env_runner_states=False,  # there are none but weights, which `sync_weights` passes on
+        broadcast_env_runner_states=False,
     )
     made.learners(
         num_learners=config.learners,
@@ -118,6 +120,7 @@ class TeamPPO(PPO):
         self.moments = RunningMoments()
         self.updates = 0
         super().setup(config)
+        self._pass_weights()
 
     def training_step(self) -> None:
         """Run one iteration; `last` says what it did."""
@@ -131,10 +134,7 @@ class TeamPPO(PPO):
         staleness = np.mean([self.updates - sample.version for sample in samples])
         self.updates += 1
         with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)):
-            # runners take calls in order, so the next samples are made with these weights
-            self.env_runner_group.sync_weights(
-                from_worker_or_learner_group=self.learner_group, inference_only=True
-            )
+            self._pass_weights()
             self._follow_pool(samples)
         minibatches = self._ppo.learner.minibatches
         reuse = metrics["minibatches"] / minibatches
@@ -179,6 +179,15 @@ class TeamPPO(PPO):
         )
         found = results[0][DEFAULT_MODULE_ID]
         return {name: float(stats.peek()) for name, stats in found.items()}
+
+    def _pass_weights(self) -> None:
+        """Give the learner's weights to all runners.
+
+        It does not wait for them; but a runner takes calls in order, so it plays with these next.
+        """
+        self.env_runner_group.sync_weights(
+            from_worker_or_learner_group=self.learner_group, inference_only=True
+        )
 
     def _follow_pool(self, samples: list[Sample]) -> None:
         """Lower the quality of beaten opponents; let the newest network enter in its turn."""
