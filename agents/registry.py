@@ -45,6 +45,11 @@ ALGORITHMS = {
         "agents.dqn.config:DQNConfig",
         "agents.dqn.metrics:METRICS",
     ),
+    "ppo": Entry(
+        "agents.ppo.algorithm:PPO",
+        "agents.ppo.config:PPOConfig",
+        "agents.ppo.metrics:METRICS",
+    ),
 }
 """The algorithms by name; a program may add its own."""
 

@@ -7,9 +7,15 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+import torch
 from ray.rllib.algorithms.ppo import PPO
 from ray.rllib.algorithms.ppo import PPOConfig as RLlibConfig
-from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_RL_MODULE, DEFAULT_MODULE_ID
+from ray.rllib.core import (
+    COMPONENT_LEARNER,
+    COMPONENT_OPTIMIZER,
+    COMPONENT_RL_MODULE,
+    DEFAULT_MODULE_ID,
+)
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.metrics import (
@@ -24,7 +30,7 @@ from agents.ppo.learning import sequences
 from agents.ppo.learning.learner import ENTROPY, LEARNING_RATE, MOMENTS, SETTINGS, TeamLearner
 from agents.ppo.learning.sequences import Columns, Sample
 from agents.ppo.learning.value_norm import RunningMoments, TargetMoments
-from agents.ppo.network.rl_module import TeamModule, network_weights
+from agents.ppo.network.rl_module import PREFIX, TeamModule, network_weights
 from agents.ppo.playing.runner import MAKER, TeamRunner, VectorMaker
 from agents.ppo.playing.sampler import Returns
 from agents.ppo.pool import Pool
@@ -33,6 +39,7 @@ from agents.torch_device import choose_device
 from envs.teams import TeamSpec
 
 SPEC = "spec"  # the `TeamSpec` in RLlib's `env_config`
+_OPTIMISER = COMPONENT_LEARNER + "/" + COMPONENT_OPTIMIZER
 RESTART_SECONDS = 1.0  # RLlib waits for a minute between two restarts of a runner
 
 
@@ -219,6 +226,49 @@ class TeamPPO(PPO):
             self._pass_pool(self.past, restored)
         return restored
 
+    def state(self) -> dict[str, Any]:
+        """Return all that an iteration depends on but the weights of networks and the matches.
+
+        Tensors and plain values: the optimiser, the moments of values, the qualities of the pool.
+        """
+        learner = self.learner_group.get_state(_OPTIMISER)[COMPONENT_LEARNER]
+        optimisers = learner[COMPONENT_OPTIMIZER]
+        return {
+            "optimisers": {name: _as_tensors(found["state"]) for name, found in optimisers.items()},
+            "updates": self.updates,
+            "moments": {"count": self.moments.count, **self.moments.moments._asdict()},
+            "pool": self.pool.state(),
+        }
+
+    def load_state(
+        self,
+        state: Mapping[str, Any],
+        weights: Mapping[str, Any],
+        past: Mapping[int, Mapping[str, Any]],
+    ) -> None:
+        """Continue from `state` with the weights of then, and those of the past opponents."""
+        optimisers = {
+            name: {"module_id": DEFAULT_MODULE_ID, "state": found}
+            for name, found in state["optimisers"].items()
+        }
+        module = {PREFIX + name: array for name, array in weights.items()}
+        learner = {
+            COMPONENT_RL_MODULE: {DEFAULT_MODULE_ID: module},
+            COMPONENT_OPTIMIZER: optimisers,
+        }
+        self.learner_group.set_state({COMPONENT_LEARNER: learner})
+        self.updates = int(state["updates"])
+        moments = state["moments"]
+        self.moments.count = int(moments["count"])
+        self.moments.moments = TargetMoments(float(moments["mean"]), float(moments["square"]))
+        self.pool.load_state(state["pool"])
+        self.past = {number: dict(found) for number, found in past.items()}
+        self.env_runner_group.sync_weights(
+            from_worker_or_learner_group=self.learner_group, inference_only=True
+        )
+        if self.past:
+            self._pass_pool(self.past)
+
     def weights(self) -> dict[str, Any]:
         """Return the newest weights of the network, NumPy arrays by name."""
         state = self.learner_group.get_state(COMPONENT_LEARNER + "/" + COMPONENT_RL_MODULE)
@@ -228,3 +278,14 @@ class TeamPPO(PPO):
 def _batch(columns: Columns) -> MultiAgentBatch:
     """Return the sequences as RLlib's batch, of a row a sequence."""
     return MultiAgentBatch({DEFAULT_MODULE_ID: SampleBatch(columns)}, len(columns["advantages"]))
+
+
+def _as_tensors(found: Any) -> Any:
+    """Return nested values with arrays as tensors, which a checkpoint can hold."""
+    if isinstance(found, dict):
+        return {key: _as_tensors(value) for key, value in found.items()}
+    if isinstance(found, (list, tuple)):
+        return [_as_tensors(value) for value in found]
+    if isinstance(found, (np.ndarray, np.generic)):
+        return torch.from_numpy(np.array(found))
+    return found

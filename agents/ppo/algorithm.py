@@ -1,0 +1,161 @@
+"""PPO's interface to runs: it drives itself, on RLlib, and shares all else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from agents.cores import allowed_cores, use_threads
+from agents.learning_method import saved_checkpoint
+from agents.ppo.config import PPOConfig
+from agents.ppo.metrics import METRICS
+from agents.ppo.schedules import learning_rate_at
+from agents.progress import Progress
+from agents.running.compiling import one_at_a_time
+from agents.running.session import Session
+from agents.self_driven import SelfDriven
+from envs.teams import TeamSpec, find_team
+from envs.vector import EnvironmentSpec, typed_environment
+from store.checkpoints import MODEL_FILE
+from store.run import Run
+from store.settings import read_settings
+
+GREEDY = "greedy"  # an agent's option
+
+
+class PPOMethod(SelfDriven[PPOConfig]):
+    """PPO (Schulman et al. 2017) for teams (OpenAI et al. 2019) and for one agent."""
+
+    name = "ppo"
+    config = PPOConfig
+    metrics = METRICS
+    threads_setting = "environment.threads"
+    memory_settings = "--environment.matches or --learner.rollout"
+    when_asked = ("environment.threads",)
+
+    def environment(self, config: PPOConfig) -> TeamSpec:
+        """Return what is known of the environment; raises ValueError for an unknown name."""
+        return find_team(typed_environment(config.game))
+
+    def learning_rate(self, config: PPOConfig, progress: float) -> float:
+        """Return the learning rate at a used share of the budget."""
+        return learning_rate_at(config.learner, progress)
+
+    def acting_threads(self, config: PPOConfig) -> int:
+        """Return the threads of acting and of learning, which take turns."""
+        return max(1, min(config.environment.threads, allowed_cores()))
+
+    def games_at_once(self, config: PPOConfig) -> int:
+        """Return the matches of a worker."""
+        return config.environment.matches
+
+    def ray_cores(self, config: PPOConfig) -> int:
+        """Return the cores of Ray, without which RLlib makes no runner, not even a local one."""
+        runners = config.workers * config.cluster.worker_cpus
+        return max(1, runners + config.learners * config.cluster.learner_cpus)
+
+    def train(self, run: Run, config: PPOConfig, stop: Callable[[], bool]) -> Iterator[Progress]:
+        """See `SelfDriven.train`."""
+        from agents.ppo.training import Training  # RLlib takes seconds to import
+
+        session = Session(run, config, self)
+        if not session.begins():
+            yield session.report("finished")
+            return
+        yield session.report("compiling")
+        use_threads(self.acting_threads(config))
+        with one_at_a_time():
+            training = Training(config, self.environment(config))
+        try:
+            if session.checkpoint:
+                training.load(session.checkpoint)
+            session.policy = training
+            with session.saved_at_end(training.files):
+                session.start()
+                yield session.report("started")
+                while session.goes_on(stop):
+                    done = training.iterate(session.share)
+                    session.note(training.updates, done.metrics, **done.made)
+                    yield session.report("learned", done.notices)
+                    if session.checkpoint_due():
+                        session.save(training.files())
+                        yield session.report("checkpoint")
+            yield session.report("finished")
+        finally:
+            training.close()
+
+    def team_agent(
+        self,
+        run: Run,
+        step: int | None,
+        options: Mapping[str, str],
+        *,
+        spec: TeamSpec,
+        name: str,
+        device: str,
+    ) -> Any:
+        """Return a checkpoint as an agent that plays a team, the newest if `step` is None.
+
+        It draws its actions as in training; with the option `greedy=true` it takes the likeliest.
+        Raises ValueError for other options and values, and the store's errors.
+        """
+        return self._agent(run, step, options, spec, name, device)
+
+    def environment_agent(
+        self,
+        run: Run,
+        step: int | None,
+        options: Mapping[str, str],
+        *,
+        spec: EnvironmentSpec,
+        name: str,
+        device: str,
+    ) -> Any:
+        """Return a checkpoint as an agent of its environment of one player; see `team_agent`."""
+        from agents.ppo.playing.agent import SoloAgent
+
+        team = self.environment(read_settings(PPOConfig, run.info.config, f"run {run.name!r}"))
+        if team.players > 1 or team.heads[0].kind == "real" or len(team.heads) > 1:
+            raise ValueError(
+                f"run {run.name!r} learned {run.info.game!r}, whose actions are not one choice of "
+                "one agent"
+            )
+        chosen = {key: value for key, value in options.items() if key != "epsilon"}
+        agent = self._agent(run, step, chosen, team, name, device)
+        return SoloAgent(agent, spec.num_actions)
+
+    def _agent(
+        self,
+        run: Run,
+        step: int | None,
+        options: Mapping[str, str],
+        spec: TeamSpec,
+        name: str,
+        device: str,
+    ) -> Any:
+        from agents.ppo.network.team_network import build_network
+        from agents.ppo.playing.agent import PPOAgent
+        from agents.torch_device import choose_device
+        from agents.torch_state import load_state
+
+        config = read_settings(PPOConfig, run.info.config, f"run {run.name!r}")
+        greedy = _greedy_of(options)
+        network = build_network(
+            spec, config.network, seed=config.seed, device=choose_device(device)
+        )
+        saved = saved_checkpoint(run, step)
+        network.load_state_dict(load_state(saved.files[MODEL_FILE]))
+        return PPOAgent(network.requires_grad_(False).eval(), greedy=greedy, name=name)
+
+
+def _greedy_of(options: Mapping[str, str]) -> bool:
+    """Return the option `greedy`; raises ValueError for another option or value."""
+    for key, value in options.items():
+        if key != GREEDY:
+            raise ValueError(f"option {key!r}: expected {GREEDY}=true or {GREEDY}=false")
+        if value not in ("true", "false"):
+            raise ValueError(f"{GREEDY}={value}: expected true or false")
+    return options.get(GREEDY, "false") == "true"
+
+
+PPO = PPOMethod()

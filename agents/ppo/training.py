@@ -1,0 +1,151 @@
+"""A run's PPO in this process: its iterations, its counters, and the files of a checkpoint."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.ppo.config import PPOConfig
+from agents.ppo.learning.sequences import Sample
+from agents.ppo.rllib_algorithm import TeamPPO, rllib_config
+from agents.ppo.schedules import gamma_at, team_spirit_at
+from agents.torch_state import dump_trainer, load_trainer
+from envs.teams import TeamSpec, TeamVector, make_team_vector
+from envs.vector import typed_environment
+from store.checkpoints import MODEL_FILE, Checkpoint, tensors_from_bytes, tensors_to_bytes
+from store.errors import CheckpointError
+
+TRAINER_FILE = "trainer.pt"
+POOL_FILE = "pool.safetensors"  # weights of past opponents, as "NUMBER/NAME"
+_OF_PAST = re.compile(r"(\d{1,12})/(.+)")
+
+
+class Done(NamedTuple):
+    """What an iteration did: results of the learner, counters to add, and notices for people."""
+
+    metrics: dict[str, float]
+    made: dict[str, float]
+    notices: tuple[str, ...] = ()
+
+
+class Training:
+    """PPO on RLlib, with the pool of past opponents; the caller has started Ray.
+
+    Args:
+        config: of the run.
+        spec: of its environment.
+    """
+
+    def __init__(self, config: PPOConfig, spec: TeamSpec) -> None:
+        self._config, self._spec = config, spec
+        self._algorithm = TeamPPO(config=rllib_config(config, spec, make_matches))
+
+    @property
+    def updates(self) -> int:
+        """Iterations since the run began."""
+        return self._algorithm.updates
+
+    def load(self, checkpoint: Checkpoint) -> None:
+        """Continue from a checkpoint; matches begin again.
+
+        Raises CheckpointError for one that lacks what resuming needs.
+        """
+        try:
+            state = load_trainer(checkpoint.files[TRAINER_FILE])
+            weights = tensors_from_bytes(checkpoint.files[MODEL_FILE])
+            past = _past_of(tensors_from_bytes(checkpoint.files[POOL_FILE]))
+            self._algorithm.load_state(state, weights, past)
+        except KeyError as error:
+            raise CheckpointError(
+                f"checkpoint {checkpoint.step} lacks {error}, which resuming needs"
+            ) from error
+
+    def iterate(self, share: float) -> Done:
+        """Play, learn and pass on the weights once, at a used share of the budget.
+
+        An iteration in which no runner answered does nothing, and says so.
+        """
+        algorithm, config = self._algorithm, self._config
+        began = time.perf_counter()
+        algorithm.progress = share
+        algorithm.training_step()
+        restored = algorithm.restore_env_runners(algorithm.env_runner_group)
+        notices = (f"{len(restored)} runners were started again",) if restored else ()
+        last = algorithm.last
+        if last is None:
+            return Done({}, {"games": 0, "rows": 0}, (*notices, "no runner answered"))
+        seconds = time.perf_counter() - began
+        gamma = gamma_at(config, self._spec.seconds, share)
+        metrics = {
+            **last.metrics,
+            "pool": float(len(algorithm.pool)),
+            "staleness": last.staleness,
+            "reuse": last.reuse,
+            "horizon": 1.0 / max(1.0 - gamma, 1e-9),
+            "team_spirit": team_spirit_at(config.shaping, share),
+            "sampling_share": float(np.mean([s.seconds for s in last.samples])) / seconds,
+        }
+        return Done(metrics, _counted(last.samples, self._spec), notices)
+
+    def files(self) -> Mapping[str, bytes]:
+        """Return the files of a checkpoint of now."""
+        past = {
+            f"{number}/{name}": np.asarray(array)
+            for number, weights in self._algorithm.past.items()
+            for name, array in weights.items()
+        }
+        weights = {name: np.asarray(found) for name, found in self._algorithm.weights().items()}
+        return {
+            MODEL_FILE: tensors_to_bytes(weights),
+            TRAINER_FILE: dump_trainer(self._algorithm.state()),
+            POOL_FILE: tensors_to_bytes(past),
+        }
+
+    def close(self) -> None:
+        """Stop runners and learners."""
+        self._algorithm.stop()
+
+
+def make_matches(config: PPOConfig, number: int = 0) -> TeamVector:
+    """Make the matches of a runner."""
+    settings = config.environment
+    return make_team_vector(
+        typed_environment(config.game),
+        settings.matches,
+        seed=config.seed + number,
+        threads=settings.threads,
+    )
+
+
+def _counted(samples: list[Sample], spec: TeamSpec) -> dict[str, float]:
+    """Return what an iteration adds to the counters of its run."""
+    made = dict.fromkeys(("games", "rows", "lengths", "solo_games", "past_games"), 0.0)
+    made |= {"score": 0.0, "past_score": 0.0}
+    for sample in samples:
+        ended = sample.ended
+        results = ended.results()
+        made["games"] += len(ended.lengths)
+        made["rows"] += sample.agent_steps
+        made["lengths"] += float(ended.lengths.sum())
+        made["past_games"] += len(results)
+        made["past_score"] += sum(result.score for result in results)
+        if spec.teams == 1:
+            made["solo_games"] += len(ended.lengths)
+            made["score"] += float(ended.scores.sum())
+    return made
+
+
+def _past_of(tensors: Mapping[str, NDArray[Any]]) -> dict[int, dict[str, NDArray[Any]]]:
+    """Return the weights of past opponents by number; raises CheckpointError for other names."""
+    past: dict[int, dict[str, NDArray[Any]]] = {}
+    for name, array in tensors.items():
+        found = _OF_PAST.fullmatch(name)
+        if found is None:
+            raise CheckpointError(f"{POOL_FILE} holds {name!r}: expected NUMBER/NAME")
+        past.setdefault(int(found[1]), {})[found[2]] = array
+    return past
