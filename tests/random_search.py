@@ -6,6 +6,7 @@ walks through it.
 """
 
 import hashlib
+import time
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -110,6 +111,7 @@ class LinearAgent:
 
 class RandomSearch(SelfDriven):
     name, config, metrics = SearchConfig.algorithm, SearchConfig, METRICS
+    clock = staticmethod(time.monotonic)
 
     def environment(self, config):
         return find_team(typed_environment(config.game))
@@ -129,7 +131,7 @@ class RandomSearch(SelfDriven):
         return LinearAgent(tensors["weights"], name)
 
     def train(self, run, config, stop):
-        session, search = Session(run, config, self), Search(config)
+        session, search = Session(run, config, self, self.clock), Search(config)
         if session.checkpoint:
             search.load(session.checkpoint)
         log = session.open_episodes(SCHEMA)

@@ -39,15 +39,16 @@ _LIKE = 0.6  # of two names, from which on one is suggested for the other
 
 
 def find_team(name: str | EnvironmentClass) -> TeamSpec:
-    """Return what is known of a team environment; one is made for it, and closed.
+    """Return what is known of a team environment; one is made for it, but of Lanes, and closed.
 
     Raises EnvironmentNameError for a name that is not known, with the nearest;
     UnsupportedEnvironmentError for an environment that cannot be made or learned.
     """
     if name in LANES:
-        vector = make_team_vector(name, 1, seed=0)
-        vector.close()
-        return vector.spec
+        from envs.lanes.batch import find_mode
+        from envs.lanes.state import spec_of
+
+        return spec_of(find_mode(str(name)))
     environment = _made(name)
     try:
         return _spec_of(str(name), environment)
@@ -67,9 +68,9 @@ def make_team_vector(
         if number < 1:
             raise ValueError(f"{word} = {number}: expected 1 or more")
     if name in LANES:
-        lanes: Any = importlib.import_module("envs.lanes.batch")
-        made: TeamVector = lanes.LanesVector(name, count, seed=seed, threads=threads)
-        return made
+        from envs.lanes.batch import LanesVector
+
+        return LanesVector(str(name), count, seed=seed, threads=threads)
     from envs.teams.matches import MatchVector
 
     first = _made(name)

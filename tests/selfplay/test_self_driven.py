@@ -151,16 +151,27 @@ def test_a_second_trainer_is_refused(tmp_path):
 
 
 def test_by_the_clock_its_minutes_are_named_and_a_larger_budget_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(RandomSearch, "keep_minutes", (0.001, 60.0))
-    config = replace(CONFIG, games=0, minutes=0.005, checkpoint_rows=0, checkpoint_minutes=60.0)
-    last = finish(tmp_path, config)
-    assert last.elapsed_s >= last.budget_s == 0.3
-    (step,) = at_minutes(kept_names(open_run(str(tmp_path), RUN).files)).values()
-    assert 0 < step < last.learner_steps
-    longer = stages_of(tmp_path, replace(config, minutes=0.01))
+    """With a step a minute: the first one after 2.5 minutes is the third."""
+    now, whole = [0.0], Search.step
+
+    def of_a_minute(self, number):
+        now[0] += 60.0
+        return whole(self, number)
+
+    monkeypatch.setattr(Search, "step", of_a_minute)
+    monkeypatch.setattr(RandomSearch, "clock", lambda self: now[0])
+    monkeypatch.setattr(RandomSearch, "keep_minutes", (2.5, 60.0))
+    config = replace(CONFIG, games=0, minutes=6, checkpoint_rows=0, checkpoint_minutes=4.0)
+    stages = [*stages_of(tmp_path, config)]
+    assert (stages[-1].elapsed_s, stages[-1].budget_s, stages[-1].learner_steps) == (360, 360, 6)
+    run = open_run(str(tmp_path), RUN)
+    assert at_minutes(kept_names(run.files)) == {2.5: 3}
+    assert checkpoints.steps(run) == [3, 6]  # the last one; none was due four minutes after 3
+    longer = stages_of(tmp_path, replace(config, minutes=8))
     (told,) = next(longer).notices
-    assert told.startswith("extended from 0.005 minutes to 0.01 minutes")
+    assert told.startswith("extended from 6 minutes to 8 minutes")
     assert [stage.notices for stage in longer if stage.notices] == []
+    assert checkpoints.steps(run) == [3, 6, 8]
 
 
 def test_a_session_that_time_could_end_at_once_makes_a_step(tmp_path):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from envs.lanes.rules import MODES
 from envs.teams import find_team, make_team_vector, team_names
+from envs.teams.finding import LANES
 from envs.vector import (
     EnvironmentClass,
     EnvironmentNameError,
@@ -103,7 +106,18 @@ def test_numbers_below_one_are_refused() -> None:
 
 
 def test_lanes_are_found_by_name() -> None:
-    pytest.importorskip("envs.lanes.batch")
+    assert (*MODES,) == LANES
     for name, agents in (("lanes_1v1", 1), ("lanes_3v3", 3), ("lanes_5v5", 5)):
         spec = find_team(name)
         assert (spec.name, spec.kind, spec.teams, spec.agents) == (name, "lanes", 2, agents)
+
+
+def test_lanes_are_made_by_name() -> None:
+    vector = make_team_vector("lanes_1v1", 3, seed=1, threads=2)
+    assert vector.spec == find_team("lanes_1v1")
+    first = vector.reset(seed=4).observations.copy()
+    assert first.shape == (3, 2, *vector.spec.observation_shape)
+    actions = np.zeros((3, 2, len(vector.spec.heads)), np.int64)
+    assert vector.step(actions).rewards.shape == (3, 2)
+    assert vector.reset(seed=4).observations.tolist() == first.tolist()
+    vector.close()
