@@ -18,6 +18,7 @@ from agents.metrics import MetricSpec
 from agents.players import GreedyPlayer, Player, Probe
 from agents.progress import Elapsed
 from agents.training import TrainConfig
+from envs.teams import TeamAgent, TeamSpec
 from envs.vector import EnvironmentSpec
 from store import checkpoints
 from store.errors import StoreError
@@ -237,6 +238,31 @@ class Algorithm(ABC, Generic[Config]):
         raise ValueError(
             f"run {run.name!r} learned {run.info.game!r} with the algorithm {self.name!r}, whose "
             f"agents play matches and have no scores: `ludens rate {run.name}` rates them"
+        )
+
+    def team_agent(
+        self,
+        run: Run,
+        step: int | None,
+        options: Mapping[str, str],
+        *,
+        spec: TeamSpec,
+        name: str,
+        device: str,
+    ) -> TeamAgent:
+        """Return a checkpoint as an agent that plays a team, the newest if `step` is None.
+
+        `spec` is of the game to play: the run's own, or another one with as many or as few agents
+        a team, whose agents see and do the same (`envs.teams.TeamGame.relatives`).
+
+        An algorithm that learns games of teams has this in place of `player`.
+
+        Raises ValueError for an option that it does not have, or for an algorithm that learns no
+        games of teams, and the store's errors.
+        """
+        raise ValueError(
+            f"run {run.name!r} learned {run.info.game!r} with the algorithm {self.name!r}, whose "
+            f"agents play no games of teams, such as {spec.name!r}"
         )
 
     def window_rows(self, config: Config) -> int:
