@@ -38,6 +38,7 @@ Agents, in every command that takes one:
   RUN@12000         the checkpoint at that step
   RUN:sims=400      ... with 400 simulations per move; sims=0 plays without search
   RUN:epsilon=0.05  ... with a share of random actions, for runs in an environment
+  wanderer, pusher, fighter   scripted players, for games of teams
 """
 
 
@@ -127,6 +128,7 @@ A position is written as the moves that lead to it. Values are for the side to m
   ludens match connect_four connect_four mcts:1000 --games 200
   ludens match connect_four connect_four@4000 connect_four:sims=64 --json
   ludens match connect_four connect_four connect_four@4000 --sprt 0 20 --balanced
+  ludens match lanes_5v5 fighter pusher --games 200
 Results of a run's checkpoints are stored with the run: the same command resumes a stopped match.
 """,
         rating.match_arguments,
@@ -140,7 +142,9 @@ Results of a run's checkpoints are stored with the run: the same command resumes
   ludens rate connect_four wide --anchors mcts:100=0,mcts:1000 --balanced --plot elo.png
 Each game is chosen to narrow the error bars most, and stored with the run. Zero is the mean of the
 checkpoints unless an anchor is fixed.
-Runs in an environment are rated by their scores, as `ludens evaluate` measures them.
+Runs in an environment are rated by their scores, as `ludens evaluate` measures them. Checkpoints of
+a game of teams and its scripted players play each against each; their skill is OpenSkill's, with
+the weakest script at 0, and a matrix shows who beats whom.
 """,
         rating.rate_arguments,
         rating.rate,
@@ -215,6 +219,7 @@ turns of a few minutes, and then play each other. The same command resumes after
   ludens bench selfplay connect_four --seconds 60
   ludens bench acting breakout --json                 64 environments and the network
   ludens bench learning dqn_nature --json             agent steps a second while it learns
+  ludens bench environment lanes_5v5 --json           ... of a game of teams, random actions
 """,
         tools.bench_arguments,
         tools.bench,

@@ -16,6 +16,7 @@ from agents.findings import Finding
 from agents.metrics import MetricSpec
 from agents.players import Player, Probe
 from agents.training import TrainConfig
+from envs.teams import TeamAgent, TeamSpec
 from envs.vector import EnvironmentSpec
 from store import checkpoints
 from store.errors import StoreError
@@ -105,6 +106,31 @@ class LearningMethod(ABC, Generic[Config]):
         raise ValueError(
             f"run {run.name!r} learned {run.info.game!r} with the algorithm {self.name!r}, whose "
             f"agents play matches and have no scores: `ludens rate {run.name}` rates them"
+        )
+
+    def team_agent(
+        self,
+        run: Run,
+        step: int | None,
+        options: Mapping[str, str],
+        *,
+        spec: TeamSpec,
+        name: str,
+        device: str,
+    ) -> TeamAgent:
+        """Return a checkpoint as an agent that plays a team, the newest if `step` is None.
+
+        `spec` is of the game to play: the run's own, or another one with as many or as few agents
+        a team, whose agents see and do the same (`envs.teams.TeamGame.relatives`).
+
+        An algorithm that learns games of teams has this in place of `player`.
+
+        Raises ValueError for an option that it does not have, or for an algorithm that learns no
+        games of teams, and the store's errors.
+        """
+        raise ValueError(
+            f"run {run.name!r} learned {run.info.game!r} with the algorithm {self.name!r}, whose "
+            f"agents play no games of teams, such as {spec.name!r}"
         )
 
     def learning_rate(self, config: Config, progress: float) -> float:

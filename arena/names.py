@@ -7,13 +7,16 @@ RUN               the newest checkpoint of a run, with the run's search
 RUN@12000         the checkpoint of that step
 RUN:sims=400      another number of simulations; 0 is the network alone
 RUN@12000:sims=64,root=gumbel    any option of the search (`mcts.config.SearchConfig`)
+
+wanderer, pusher, fighter    the scripted players of games of teams (`arena.teams.names`)
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
@@ -27,13 +30,15 @@ from agents.players import (
 from agents.registry import method_of_run
 from agents.running.run_game import how_to_name_it, is_game_of, registered_game, source_change
 from envs.game import Game
+from envs.registry import TEAM_GAMES
 from mcts.options import apply_options
 from store import checkpoints
 from store.errors import CheckpointNotFoundError, RunNameError, RunNotFoundError
 from store.run import Run, list_runs, nearest_names, open_run
 
 HUMAN = "human"
-WITHOUT_OPTIONS = ("random", "solver", HUMAN)
+SCRIPTS = ("wanderer", "pusher", "fighter")  # players of games of teams
+WITHOUT_OPTIONS = ("random", "solver", HUMAN, *SCRIPTS)
 RESERVED = (*WITHOUT_OPTIONS, "mcts")  # names that no run may have
 ROLLOUT_SIMULATIONS = 1000
 
@@ -49,7 +54,7 @@ class AgentNameError(ValueError):
 class AgentName(NamedTuple):
     """The parts of an agent's name."""
 
-    name: str  # random, mcts, solver, human, or a run
+    name: str  # random, mcts, solver, human, a script, or a run
     step: int | None
     options: dict[str, str]  # by name, not parsed
 
@@ -100,6 +105,10 @@ def find_agent(
         return RandomPlayer(game)
     if name == HUMAN:
         raise AgentNameError("a human plays with `ludens play` alone")
+    if name in SCRIPTS:
+        raise AgentNameError(
+            f"agent {text!r} plays games of teams ({', '.join(TEAM_GAMES)}), not {game.name!r}"
+        )
     if name == "solver":
         from arena.solvers.players import SolverPlayer
 
@@ -114,15 +123,18 @@ def find_agent(
         except ValueError as error:
             raise AgentNameError(f"agent {text!r}: {error}") from None
     run = find_run(name, game, store_url)
-    return _trained_agent(text, game, run, step, options, device)
+    with loading(text, step, run):
+        return method_of_run(run.info).player(game, run, step, options, name=text, device=device)
 
 
-def _trained_agent(
-    text: str, game: Game, run: Run, step: int | None, options: dict[str, str], device: str
-) -> Player:
-    algorithm = method_of_run(run.info)
+@contextmanager
+def loading(text: str, step: int | None, run: Run) -> Iterator[None]:
+    """Turn what loading an agent's checkpoint raises into an AgentNameError with its name.
+
+    The store's other errors pass.
+    """
     try:
-        return algorithm.player(game, run, step, options, name=text, device=device)
+        yield
     except ValueError as error:
         raise AgentNameError(f"agent {text!r}: {error}") from None
     except CheckpointNotFoundError:
@@ -136,13 +148,7 @@ def _trained_agent(
 
 def find_run(name: str, game: Game, store_url: str) -> Run:
     """Open a run of this game by name. Raises AgentNameError."""
-    try:
-        run = open_run(store_url, name)
-    except (RunNotFoundError, RunNameError):
-        known = [*("random", "mcts:1000", "solver"), *list_runs(store_url)]
-        listed = ", ".join(known[:12]) + (", ..." if known[12:] else "")
-        near = _did_you_mean(name, known)
-        raise AgentNameError(f"no agent {name!r}{near} (there are {listed})") from None
+    run = open_agents_run(name, ("random", "mcts:1000", "solver"), store_url)
     if not is_game_of(run.info, game):
         raise AgentNameError(_not_its_game(run, game))
     if changed := source_change(run, game):
@@ -150,8 +156,22 @@ def find_run(name: str, game: Game, store_url: str) -> Run:
     return run
 
 
+def open_agents_run(name: str, others: Sequence[str], store_url: str) -> Run:
+    """Open a run by name, which is no one of the `others` that the game has.
+
+    Raises AgentNameError with the nearest name for one that is not there.
+    """
+    try:
+        return open_run(store_url, name)
+    except (RunNotFoundError, RunNameError):
+        known = [*others, *list_runs(store_url)]
+        listed = ", ".join(known[:12]) + (", ..." if known[12:] else "")
+        near = _did_you_mean(name, known)
+        raise AgentNameError(f"no agent {name!r}{near} (there are {listed})") from None
+
+
 def _not_its_game(run: Run, game: Game) -> str:
-    if registered_game(run.info) is not None:
+    if registered_game(run.info) is not None or run.info.game in TEAM_GAMES:
         return f"run {run.name!r} learned {run.info.game!r}, it cannot play {game.name!r}"
     if method_of_run(run.info).acts_in_environments:
         return (

@@ -9,7 +9,7 @@ from benchmarks import versions
 from benchmarks.arena import ladder, matches, screen
 from benchmarks.cluster import reading, simulated, soak, workers
 from benchmarks.hosts import failures
-from benchmarks.learning import acting, training
+from benchmarks.learning import acting, environment, training
 from benchmarks.selfplay import overlap, search
 from benchmarks.selfplay import throughput as selfplay
 from benchmarks.store import requests
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "selfplay": selfplay.run,
     "acting": acting.run,
     "learning": training.run,
+    "environment": environment.run,
     "store": store.run,
     "requests": requests.run,
     "matches": matches.run,

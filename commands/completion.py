@@ -103,6 +103,10 @@ def _run_names(parsed_args: Namespace, **_: object) -> list[str]:
 
 
 def _agent_names(parsed_args: Namespace, **_: object) -> list[str]:
+    from envs.registry import TEAM_GAMES
+
+    if getattr(parsed_args, "game", None) in TEAM_GAMES:
+        return ["wanderer", "pusher", "fighter", *_run_names(parsed_args)]
     return ["random", "mcts:", "solver", *_run_names(parsed_args)]
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from arena.match.openings import Openings
     from envs.game import Game
+    from envs.teams import TeamGame
 
 INTERRUPTED = 130  # exit status
 DEFAULT_STORE = "runs"  # the folder of the runs
@@ -55,6 +56,13 @@ def named_game(word: str) -> Game:
     from envs.game_file import find_or_load, typed_game
 
     return find_or_load(typed_game(word))
+
+
+def named_match_game(word: str) -> Game | TeamGame:
+    """Load a game that agents play against each other: a game of teams by its name, or another."""
+    from envs.registry import TEAM_GAMES, find_team_game
+
+    return find_team_game(word) if word in TEAM_GAMES else named_game(word)
 
 
 def store_argument(parser: ArgumentParser) -> None:

@@ -1,4 +1,7 @@
-"""Commands that measure strength: a match, and a ladder of checkpoints."""
+"""Commands that measure strength: a match, and a ladder of checkpoints.
+
+A game says of what kind it is: those of teams are played and rated in `commands.team_rating`.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,13 @@ from commands.options import (
     game_argument,
     json_argument,
     named_game,
+    named_match_game,
     openings_arguments,
     own_game_argument,
     print_json,
     store_argument,
 )
+from commands.team_rating import match_teams, rate_teams, team_game_of_runs
 from configs.command_line import UsageError
 
 if TYPE_CHECKING:
@@ -33,16 +38,14 @@ if TYPE_CHECKING:
 LADDER_GAMES = 20_000
 ANCHORS = "random,mcts:100,mcts:1000"
 
-# Options of `rate` that one of its two ways does not have, with their defaults.
+# Options of `match`, and of `rate`, that one of their ways does not have, with their defaults.
+OF_BOARDS = {"opening_plies": None, "balanced": False, "openings": None, "workers": 0}
 OF_MATCHES = {
     "width": 25.0,
     "simulations": 64,
     "anchors": ANCHORS,
     "game": None,
-    "opening_plies": None,
-    "balanced": False,
-    "openings": None,
-    "workers": 0,
+    **OF_BOARDS,
 }
 OF_SCORES = {"env": None, "protocol": None, "epsilon": None}
 
@@ -84,9 +87,13 @@ def match(args: Namespace) -> int:
     from arena.names import find_agent
     from arena.rating.recorded import note_best_checkpoint
     from arena.rating.sprt import Sprt
+    from envs.teams import TeamGame
 
-    game = named_game(args.game)
+    game = named_match_game(args.game)
     sprt = Sprt(args.sprt[0], args.sprt[1], args.alpha, args.beta) if args.sprt else None
+    if isinstance(game, TeamGame):
+        _refuse_options(args, OF_BOARDS, f"{game.name} is played from seeds")
+        return match_teams(args, game, sprt)
     names = exact_name(args.first, game, args.store), exact_name(args.second, game, args.store)
     first, second = (find_agent(name, game, args.store) for name in names)
     openings = chosen_openings(game, args)
@@ -124,7 +131,7 @@ def rate_arguments(parser: ArgumentParser) -> None:
             None,
             "N",
             f"new games at most (default: {LADDER_GAMES}); of an "
-            "environment, games of each checkpoint (default: 30)",
+            "environment, games of each checkpoint (default: 30); of teams, of each pairing (40)",
         ),
         ("--seed", int, 0, "S", "random seed of openings and play"),
     )
@@ -158,6 +165,10 @@ def rate(args: Namespace) -> int:
     from store.run import open_run
 
     opened = [open_run(args.store, name) for name in args.runs]
+    if team_game_of_runs(opened):
+        why = f"run {opened[0].name!r} learned a game of teams"
+        _refuse_options(args, {**OF_MATCHES, **OF_SCORES}, why)
+        return rate_teams(args, args.runs, _plot_path(args, opened))
     if have_scores(opened):
         _refuse_options(
             args, OF_MATCHES, f"run {opened[0].name!r} has scores, and plays no matches"

@@ -106,16 +106,19 @@ def check_game(args: Namespace) -> int:
 
 def bench_arguments(parser: ArgumentParser) -> None:
     parser.usage = (
-        "ludens bench {search GAME | selfplay PRESET | acting PRESET | learning PRESET}"
-        " [--seconds S] [--json]"
+        "ludens bench {search GAME | selfplay PRESET | acting PRESET | learning PRESET"
+        " | environment GAME} [--seconds S] [--json]"
     )
     parser.add_argument(
         "what",
-        choices=("search", "selfplay", "acting", "learning"),
+        choices=("search", "selfplay", "acting", "learning", "environment"),
         help="search: the tree search alone; selfplay, acting: a preset's actor beside the raw "
-        "speed of its network, or of its environments; learning: agent steps/s while a run learns",
+        "speed of its network, or of its environments; learning: agent steps/s while a run learns; "
+        "environment: agent steps/s of a game of teams with random actions",
     )
-    parser.add_argument("subject", metavar="GAME|PRESET", help="a game for search, else a preset")
+    parser.add_argument(
+        "subject", metavar="GAME|PRESET", help="a game for search and environment, else a preset"
+    )
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="(default: 20)")
     parser.add_argument(
         "--peer-python",
@@ -144,10 +147,14 @@ def _measured(args: Namespace) -> dict[str, Any]:
         from benchmarks.learning import training
 
         return training.measure(args.subject, args.seconds, args.peer_python)
-    from benchmarks.learning import acting
-
     if args.peer_python is not None:
         raise UsageError(f"ludens bench {args.what}: --peer-python: there is no peer to compare")
+    if args.what == "environment":
+        from benchmarks.learning import environment
+
+        return environment.measure(args.subject, args.seconds)
+    from benchmarks.learning import acting
+
     return acting.measure(args.subject, args.seconds)
 
 

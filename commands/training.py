@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from configs.ablation import Variant
     from selfplay.tensorboard_log import TensorBoardLog
 
-RESERVED = ("random", "mcts", "solver", "human")  # names of agents, which no run may have
+# Names of agents, which no run may have.
+RESERVED = ("random", "mcts", "solver", "human", "wanderer", "pusher", "fighter")
 
 
 def train_arguments(parser: ArgumentParser) -> None:

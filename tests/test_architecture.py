@@ -48,7 +48,7 @@ IMPORT_RULES = {
     "selfplay": _rules("envs store mcts agents", "numpy torch tensorboard ray"),
     "arena": _rules(
         "envs store mcts agents",
-        "numpy numba scipy rich textual textual_serve matplotlib jinja2 ray av PIL",
+        "numpy numba scipy openskill rich textual textual_serve matplotlib jinja2 ray av PIL",
     ),
     "configs": _rules("envs store mcts agents selfplay arena", ""),
     "benchmarks": _rules(

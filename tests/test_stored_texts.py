@@ -37,7 +37,11 @@ WALK: dict[str, tuple[str, ...]] = {
     ),
     "record": ("RUN --out f.gif", f"RUN@{STEP} --strip s.png", "random --env RUN --out f.gif"),
     "analyze": (f"{GAME} --agent RUN --simulations 1", f"{GAME} --agent RUN@{STEP}:sims=0"),
-    "match": (f"{GAME} RUN:sims=0 random --games 2", "RUN random random --games 2"),
+    "match": (
+        f"{GAME} RUN:sims=0 random --games 2",
+        "RUN random random --games 2",
+        *("lanes_1v1 RUN fighter --games 2", f"lanes_1v1 fighter RUN@{STEP} --games 2"),
+    ),
     "rate": ("RUN --simulations 0 --anchors random --games 4", "path_in_config RUN --games 2"),
     "evaluate": ("RUN", f"RUN@{STEP} --json", "random --env RUN --games 1"),
     "ablate": (f"{GAME} --without cache --runs walk --minutes 0.001 --turn 0.001",),
@@ -53,6 +57,7 @@ WALK: dict[str, tuple[str, ...]] = {
     "bench": (
         *("search RUN --seconds 0.01", "selfplay RUN --seconds 0.01"),
         *("acting RUN --seconds 0.01", "learning RUN --seconds 0.01"),
+        "environment RUN --seconds 0.01",
     ),
 }
 

@@ -7,7 +7,7 @@ match continues after the stored batches.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -32,6 +32,12 @@ SPRT_PAIRS_AT_ONCE = 32  # how often a sequential test looks
 SPRT_GAMES = 20_000  # default limit of a test's games
 
 Report = Callable[[int, int], None]  # games finished, of how many
+Played = Generator[tuple[PlannedBatch, Batch], None, None]
+PlayPlans = Callable[[Iterable[PlannedBatch], Callable[[int], None]], Played]
+"""Plays planned batches and yields each when it is over.
+
+The second argument is called with the finished games of a batch in progress.
+"""
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,26 @@ def play_match(
     """
     openings = openings or random_openings(game)
     match = Match(MatchKey(game.name, (first.name, second.name), seed, openings.label), openings)
-    wanted = _wanted_pairs(games, openings, sprt)
+
+    def play(plans: Iterable[PlannedBatch], tell: Callable[[int], None]) -> Played:
+        if pool is None:
+            return ((p, play_batch(game, (first, second), p, tell)) for p in plans)
+        return play_all(pool, plans)
+
+    return carry_out(match, games, play, sprt=sprt, log=log, report=report)
+
+
+def carry_out(
+    match: Match,
+    games: int | None,
+    play: PlayPlans,
+    *,
+    sprt: Sprt | None = None,
+    log: MatchLog | None = None,
+    report: Report = lambda finished, games: None,
+) -> MatchResult:
+    """Play what is not recorded of a match, by `play`; see `play_match`."""
+    wanted = _wanted_pairs(games, match.openings, sprt)
     progress = _recorded_progress(match, wanted, log, sprt)
 
     def tell(finished: int = 0) -> None:
@@ -159,11 +184,7 @@ def play_match(
         report(2 * (pairs - sum(progress.unplayed.values())) + finished, 2 * pairs)
 
     if not progress.is_decided():
-        if pool is None:
-            played = ((p, play_batch(game, (first, second), p, tell)) for p in progress.plans())
-        else:
-            played = play_all(pool, progress.plans())
-        with closing(played):
+        with closing(play(progress.plans(), tell)) as played:
             _follow(progress, played, log, tell)
     return _result(progress, sprt)
 

@@ -38,16 +38,16 @@ def summary(result: MatchResult, sprt: Sprt | None = None) -> str:
     total = result.total
     lost, half, even, most, won = result.pairs
     before = f" ({result.resumed_games} recorded before)" if result.resumed_games else ""
-    tested = [_verdict(sprt, result)] if sprt and result.sprt else []
+    tested = [verdict_text(sprt, result)] if sprt and result.sprt else []
     return "\n".join(
         [
             f"{result.agents[0]} against {result.agents[1]}, {result.game}, "
             f"{total.games} games{before}:",
             f"  score          {100 * total.score:5.1f}%  (95%: {100 * low:.1f} to "
             f"{100 * high:.1f})",
-            f"  all games      {_tally(total)}",
-            f"  as first       {_tally(result.as_first_player)}",
-            f"  as second      {_tally(result.as_second_player)}",
+            f"  all games      {tally_text(total)}",
+            f"  as first       {tally_text(result.as_first_player)}",
+            f"  as second      {tally_text(result.as_second_player)}",
             f"  pairs          {lost} of 0 points, {half} of 1/2, {even} of 1, {most} of 3/2, "
             f"{won} of 2",
             f"  openings       {_openings(result.openings)}, seed {result.seed}; "
@@ -58,7 +58,8 @@ def summary(result: MatchResult, sprt: Sprt | None = None) -> str:
     )
 
 
-def _tally(tally: Tally) -> str:
+def tally_text(tally: Tally) -> str:
+    """Format the results of the first agent."""
     return f"{tally.wins} won, {tally.draws} drawn, {tally.losses} lost"
 
 
@@ -81,7 +82,8 @@ def _repetition(result: MatchResult) -> list[str]:
     return lines
 
 
-def _verdict(sprt: Sprt, result: MatchResult) -> str:
+def verdict_text(sprt: Sprt, result: MatchResult) -> str:
+    """Format the state of a match's test in a line."""
     assert result.sprt is not None
     state = result.sprt
     undecided = f"undecided between {sprt.elo0:g} and {sprt.elo1:g} Elo"

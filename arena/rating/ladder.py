@@ -241,6 +241,11 @@ class Ladder:
         self.refresh()
 
     @property
+    def has_games_left(self) -> bool:
+        """Whether another pair of games may be played."""
+        return self.new_games + 2 <= self.settings.games
+
+    @property
     def has_openings(self) -> bool:
         """Whether no pairing has run out of openings."""
         return not self._excluded

@@ -4,28 +4,55 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
+from typing import Protocol, TypeVar
 
-from arena.rating.ladder import Ladder, LadderState
 from arena.rating.recorded import note_best_checkpoint
 from store.errors import StoreError
 from store.progress.lock_watch import LockWatch
+from store.run import Run
 from store.upkeep.holds import Hold
 
 POLL_S = 10.0  # between looks for a new checkpoint
 
 _logger = logging.getLogger("ludens.arena")
 
-Tell = Callable[[LadderState], None]
+State = TypeVar("State")
+StateOut = TypeVar("StateOut", covariant=True)
+
+
+class PlayedLadder(Protocol[StateOut]):
+    """Checkpoints that play until their ratings are known, as `arena.rating.ladder.Ladder`."""
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """Return the runs whose checkpoints play."""
+
+    @property
+    def contenders(self) -> Mapping[str, tuple[str, int]]:
+        """Return {agent: (run, step)} of the checkpoints that play."""
+
+    @property
+    def has_games_left(self) -> bool:
+        """Whether checkpoints to come may play."""
+
+    def state(self) -> StateOut:
+        """Return how far it is."""
+
+    def refresh(self) -> bool:
+        """List the runs' checkpoints again; True when the contenders changed."""
+
+    def play(self) -> Iterator[StateOut]:
+        """Play until nothing is left to play for now, yielding each state."""
 
 
 def rate(
-    ladder: Ladder,
+    ladder: PlayedLadder[State],
     *,
     follow: bool = False,
-    progress: Tell = lambda state: None,
-    settled: Tell,
+    progress: Callable[[State], None] = lambda state: None,
+    settled: Callable[[State], None],
     pause: Callable[[float], None] = time.sleep,
 ) -> bool:
     """Play the ladder, reporting each state; False if it was interrupted (Ctrl-C).
@@ -61,13 +88,13 @@ def rate(
 
 
 def _more_comes(
-    ladder: Ladder, watches: Sequence[LockWatch], pause: Callable[[float], None]
+    ladder: PlayedLadder[object], watches: Sequence[LockWatch], pause: Callable[[float], None]
 ) -> bool:
     """Wait for a checkpoint; False when no run is in training or the games are used up.
 
     Each poll makes two requests a run, for its lock and its checkpoints.
     """
-    while ladder.new_games + 2 <= ladder.settings.games:  # another pair of games
+    while ladder.has_games_left:
         is_training = _is_training(watches)  # asked first: its last checkpoint may come in between
         if ladder.refresh():
             return True
@@ -85,7 +112,7 @@ def _is_training(watches: Sequence[LockWatch]) -> bool:
 class _HeldCheckpoints:
     """Holds on the checkpoints that play in a ladder, renewed when others join it."""
 
-    def __init__(self, ladder: Ladder) -> None:
+    def __init__(self, ladder: PlayedLadder[object]) -> None:
         self._ladder = ladder
         self._holds: dict[str, tuple[list[int], Hold]] = {}
 

@@ -2,11 +2,14 @@
 
 from envs.teams.agent import TeamAgent
 from envs.teams.finding import find_team, make_team_vector, team_names
+from envs.teams.game import SeededVector, TeamGame
 from envs.teams.steps import ActionHead, TeamSpec, TeamSteps, TeamVector, UnitGroup
 
 __all__ = [
     "ActionHead",
+    "SeededVector",
     "TeamAgent",
+    "TeamGame",
     "TeamSpec",
     "TeamSteps",
     "TeamVector",

@@ -35,9 +35,20 @@ def test_figures_are_lines_without_json(capsys: Captured) -> None:
     assert any(line.startswith("machine.cpu ") for line in lines)
 
 
+def test_a_game_of_teams_is_measured_with_random_actions(capsys: Captured) -> None:
+    assert ludens.main(["bench", "environment", "lanes_1v1", "--seconds", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["agent_steps_per_second"] > found["with_choosing"] > 0
+    assert found["agent_steps_per_second"] == pytest.approx(
+        2 * found["match_steps_per_second"], rel=0.01
+    )
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
+        ("environment lanes_5v6", "unknown game of teams 'lanes_5v6': did you mean 'lanes_5v5'?"),
+        ("environment othello", "unknown game of teams 'othello': it is a board game"),
         ("learning dqn_natur", "no preset 'dqn_natur'; did you mean 'dqn_nature'?"),
         ("learning nonsense", "no preset 'nonsense'"),
         ("acting breakuot", "did you mean 'breakout'?"),

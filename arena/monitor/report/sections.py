@@ -17,6 +17,9 @@ from arena.monitor.report.curves import elo_charts, metric_charts, score_charts
 from arena.monitor.report.games import DrawnGame, draw_game, sample_games
 from arena.monitor.runs_text import size_text
 from arena.rating.recorded import elo_by_step, rate_recorded_matches
+from arena.teams.names import team_game_of
+from arena.teams.skill import cross_play, fit_skills, recorded_results
+from arena.teams.table import HEADER, MODEL, cells, matrix_cells, rows_of
 from envs.game import Game
 from store import checkpoints
 from store.errors import CheckpointError, CheckpointNotFoundError
@@ -26,6 +29,7 @@ from store.run import CHECKPOINT_FOLDER, Run
 MOST_CHECKPOINTS = 40  # listed; a long run keeps many more
 MOST_NOTICES = 200  # the newest
 MOST_RATED = 60
+MOST_CROSSED = 20  # agents in a matrix
 
 SESSION_FACTS = {
     "date": "begun",
@@ -79,6 +83,7 @@ def sections_of(run: Run, timeline: Timeline, game: Game | None) -> list[Section
     sections = [
         Section("Curves", charts=metric_charts(timeline.moments, metrics_of_run(run.info))),
         _elo(run),
+        _skill(run),
         _scores(run),
         _checkpoints(run),
         _games(run.files, game),
@@ -99,6 +104,21 @@ def _elo(run: Run) -> Section:
     ]
     table = Table(("agent", "Elo", "games", "score"), rows, right=(1, 2, 3))
     return Section("Elo", charts=elo_charts(elo_by_step(ratings, run.name)), tables=[table])
+
+
+def _skill(run: Run) -> Section:
+    """Make the tables of a run of a game of teams: skill, and who beats whom."""
+    game = team_game_of(run.info)
+    results = recorded_results(run.files, game.name) if game else None
+    if game is None or results is None or not results.agents():
+        return Section("Skill")
+    skills = fit_skills(results, results.agents(), game.scripts)
+    rows = rows_of(skills, results, [], {})[:MOST_RATED]
+    table = Table(HEADER, [cells(i, row) for i, row in enumerate(rows, 1)], (0, 2, 3, 4, 5, 6))
+    note = f"{MODEL}; share of the points of a row's agent against a column's below."
+    head, *shares = matrix_cells(cross_play(results, [row.agent for row in rows[:MOST_CROSSED]]))
+    matrix = Table(head, shares, right=[0, *range(2, len(head))])
+    return Section("Skill", note, tables=[table, matrix])
 
 
 def _scores(run: Run) -> Section:

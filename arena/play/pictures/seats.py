@@ -17,7 +17,7 @@ from arena.evaluation.evaluator import (
     Setting,
 )
 from arena.match.contenders import newest_step
-from arena.names import HUMAN, RESERVED, AgentNameError, parse_agent_name
+from arena.names import HUMAN, RESERVED, SCRIPTS, AgentNameError, parse_agent_name
 from arena.play.pictures.session import PictureSession
 from envs.pictures.finding import make_pictured
 from envs.vector import EnvironmentClass, find_environment
@@ -81,8 +81,9 @@ def find_seat(
     settings = EvaluationSettings(protocol=protocol, epsilon=epsilon, device=device)
     if name in RESERVED:
         if name not in (RANDOM, HUMAN):
+            games = "games of teams" if name in SCRIPTS else "board games"
             raise AgentNameError(
-                f"agent {text!r} plays board games; in an environment there are random, human, and "
+                f"agent {text!r} plays {games}; in an environment there are random, human, and "
                 "the names of runs"
             )
         if environment is None:

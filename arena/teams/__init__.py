@@ -1,0 +1,1 @@
+"""Games of teams: matches, the skill of checkpoints, and who beats whom."""
