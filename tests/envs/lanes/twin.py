@@ -368,14 +368,15 @@ class Twin:
         else:
             self._come_to_camp(unit, next(camp for other, camp in self.neutrals if other is unit))
 
-    def _in_base(self, hero: Hero) -> bool:
+    def in_base(self, hero: Hero) -> bool:
+        """Return whether a hero is near enough to its core's place to heal and to buy."""
         x = on_side(hero.team, r.CORE_X)
         return hero.body.distance2(x, 0.0) <= r.BASE_RADIUS * r.BASE_RADIUS
 
     def _regain(self, hero: Hero) -> None:
         body = hero.body
         if self.tick % r.REGEN_PERIOD == 0:
-            more = r.BASE_REGEN if self._in_base(hero) else 0
+            more = r.BASE_REGEN if self.in_base(hero) else 0
             body.hp = min(body.max_hp, body.hp + r.REGEN_HP + more)
             hero.mana = min(hero.max_mana, hero.mana + r.REGEN_MANA + more)
         if hero.recall >= r.RECALL:
@@ -385,13 +386,14 @@ class Twin:
     def _send_wave(self) -> None:
         for team in (0, 1):
             for lane in range(len(self.mode.lanes)):
-                places = [u for u in self._creeps(team, lane) if not u.alive]
+                places = [u for u in self.creeps(team, lane) if not u.alive]
                 ranged = [False] * r.WAVE_MELEE + [True] * r.WAVE_RANGED
                 for creep, is_ranged in zip(places, ranged, strict=False):
                     self._come_with_wave(creep, is_ranged)
         self.wave += 1
 
-    def _creeps(self, team: int, lane: int) -> list[Unit]:
+    def creeps(self, team: int, lane: int) -> list[Unit]:
+        """Return the places of a team's creeps in a lane."""
         layout = layout_of(self.mode)
         first = layout.creeps + team * layout.per_team + lane * r.CREEPS
         return self.units[first : first + r.CREEPS]
@@ -524,7 +526,7 @@ class Twin:
 
     def _buy(self, hero: Hero, item: int) -> None:
         body, cost = hero.body, int(r.ITEM_COST[item])
-        if hero.gold < cost or hero.has(item) or (body.alive and not self._in_base(hero)):
+        if hero.gold < cost or hero.has(item) or (body.alive and not self.in_base(hero)):
             return
         hero.gold -= cost
         hero.items |= 1 << item
@@ -555,7 +557,8 @@ class Twin:
             hero.body.walk_to(seen.x, seen.y)
         return True
 
-    def _can_be_hurt(self, unit: Unit) -> bool:
+    def can_be_hurt(self, unit: Unit) -> bool:
+        """Return whether a hero can hurt a unit: a structure, if what is before it has fallen."""
         if unit.kind not in (r.TOWER, r.CORE):
             return True
         mine = self.structures[unit.team]
@@ -568,7 +571,7 @@ class Twin:
         body = hero.body
         if self._walk_to_memory(hero, target):
             return
-        if not target.alive or not self._can_be_hurt(target):
+        if not target.alive or not self.can_be_hurt(target):
             return
         if not body.within(target, body.reach):
             body.walk_to(target.x, target.y)
