@@ -111,6 +111,16 @@ def next_seed(seed):
     return z ^ (z >> np.uint64(31))
 
 
+@njit(cache=True)
+def step_one(
+    match, units, heroes, seen, visible, targets, rows, actions, rewards, weights, spirit, layout
+):
+    """Advance one match by a decision, and show it also if it ended; see `step_all`."""
+    decide(match, units, heroes, seen, targets, rows, actions, layout)
+    write_rewards(match, units, heroes, weights, spirit, rewards, layout)
+    show(match, units, heroes, seen, visible, targets, rows, layout)
+
+
 @njit(cache=True, nogil=True)
 def start_all(matches, units, heroes, seen, visible, targets, rows, seeds, layout):
     """Start a match by each seed, and show it."""
