@@ -103,7 +103,7 @@ class LanesVector:
     def step(self, actions: NDArray[Any]) -> TeamSteps:
         """Advance each match by a decision of its heroes; see `TeamVector.step`.
 
-        An action that its hero may not choose holds, or does nothing.
+        A hero holds if its mask forbids the primary action, or a target or direction it needs.
         """
         shape = (self.count, self.spec.players, 3)
         if actions.shape != shape:

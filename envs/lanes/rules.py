@@ -109,6 +109,7 @@ SKILL_COOLDOWN = np.array([[40, 45], [40, 35], [30, 60], [50, 55], [45, 35]], np
 SKILL_MANA = np.array([[60, 50], [40, 60], [60, 70], [60, 50], [50, 60]], np.int32)
 SLOW_PERCENT = 50  # of its speed for who is slowed
 PUSH_TILES, PULL_GAP = 3.0, 1.0
+PUSH_GRAIN = 65536.0  # shifts are rounded to this part of a tile
 
 # --- items: each once ---------------------------------------------------------------------------
 BOOTS, BLADE, VEST, TOME = range(4)

@@ -46,7 +46,7 @@ UNIT = np.dtype(
         ("wait", np.int16),  # ticks until it comes back: heroes and neutrals
         ("kind", np.int8),
         ("team", np.int8),  # 2 for neutrals
-        ("lane", np.int8),  # of creeps and towers
+        ("lane", np.int8),  # of creeps and towers; the camp of neutrals; else -1
         ("leg", np.int8),  # of a creep's way
         ("alive", np.int8),
         ("level", np.int8),  # of a hero
@@ -91,8 +91,8 @@ HERO = np.dtype(
         ("won_hits", np.int16),
         ("won_kills", np.int16),
         ("won_deaths", np.int16),
-        ("old_hp", np.float32),  # share of full health and mana before it
-        ("old_mana", np.float32),
+        ("old_hp", np.float32),  # worth of its health before it, see docs/lanes.md
+        ("old_mana", np.float32),  # share of full mana
     ],
     align=True,
 )

@@ -43,38 +43,38 @@ def tick(match, units, heroes, seen, layout):
 
 
 @njit(cache=True)
-def _give_orders(units, heroes, targets, actions, layout):
-    """Take the actions int8 [players, 3] as orders of a decision; what makes no sense holds."""
-    for index in range(layout.structures):
-        hero = heroes[index]
-        primary, direction, target = actions[index, 0], actions[index, 1], actions[index, 2]
-        if primary < 0 or primary >= len(r.PRIMARIES):
-            primary = r.HOLD
-        hero.primary, hero.spent = primary, 0
-        hero.direction = direction if 0 <= direction < r.DIRECTIONS else 0
-        hero.order_target = targets[index, target] if 0 <= target < s.TARGETS else -1
-        if primary == r.ATTACK or primary == r.SKILL_A or primary == r.SKILL_B:
-            _drop_own(units, heroes[index], index)
-
-
-@njit(cache=True)
-def _drop_own(units, hero, index):
-    """Forget a target of the wrong team: only heals are for allies, and all else for enemies."""
-    target = hero.order_target
-    if target < 0:
+def _give_order(hero, targets, mask, action):
+    """Take an action int8 [3] as an order: a hero that may not choose it holds."""
+    primary, direction, target = action[0], action[1], action[2]
+    hero.primary, hero.direction, hero.order_target, hero.spent = r.HOLD, 0, -1, 0
+    if primary < 0 or primary >= len(r.PRIMARIES) or not mask[primary]:
         return
-    heals = hero.primary != r.ATTACK and (
-        r.SKILL_KIND[hero.role, hero.primary - r.SKILL_A] == r.HEAL
-    )
-    if (units[target].team == units[index].team) != heals:
-        hero.order_target = -1
+    is_skill = primary == r.SKILL_A or primary == r.SKILL_B
+    dashes = is_skill and r.SKILL_KIND[hero.role, primary - r.SKILL_A] == r.DASH
+    if primary == r.MOVE or dashes:
+        if direction < 0 or direction >= r.DIRECTIONS:
+            return
+        hero.direction = direction
+    elif primary == r.ATTACK or is_skill:
+        row = s.TARGET_MASK + (primary - r.ATTACK) * s.TARGETS
+        if target < 0 or target >= s.TARGETS or not mask[row + target]:
+            return
+        hero.order_target = targets[target]
+    hero.primary = primary
 
 
 @njit(cache=True)
-def decide(match, units, heroes, seen, targets, actions, layout):
-    """Advance a match by a decision of all heroes: TICKS ticks, or until it ends."""
+def decide(match, units, heroes, seen, targets, rows, actions, layout):
+    """Advance a match by a decision of all heroes: TICKS ticks, or until it ends.
+
+    Args:
+        rows: int8 [players, ROW], as `show` wrote them: their masks say what is legal.
+        actions: int8 [players, 3]; an illegal one holds.
+    """
     begin_rewards(match, units, heroes, layout)
-    _give_orders(units, heroes, targets, actions, layout)
+    for index in range(layout.structures):
+        mask = rows[index, s.OBSERVATION : s.OBSERVATION + s.MASK]
+        _give_order(heroes[index], targets[index], mask, actions[index])
     for _ in range(r.TICKS):
         tick(match, units, heroes, seen, layout)
         if match.winner != r.RUNNING:
@@ -111,6 +111,16 @@ def next_seed(seed):
     return z ^ (z >> np.uint64(31))
 
 
+@njit(cache=True)
+def step_one(
+    match, units, heroes, seen, visible, targets, rows, actions, rewards, weights, spirit, layout
+):
+    """Advance one match by a decision, and show it also if it ended; see `step_all`."""
+    decide(match, units, heroes, seen, targets, rows, actions, layout)
+    write_rewards(match, units, heroes, weights, spirit, rewards, layout)
+    show(match, units, heroes, seen, visible, targets, rows, layout)
+
+
 @njit(cache=True, nogil=True)
 def start_all(matches, units, heroes, seen, visible, targets, rows, seeds, layout):
     """Start a match by each seed, and show it."""
@@ -143,7 +153,7 @@ def step_all(
             [m, 2, remembered].
         visible: uint8 [m, 2, units], what each team sees.
         targets: int16 [m, players, TARGETS], units in the target slots.
-        rows: int8 [m, players, ROW], written: see `show`.
+        rows: int8 [m, players, ROW], those of the last step, written: see `show`.
         actions: int8 [m, players, 3], primary action, direction and target slot.
         rewards: float32 [m, players], written.
         winners: int8 [m], written: the outcome of a match that ended, else RUNNING.
@@ -153,7 +163,7 @@ def step_all(
     """
     for m in range(len(matches)):
         match = matches[m]
-        decide(match, units[m], heroes[m], seen[m], targets[m], actions[m], layout)
+        decide(match, units[m], heroes[m], seen[m], targets[m], rows[m], actions[m], layout)
         write_rewards(match, units[m], heroes[m], weights, spirit, rewards[m], layout)
         winners[m], lengths[m] = match.winner, 0
         if match.winner != r.RUNNING:

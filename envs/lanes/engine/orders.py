@@ -59,8 +59,6 @@ def hero_hits(units, heroes, index, target, amount, layout):
             unit.hit_by = -2  # a neutral that both teams hit alike: it is no one's
     if unit.kind == r.HERO:
         heroes[index].aggro = r.AGGRO
-    elif unit.kind == r.NEUTRAL and unit.target < 0:
-        unit.target = index
 
 
 @njit(cache=True)
@@ -121,8 +119,9 @@ def _push(unit, target, kind):
     if distance == 0.0:
         return
     tiles = r.PUSH_TILES if kind == r.PUSH else min(0.0, r.PULL_GAP - distance)
-    target.push_x = np.float32(np.float64(target.push_x) + dx * tiles / distance)
-    target.push_y = np.float32(np.float64(target.push_y) + dy * tiles / distance)
+    # multiples of one number, whose sum is exact in any order: else team 0 would push first
+    target.push_x += np.float32(np.rint(dx * tiles / distance * r.PUSH_GRAIN) / r.PUSH_GRAIN)
+    target.push_y += np.float32(np.rint(dy * tiles / distance * r.PUSH_GRAIN) / r.PUSH_GRAIN)
 
 
 @njit(cache=True)

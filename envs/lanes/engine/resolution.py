@@ -121,6 +121,8 @@ def resolve(match, units, heroes, layout):
             if unit.kind == r.HERO:
                 heroes[index].hurt += unit.hurt
                 heroes[index].recall = 0
+            elif unit.kind == r.NEUTRAL and unit.target < 0 and unit.hit_by >= 0:
+                unit.target = unit.hit_by
             deaths += unit.hp <= 0
     if deaths:
         for index in range(layout.units):

@@ -39,18 +39,25 @@ def _arm(unit, hp, damage, reach, period, speed):
 
 @njit(cache=True)
 def start_match(match, units, heroes, seen, layout, seed):
-    """Write the first state of a match: roles by its seed, the same for both teams."""
+    """Write the first state of a match: roles by its seed, the same for both teams.
+
+    Nothing is left of the match before, so a state follows from the seed and the actions.
+    """
     match.seed, match.tick, match.wave, match.winner, match.steps = seed, 0, 0, r.RUNNING, 0
     for team in range(2):
-        match.kills[team] = 0
+        match.kills[team], match.towers[team] = 0, 0
+        match.tower_hp[team], match.core_hp[team] = 0, 0
         for agent in range(layout.agents):
             index = team * layout.agents + agent
             _start_hero(units[index], heroes[index], team, agent, _role(seed, agent, layout.agents))
         for number in range(layout.towers):
             _start_structure(units, team, number, layout)
-    for number in range(layout.creeps, layout.neutrals):
-        units[number].alive, units[number].kind = 0, r.CREEP
-        clear_effects(units[number])
+    for number in range(layout.neutrals - layout.creeps):
+        team, place = number // layout.per_team, number % layout.per_team
+        unit = units[layout.creeps + number]
+        _place(unit, r.CREEP, team, place // r.CREEPS, 0.0, 0.0)
+        _arm(unit, 0, 0, 0.0, 0, 0.0)
+        unit.alive = 0
     for number in range(r.CAMPS):
         start_neutral(units[layout.neutrals + number], number, layout.lanes)
     for team in range(2):
@@ -83,6 +90,8 @@ def _start_hero(unit, hero, team, agent, role):
     hero.cooldown_a, hero.cooldown_b, hero.recall, hero.aggro = 0, 0, 0, 0
     hero.primary, hero.direction, hero.order_target, hero.spent = r.HOLD, 0, -1, 0
     hero.kills, hero.deaths, hero.last_hits, hero.hurt = 0, 0, 0, 0
+    hero.won_xp, hero.won_gold, hero.won_hits, hero.won_kills, hero.won_deaths = 0, 0, 0, 0, 0
+    hero.old_hp, hero.old_mana = np.float32(0.0), np.float32(0.0)
     _arm(
         unit,
         r.HERO_HP[role],
@@ -126,7 +135,9 @@ def _start_structure(units, team, number, layout):
 def _start_memory(units, seen, enemy, layout):
     """Let a team know the map: the enemy's structures, and of nothing else where it is."""
     for place in range(len(seen)):
-        seen[place].tick = -1
+        memory = seen[place]
+        memory.x, memory.y, memory.tick = np.float32(0.0), np.float32(0.0), -1
+        memory.hp, memory.max_hp, memory.level = 0, 0, 0
     for number in range(layout.towers):
         unit = units[layout.structures + enemy * layout.towers + number]
         memory = seen[layout.agents + number]
