@@ -78,9 +78,8 @@ class LearningMethod(ABC, Generic[Config]):
         """
         raise ValueError(f"the algorithm {self.name!r} plays no board games")
 
-    @property
-    def acts_in_environments(self) -> bool:
-        """Return whether its agents have scores in an environment, and so play no matches."""
+    def acts_in(self, game: str) -> bool:
+        """Return whether agents of a run of `game` have scores there, and so play no matches."""
         return type(self).environment_agent is not LearningMethod.environment_agent
 
     def environment_agent(

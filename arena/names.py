@@ -173,7 +173,7 @@ def open_agents_run(name: str, others: Sequence[str], store_url: str) -> Run:
 def _not_its_game(run: Run, game: Game) -> str:
     if registered_game(run.info) is not None or run.info.game in TEAM_GAMES:
         return f"run {run.name!r} learned {run.info.game!r}, it cannot play {game.name!r}"
-    if method_of_run(run.info).acts_in_environments:
+    if method_of_run(run.info).acts_in(run.info.game):
         return (
             f"run {run.name!r} learned the environment {run.info.game!r} and plays no board games: "
             f"ludens evaluate {run.name} measures its score, ludens play {run.info.game} shows it"

@@ -185,7 +185,7 @@ def have_scores(runs: Sequence[Run]) -> bool:
     """Return whether the first run's agents have scores in an environment, by its algorithm."""
     from agents.registry import method_of_run
 
-    return method_of_run(runs[0].info).acts_in_environments
+    return method_of_run(runs[0].info).acts_in(runs[0].info.game)
 
 
 def rate_scores(args: Namespace, runs: Sequence[Run], plot: Path | None) -> int:

@@ -124,7 +124,7 @@ def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
     if not done:
         print("stopped; the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
-    if not method_of(first).acts_in_environments:
+    if not method_of(first).acts_in(first.game):
         print(f"rate them:  ludens rate {' '.join(runs)}")
         return 0
     evaluate_runs({run: variant.config.game for run, variant in runs.items()}, args.store)
@@ -214,13 +214,19 @@ def _farewell(
         "rows": 0 < config.rows <= last.positions,
     }
     from agents.registry import method_of
+    from envs.registry import TEAM_GAMES
 
     limit = next((name for name, is_reached in reached.items() if is_reached), "minutes")
     more = f"the same command with more --{limit} trains on"
     done = "trained" if trained else "was trained already"
     told = f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"
     where = "" if store == DEFAULT_STORE else f" --store {store}"
-    if not method_of(config).acts_in_environments:
+    if not method_of(config).acts_in(config.game):
+        if config.game in TEAM_GAMES:
+            return (
+                f"{told}rate it:  ludens rate {name}{where}\n"
+                f"match:    ludens match {config.game} {name} fighter{where}"
+            )
         return f"{told}play it:  ludens play {config.game} --agent {name}{where}"
     named = f" --env {config.game}" if ":" in config.game else ""  # no store says where code is
     return (

@@ -14,7 +14,7 @@ from agents.progress import Progress
 from agents.running.compiling import one_at_a_time
 from agents.running.session import Session
 from agents.self_driven import SelfDriven
-from envs.teams import TeamSpec, find_team
+from envs.teams import TeamSpec, find_team, team_names
 from envs.vector import EnvironmentSpec, typed_environment
 from store.checkpoints import MODEL_FILE
 from store.run import Run
@@ -32,6 +32,10 @@ class PPOMethod(SelfDriven[PPOConfig]):
     threads_setting = "environment.threads"
     memory_settings = "--environment.matches or --learner.rollout"
     when_asked = ("environment.threads",)
+
+    def acts_in(self, game: str) -> bool:
+        """Return whether it is an environment of one player: others have matches or no scores."""
+        return game not in team_names()
 
     def environment(self, config: PPOConfig) -> TeamSpec:
         """Return what is known of the environment; raises ValueError for an unknown name."""
@@ -66,6 +70,7 @@ class PPOMethod(SelfDriven[PPOConfig]):
         use_threads(self.acting_threads(config))
         with one_at_a_time():
             training = Training(config, self.environment(config))
+            training.warm_up()
         try:
             if session.checkpoint:
                 training.load(session.checkpoint)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from agents.training import TrainConfig
+from envs.lanes.rules import RewardWeights
 from envs.settings import (
     NonNegativeFloat,
     NonNegativeInt,
@@ -160,6 +161,7 @@ class PPOConfig(TrainConfig):
     pool: PoolConfig = field(default_factory=PoolConfig)
     shaping: ShapingConfig = field(default_factory=ShapingConfig)
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
+    rewards: RewardWeights = field(default_factory=RewardWeights)
 
     def check_combination(self) -> None:
         """Raise ValueError where one of several learners would stop before the others."""

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from agents.ppo.config import PPOConfig
-from agents.ppo.learning.sequences import Sample
+from agents.ppo.learning.sequences import (
+    BEGINS,
+    MEMORY_CELL,
+    MEMORY_OUTPUT,
+    OBSERVATIONS,
+    STATES,
+    Sample,
+)
+from agents.ppo.network.memory import Memory
+from agents.ppo.playing.sampler import Returns, Sampler
 from agents.ppo.rllib_algorithm import TeamPPO, rllib_config
 from agents.ppo.schedules import gamma_at, team_spirit_at
+from agents.torch_device import choose_device
 from agents.torch_state import dump_trainer, load_trainer
 from envs.teams import TeamSpec, TeamVector, make_team_vector
 from envs.vector import typed_environment
@@ -43,7 +56,26 @@ class Training:
 
     def __init__(self, config: PPOConfig, spec: TeamSpec) -> None:
         self._config, self._spec = config, spec
+        logging.getLogger("ray.rllib").setLevel(logging.ERROR)  # advice on how to use it
         self._algorithm = TeamPPO(config=rllib_config(config, spec, make_matches))
+
+    def warm_up(self) -> None:
+        """Compile or load all kernels, by a small rollout and its gradient."""
+        learner = replace(self._config.learner, rollout=self._config.learner.sequence)
+        settings = replace(self._config.environment, matches=1, threads=1)
+        config = replace(self._config, learner=learner, environment=settings)
+        vector = make_matches(config)
+        sampler = Sampler(vector, config, number=0, device=choose_device(config.device))
+        columns = sampler.sample(Returns(learner.gamma, learner.gae_lambda)).columns
+        vector.close()
+        network = sampler.network.train().requires_grad_(True)
+        tensors = {
+            name: torch.from_numpy(np.array(array)).to(network.value_mean.device)
+            for name, array in columns.items()
+        }
+        memory = Memory(tensors[MEMORY_OUTPUT], tensors[MEMORY_CELL])
+        outputs = network(tensors[OBSERVATIONS], tensors[STATES], memory, tensors[BEGINS])
+        (outputs.logits.sum() + outputs.values.sum()).backward()
 
     @property
     def updates(self) -> int:
@@ -111,14 +143,15 @@ class Training:
         self._algorithm.stop()
 
 
-def make_matches(config: PPOConfig, number: int = 0) -> TeamVector:
+def make_matches(config: PPOConfig) -> TeamVector:
     """Make the matches of a runner."""
     settings = config.environment
     return make_team_vector(
         typed_environment(config.game),
         settings.matches,
-        seed=config.seed + number,
+        seed=config.seed,  # a runner resets them by a seed of its own
         threads=settings.threads,
+        rewards=config.rewards,
     )
 
 

@@ -168,7 +168,7 @@ class Evaluator:
         self.settings = settings
         self._read_once = ReadOnce(run.files)
         self._algorithm = method_of_run(run.info)
-        if not self._algorithm.acts_in_environments:
+        if not self._algorithm.acts_in(run.info.game):
             raise AgentNameError(
                 f"run {run.name!r} learned {run.info.game!r}, where agents play matches and have "
                 f"no scores: `ludens rate {run.name}` rates its checkpoints"

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from envs.atari.games import find_atari
+from envs.lanes.rules import RewardWeights
 from envs.teams.steps import TeamSpec, TeamVector
 from envs.vector.finding import (
     EnvironmentClass,
@@ -57,11 +58,17 @@ def find_team(name: str | EnvironmentClass) -> TeamSpec:
 
 
 def make_team_vector(
-    name: str | EnvironmentClass, count: int, *, seed: int, threads: int = 1
+    name: str | EnvironmentClass,
+    count: int,
+    *,
+    seed: int,
+    threads: int = 1,
+    rewards: RewardWeights | None = None,
 ) -> TeamVector:
     """Make `count` matches that are stepped together.
 
-    Lanes runs on `threads` threads, all others in the caller's. Raises as `find_team` does, and
+    Lanes runs on `threads` threads, all others in the caller's. `rewards` weigh those of Lanes;
+    others have rewards of their own. Raises as `find_team` does, and
     ValueError for a count or a number of threads below 1.
     """
     for word, number in (("count", count), ("threads", threads)):
@@ -70,7 +77,7 @@ def make_team_vector(
     if name in LANES:
         from envs.lanes.batch import LanesVector
 
-        return LanesVector(str(name), count, seed=seed, threads=threads)
+        return LanesVector(str(name), count, seed=seed, threads=threads, weights=rewards)
     from envs.teams.matches import MatchVector
 
     first = _made(name)

@@ -26,6 +26,6 @@ def test_random_play_has_every_action_about_as_often_and_no_values() -> None:
 
 def test_an_algorithm_of_board_games_says_that_it_has_no_scores(tmp_path) -> None:
     run = Run("mine", LocalFiles(tmp_path), RunInfo("othello", {}, 0, algorithm="alphazero"))
-    assert not ALPHAZERO.acts_in_environments
+    assert not ALPHAZERO.acts_in("othello")
     with pytest.raises(ValueError, match="have no scores: `ludens rate mine`"):
         ALPHAZERO.environment_agent(run, None, {}, spec=SPEC, name="mine", device="cpu")

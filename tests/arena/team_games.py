@@ -139,7 +139,9 @@ class FakeAlgorithm:
     """Its checkpoint of step s names numbers about s."""
 
     name = "fake_team"
-    acts_in_environments = False
+
+    def acts_in(self, game: str) -> bool:
+        return False
 
     def team_agent(
         self,

@@ -159,6 +159,6 @@ def _playable(name: str, environment: str, store_url: str) -> Run | None:
         run = open_run(store_url, name)
         if run.info.game != environment or not checkpoints.steps(run):
             return None
-        return run if method_of_run(run.info).acts_in_environments else None
+        return run if method_of_run(run.info).acts_in(environment) else None
     except (StoreError, OSError):
         return None

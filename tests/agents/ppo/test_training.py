@@ -1,0 +1,135 @@
+"""A run of PPO: it is saved and resumed with its pool, and its checkpoints are agents."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agents.ppo.algorithm import PPO
+from agents.ppo.config import (
+    EnvironmentConfig,
+    LearnerConfig,
+    NetworkConfig,
+    PoolConfig,
+    PPOConfig,
+)
+from agents.ppo.training import POOL_FILE, TRAINER_FILE, Training
+from agents.torch_state import load_trainer
+from envs.lanes.batch import LanesVector
+from envs.vector import find_environment, make_vector
+from selfplay.loop import train
+from store import checkpoints
+from store.errors import CheckpointError
+from store.run import open_run
+from tests.selfplay.cluster.local_ray import local_ray
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+SMALL = PPOConfig(
+    minutes=0,
+    network=NetworkConfig(units=8, hidden=16, layers=1, lstm=8),
+    learner=LearnerConfig(rollout=16, minibatches=2, epochs=1),
+    pool=PoolConfig(latest=0.5, interval=1, size=2),
+    environment=EnvironmentConfig(matches=4),
+    device="cpu",
+    seed=3,
+)
+LANES = replace(SMALL, game="lanes_1v1", rows=300)
+CARTPOLE = replace(SMALL, network=NetworkConfig(hidden=16), rows=128)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray() -> Iterator[None]:
+    with local_ray(2):
+        yield
+
+
+def trained(config: PPOConfig, store: Path) -> list[str]:
+    return [p.event for p in train(config, store_url=str(store), run_name="run")]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, ray: None) -> Path:
+    """With a run of Lanes of some iterations, resumed once."""
+    path = tmp_path_factory.mktemp("store")
+    assert trained(LANES, path)[-1] == "finished"
+    assert "learned" in trained(replace(LANES, rows=500), path)
+    return path
+
+
+def test_a_resumed_run_has_the_weights_optimiser_and_pool_that_were_saved(store: Path) -> None:
+    saved = checkpoints.latest_valid(open_run(store, "run"))
+    assert saved is not None
+    training = Training(LANES, PPO.environment(LANES))
+    training.load(saved)
+    files = training.files()
+    training.close()
+    assert training.updates == saved.step > 2
+    assert files[checkpoints.MODEL_FILE] == saved.files[checkpoints.MODEL_FILE]
+    assert files[TRAINER_FILE] == saved.files[TRAINER_FILE]
+    assert files[POOL_FILE] == saved.files[POOL_FILE]
+    pool = load_trainer(saved.files[TRAINER_FILE])["pool"]
+    numbers = {name.partition("/")[0] for name in checkpoints.tensors_from_bytes(files[POOL_FILE])}
+    assert numbers == {str(number) for number in pool["qualities"]}
+    assert len(numbers) == LANES.pool.size  # the oldest have left
+
+
+def test_a_checkpoint_without_its_pool_is_refused(store: Path) -> None:
+    saved = checkpoints.latest_valid(open_run(store, "run"))
+    assert saved is not None
+    training = Training(LANES, PPO.environment(LANES))
+    del saved.files[POOL_FILE]  # type: ignore[attr-defined]
+    with pytest.raises(CheckpointError, match=r"lacks 'pool\.safetensors'"):
+        training.load(saved)
+    training.close()
+
+
+def test_a_checkpoint_plays_a_team_and_forgets_where_a_match_begins(store: Path) -> None:
+    run, game = open_run(store, "run"), LanesVector("lanes_1v1", 2)
+    options = {"greedy": "true"}
+    agent = PPO.team_agent(run, None, options, spec=game.spec, name="run", device="cpu")
+    seen = game.reset(5)
+    observations, masks = seen.observations[:, :1], seen.masks[:, :1]
+    rng = np.random.default_rng(0)
+    first = agent.act(observations, masks, np.ones(2, np.bool_), rng)
+    assert first.shape == (2, 1, 3)
+    for player in range(2):  # what it chose was allowed
+        assert masks[player, 0, first[player, 0, 0]]
+    agent.act(observations, masks, np.zeros(2, np.bool_), rng)
+    assert agent._memory.output[0].abs().sum() > 0
+    before = agent._memory
+    agent.act(observations, masks, np.array([True, False]), rng)
+    fresh = PPO.team_agent(run, None, options, spec=game.spec, name="run", device="cpu")
+    fresh.act(observations, masks, np.ones(2, np.bool_), rng)
+    assert torch.equal(agent._memory.output[0], fresh._memory.output[0])
+    assert not torch.equal(agent._memory.output[1], before.output[1])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({"sims": "3"}, "option 'sims': expected greedy"), ({"greedy": "x"}, "expected true or false")],
+)
+def test_an_agent_refuses_options_that_it_does_not_have(
+    store: Path, options: dict[str, str], told: str
+) -> None:
+    run, game = open_run(store, "run"), LanesVector("lanes_1v1", 1)
+    with pytest.raises(ValueError, match=told):
+        PPO.team_agent(run, None, options, spec=game.spec, name="run", device="cpu")
+
+
+def test_a_run_of_one_agent_has_an_agent_with_scores(tmp_path: Path) -> None:
+    trained(CARTPOLE, tmp_path)
+    spec = find_environment("CartPole-v1")
+    agent = PPO.environment_agent(
+        open_run(tmp_path, "run"), None, {}, spec=spec, name="run", device="cpu"
+    )
+    vector = make_vector("CartPole-v1", 3, seed=1)
+    agent.begin(vector.reset())
+    actions = agent.act(np.random.default_rng(0))
+    assert actions.shape == (3,)
+    assert set(actions.tolist()) <= {0, 1}
+    assert PPO.acts_in("CartPole-v1")
+    assert not PPO.acts_in("lanes_1v1")
