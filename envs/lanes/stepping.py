@@ -71,10 +71,16 @@ def _drop_own(units, hero, index):
 
 
 @njit(cache=True)
-def decide(match, units, heroes, seen, targets, actions, layout):
-    """Advance a match by a decision of all heroes: TICKS ticks, or until it ends."""
+def begin_decision(match, units, heroes, targets, actions, layout):
+    """Take the actions int8 [players, 3] of all heroes, before the ticks that carry them out."""
     begin_rewards(match, units, heroes, layout)
     _give_orders(units, heroes, targets, actions, layout)
+
+
+@njit(cache=True)
+def decide(match, units, heroes, seen, targets, actions, layout):
+    """Advance a match by a decision of all heroes: TICKS ticks, or until it ends."""
+    begin_decision(match, units, heroes, targets, actions, layout)
     for _ in range(r.TICKS):
         tick(match, units, heroes, seen, layout)
         if match.winner != r.RUNNING:
