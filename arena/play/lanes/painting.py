@@ -28,6 +28,10 @@ HEALTHY, HURT, WEAK, GONE = (96, 210, 110), (230, 200, 80), (235, 80, 70), (20, 
 SKILL, CHOSEN, YOU = (220, 130, 255), (255, 240, 120), (255, 255, 255)
 FOG = 0.45  # what is left of the colours where a team does not see
 MEMORY = 0.5  # of a unit that is remembered
+_AROUND = sorted(  # rows and columns from a character, the nearest first; a row is two columns high
+    ((down, right) for down in range(-2, 3) for right in range(-3, 4)),
+    key=lambda place: (4 * place[0] ** 2 + place[1] ** 2, place),
+)
 LETTERS = {r.TOWER: "▲", r.CORE: "◆"}
 
 Colour = tuple[int, int, int]
@@ -103,7 +107,7 @@ def _free_place(mark: Mark, size: Size, taken: set[tuple[int, int]]) -> tuple[in
     """Return the nearest character that no other letter has, [row, column]."""
     x, y = _pixel(mark.x, mark.y, size.columns)
     row, column = min(int(y) // 2, size.rows - 1), min(int(x), size.columns - 1)
-    for down, right in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (0, 2)):
+    for down, right in _AROUND:
         place = row + down, column + right
         inside = 0 <= place[0] < size.rows and 0 <= place[1] < size.columns
         if inside and place not in taken:

@@ -165,7 +165,7 @@ def test_each_hero_has_a_letter_also_where_they_stand_together(game):
 
 
 def test_the_persons_hero_and_target_stand_out():
-    match = played(decisions=40)
+    match = played(decisions=20)
     scene = scene_of(match, "left")
     creep = next(mark.unit for mark in scene.marks if mark.kind == r.CREEP)
     plain, marked = letters(scene), letters(scene, you=0, chosen=creep)
