@@ -94,6 +94,9 @@ intervals, and each game beside random play, a person and the DQN of 2015.
   ludens play othello --web --port 8080
   ludens play breakout --agent breakout
   ludens play breakout --agent random --plain
+  ludens play lanes_5v5 --agent fighter --agent2 pusher
+  ludens play lanes_1v1 --agent pusher --turns
+  ludens play match.replay
 In an environment you may take the stick at any time; without a run you play alone.
 """,
         playing.play_arguments,
@@ -106,6 +109,8 @@ In an environment you may take the stick at any time; without a run you play alo
   ludens record breakout@12000 --out breakout.gif --games 3 --seed 7
   ludens record breakout --strip breakout.png
   ludens record random --env pong
+  ludens record lanes_5v5 --agents fighter,pusher --out match.gif --seconds 60
+  ludens record lanes_1v1 --agents fighter,pusher --out match.replay
 The strip shows the checkpoints kept at certain minutes of training, side by side with their scores.
 """,
         showing.record_arguments,

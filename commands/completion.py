@@ -123,7 +123,9 @@ def _environment_names(**_: object) -> list[str]:
 
 
 def _played_names(**_: object) -> list[str]:
-    return [*_game_names(), *_environment_names()]
+    from envs.lanes.rules import MODES
+
+    return [*_game_names(), *MODES, *_environment_names()]
 
 
 def _preset_names(**_: object) -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from commands.lanes import is_lanes, lanes_play_arguments, play_lanes
 from commands.options import (
     game_argument,
     json_argument,
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 def play_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "game", metavar="GAME|ENV", help="a game, the .py file of your own, or an environment"
+        "game",
+        metavar="GAME|ENV",
+        help="a game, the .py file of your own, an environment, or a .replay file",
     )
     parser.add_argument(
         "--agent", metavar="A", help="who plays (default: the newest run); see ludens --help"
@@ -46,10 +49,13 @@ def play_arguments(parser: ArgumentParser) -> None:
         "--games", type=int, default=1, metavar="N", help="of an environment with --plain"
     )
     protocol_arguments(parser)
+    lanes_play_arguments(parser)
     store_argument(parser)
 
 
 def play(args: Namespace) -> int:
+    if is_lanes(args.game):
+        return play_lanes(args)
     if is_environment(args.game):
         return play_environment(args)
     from arena.names import HUMAN, find_agent

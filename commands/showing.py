@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commands.lanes import is_lanes, lanes_record_arguments, record_lanes
 from commands.options import answer, environment_arguments, json_argument, store_argument
 from configs.command_line import UsageError, nearest
 
@@ -26,6 +27,7 @@ def is_environment(word: str) -> bool:
     Raises UsageError for a word that names neither, with the nearest of both, and
     UnsupportedEnvironmentError for an environment that cannot be played.
     """
+    from envs.lanes.rules import MODES
     from envs.registry import BUILT_IN
     from envs.vector import EnvironmentNameError, find_environment, typed_environment
 
@@ -34,7 +36,7 @@ def is_environment(word: str) -> bool:
     try:
         find_environment(typed_environment(word))
     except EnvironmentNameError as error:
-        near, boards = nearest(word, BUILT_IN), ", ".join(BUILT_IN)
+        near, boards = nearest(word, [*BUILT_IN, *MODES]), ", ".join(BUILT_IN)
         reason = f"unknown game {word!r}{near}" if near else str(error)
         raise UsageError(
             f"{reason} (board games are {boards}; a game of your own is named on the command line "
@@ -99,7 +101,10 @@ def _play_in_browser(args: Namespace) -> int:
 
 def record_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "agent", metavar="RUN@STEP", help="a run's checkpoint (RUN: the newest); or random"
+        "agent",
+        metavar="RUN@STEP",
+        help="a run's checkpoint (RUN: the newest); or random; or a game of teams (lanes_5v5), or "
+        "a .replay file of one",
     )
     parser.add_argument("--out", metavar="FILE.mp4|FILE.gif", help="the film (default: RUN.mp4)")
     parser.add_argument(
@@ -116,11 +121,14 @@ def record_arguments(parser: ArgumentParser) -> None:
         "--values", action="store_true", help="draw the value of each action beside the picture"
     )
     environment_arguments(parser)
+    lanes_record_arguments(parser)
     json_argument(parser)
     store_argument(parser)
 
 
 def record(args: Namespace) -> int:
+    if is_lanes(args.agent):
+        return record_lanes(args)
     from arena.recording.films import check_film_name
 
     if args.strip is not None:

@@ -41,7 +41,9 @@ def find_game(name: str) -> Game:
         if find_atari(name):
             hint = "it is a game of Atari, for `ludens train`, `play`, `evaluate` and `record`; "
         if name in TEAM_GAMES:
-            hint = "it is a game of teams, for `ludens match`, `rate` and `bench environment`; "
+            hint = (
+                "it is a game of teams, for `ludens train`, `play`, `match`, `rate` and `record`; "
+            )
         raise GameError(
             f"unknown game {name!r}: {hint}known games are {', '.join(BUILT_IN)}; a game of your "
             "own is named on the command line by the file that defines it, such as my_game.py"

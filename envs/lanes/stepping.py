@@ -64,8 +64,8 @@ def _give_order(hero, targets, mask, action):
 
 
 @njit(cache=True)
-def decide(match, units, heroes, seen, targets, rows, actions, layout):
-    """Advance a match by a decision of all heroes: TICKS ticks, or until it ends.
+def begin_decision(match, units, heroes, targets, rows, actions, layout):
+    """Take the actions of all heroes, before the ticks that carry them out.
 
     Args:
         rows: int8 [players, ROW], as `show` wrote them: their masks say what is legal.
@@ -75,6 +75,15 @@ def decide(match, units, heroes, seen, targets, rows, actions, layout):
     for index in range(layout.structures):
         mask = rows[index, s.OBSERVATION : s.OBSERVATION + s.MASK]
         _give_order(heroes[index], targets[index], mask, actions[index])
+
+
+@njit(cache=True)
+def decide(match, units, heroes, seen, targets, rows, actions, layout):
+    """Advance a match by a decision of all heroes: TICKS ticks, or until it ends.
+
+    The arguments are those of `begin_decision`.
+    """
+    begin_decision(match, units, heroes, targets, rows, actions, layout)
     for _ in range(r.TICKS):
         tick(match, units, heroes, seen, layout)
         if match.winner != r.RUNNING:

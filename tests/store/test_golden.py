@@ -134,6 +134,7 @@ DIGESTS = {
     "hold-1": "cd2d9d24f5b92cfc",
     "hold-2": "d9a9946f1b5a7293",
     "kept-1": "e0cf218e51ec9139",
+    "lanes-1": "ca2c97d46695b018",
     "match-1": "73a32064901d1fb2",
     "match-2": "457826e38fe95ecb",
     "progress-1": "fa8d042623a50cd5",

@@ -28,6 +28,8 @@ from arena.evaluation import records as evaluation_records
 from arena.evaluation.records import Evaluation, EvaluationKey, read_evaluations
 from arena.match import records as match_records
 from arena.match.records import Batch, MatchKey, read_matches
+from arena.play.lanes.replay import SCHEMA as LANES
+from arena.play.lanes.replay import Replay
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from selfplay.committing import CommittingActor
@@ -218,6 +220,12 @@ def trajectories():
     return [Episode(b"t" * 16, arrays)]
 
 
+def replays():
+    """Two decisions of a match that no rules need to reach: its hash is made up."""
+    actions = np.array([[[1, 0, 0], [1, 2, 0]], [[2, 0, 13], [-1, 9, 20]]], np.int8)
+    return [Replay("lanes_1v1", 2**64 - 1, ("run@12", "größer"), actions, b"d" * 32).to_episode()]
+
+
 WRITERS = {
     "match": match,
     "evaluation": evaluation,
@@ -229,7 +237,11 @@ WRITERS = {
     "trainer": trainer,
     "actor": actor,
 }
-KINDS = {"frames": (FRAMES, pieces), "trajectory": (TRAJECTORIES, trajectories)}
+KINDS = {
+    "frames": (FRAMES, pieces),
+    "trajectory": (TRAJECTORIES, trajectories),
+    "lanes": (LANES, replays),
+}
 
 
 def newest(name):

@@ -1,7 +1,8 @@
 """Draw a picture in a terminal by half blocks: a character is two pixels, one above the other.
 
 The character is the upper half block. Its foreground is the upper pixel and its background the
-lower one, so a terminal of 160 x 50 characters shows 160 x 100 pixels, about square.
+lower one, so a terminal of 160 x 50 characters shows 160 x 100 pixels, about square. A letter can
+stand in the place of two pixels.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 HALF = "▀"
+_LETTER = 48  # the first bit of a character other than HALF in a number of `cells`
 _BITS = 5  # of a channel; fewer colours than 8 bits make longer runs, and few eyes tell them apart
 
 Depth = Literal["true", "256"]
@@ -116,12 +118,20 @@ def cells(picture: NDArray[np.uint8], size: Size, depth: Depth) -> NDArray[np.in
     return codes[0::2] << 32 | codes[1::2]
 
 
+def with_letter(letter: str, ink: int, back: int) -> int:
+    """Return a character of a drawing that is a letter, of the codes of two colours."""
+    return ord(letter) << _LETTER | ink << 32 | back
+
+
 def row_segments(row: NDArray[np.int64]) -> list[Segment]:
     """Return a row of `cells` [columns] as runs of characters of one style."""
     starts = np.flatnonzero(np.diff(row, prepend=row[:1] - 1)).tolist()
     ends = [*starts[1:], len(row)]
-    pairs: Sequence[int] = row[starts].tolist()
+    codes: Sequence[int] = row[starts].tolist()
     return [
-        Segment(HALF * (end - start), _style(pair >> 32, pair & 0xFFFFFFFF))
-        for start, end, pair in zip(starts, ends, pairs)
+        Segment(
+            (chr(code >> _LETTER) if code >> _LETTER else HALF) * (end - start),
+            _style(code >> 32 & 0xFFFF, code & 0xFFFFFFFF),
+        )
+        for start, end, code in zip(starts, ends, codes)
     ]
