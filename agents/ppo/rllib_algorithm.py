@@ -167,7 +167,8 @@ class TeamPPO(PPO):
         learner = self._ppo.learner
         learns = columns[sequences.LEARNS]
         if learner.normalise_advantages:
-            sequences.normalise(columns[sequences.ADVANTAGES], learns)
+            advantages = sequences.normalised(columns[sequences.ADVANTAGES], learns)
+            columns = {**columns, sequences.ADVANTAGES: advantages}
         moments: TargetMoments | None = None
         if learner.normalise_values:
             moments = self.moments.update(columns[sequences.TARGETS][learns > 0.0])

@@ -80,11 +80,13 @@ def join(samples: Sequence[Sample]) -> Columns:
     return {name: np.concatenate([one.columns[name] for one in samples]) for name in first}
 
 
-def normalise(advantages: NDArray[np.float32], learns: NDArray[np.float32]) -> None:
-    """Give the advantages of steps that are learned from mean 0 and spread 1, in place."""
-    of = advantages[learns > 0.0]
-    advantages -= of.mean(dtype=np.float64).astype(np.float32)
-    advantages /= of.std(dtype=np.float64).astype(np.float32) + np.float32(1e-8)
+def normalised(advantages: NDArray[np.float32], learns: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return advantages so that those of steps that are learned from have mean 0 and spread 1.
+
+    In a new array: what another process sent cannot be written to.
+    """
+    of = advantages[learns > 0.0].astype(np.float64)
+    return (advantages - np.float32(of.mean())) / np.float32(of.std() + 1e-8)
 
 
 def split(columns: Mapping[str, NDArray[Any]], parts: int) -> list[Columns]:
