@@ -110,7 +110,10 @@ def test_a_checkpoint_plays_a_team_and_forgets_where_a_match_begins(store: Path)
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [({"sims": "3"}, "option 'sims': expected greedy"), ({"greedy": "x"}, "expected true or false")],
+    [
+        ({"sims": "3"}, "option 'sims': expected greedy"),
+        ({"greedy": "x"}, "expected true or false"),
+    ],
 )
 def test_an_agent_refuses_options_that_it_does_not_have(
     store: Path, options: dict[str, str], told: str
