@@ -65,7 +65,7 @@ def test_an_agent_against_itself(said) -> None:
         ("match tic_tac_toe fighter random", "agent 'fighter' plays games of teams"),
         ("match toy high low --balanced", "--balanced: toy is played from seeds"),
         ("match toy high low --workers 2", "--workers: toy is played from seeds"),
-        ("perft lanes_5v5 2", "it is a game of teams, for `ludens match`"),
+        ("perft lanes_5v5 2", "it is a game of teams, for `ludens train`"),
         ("rate r --simulations 3", "--simulations: run 'r' learned a game of teams"),
         ("rate r --epsilon 0.1", "--epsilon: run 'r' learned a game of teams"),
     ],

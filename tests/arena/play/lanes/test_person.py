@@ -18,6 +18,11 @@ def step(match, person):
     return actions[person.player]
 
 
+def show(match):
+    """Let observations and masks follow what a test has written: all hold for a decision."""
+    match.step(np.zeros((match.spec.players, 3), np.int8))
+
+
 @pytest.mark.parametrize("team", [0, 1])
 @pytest.mark.parametrize(("key", "direction"), WALKS.items())
 def test_a_walk_goes_where_the_key_points_for_both_teams(team, key, direction):
@@ -138,6 +143,7 @@ def test_why_a_skill_cannot_be_used():
 def test_buying_by_the_list():
     match, person = LanesMatch("lanes_1v1", 1), Person(0, 0, 1)
     match.heroes["gold"][0] = 300
+    show(match)
     assert not person.press("b", match, 0.0)
     assert person.is_buying
     assert not person.press("2", match, 0.0)

@@ -181,9 +181,9 @@ def test_a_person_on_the_right_alone():
         (("human", "pusher"), {"allies": "nobody"}, "there are wanderer, pusher, fighter"),
     ],
 )
-def test_seats_that_cannot_be_are_refused(names, words, expected):
+def test_seats_that_cannot_be_are_refused(names, words, expected, tmp_path):
     with pytest.raises((AgentNameError, ValueError), match=expected):
-        seat_players("lanes_3v3", names, **words)
+        seat_players("lanes_3v3", names, store_url=str(tmp_path), **words)
 
 
 def test_the_same_seed_is_the_same_match():
