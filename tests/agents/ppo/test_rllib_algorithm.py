@@ -161,7 +161,7 @@ def test_a_killed_runner_comes_back_with_the_pool() -> None:
         group = ppo.env_runner_group
         first, _ = group.foreach_env_runner(lambda runner: os.getpid(), local_env_runner=False)
         os.kill(first, signal.SIGKILL)
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 400  # a process takes seconds, minutes on a busy machine
         while time.monotonic() < deadline:
             ppo.train()
             if group.num_healthy_remote_workers() == 2 and ppo.last and len(ppo.last.samples) == 2:
