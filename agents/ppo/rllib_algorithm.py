@@ -114,12 +114,14 @@ class TeamPPO(PPO):
         pool: qualities of past opponents.
         past: their weights by number.
         last: the newest iteration; None if no runner answered.
+        restored: runners that were started again after it.
     """
 
     def setup(self, config: Any) -> None:
         """Create runners and learners."""
         self.progress = 0.0
         self.last: Iteration | None = None
+        self.restored = 0
         self._ppo: PPOConfig = self.config.env_config[SETTINGS]
         self._spec: TeamSpec = self.config.env_config[SPEC]
         self.pool = Pool(self._ppo.pool)
@@ -132,6 +134,7 @@ class TeamPPO(PPO):
     def training_step(self) -> None:
         """Run one iteration; `last` says what it did."""
         self.last = None
+        self.restored = 0
         with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
             samples = self._sample()
         if not samples:
@@ -223,6 +226,7 @@ class TeamPPO(PPO):
     def restore_env_runners(self, env_runner_group: Any) -> list[int]:
         """Bring failed runners back; they get the newest weights and the whole pool."""
         restored: list[int] = super().restore_env_runners(env_runner_group)
+        self.restored += len(restored)
         if restored and self.past:
             self._pass_pool(self.past, restored)
         return restored

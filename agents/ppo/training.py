@@ -105,10 +105,9 @@ class Training:
         algorithm, config = self._algorithm, self._config
         began = time.perf_counter()
         algorithm.progress = share
-        algorithm.training_step()
-        restored = algorithm.restore_env_runners(algorithm.env_runner_group)
-        notices = (f"{len(restored)} runners were started again",) if restored else ()
-        last = algorithm.last
+        algorithm.train()
+        restored, last = algorithm.restored, algorithm.last
+        notices = (f"{restored} runners were started again",) if restored else ()
         if last is None:
             return Done({}, {"games": 0, "rows": 0}, (*notices, "no runner answered"))
         seconds = time.perf_counter() - began
