@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.ppo.config import PoolConfig
-from agents.random_state import rng_state, set_rng_state
 
 
 class Result(NamedTuple):
@@ -132,11 +131,3 @@ class Opponents:
         chosen = stay[int(self.rng.choice(len(stay), p=chances))]
         self._taken[chosen] = self._taken.get(chosen, 0) + 1
         return chosen
-
-    def state(self) -> dict[str, Any]:
-        """Return the generator's state; matches are not kept, and begin again after a resume."""
-        return rng_state(self.rng)
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from `state`."""
-        set_rng_state(self.rng, state)

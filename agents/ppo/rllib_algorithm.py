@@ -227,8 +227,8 @@ class TeamPPO(PPO):
         """Bring failed runners back; they get the newest weights and the whole pool."""
         restored: list[int] = super().restore_env_runners(env_runner_group)
         self.restored += len(restored)
-        if restored and self.past:
-            self._pass_pool(self.past, restored)
+        if restored:
+            self._begin_matches(restored)
         return restored
 
     def state(self) -> dict[str, Any]:
@@ -271,8 +271,16 @@ class TeamPPO(PPO):
         self.env_runner_group.sync_weights(
             from_worker_or_learner_group=self.learner_group, inference_only=True
         )
+        self._begin_matches()
+
+    def _begin_matches(self, of: Any = None) -> None:
+        """Let runners, by their numbers, begin new matches with the whole pool; None is all."""
+        start = self.updates
+        self.env_runner_group.foreach_env_runner(
+            lambda runner: runner.begin(start), remote_worker_ids=of
+        )
         if self.past:
-            self._pass_pool(self.past)
+            self._pass_pool(self.past, of)
 
     def weights(self) -> dict[str, Any]:
         """Return the newest weights of the network, NumPy arrays by name."""

@@ -76,6 +76,10 @@ class TeamRunner(EnvRunner):
             weights = state[COMPONENT_RL_MODULE][DEFAULT_MODULE_ID]
             self.sampler.load(network_weights(weights), int(state.get(WEIGHTS_SEQ_NO, 0)))
 
+    def begin(self, start: int) -> None:
+        """Begin new matches; see `Sampler.begin`."""
+        self.sampler.begin(start)
+
     def take_pool(
         self, opponents: Mapping[int, Mapping[str, Any]], qualities: Mapping[int, float]
     ) -> None:

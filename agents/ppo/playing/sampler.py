@@ -59,18 +59,27 @@ class Sampler:
         self.version = 0
         self.network = self._new_network()
         self.past: dict[int, TeamNetwork] = {}
-        seeds = np.random.SeedSequence([config.seed, 6, number]).spawn(3)
+        self._number = number
+        self.players = vector.count * self.spec.players
+        self.rollout = Rollout(self.spec, config, self.players)
+        self.begin(0)
+
+    def begin(self, start: int) -> None:
+        """Begin new matches; `start` seeds them, and whatever else is random.
+
+        A resumed run passes its updates until then, so that it does not repeat its first matches.
+        Past opponents play once `set_qualities` names them again.
+        """
+        seeds = np.random.SeedSequence([self.config.seed, 6, self._number, start]).spawn(3)
         environment_seed = int(seeds[0].generate_state(1)[0] >> 1)
         self.drawer = ActionDrawer(self.spec.heads, np.random.default_rng(seeds[1]))
         rng = np.random.default_rng(seeds[2])
-        self.opponents = Opponents(config.pool, vector.count, rng)
-        self.players = vector.count * self.spec.players
-        self.rollout = Rollout(self.spec, config, self.players)
+        self.opponents = Opponents(self.config.pool, self.vector.count, rng)
         with torch.inference_mode():
             self.memory = self.network.empty_memory(self.players)
         self.begins = np.ones(self.players, np.uint8)
-        self.steps = vector.reset(environment_seed)
-        self.opponents.begin(range(vector.count))
+        self.steps = self.vector.reset(environment_seed)
+        self.opponents.begin(range(self.vector.count))
         self._place_players()
 
     def load(self, weights: Mapping[str, Any], version: int) -> None:

@@ -77,6 +77,22 @@ def test_a_resumed_run_has_the_weights_optimiser_and_pool_that_were_saved(store:
     assert len(numbers) == LANES.pool.size  # the oldest have left
 
 
+def test_a_resumed_run_does_not_repeat_its_first_matches(store: Path) -> None:
+    saved = checkpoints.latest_valid(open_run(store, "run"))
+    assert saved is not None
+    training = Training(LANES, PPO.environment(LANES))
+    sampler = training._algorithm.env_runner_group.local_env_runner.sampler
+    first = set(sampler.vector.matches["seed"])
+    for _ in range(2):  # but the same ones at each resume from a checkpoint
+        training.load(saved)
+        resumed = set(sampler.vector.matches["seed"])
+    assert not first & resumed
+    assert set(sampler.opponents.qualities) == set(training._algorithm.pool.qualities)
+    training.load(saved)
+    assert set(sampler.vector.matches["seed"]) == resumed
+    training.close()
+
+
 def test_a_checkpoint_without_its_pool_is_refused(store: Path) -> None:
     saved = checkpoints.latest_valid(open_run(store, "run"))
     assert saved is not None
