@@ -94,8 +94,8 @@ def test_a_command_says_what_it_needs_and_how_to_install_it(tmp_path: Path) -> N
     lines = [
         (["scipy"], f"match {game} --games 2", "scipy=="),
         (["scipy"], "runs", "scipy=="),
-        (["ray"], "train tic_tac_toe --workers 1", "'ray[default]==2.60.0'"),
-        (["ray"], f"match {game} --games 2 --workers 2", "'ray[default]==2.60.0'"),
+        (["ray"], "train tic_tac_toe --workers 1", "'ray[default,rllib]==2.60.0'"),
+        (["ray"], f"match {game} --games 2 --workers 2", "'ray[default,rllib]==2.60.0'"),
         (["textual"], "play tic_tac_toe --agent random", "textual=="),
         (["textual_serve"], "play tic_tac_toe --agent random --web", "textual-serve=="),
     ]
@@ -120,7 +120,7 @@ def test_a_plot_that_is_asked_for_needs_matplotlib_before_any_game(
 @pytest.mark.parametrize(
     ("module", "told"),
     [
-        ("ray.exceptions", "pip install 'ray[default]=="),
+        ("ray.exceptions", "pip install 'ray[default,rllib]=="),
         ("textual_serve", "pip install textual-serve=="),
         ("open_spiel", "pip install open_spiel=="),
         ("ale_py.vector_env", "pip install ale-py=="),

@@ -194,6 +194,8 @@ MAY_LOAD = {
     "agents/alphazero/game.py",  # a TrainConfig, which comes from there
     "agents/dqn/algorithm.py",  # likewise, for training; an agent is given its environment
     "agents/dqn/playing/actor.py",  # likewise
+    "agents/ppo/algorithm.py",  # likewise
+    "agents/ppo/training.py",  # likewise
     "arena/match/workers.py",  # a `Path` from `commands.rating`
     "benchmarks/selfplay/search.py",  # a word of the command line
 }
@@ -210,6 +212,7 @@ RUNNERS = {
         "envs/registry.py",
         "selfplay/doctor.py",
         "envs/vector/finding.py",  # of a word that a person typed
+        "envs/teams/finding.py",  # of a module in one of PARALLEL_PACKAGES, by a bounded pattern
     },
     "exec_module": {"envs/game_file.py"},
     "spec_from_file_location": {"envs/game_file.py"},

@@ -14,7 +14,7 @@ from agents.progress import Progress
 from agents.running.compiling import one_at_a_time
 from agents.running.session import Session
 from agents.self_driven import SelfDriven
-from envs.teams import TeamSpec, find_team, team_names
+from envs.teams import ActionHead, TeamSpec, find_team, team_names
 from envs.vector import EnvironmentSpec, typed_environment
 from store.checkpoints import MODEL_FILE
 from store.run import Run
@@ -116,15 +116,21 @@ class PPOMethod(SelfDriven[PPOConfig]):
         name: str,
         device: str,
     ) -> Any:
-        """Return a checkpoint as an agent of its environment of one player; see `team_agent`."""
+        """Return a checkpoint as an agent of an environment of one player; see `team_agent`.
+
+        The environment is that of `spec`, which a person named: a store does not say where code is.
+        """
         from agents.ppo.playing.agent import SoloAgent
 
-        team = self.environment(read_settings(PPOConfig, run.info.config, f"run {run.name!r}"))
-        if team.players > 1 or team.heads[0].kind == "real" or len(team.heads) > 1:
-            raise ValueError(
-                f"run {run.name!r} learned {run.info.game!r}, whose actions are not one choice of "
-                "one agent"
-            )
+        team = TeamSpec(
+            name=spec.name,
+            kind="gymnasium",
+            teams=1,
+            agents=1,
+            observation_shape=spec.observation_shape,
+            observation_dtype=spec.observation_dtype,
+            heads=(ActionHead("action", spec.num_actions),),
+        )
         chosen = {key: value for key, value in options.items() if key != "epsilon"}
         agent = self._agent(run, step, chosen, team, name, device)
         return SoloAgent(agent, spec.num_actions)
@@ -149,7 +155,13 @@ class PPOMethod(SelfDriven[PPOConfig]):
             spec, config.network, seed=config.seed, device=choose_device(device)
         )
         saved = saved_checkpoint(run, step)
-        network.load_state_dict(load_state(saved.files[MODEL_FILE]))
+        try:
+            network.load_state_dict(load_state(saved.files[MODEL_FILE]))
+        except RuntimeError as error:
+            raise ValueError(
+                f"run {run.name!r} learned {run.info.game!r}; its network does not fit "
+                f"{spec.name!r}, whose observations or actions are others"
+            ) from error
         return PPOAgent(network.requires_grad_(False).eval(), greedy=greedy, name=name)
 
 
