@@ -55,7 +55,7 @@ METRICS = (
     ),
     MetricSpec("pool", "past opponents", "Past opponents in the pool", look="count"),
     MetricSpec(
-        "staleness",
+        "sample_staleness",
         "staleness",
         "Updates that the learner is ahead of the weights that act",
     ),

@@ -115,7 +115,7 @@ class Training:
         metrics = {
             **last.metrics,
             "pool": float(len(algorithm.pool)),
-            "staleness": last.staleness,
+            "sample_staleness": last.staleness,
             "reuse": last.reuse,
             "horizon": 1.0 / max(1.0 - gamma, 1e-9),
             "team_spirit": team_spirit_at(config.shaping, share),
