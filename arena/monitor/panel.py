@@ -59,16 +59,17 @@ def budget(progress: Progress) -> str:
 
 
 def line(progress: Progress, specs: Sequence[MetricSpec]) -> str:
-    """Format a stage in one line."""
+    """Format a stage in one line; metrics that are not known are left out."""
     if progress.event == "compiling":
         return f"{budget(progress)}  {COMPILING}"
+    known = [s for s in specs if s.in_line and progress.metrics.get(s.name) is not None]
     parts = [
         budget(progress),
         f"{_of(progress.games, progress.games_goal)} games",
         f"{_of(progress.positions, progress.rows_goal)} positions",
-        *(f"{metric_text(s, progress)} {s.label}" for s in specs if s.in_line and is_rate(s)),
+        *(f"{metric_text(s, progress)} {s.label}" for s in known if is_rate(s)),
         f"step {progress.learner_steps:,}",
-        *(f"{s.label} {metric_text(s, progress)}" for s in specs if s.in_line and not is_rate(s)),
+        *(f"{s.label} {metric_text(s, progress)}" for s in known if not is_rate(s)),
     ]
     if progress.workers_wanted:
         parts.insert(3, f"{progress.workers}/{progress.workers_wanted} workers")

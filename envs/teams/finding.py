@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from envs.atari.games import find_atari
-from envs.lanes.rules import RewardWeights
+from envs.lanes.rules import MODES, RewardWeights
 from envs.teams.steps import TeamSpec, TeamVector
 from envs.vector.finding import (
     EnvironmentClass,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from envs.teams.gymnasium_match import GymnasiumMatch
     from envs.teams.pettingzoo_match import ParallelMatch
 
-LANES = ("lanes_1v1", "lanes_3v3", "lanes_5v5")
 PARALLEL_PACKAGES = ("mpe2", "pettingzoo.butterfly", "pettingzoo.sisl")
 """Packages whose environments a text may name; each module has a `parallel_env`."""
 
@@ -45,7 +44,7 @@ def find_team(name: str | EnvironmentClass) -> TeamSpec:
     Raises EnvironmentNameError for a name that is not known, with the nearest;
     UnsupportedEnvironmentError for an environment that cannot be made or learned.
     """
-    if name in LANES:
+    if name in MODES:
         from envs.lanes.batch import find_mode
         from envs.lanes.state import spec_of
 
@@ -74,7 +73,7 @@ def make_team_vector(
     for word, number in (("count", count), ("threads", threads)):
         if number < 1:
             raise ValueError(f"{word} = {number}: expected 1 or more")
-    if name in LANES:
+    if name in MODES:
         from envs.lanes.batch import LanesVector
 
         return LanesVector(str(name), count, seed=seed, threads=threads, weights=rewards)
@@ -167,7 +166,7 @@ def _called(name: str, maker: Callable[[], Any]) -> Any:
 def team_names() -> list[str]:
     """Return the names of all team environments that are installed, but for teams of one."""
     packages = filter(_is_installed, PARALLEL_PACKAGES)
-    return [*LANES, *(name for package in packages for name in _modules_of(package))]
+    return [*MODES, *(name for package in packages for name in _modules_of(package))]
 
 
 def _is_installed(package: str) -> bool:
@@ -193,7 +192,7 @@ def _unknown(name: str) -> str:
     elif "." in name and not hint:
         hint = f"a module of your own is '{name}:parallel_env'; "
     return (
-        f"unknown environment {name!r}: {hint}expected {', '.join(LANES)}, a parallel environment "
+        f"unknown environment {name!r}: {hint}expected {', '.join(MODES)}, a parallel environment "
         "such as 'mpe2.simple_spread_v3', an id of Gymnasium such as 'CartPole-v1', or a class of "
         "your own as 'module:Class'"
     )
