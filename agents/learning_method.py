@@ -38,6 +38,7 @@ class LearningMethod(ABC, Generic[Config]):
         threads_setting: the setting that says how many threads an actor has, by its dotted name.
         memory_settings: the options whose smaller values need less memory, in words.
         keep_minutes: minutes of training whose checkpoints are kept by name, to be shown.
+        learns_teams: whether it learns environments of `envs.teams`, among them those of one agent.
         when_asked: settings that a resumed run may change, as what it learns does not depend on
             them; by their dotted names.
     """
@@ -49,6 +50,7 @@ class LearningMethod(ABC, Generic[Config]):
     memory_settings = "--learner.window-rows"
     keep_minutes: Sequence[float] = ()
     when_asked: Collection[str] = ()
+    learns_teams = False
 
     @abstractmethod
     def environment(self, config: Config) -> Any:

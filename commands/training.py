@@ -221,18 +221,29 @@ def _farewell(
     done = "trained" if trained else "was trained already"
     told = f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"
     where = "" if store == DEFAULT_STORE else f" --store {store}"
+    if config.game in TEAM_GAMES:
+        return (
+            f"{told}rate it:  ludens rate {name}{where}\n"
+            f"match:    ludens match {config.game} {name} fighter{where}"
+        )
     if not method_of(config).acts_in(config.game):
-        if config.game in TEAM_GAMES:
-            return (
-                f"{told}rate it:  ludens rate {name}{where}\n"
-                f"match:    ludens match {config.game} {name} fighter{where}"
-            )
         return f"{told}play it:  ludens play {config.game} --agent {name}{where}"
     named = f" --env {config.game}" if ":" in config.game else ""  # no store says where code is
-    return (
-        f"{told}score it:  ludens evaluate {name}{named}{where}\n"
-        f"watch it:  ludens play {config.game} --agent {name}{where}"
-    )
+    scored = f"{told}score it:  ludens evaluate {name}{named}{where}"
+    if method_of(config).learns_teams and not _has_choices(config.game):
+        return scored
+    return f"{scored}\nwatch it:  ludens play {config.game} --agent {name}{where}"
+
+
+def _has_choices(game: str) -> bool:
+    """Return whether it is an environment of one player with choices, which can be watched."""
+    from envs.vector import find_environment, typed_environment
+
+    try:
+        find_environment(typed_environment(game))
+    except ValueError:
+        return False
+    return True
 
 
 def _kept(config: TrainConfig) -> str:

@@ -14,7 +14,8 @@ from agents.progress import Progress
 from agents.running.compiling import one_at_a_time
 from agents.running.session import Session
 from agents.self_driven import SelfDriven
-from envs.teams import ActionHead, TeamSpec, find_team, team_names
+from envs.registry import TEAM_GAMES
+from envs.teams import ActionHead, TeamSpec, find_team
 from envs.vector import EnvironmentSpec, typed_environment
 from store.checkpoints import MODEL_FILE
 from store.run import Run
@@ -32,10 +33,11 @@ class PPOMethod(SelfDriven[PPOConfig]):
     threads_setting = "environment.threads"
     memory_settings = "--environment.matches or --learner.rollout"
     when_asked = ("environment.threads",)
+    learns_teams = True
 
     def acts_in(self, game: str) -> bool:
-        """Return whether it is an environment of one player: others have matches or no scores."""
-        return game not in team_names()
+        """Return whether it is an environment without opponents, which has scores."""
+        return game not in TEAM_GAMES
 
     def environment(self, config: PPOConfig) -> TeamSpec:
         """Return what is known of the environment; raises ValueError for an unknown name."""

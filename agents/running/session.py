@@ -1,21 +1,21 @@
 """One session of a self-driven run: its clock, its counters, its checkpoints and its reports.
 
-    session = Session(run, config, method)
-    if session.checkpoint: ...load it...
-    with session.saved_at_end(files):
-        if session.begins():
-            yield session.report("compiling")
-            ...compile...
-            session.start()
-            yield session.report("started")
-            while session.goes_on(stop):
-                ...an iteration...
-                session.note(steps, learned, games=..., rows=...)
-                yield session.report("learned")
-                if session.checkpoint_due():
-                    session.save(files())
-                    yield session.report("checkpoint")
-        yield session.report("finished")
+session = Session(run, config, method)
+if session.checkpoint: ...load it...
+with session.saved_at_end(files):
+if session.begins():
+yield session.report("compiling")
+...compile...
+session.start()
+yield session.report("started")
+while session.goes_on(stop):
+...an iteration...
+session.note(steps, learned, games=..., rows=...)
+yield session.report("learned")
+if session.checkpoint_due():
+session.save(files())
+yield session.report("checkpoint")
+yield session.report("finished")
 """
 
 from __future__ import annotations

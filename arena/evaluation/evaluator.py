@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from agents.environment_agents import EnvironmentAgent, RandomAgent
+from agents.learning_method import LearningMethod
 from agents.registry import method_of_run
 from arena.evaluation.best import ReadOnce, note_best_scored
 from arena.evaluation.games import Report, play_games
@@ -24,9 +25,17 @@ from arena.evaluation.records import (
     read_evaluations,
     store_evaluation,
 )
+from arena.evaluation.teams import TeamSetting
 from arena.names import AgentNameError
 from envs.atari.protocol import find_protocol
-from envs.vector import EnvironmentClass, EnvironmentSpec, find_environment, make_vector
+from envs.vector import (
+    EnvironmentClass,
+    EnvironmentNameError,
+    EnvironmentSpec,
+    UnsupportedEnvironmentError,
+    find_environment,
+    make_vector,
+)
 from store import checkpoints
 from store.errors import CheckpointError, StoreWriteError
 from store.run import Run, RunInfo
@@ -106,6 +115,11 @@ class Setting:
         own_epsilon = self._protocol.evaluation_epsilon if is_atari else 0.0
         self.epsilon = own_epsilon if settings.epsilon is None else settings.epsilon
 
+    @property
+    def protocol(self) -> str:
+        """Return the name of the protocol; "" for other environments than Atari."""
+        return self.spec.protocol
+
     def key(self, step: int | None) -> EvaluationKey:
         """Return the key of the evaluation of a checkpoint, or of another agent."""
         spec = self.spec
@@ -134,14 +148,48 @@ class Setting:
         counts = {m.name: games.counts[:, place] for place, m in enumerate(measures)}
         return Evaluation(self.key(step), games.scores, games.lengths, frames, counts=counts)
 
+    def play_random(self, report: Report = no_report) -> Evaluation:
+        """Play the games of an agent of random actions, which is what an epsilon of 1 means."""
+        self.epsilon = 1.0
+        return self.play(RandomAgent(self.spec.num_actions), None, report)
+
+    def play_run(
+        self, method: LearningMethod[Any], run: Run, step: int, name: str, report: Report
+    ) -> Evaluation:
+        """Play the games of a checkpoint; raises as `LearningMethod.environment_agent`."""
+        agent = method.environment_agent(
+            run,
+            step,
+            {"epsilon": str(self.epsilon)},
+            spec=self.spec,
+            name=name,
+            device=self.settings.device,
+        )
+        return self.play(agent, step, report)
+
+
+def find_setting(
+    name: str | EnvironmentClass, protocol: str, settings: EvaluationSettings
+) -> Setting | TeamSetting:
+    """Find an environment as one of one player with choices, or else as one of a team.
+
+    Raises as `Setting` for a name that is neither.
+    """
+    try:
+        return Setting(name, protocol, settings)
+    except (EnvironmentNameError, UnsupportedEnvironmentError) as error:
+        try:
+            return TeamSetting(name, settings)
+        except (EnvironmentNameError, UnsupportedEnvironmentError) as other:
+            raise (other if "." in str(name) else error) from None  # "mpe2.simple_spread_v3"
+
 
 def evaluate_random(
     name: str | EnvironmentClass, settings: EvaluationSettings, report: Report = no_report
 ) -> Evaluation:
-    """Evaluate random play in an environment; raises as `Setting`."""
-    protocol = settings.protocol or DEFAULT_PROTOCOL
-    setting = Setting(name, protocol, replace(settings, epsilon=1.0))
-    return setting.play(RandomAgent(setting.spec.num_actions), None, report)
+    """Evaluate random play in an environment; raises as `find_setting`."""
+    setting = find_setting(name, settings.protocol or DEFAULT_PROTOCOL, settings)
+    return setting.play_random(report)
 
 
 class Evaluator:
@@ -174,8 +222,9 @@ class Evaluator:
                 f"no scores: `ludens rate {run.name}` rates its checkpoints"
             )
         name, own = _environment_of(run, environment), own_protocol(run.info)
-        self.setting = Setting(name, settings.protocol or own, settings)
-        if settings.protocol not in ("", own):
+        find = find_setting if self._algorithm.learns_teams else Setting
+        self.setting: Setting | TeamSetting = find(name, settings.protocol or own, settings)
+        if settings.protocol not in ("", own) and isinstance(self.setting, Setting):
             _check_actions(run, find_environment(name, own), self.setting.spec)
 
     def recorded(self) -> list[Evaluation]:
@@ -222,15 +271,8 @@ class Evaluator:
 
     def _played(self, step: int, report: Report) -> Evaluation:
         saved = self._metadata(step)
-        agent = self._algorithm.environment_agent(
-            self.run,
-            step,
-            {"epsilon": str(self.setting.epsilon)},
-            spec=self.setting.spec,
-            name=self.agent_name(step),
-            device=self.settings.device,
-        )
-        played = self.setting.play(agent, step, report)
+        name = self.agent_name(step)
+        played = self.setting.play_run(self._algorithm, self.run, step, name, report)
         rows, seconds = saved.get("counters", {}).get("rows"), saved.get("elapsed_s")
         return replace(
             played,
@@ -240,7 +282,10 @@ class Evaluator:
 
     def agent_name(self, step: int) -> str:
         """Return the exact name of a checkpoint as it is evaluated."""
-        return f"{self.run.name}@{step}:epsilon={self.setting.epsilon:g}"
+        name = f"{self.run.name}@{step}"
+        if isinstance(self.setting, TeamSetting):
+            return name
+        return f"{name}:epsilon={self.setting.epsilon:g}"
 
     def _metadata(self, step: int) -> dict[str, Any]:
         try:

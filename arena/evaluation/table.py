@@ -80,7 +80,7 @@ def table_of(evaluators: Sequence[Evaluator]) -> ScoreTable:
     spec = first.spec
     return ScoreTable(
         spec.name,
-        spec.protocol,
+        first.protocol,
         first.epsilon,
         first.settings.seed,
         rows,

@@ -6,6 +6,7 @@ Shapes: m matches, a players a match, h heads of an action, c choices of the fir
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -63,6 +64,42 @@ class RandomActions:
         """Stop the threads."""
         if self._pool is not None:
             self._pool.shutdown()
+
+
+class RandomTeam:
+    """Plays a team by random actions that its masks allow; see `envs.teams.TeamAgent`.
+
+    Real numbers are uniform within their bounds, and standard normal without.
+
+    Args:
+        spec: of the environment.
+    """
+
+    name = "random"
+
+    def __init__(self, spec: TeamSpec) -> None:
+        self._spec = spec
+        self._chooser: RandomActions | None = None
+
+    def act(
+        self,
+        observations: NDArray[Any],
+        masks: NDArray[np.uint8],
+        begins: NDArray[np.bool_],
+        rng: np.random.Generator,
+    ) -> NDArray[Any]:
+        """See `envs.teams.TeamAgent.act`."""
+        head = self._spec.heads[0]
+        count, agents = observations.shape[:2]
+        if head.kind == "real":
+            shape = (count, agents, head.size)
+            if not head.low:
+                return rng.standard_normal(shape, np.float32)
+            return rng.uniform(head.low, head.high, shape).astype(np.float32)
+        if self._chooser is None:
+            team = replace(self._spec, teams=1)
+            self._chooser = RandomActions(team, count, seed=int(rng.integers(2**32)))
+        return self._chooser.choose(masks).copy()
 
 
 def mask_starts(spec: TeamSpec) -> NDArray[np.int64]:

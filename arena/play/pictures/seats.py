@@ -16,6 +16,7 @@ from arena.evaluation.evaluator import (
     Evaluator,
     Setting,
 )
+from arena.evaluation.teams import TeamSetting
 from arena.match.contenders import newest_step
 from arena.names import HUMAN, RESERVED, SCRIPTS, AgentNameError, parse_agent_name
 from arena.play.pictures.session import PictureSession
@@ -116,6 +117,11 @@ def _seat_of_run(
 ) -> Seat:
     evaluator = Evaluator(run, settings, environment)
     setting = evaluator.setting
+    if isinstance(setting, TeamSetting):
+        raise AgentNameError(
+            f"agent {text!r} plays {setting.spec.name!r}, which has no screen here: "
+            f"ludens evaluate {run.name} measures its score"
+        )
     step = newest_step(run) if step is None else step
     is_own = settings.epsilon is not None or bool(options)  # then the name shows the share
     options = {"epsilon": f"{setting.epsilon:g}", **options}
