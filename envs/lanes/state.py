@@ -158,7 +158,8 @@ def layout_of(mode: Mode) -> Layout:
 
 
 # --- an observation: int8 in 1/127, as if its team had the left side ------------------------
-OWN = 64  # entries about the hero itself
+OWN = 64  # entries about the hero itself and its match
+OWN_HERO = 32  # of these, those about itself
 FEATURES = 20  # of a unit
 GROUPS = (  # name, slots; the first 20 slots are targets
     ("enemy_heroes", MOST_AGENTS),

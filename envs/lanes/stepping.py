@@ -14,8 +14,9 @@ from envs.lanes.engine.rewards import begin_rewards, write_rewards
 from envs.lanes.engine.start import send_wave, start_match
 from envs.lanes.engine.vision import look
 from envs.lanes.observations.masks import write_masks
-from envs.lanes.observations.observing import observe
-from envs.lanes.observations.true_state import write_state
+from envs.lanes.observations.observing import observe, put_match
+from envs.lanes.observations.shared import gather, new_shared
+from envs.lanes.observations.true_state import write_states
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
@@ -92,23 +93,46 @@ def decide(match, units, heroes, seen, targets, rows, actions, layout):
 
 
 @njit(cache=True)
-def show(match, units, heroes, seen, visible, targets, rows, layout):
+def show(match, units, heroes, seen, visible, targets, rows, shared, layout):
     """Write what all heroes observe, may do, and the true state.
 
     Args:
         rows: int8 [players, ROW]: observation, masks and state of each hero.
+        shared: working memory, from `new_shared`.
     """
-    near, near_d2 = np.empty(8, np.int64), np.empty(8, np.float64)
-    look(match, units, seen, visible, layout)
+    look(match, units, seen, visible, shared.lookers, layout)
+    gather(units, heroes, visible, shared, layout)
+    features, found, counts = shared.features.view(np.int32), shared.found, shared.counts
+    near, near_d2 = shared.near, shared.near_d2
     rows[:] = 0
+    words = rows.view(np.int32)  # four entries each
     for index in range(layout.structures):
-        row = rows[index]
+        row, team = rows[index], units[index].team
         observe(
-            match, units, heroes, seen, visible, index, row, targets[index], near, near_d2, layout
+            match,
+            units,
+            heroes,
+            seen,
+            visible,
+            index,
+            row,
+            words[index],
+            targets[index],
+            features,
+            found,
+            counts,
+            near,
+            near_d2,
+            layout,
         )
+        if index == team * layout.agents:
+            put_match(row, match, units, seen, team, layout)
+        else:
+            row[s.OWN_HERO : s.OWN] = rows[team * layout.agents, s.OWN_HERO : s.OWN]
         mask = row[s.OBSERVATION : s.OBSERVATION + s.MASK]
         write_masks(units, heroes, index, targets[index], mask, layout)
-        write_state(match, units, heroes, index, row[s.OBSERVATION + s.MASK :], layout)
+    states = rows[:, s.OBSERVATION + s.MASK :]
+    write_states(match, units, heroes, states, shared.hero_states, layout)
 
 
 @njit(cache=True)
@@ -122,20 +146,43 @@ def next_seed(seed):
 
 @njit(cache=True)
 def step_one(
-    match, units, heroes, seen, visible, targets, rows, actions, rewards, weights, spirit, layout
+    match,
+    units,
+    heroes,
+    seen,
+    visible,
+    targets,
+    rows,
+    actions,
+    rewards,
+    weights,
+    spirit,
+    layout,
 ):
     """Advance one match by a decision, and show it also if it ended; see `step_all`."""
+    shared = new_shared(layout)
     decide(match, units, heroes, seen, targets, rows, actions, layout)
     write_rewards(match, units, heroes, weights, spirit, rewards, layout)
-    show(match, units, heroes, seen, visible, targets, rows, layout)
+    show(match, units, heroes, seen, visible, targets, rows, shared, layout)
 
 
 @njit(cache=True, nogil=True)
 def start_all(matches, units, heroes, seen, visible, targets, rows, seeds, layout):
     """Start a match by each seed, and show it."""
+    shared = new_shared(layout)
     for m in range(len(matches)):
         start_match(matches[m], units[m], heroes[m], seen[m], layout, seeds[m])
-        show(matches[m], units[m], heroes[m], seen[m], visible[m], targets[m], rows[m], layout)
+        show(
+            matches[m],
+            units[m],
+            heroes[m],
+            seen[m],
+            visible[m],
+            targets[m],
+            rows[m],
+            shared,
+            layout,
+        )
 
 
 @njit(cache=True, nogil=True)
@@ -170,6 +217,7 @@ def step_all(
         weights: float64 [12], of the rewards.
         spirit: tau of the team spirit, 0 to 1.
     """
+    shared = new_shared(layout)
     for m in range(len(matches)):
         match = matches[m]
         decide(match, units[m], heroes[m], seen[m], targets[m], rows[m], actions[m], layout)
@@ -179,4 +227,4 @@ def step_all(
             lengths[m] = match.steps
             seed = next_seed(match.seed)
             start_match(match, units[m], heroes[m], seen[m], layout, seed)
-        show(match, units[m], heroes[m], seen[m], visible[m], targets[m], rows[m], layout)
+        show(match, units[m], heroes[m], seen[m], visible[m], targets[m], rows[m], shared, layout)

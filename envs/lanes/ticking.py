@@ -9,6 +9,7 @@ from numba import njit
 
 from envs.lanes.engine.start import start_match
 from envs.lanes.engine.vision import look
+from envs.lanes.observations.shared import new_shared
 from envs.lanes.stepping import begin_decision, show, tick
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -18,7 +19,8 @@ from envs.lanes.stepping import begin_decision, show, tick
 def start_one(match, units, heroes, seen, visible, targets, rows, seed, layout):
     """Start the match of a seed, and show it."""
     start_match(match[0], units, heroes, seen, layout, seed)
-    show(match[0], units, heroes, seen, visible, targets, rows, layout)
+    shared = new_shared(layout)
+    show(match[0], units, heroes, seen, visible, targets, rows, shared, layout)
 
 
 @njit(cache=True)
@@ -37,10 +39,11 @@ def tick_one(match, units, heroes, seen, layout):
 @njit(cache=True)
 def show_one(match, units, heroes, seen, visible, targets, rows, layout):
     """Write what all heroes observe and may do, once a decision is over."""
-    show(match[0], units, heroes, seen, visible, targets, rows, layout)
+    shared = new_shared(layout)
+    show(match[0], units, heroes, seen, visible, targets, rows, shared, layout)
 
 
 @njit(cache=True)
 def look_one(match, units, seen, visible, layout):
     """Write what the teams see within a decision, uint8 [2, units], and remember."""
-    look(match[0], units, seen, visible, layout)
+    look(match[0], units, seen, visible, new_shared(layout).lookers, layout)

@@ -37,7 +37,7 @@ def camp(lanes, number):
     return _CAMP[lanes, number, 0], _CAMP[lanes, number, 1]
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def distance2(a, b):
     """Return the squared distance of two units, as they stand."""
     dx = np.float64(a.x) - np.float64(b.x)
@@ -45,7 +45,7 @@ def distance2(a, b):
     return dx * dx + dy * dy
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def within(a, b, reach):
     """Return whether two units are at most `reach` apart."""
     return distance2(a, b) <= reach * reach
@@ -57,7 +57,7 @@ def clamped(value):
     return min(max(value, -EDGE), EDGE)
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def step_towards(unit, x, y, length):
     """Move a unit's next place by `length` towards (x, y), or onto it if it is nearer."""
     from_x, from_y = np.float64(unit.x), np.float64(unit.y)
@@ -70,7 +70,7 @@ def step_towards(unit, x, y, length):
         unit.to_y = np.float32(from_y + dy * length / distance)
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def pace(unit):
     """Return how far a unit walks in this tick: slowed, in the river, both or neither."""
     length = np.float64(unit.speed)

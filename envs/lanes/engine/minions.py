@@ -11,7 +11,7 @@ from envs.lanes.engine.geometry import camp, distance2, pace, step_towards, wayp
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def is_vulnerable(units, structure, layout):
     """Return whether a structure can be hurt: those before it on a lane are destroyed."""
     number = (structure - layout.structures) % layout.towers
@@ -24,14 +24,14 @@ def is_vulnerable(units, structure, layout):
     return number % 2 == 0 or not units[structure - 1].alive
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def hit(attacker, target):
     """Let a creep, a structure or a neutral hit a unit."""
     target.hurt += attacker.damage
     attacker.cooldown = attacker.period
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _nearest(units, unit, start, stop, best, best_d2):
     """Return the nearest living unit of a range if nearer than the best so far, and how near."""
     for index in range(start, stop):
@@ -52,7 +52,7 @@ def _open_structure(units, team, lane, layout):
     return first + layout.towers - 1
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _find_target(units, creep, layout):
     """Return what a creep attacks: the nearest creep or hero, else a structure; -1 for none."""
     enemy = 1 - creep.team

@@ -2,58 +2,58 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from envs.lanes import rules as r
-from envs.lanes.engine.geometry import within
 from envs.lanes.engine.orders import remembered
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
 @njit(cache=True)
-def _range_sees(units, goal, start, stop, sight):
-    for index in range(start, stop):
-        if units[index].alive and within(units[index], goal, sight):
-            return True
-    return False
+def _find_lookers(units, team, lookers, layout):
+    """Write x, y and squared sight of a team's living units; return how many they are."""
+    count = 0
+    for index in range(layout.neutrals):
+        unit = units[index]
+        if unit.alive and unit.team == team:
+            sight = r.SIGHT[unit.kind]
+            lookers[0, count], lookers[1, count] = unit.x, unit.y
+            lookers[2, count] = sight * sight
+            count += 1
+    return count
+
+
+@njit(cache=True, forceinline=True)
+def _is_seen(unit, lookers, count):
+    """Return whether a unit is in the sight of any looker."""
+    x, y = np.float64(unit.x), np.float64(unit.y)
+    seen = False
+    for number in range(count):  # without an early end, so that four are looked at at a time
+        dx, dy = lookers[0, number] - x, lookers[1, number] - y
+        seen |= dx * dx + dy * dy <= lookers[2, number]
+    return seen
 
 
 @njit(cache=True)
-def _is_seen(units, index, team, layout):
-    """Return whether any unit of a team is near enough to see a living unit of another one."""
-    goal = units[index]
-    if goal.kind == r.CREEP:  # mostly it fights those of its lane: look from there first
-        start = layout.creeps + team * layout.per_team + goal.lane * r.CREEPS
-        if _range_sees(units, goal, start, start + r.CREEPS, r.SIGHT[r.CREEP]):
-            return True
-    start = team * layout.agents
-    if _range_sees(units, goal, start, start + layout.agents, r.SIGHT[r.HERO]):
-        return True
-    start = layout.structures + team * layout.towers
-    last = start + layout.towers - 1
-    if _range_sees(units, goal, start, last, r.SIGHT[r.TOWER]):
-        return True
-    if _range_sees(units, goal, last, last + 1, r.SIGHT[r.CORE]):
-        return True
-    start = layout.creeps + team * layout.per_team
-    return _range_sees(units, goal, start, start + layout.per_team, r.SIGHT[r.CREEP])
-
-
-@njit(cache=True)
-def look(match, units, seen, visible, layout):
+def look(match, units, seen, visible, lookers, layout):
     """Write what each team sees, uint8 [2, units], and what it remembers.
 
     A team sees its own units, and no dead ones. It knows which structures stand: their fall is
     announced, and so is the death of a hero.
+
+    Args:
+        lookers: float64 [3, units], working memory.
     """
-    for index in range(layout.units):
-        unit = units[index]
-        for team in range(2):
+    for team in range(2):
+        count = _find_lookers(units, team, lookers, layout)
+        for index in range(layout.units):
+            unit = units[index]
             if unit.team == team:
                 visible[team, index] = unit.alive
                 continue
-            sees = unit.alive and _is_seen(units, index, team, layout)
+            sees = unit.alive and _is_seen(unit, lookers, count)
             visible[team, index] = sees
             if sees:
                 _remember(match, unit, seen[team], remembered(index, team, layout))

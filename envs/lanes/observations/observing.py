@@ -2,6 +2,9 @@
 
 `agents.ppo` and the scripted players read the same rows, so neither sees through the fog. The
 entries are listed in docs/lanes.md; a test decodes positions from them.
+
+An array is seven and more arguments of a compiled function: what is called for each unit is
+inlined, as the call took longer than the work.
 """
 
 from __future__ import annotations
@@ -12,21 +15,19 @@ from numba import njit
 from envs.lanes import rules as r
 from envs.lanes import state as s
 from envs.lanes.engine.geometry import distance2, lane_y, on_side
-from envs.lanes.engine.minions import is_vulnerable
 from envs.lanes.engine.orders import at_base, remembered, skill_is_ready
+from envs.lanes.observations.shared import (
+    GROUP_SLOT,
+    GROUP_SLOTS,
+    put_health,
+    put_kind,
+    quantised,
+)
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
-_FAR = 1e9
 
-
-@njit(cache=True)
-def quantised(value):
-    """Return a number of [-1, 1] as int8 in 1/127; outside numbers are clipped."""
-    return np.int8(np.rint(min(max(value, -1.0), 1.0) * 127.0))
-
-
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _put_place(row, at, unit, x, y):
     """Write where something is, from a hero: ahead, aside, how far; in 1/16 and 1/23 of tiles."""
     dx = on_side(unit.team, x - np.float64(unit.x))
@@ -38,26 +39,16 @@ def _put_place(row, at, unit, x, y):
     row[at + 9] = 127 if distance <= np.float64(unit.reach) else 0
 
 
-@njit(cache=True)
-def _put_health(row, at, hp, max_hp):
-    row[at + 5] = quantised(hp / max(max_hp, 1))
-    row[at + 6] = quantised(hp / 2000.0)
-
-
-@njit(cache=True)
-def _put_unit(row, slot, unit, index, goal):
+@njit(cache=True, forceinline=True)
+def _put_unit(row, words, slot, unit, index, units, other, features):
     """Write a unit that the team sees, or its own one."""
     at = s.OWN + slot * s.FEATURES
-    row[at], row[at + 1] = 127, 127
+    goal = units[other]
+    for word in range(s.FEATURES // 4):
+        words[at // 4 + word] = features[other, word]
     _put_place(row, at, unit, np.float64(goal.x), np.float64(goal.y))
-    _put_health(row, at, goal.hp, goal.max_hp)
-    row[at + 7] = quantised(goal.damage / 100.0)
-    row[at + 8] = quantised(np.float64(goal.reach) / 8.0)
-    row[at + 10] = quantised(goal.stun / 15.0)
-    row[at + 11] = quantised(goal.slow / 15.0)
-    row[at + 14] = quantised(goal.level / 10.0) if goal.kind == r.HERO else 0
-    if goal.kind != r.HERO:
-        row[at + 15] = 127 if goal.target == index else 0
+    if goal.kind != r.HERO and goal.target == index:
+        row[at + 15] = 127
 
 
 @njit(cache=True)
@@ -66,124 +57,85 @@ def _put_memory(row, slot, unit, match, memory):
     at = s.OWN + slot * s.FEATURES
     row[at], row[at + 1] = 127, 0
     _put_place(row, at, unit, np.float64(memory.x), np.float64(memory.y))
-    row[at + 9] = 0
-    _put_health(row, at, memory.hp, memory.max_hp)
+    row[at + 9] = 0  # only who is seen is in reach
+    put_health(row, at, memory.hp, memory.max_hp)
     row[at + 12] = quantised((match.tick - memory.tick) / 300.0)
     row[at + 14] = quantised(memory.level / 10.0)
 
 
-@njit(cache=True)
-def _put_heroes(row, targets, match, units, heroes, seen, visible, index, layout):
+@njit(cache=True, forceinline=True)
+def _put_heroes(row, words, targets, match, units, heroes, seen, visible, index, features, layout):
     """Write the enemy's heroes and the allies, the hero itself last; one slot each."""
     unit = units[index]
     k, team = layout.agents, unit.team
     for agent in range(k):
         enemy = (1 - team) * k + agent
-        goal = units[enemy]
-        at = s.OWN + agent * s.FEATURES
         if visible[team, enemy]:
-            _put_unit(row, agent, unit, index, goal)
+            _put_unit(row, words, agent, unit, index, units, enemy, features)
             targets[agent] = enemy
-        elif goal.alive and seen[team, agent].tick >= 0:
+            continue
+        if units[enemy].alive and seen[team, agent].tick >= 0:
             _put_memory(row, agent, unit, match, seen[team, agent])
-        row[at] = 127
-        row[at + 13] = 0 if goal.alive else 127
-        row[at + 15 + heroes[enemy].role] = 127
+        _put_who(row, agent, units[enemy], heroes[enemy])
     slot = s.ALLY_SLOT
     for agent in range(k):
         ally = team * k + agent
-        goal = units[ally]
         place = slot if ally != index else s.SELF_SLOT
         slot += ally != index
-        at = s.OWN + place * s.FEATURES
-        if goal.alive:
-            _put_unit(row, place, unit, index, goal)
+        if units[ally].alive:
+            _put_unit(row, words, place, unit, index, units, ally, features)
             targets[place] = ally
-        row[at] = 127
-        row[at + 13] = 0 if goal.alive else 127
-        row[at + 15 + heroes[ally].role] = 127
+        else:
+            _put_who(row, place, units[ally], heroes[ally])
 
 
 @njit(cache=True)
-def _put_creeps(row, targets, units, visible, index, team, slot, slots, near, near_d2, layout):
-    """Write the creeps of a team that the hero's team sees, the nearest to the hero first."""
-    unit = units[index]
-    found = 0
-    start = layout.creeps + team * layout.per_team
-    for creep in range(start, start + layout.per_team):
-        if not visible[unit.team, creep]:
+def _put_who(row, slot, goal, hero):
+    """Write what is known of a hero that is not seen: its role, and whether it is dead."""
+    at = s.OWN + slot * s.FEATURES
+    row[at] = 127
+    row[at + 13] = 0 if goal.alive else 127
+    row[at + 15 + hero.role] = 127
+
+
+@njit(cache=True, forceinline=True)
+def _find_nearest(units, unit, group, found, counts, near, near_d2):
+    """Write the nearest units of a group, the nearest first; return how many they are."""
+    team, slots, filled = unit.team, GROUP_SLOTS[group], 0
+    for number in range(counts[team, group]):
+        other = found[team, group, number]
+        d2 = distance2(unit, units[other])
+        if filled == slots and d2 >= near_d2[slots - 1]:
             continue
-        d2 = distance2(unit, units[creep])
-        if found == slots and d2 >= near_d2[slots - 1]:
-            continue
-        place = min(found, slots - 1)
+        place = min(filled, slots - 1)
         while place > 0 and near_d2[place - 1] > d2:
             near_d2[place], near[place] = near_d2[place - 1], near[place - 1]
             place -= 1
-        near_d2[place], near[place] = d2, creep
-        found = min(found + 1, slots)
-    for place in range(found):
-        _put_unit(row, slot + place, unit, index, units[near[place]])
-        at = s.OWN + (slot + place) * s.FEATURES
-        row[at + 16] = 127 if units[near[place]].reach > 2.0 else 0
-        if slot + place < s.TARGETS:
-            targets[slot + place] = near[place]
+        near_d2[place], near[place] = d2, other
+        filled = min(filled + 1, slots)
+    return filled
 
 
-@njit(cache=True)
-def _put_structures(row, targets, match, units, seen, visible, index, owner, slot, slots, layout):
-    """Write the standing structures of a team that can be hurt, the nearest first."""
+@njit(cache=True, forceinline=True)
+def _put_nearest(
+    row, words, targets, match, units, seen, visible, index, slot, filled, near, features, layout
+):
+    """Write the units of a group that are the nearest to a hero."""
     unit = units[index]
-    start = layout.structures + owner * layout.towers
-    last, last_d2 = -1, -1.0
-    for place in range(slots):
-        best, best_d2 = -1, _FAR
-        for structure in range(start, start + layout.towers):
-            if not units[structure].alive or not is_vulnerable(units, structure, layout):
-                continue
-            d2 = distance2(unit, units[structure])
-            is_next = d2 > last_d2 or (d2 == last_d2 and structure > last)
-            if is_next and d2 < best_d2:
-                best, best_d2 = structure, d2
-        if best < 0:
-            return
-        last, last_d2 = best, best_d2
-        if visible[unit.team, best]:
-            _put_unit(row, slot + place, unit, index, units[best])
-        else:
-            known = remembered(best, unit.team, layout)
-            _put_memory(row, slot + place, unit, match, seen[unit.team, known])
-        at = s.OWN + (slot + place) * s.FEATURES
-        row[at + 17] = 127 if units[best].kind == r.TOWER else 0
-        row[at + 18] = 127 if units[best].kind == r.CORE else 0
+    team = unit.team
+    for place in range(filled):
+        other = near[place]
+        if visible[team, other]:
+            _put_unit(row, words, slot + place, unit, index, units, other, features)
+        else:  # a structure
+            known = remembered(other, team, layout)
+            _put_memory(row, slot + place, unit, match, seen[team, known])
+            put_kind(row, s.OWN + (slot + place) * s.FEATURES, units[other].kind)
         if slot + place < s.TARGETS:
-            targets[slot + place] = best
+            targets[slot + place] = other
 
 
-@njit(cache=True)
-def _put_neutrals(row, targets, units, visible, index, layout):
-    """Write the two nearest neutrals that the team sees."""
-    unit = units[index]
-    last, last_d2 = -1, -1.0
-    for place in range(s.ALLY_SLOT - s.NEUTRAL_SLOT):
-        best, best_d2 = -1, _FAR
-        for number in range(r.CAMPS):
-            # from the own side outwards, so that equal distances are decided alike for both teams
-            neutral = layout.neutrals + (number if unit.team == 0 else (number + 2) % r.CAMPS)
-            if not visible[unit.team, neutral]:
-                continue
-            d2 = distance2(unit, units[neutral])
-            if (d2 > last_d2 or (d2 == last_d2 and neutral != last)) and d2 < best_d2:
-                best, best_d2 = neutral, d2
-        if best < 0:
-            return
-        last, last_d2 = best, best_d2
-        _put_unit(row, s.NEUTRAL_SLOT + place, unit, index, units[best])
-        row[s.OWN + (s.NEUTRAL_SLOT + place) * s.FEATURES + 19] = 127
-        targets[s.NEUTRAL_SLOT + place] = best
-
-
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _put_self(row, match, units, heroes, index, layout):
     """Write what a hero knows of itself: entries 0 to 31."""
     unit, hero = units[index], heroes[index]
@@ -218,7 +170,7 @@ def _put_self(row, match, units, heroes, index, layout):
 
 
 @njit(cache=True)
-def _put_match(row, match, units, seen, team, layout):
+def put_match(row, match, units, seen, team, layout):
     """Write what a team knows of the match: entries 32 to 63."""
     enemy = 1 - team
     row[32] = quantised(match.tick / r.LIMIT)
@@ -255,26 +207,50 @@ def _put_lane(row, at, units, team, lane, layout):
 
 
 @njit(cache=True)
-def observe(match, units, heroes, seen, visible, index, row, targets, near, near_d2, layout):
-    """Write the observation of a hero and the units of its target slots.
+def observe(
+    match,
+    units,
+    heroes,
+    seen,
+    visible,
+    index,
+    row,
+    words,
+    targets,
+    features,
+    found,
+    counts,
+    near,
+    near_d2,
+    layout,
+):
+    """Write the observation of a hero, but for what its team knows of the match, and its targets.
 
     Args:
-        row: int8 [OBSERVATION], all 0.
+        row: int8 [OBSERVATION], all 0; `words` is the same memory, int32, four entries each.
         targets: int16 [TARGETS], the unit in each target slot, -1 for none.
-        near, near_d2: scratch space for 8 units.
+        features, found, counts, near, near_d2: of `Shared`, the features as int32, too. Handing on
+            the tuple costs more than what is done here: each array's references are counted.
     """
     targets[:] = -1
-    team = units[index].team
     _put_self(row, match, units, heroes, index, layout)
-    _put_match(row, match, units, seen, team, layout)
-    _put_heroes(row, targets, match, units, heroes, seen, visible, index, layout)
-    enemy = 1 - team
-    slot = s.ENEMY_CREEP_SLOT
-    _put_creeps(row, targets, units, visible, index, enemy, slot, 6, near, near_d2, layout)
-    slot = s.ALLIED_CREEP_SLOT
-    _put_creeps(row, targets, units, visible, index, team, slot, 3, near, near_d2, layout)
-    slot = s.ENEMY_STRUCTURE_SLOT
-    _put_structures(row, targets, match, units, seen, visible, index, enemy, slot, 2, layout)
-    slot = s.ALLIED_STRUCTURE_SLOT
-    _put_structures(row, targets, match, units, seen, visible, index, team, slot, 1, layout)
-    _put_neutrals(row, targets, units, visible, index, layout)
+    _put_heroes(row, words, targets, match, units, heroes, seen, visible, index, features, layout)
+    for group in range(len(GROUP_SLOT)):
+        filled = _find_nearest(units, units[index], group, found, counts, near, near_d2)
+        if filled:
+            slot = GROUP_SLOT[group]
+            _put_nearest(
+                row,
+                words,
+                targets,
+                match,
+                units,
+                seen,
+                visible,
+                index,
+                slot,
+                filled,
+                near,
+                features,
+                layout,
+            )

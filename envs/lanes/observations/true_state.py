@@ -8,30 +8,35 @@ from numba import njit
 from envs.lanes import rules as r
 from envs.lanes import state as s
 from envs.lanes.engine.geometry import on_side
-from envs.lanes.observations.observing import quantised
+from envs.lanes.observations.shared import quantised
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
+_AFTER_ALLIES = r.MOST_AGENTS * s.STATE_HERO
+_AFTER_HEROES = 2 * r.MOST_AGENTS * s.STATE_HERO
+
 
 @njit(cache=True)
-def _put_hero(row, at, team, unit, hero):
-    row[at] = 127
-    row[at + 1] = 127 if unit.alive else 0
-    row[at + 2] = quantised(on_side(team, np.float64(unit.x)) / 16.0)
-    row[at + 3] = quantised(np.float64(unit.y) / 16.0)
-    row[at + 4] = quantised(unit.hp / unit.max_hp)
-    row[at + 5] = quantised(hero.mana / hero.max_mana)
-    row[at + 6] = quantised(unit.level / 10.0)
-    row[at + 7] = quantised(hero.gold / 1000.0)
-    row[at + 8] = quantised(unit.max_hp / 2000.0)
-    row[at + 9] = quantised(unit.damage / 100.0)
+def _put_hero(row, unit, hero):
+    """Write a hero as team 0 has it."""
+    row[:] = 0
+    row[0] = 127
+    row[1] = 127 if unit.alive else 0
+    row[2] = quantised(np.float64(unit.x) / 16.0)
+    row[3] = quantised(np.float64(unit.y) / 16.0)
+    row[4] = quantised(unit.hp / unit.max_hp)
+    row[5] = quantised(hero.mana / hero.max_mana)
+    row[6] = quantised(unit.level / 10.0)
+    row[7] = quantised(hero.gold / 1000.0)
+    row[8] = quantised(unit.max_hp / 2000.0)
+    row[9] = quantised(unit.damage / 100.0)
     for item in range(len(r.ITEMS)):
-        row[at + 10] += 31 if (hero.items >> item) & 1 else 0
-    row[at + 11] = quantised(unit.stun / 15.0)
-    row[at + 12] = quantised(hero.cooldown_a / 60.0)
-    row[at + 13] = quantised(hero.cooldown_b / 60.0)
-    row[at + 14] = quantised(unit.wait / 125.0)
-    row[at + 15] = quantised(hero.role / 4.0)
+        row[10] += 31 if (hero.items >> item) & 1 else 0
+    row[11] = quantised(unit.stun / 15.0)
+    row[12] = quantised(hero.cooldown_a / 60.0)
+    row[13] = quantised(hero.cooldown_b / 60.0)
+    row[14] = quantised(unit.wait / 125.0)
+    row[15] = quantised(hero.role / 4.0)
 
 
 @njit(cache=True)
@@ -50,25 +55,19 @@ def _put_lanes(row, at, units, team, layout):
             row[at + s.STATE_LANE * lane + 2 * side + 1] = quantised(count / r.CREEPS)
 
 
-@njit(cache=True)
-def write_state(match, units, heroes, index, row, layout):
-    """Write the state: the hero itself, its allies, its enemies, structures, lanes, neutrals.
+@njit(cache=True, forceinline=True)
+def _copy_hero(row, at, team, hero_states, index):
+    """Write a hero, with the place that its mirror image has for team 1."""
+    for entry in range(s.STATE_HERO):
+        row[at + entry] = hero_states[index, entry]
+    if team == 1:
+        row[at + 2] = -hero_states[index, 2]
 
-    Args:
-        row: int8 [STATE], all 0.
-    """
-    team, k = units[index].team, layout.agents
-    _put_hero(row, 0, team, units[index], heroes[index])
-    at = s.STATE_HERO
-    for ally in range(team * k, (team + 1) * k):
-        if ally != index:
-            _put_hero(row, at, team, units[ally], heroes[ally])
-            at += s.STATE_HERO
-    at = r.MOST_AGENTS * s.STATE_HERO
-    for enemy in range((1 - team) * k, (2 - team) * k):
-        _put_hero(row, at, team, units[enemy], heroes[enemy])
-        at += s.STATE_HERO
-    at = 2 * r.MOST_AGENTS * s.STATE_HERO
+
+@njit(cache=True)
+def _put_match(match, units, team, row, layout):
+    """Write what follows the heroes: structures, lanes, neutrals, the time."""
+    at = _AFTER_HEROES
     for side in range(2):
         first = layout.structures + (team if side == 0 else 1 - team) * layout.towers
         for number in range(layout.towers):
@@ -88,3 +87,32 @@ def write_state(match, units, heroes, index, row, layout):
     row[at + 1] = quantised((match.kills[team] - match.kills[1 - team]) / 20.0)
     row[at + 2] = quantised(match.wave / 20.0)
     row[at + 3] = quantised(((match.tick - r.FIRST_WAVE) % r.WAVE_PERIOD) / r.WAVE_PERIOD)
+
+
+@njit(cache=True)
+def write_states(match, units, heroes, rows, hero_states, layout):
+    """Write the states: the hero itself, its allies, its enemies, structures, lanes, neutrals.
+
+    Args:
+        rows: int8 [players, STATE], all 0.
+        hero_states: int8 [players, STATE_HERO], working memory.
+    """
+    k = layout.agents
+    for index in range(2 * k):
+        _put_hero(hero_states[index], units[index], heroes[index])
+    for index in range(2 * k):
+        team, row = index // k, rows[index]
+        _copy_hero(row, 0, team, hero_states, index)
+        at = s.STATE_HERO
+        for ally in range(team * k, (team + 1) * k):
+            if ally != index:
+                _copy_hero(row, at, team, hero_states, ally)
+                at += s.STATE_HERO
+        if index > team * k:  # the rest is that of the first one of the team
+            row[_AFTER_ALLIES:] = rows[team * k, _AFTER_ALLIES:]
+            continue
+        at = _AFTER_ALLIES
+        for enemy in range((1 - team) * k, (2 - team) * k):
+            _copy_hero(row, at, team, hero_states, enemy)
+            at += s.STATE_HERO
+        _put_match(match, units, team, row, layout)

@@ -11,6 +11,7 @@ from envs.lanes import rules as r
 from envs.lanes import state as s
 from envs.lanes import stepping
 from envs.lanes.batch import LanesVector
+from envs.lanes.observations.shared import new_shared
 from envs.lanes.scripts import SCRIPTS, act_all
 from tests.envs.lanes.playing import MixedPlay, play
 
@@ -37,7 +38,7 @@ def view(state, team, layout):
     """Show a state, and return all that a team gets of it, and what each script does with it."""
     match, *others = (part.copy() for part in state)
     matches = match.reshape(1)
-    stepping.show(matches[0], *others, layout)
+    stepping.show(matches[0], *others, new_shared(layout), layout)
     _, _, seen, visible, targets, rows = others
     mine = slice(team * layout.agents, (team + 1) * layout.agents)
     parts = [rows[mine, : s.OBSERVATION + s.MASK], targets[mine], seen[team], visible[team]]
