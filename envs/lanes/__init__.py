@@ -12,7 +12,7 @@ def parallel_env(name: str, **options: Any) -> LanesParallelEnv:
     """Create one match as a PettingZoo `ParallelEnv`, by the name of its mode, "lanes_3v3".
 
     Args:
-        options: `weights` and `spirit` of the rewards, see `LanesParallelEnv`.
+        options: `weights` of the rewards, see `LanesParallelEnv`.
 
     Raises ValueError for an unknown name.
     """

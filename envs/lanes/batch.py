@@ -48,7 +48,6 @@ class LanesVector:
         seed: of the first matches; each later one's seed follows from that before it.
         threads: that advance them.
         weights: of the rewards.
-        spirit: tau, the share of the team's mean in each hero's reward; it may be changed.
     """
 
     def __init__(
@@ -59,12 +58,11 @@ class LanesVector:
         seed: int = 0,
         threads: int = 1,
         weights: RewardWeights | None = None,
-        spirit: float = 0.0,
     ) -> None:
         if count < 1:
             raise ValueError(f"count = {count}: expected 1 or more matches")
         mode = find_mode(name)
-        self.name, self.count, self.spirit = name, count, spirit
+        self.name, self.count = name, count
         self.spec, self.layout = spec_of(mode), layout_of(mode)
         self._weights = (weights or RewardWeights()).as_array()
         players, units = self.spec.players, self.layout.units
@@ -116,7 +114,7 @@ class LanesVector:
             self.rewards,
             self.winners,
             self.lengths,
-            whole=(self._weights, float(self.spirit)),
+            whole=(self._weights,),
         )
         return self._steps()
 

@@ -37,18 +37,14 @@ class LanesParallelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
     Args:
         name: a mode, "lanes_3v3".
         weights: of the rewards.
-        spirit: tau, the share of the team's mean in each hero's reward.
 
     Raises ValueError for an unknown name.
     """
 
-    def __init__(
-        self, name: str, weights: r.RewardWeights | None = None, spirit: float = 0.0
-    ) -> None:
-        EzPickle.__init__(self, name, weights, spirit)
+    def __init__(self, name: str, weights: r.RewardWeights | None = None) -> None:
+        EzPickle.__init__(self, name, weights)
         self._vector = LanesVector(name, 1)
         self._weights = (weights or r.RewardWeights()).as_array()
-        self._spirit = float(spirit)
         self.metadata = {"name": name, "render_modes": [], "is_parallelizable": True}
         self.render_mode = None
         agents = self._vector.layout.agents
@@ -99,7 +95,6 @@ class LanesParallelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
             orders,
             vector.rewards[0],
             self._weights,
-            self._spirit,
             vector.layout,
         )
         winner = int(vector.matches["winner"][0])

@@ -140,8 +140,9 @@ RUNNING, DRAW = -1, 2  # outcomes besides the number of the team that won
 class RewardWeights(Settings):
     """Weights of the rewards of Lanes (OpenAI Five, Berner et al. 2019, appendix G, Table 6).
 
-    Each hero's rewards are added, decayed by the time of the match but for the win, shared by team
-    spirit, and made zero-sum by subtracting the mean of the other team.
+    Each hero's rewards are added, decayed by the time of the match but for the win, and made
+    zero-sum by subtracting the mean of the other team. A learner may share them in a team
+    (`shaping.team_spirit`).
     """
 
     table: ClassVar[str] = "rewards"

@@ -156,13 +156,12 @@ def step_one(
     actions,
     rewards,
     weights,
-    spirit,
     layout,
 ):
     """Advance one match by a decision, and show it also if it ended; see `step_all`."""
     shared = new_shared(layout)
     decide(match, units, heroes, seen, targets, rows, actions, layout)
-    write_rewards(match, units, heroes, weights, spirit, rewards, layout)
+    write_rewards(match, units, heroes, weights, rewards, layout)
     show(match, units, heroes, seen, visible, targets, rows, shared, layout)
 
 
@@ -199,7 +198,6 @@ def step_all(
     winners,
     lengths,
     weights,
-    spirit,
     layout,
 ):
     """Advance each match by a decision; one that ended is followed by a new one.
@@ -215,13 +213,12 @@ def step_all(
         winners: int8 [m], written: the outcome of a match that ended, else RUNNING.
         lengths: int64 [m], written: the decisions of a match that ended, else 0.
         weights: float64 [12], of the rewards.
-        spirit: tau of the team spirit, 0 to 1.
     """
     shared = new_shared(layout)
     for m in range(len(matches)):
         match = matches[m]
         decide(match, units[m], heroes[m], seen[m], targets[m], rows[m], actions[m], layout)
-        write_rewards(match, units[m], heroes[m], weights, spirit, rewards[m], layout)
+        write_rewards(match, units[m], heroes[m], weights, rewards[m], layout)
         winners[m], lengths[m] = match.winner, 0
         if match.winner != r.RUNNING:
             lengths[m] = match.steps

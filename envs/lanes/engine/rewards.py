@@ -76,12 +76,8 @@ def _of_hero(unit, hero, weights):
 
 
 @njit(cache=True)
-def write_rewards(match, units, heroes, weights, spirit, rewards, layout):
-    """Write the rewards of a decision, float32 [players].
-
-    Args:
-        spirit: tau, the share of the team's mean in each hero's reward; the rest is its own.
-    """
+def write_rewards(match, units, heroes, weights, rewards, layout):
+    """Write the rewards of a decision, float32 [players]: each less the mean of the other team."""
     k = layout.agents
     decay = weights[r.W_DECAY] ** (match.tick / r.LIMIT)
     mean_0, mean_1 = 0.0, 0.0
@@ -96,6 +92,5 @@ def write_rewards(match, units, heroes, weights, spirit, rewards, layout):
             total += value
         mean_0, mean_1 = (total / k, mean_1) if team == 0 else (mean_0, total / k)
     for index in range(2 * k):
-        own, other = (mean_0, mean_1) if index < k else (mean_1, mean_0)
-        value = (1.0 - spirit) * np.float64(rewards[index]) + spirit * own - other
-        rewards[index] = np.float32(value)
+        other = mean_1 if index < k else mean_0
+        rewards[index] = np.float32(np.float64(rewards[index]) - other)

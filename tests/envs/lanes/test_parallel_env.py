@@ -22,7 +22,7 @@ def test_passes_the_api_test(name, capsys):
 
 @pytest.mark.parametrize("name", MODES)
 def test_plays_the_match_of_the_vector_to_its_end(name):
-    match, vector = parallel_env(name, spirit=0.3), LanesVector(name, 1, seed=4, spirit=0.3)
+    match, vector = parallel_env(name), LanesVector(name, 1, seed=4)
     observations, infos = match.reset(seed=4)
     assert list(observations) == list(infos) == match.agents == match.possible_agents
     mixed = MixedPlay(np.random.default_rng(4))
@@ -68,7 +68,7 @@ def test_a_seed_decides_the_match_and_no_seed_gives_another():
 
 
 def test_can_be_copied():
-    match = copy.deepcopy(parallel_env("lanes_1v1", spirit=1.0))
+    match = copy.deepcopy(parallel_env("lanes_1v1"))
     match.reset(seed=1)
     assert len(match.step({})[1]) == 2
 

@@ -10,14 +10,13 @@ from tests.envs.lanes.twin import Twin
 from tests.envs.lanes.twin_records import differences, load, orders_of
 
 MODES = list(r.MODES)
-SPIRIT = 0.3
 LONGEST = r.LIMIT // r.TICKS
 
 
 def follow(vector: LanesVector, m: int, twin: Twin, actions: np.ndarray) -> list:
     """Let the twin decide as the game is about to; return its rewards."""
     twin.decide(orders_of(vector, m, actions[m]))
-    return twin.rewards(r.RewardWeights(), SPIRIT)
+    return twin.rewards(r.RewardWeights())
 
 
 def check(vector: LanesVector, m: int, twin: Twin, rewards: list) -> None:
@@ -44,7 +43,7 @@ def test_whole_matches_are_those_of_the_twin(name):
 
 def _follow_whole_matches(name, count, seed):
     """Play matches from their beginnings to their ends, and see that the ends are those of both."""
-    vector = LanesVector(name, count, seed=seed, spirit=SPIRIT)
+    vector = LanesVector(name, count, seed=seed)
     twins = {m: Twin(name, int(vector.matches["seed"][m])) for m in range(count)}
     for m, twin in twins.items():
         assert not differences(twin, vector, m)
@@ -70,13 +69,13 @@ def test_parts_of_matches_are_those_of_the_twin(name):
 @pytest.mark.parametrize("name", MODES)
 def test_parts_of_a_thousand_matches_are_those_of_the_twin(name):
     # Whole ones would take an hour. The parts begin anywhere, so that ends and late fights occur.
-    _follow_parts(name, 1000, length=60, seed=2)
+    _follow_parts(name, 1000, length=20, seed=2)
 
 
 def _follow_parts(name, count, length, seed):
     """Play matches, and follow each with a twin for `length` decisions from a random one on."""
     rng = np.random.default_rng(seed)
-    vector = LanesVector(name, count, seed=seed, spirit=SPIRIT)
+    vector = LanesVector(name, count, seed=seed)
     mixed = MixedPlay(rng)
     begins = rng.integers(0, LONGEST - length + 1, size=count)
     begins[: count // 4] = rng.integers(LONGEST // 2, LONGEST - length + 1, size=count // 4)

@@ -780,7 +780,7 @@ class Twin:
 
     # --- rewards ----------------------------------------------------------------------------
 
-    def rewards(self, weights: r.RewardWeights, spirit: float) -> list[float]:
+    def rewards(self, weights: r.RewardWeights) -> list[float]:
         """Return what the last decision brought each hero."""
         own: list[list[float]] = [[], []]
         shared = [self._shared_reward(team, weights) for team in (0, 1)]
@@ -789,11 +789,7 @@ class Twin:
             reward = decay * (self._own_reward(hero, weights) + shared[hero.team])
             own[hero.team].append(reward + weights.win * (self.winner == hero.team))
         means = [sum(team) / len(team) for team in own]
-        return [
-            (1 - spirit) * reward + spirit * means[team] - means[1 - team]
-            for team in (0, 1)
-            for reward in own[team]
-        ]
+        return [reward - means[1 - team] for team in (0, 1) for reward in own[team]]
 
     def _own_reward(self, hero: Hero, weights: r.RewardWeights) -> float:
         hp, mana = self._worths(hero)
