@@ -18,6 +18,7 @@ from commands import (
     showing,
     tools,
     training,
+    trajectories,
     watching,
 )
 from commands.options import INTERRUPTED
@@ -115,6 +116,19 @@ The strip shows the checkpoints kept at certain minutes of training, side by sid
 """,
         showing.record_arguments,
         showing.record,
+    ),
+    "trajectories": Command(
+        "matches that a run recorded while it trained: a table, arrays, replays",
+        """\
+  ludens trajectories lanes_5v5
+  ludens trajectories lanes_5v5 --limit 5 --json
+  ludens trajectories lanes_5v5 --replay 120 --out match.replay
+  ludens trajectories ppo --npz 120 --out match.npz
+A version is the learner's step. A .replay file is for `ludens play` and `ludens record`; arrays of
+any environment are read by numpy.load.
+""",
+        trajectories.trajectories_arguments,
+        trajectories.trajectories,
     ),
     "analyze": Command(
         "evaluate one position or thousands with an agent",

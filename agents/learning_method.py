@@ -41,6 +41,8 @@ class LearningMethod(ABC, Generic[Config]):
         learns_teams: whether it learns environments of `envs.teams`, among them those of one agent.
         when_asked: settings that a resumed run may change, as what it learns does not depend on
             them; by their dotted names.
+        trajectories_setting: the setting that says how many matches are recorded as trajectories,
+            by its dotted name; empty where none are.
     """
 
     name: str
@@ -51,6 +53,7 @@ class LearningMethod(ABC, Generic[Config]):
     keep_minutes: Sequence[float] = ()
     when_asked: Collection[str] = ()
     learns_teams = False
+    trajectories_setting = ""
 
     @abstractmethod
     def environment(self, config: Config) -> Any:

@@ -36,6 +36,7 @@ WALK: dict[str, tuple[str, ...]] = {
         *("FrozenLake-v1 --agent RUN --plain", "RUN --agent random --plain"),
     ),
     "record": ("RUN --out f.gif", f"RUN@{STEP} --strip s.png", "random --env RUN --out f.gif"),
+    "trajectories": ("RUN", "RUN --json", "RUN --npz 1 --out a.npz", "RUN --replay 1"),
     "analyze": (f"{GAME} --agent RUN --simulations 1", f"{GAME} --agent RUN@{STEP}:sims=0"),
     "match": (
         f"{GAME} RUN:sims=0 random --games 2",

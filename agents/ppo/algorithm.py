@@ -13,11 +13,13 @@ from agents.ppo.schedules import learning_rate_at
 from agents.progress import Progress
 from agents.running.compiling import one_at_a_time
 from agents.running.session import Session
+from agents.running.trajectories import ROWS, TrajectoryLog, match_schema
 from agents.self_driven import SelfDriven
 from envs.registry import TEAM_GAMES
 from envs.teams import ActionHead, TeamSpec, find_team
 from envs.vector import EnvironmentSpec, typed_environment
 from store.checkpoints import MODEL_FILE
+from store.replay.window import Window
 from store.run import Run
 from store.settings import read_settings
 
@@ -32,7 +34,8 @@ class PPOMethod(SelfDriven[PPOConfig]):
     metrics = METRICS
     threads_setting = "environment.threads"
     memory_settings = "--environment.matches or --learner.rollout"
-    when_asked = ("environment.threads",)
+    when_asked = ("environment.threads", "trajectories.matches", "trajectories.steps")
+    trajectories_setting = "trajectories.matches"
     learns_teams = True
 
     def acts_in(self, game: str) -> bool:
@@ -54,6 +57,10 @@ class PPOMethod(SelfDriven[PPOConfig]):
     def games_at_once(self, config: PPOConfig) -> int:
         """Return the matches of a worker."""
         return config.environment.matches
+
+    def kept_replay(self, config: PPOConfig) -> Window:
+        """Return the steps of recorded matches that stay, for readers; resuming needs none."""
+        return Window(config.trajectories.steps, ROWS)
 
     def ray_cores(self, config: PPOConfig) -> int:
         """Return the cores of Ray, without which RLlib makes no runner, not even a local one."""
@@ -77,11 +84,13 @@ class PPOMethod(SelfDriven[PPOConfig]):
             if session.checkpoint:
                 training.load(session.checkpoint)
             session.policy = training
+            log = TrajectoryLog(run, session.open_episodes(match_schema(self.environment(config))))
             with session.saved_at_end(training.files):
                 session.start()
                 yield session.report("started")
                 while session.goes_on(stop):
                     done = training.iterate(session.share)
+                    log.add(done.trajectories)
                     session.note(training.updates, done.metrics, **done.made)
                     yield session.report("learned", done.notices)
                     if session.checkpoint_due():

@@ -146,6 +146,19 @@ class EnvironmentConfig(Settings):
 
 
 @dataclass(frozen=True)
+class TrajectoriesConfig(Settings):
+    """Matches that are recorded as they are played; `ludens trajectories RUN` shows them."""
+
+    table: ClassVar[str] = "trajectories"
+
+    matches: NonNegativeInt = 1
+    """Matches of each worker that are recorded, one after another in the same places; 0 is none."""
+    steps: PositiveInt = 20_000
+    """Steps of recorded matches that stay on disk, the newest, and those of the newest 5
+    checkpoints; all if `keep_all` is set."""
+
+
+@dataclass(frozen=True)
 class PPOConfig(TrainConfig):
     """Settings of a run of PPO, for one agent or for teams."""
 
@@ -162,6 +175,7 @@ class PPOConfig(TrainConfig):
     shaping: ShapingConfig = field(default_factory=ShapingConfig)
     environment: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     rewards: RewardWeights = field(default_factory=RewardWeights)
+    trajectories: TrajectoriesConfig = field(default_factory=TrajectoriesConfig)
 
     def check_combination(self) -> None:
         """Raise ValueError where one of several learners would stop before the others."""

@@ -23,6 +23,7 @@ from ray.rllib.utils.metrics import (
     LEARNER_UPDATE_TIMER,
     SYNCH_WORKER_WEIGHTS_TIMER,
     TIMERS,
+    WEIGHTS_SEQ_NO,
 )
 
 from agents.ppo.config import PPOConfig
@@ -263,6 +264,8 @@ class TeamPPO(PPO):
         }
         self.learner_group.set_state({COMPONENT_LEARNER: learner})
         self.updates = int(state["updates"])
+        # On its own: with the weights, it would keep older ones than the learner's from being set.
+        self.learner_group.set_state({COMPONENT_LEARNER: {WEIGHTS_SEQ_NO: self.updates}})
         moments = state["moments"]
         self.moments.count = int(moments["count"])
         self.moments.moments = TargetMoments(float(moments["mean"]), float(moments["square"]))

@@ -26,6 +26,7 @@ from agents.ppo.network.memory import Memory
 from agents.ppo.playing.sampler import Returns, Sampler
 from agents.ppo.rllib_algorithm import TeamPPO, rllib_config
 from agents.ppo.schedules import gamma_at, team_spirit_at
+from agents.running.trajectories import Arrays
 from agents.torch_device import choose_device
 from agents.torch_state import dump_trainer, load_trainer
 from envs.teams import TeamSpec, TeamVector, make_team_vector
@@ -39,11 +40,19 @@ _OF_PAST = re.compile(r"(\d{1,12})/(.+)")
 
 
 class Done(NamedTuple):
-    """What an iteration did: results of the learner, counters to add, and notices for people."""
+    """What an iteration did.
+
+    Attributes:
+        metrics: results of the learner.
+        made: counters to add.
+        notices: for people.
+        trajectories: of recorded matches.
+    """
 
     metrics: dict[str, float]
     made: dict[str, float]
     notices: tuple[str, ...] = ()
+    trajectories: tuple[Arrays, ...] = ()
 
 
 class Training:
@@ -121,7 +130,8 @@ class Training:
             "team_spirit": team_spirit_at(config.shaping, share),
             "sampling_share": float(np.mean([s.seconds for s in last.samples])) / seconds,
         }
-        return Done(metrics, _counted(last.samples, self._spec), notices)
+        recorded = tuple(one for sample in last.samples for one in sample.trajectories)
+        return Done(metrics, _counted(last.samples, self._spec), notices, recorded)
 
     def files(self) -> Mapping[str, bytes]:
         """Return the files of a checkpoint of now."""

@@ -6,10 +6,14 @@ import hashlib
 import uuid
 from collections.abc import Callable, Sequence
 
+from store.errors import StoreError
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
 from store.replay.log import parse_segment_key
-from store.replay.segments import Compression, SegmentName, SegmentWriter
+from store.replay.segments import Compression, SegmentName, SegmentWriter, decode_segment
 from store.run import Run
+
+SEGMENT_BYTES = 2**23
+"""Bytes of waiting episodes that make a segment, before compression."""
 
 NoteSegment = Callable[[str, SegmentName, EpisodeBatch], None]
 """Is told of a writer's new segment and of the episodes in it (`Upkeep.note_segment`)."""
@@ -52,23 +56,52 @@ class EpisodeLog:
         self._writer = SegmentWriter(
             run, schema, compression, writer=writer_name(run.name, seed, number)
         )
-        self._note = note
+        self._run, self._note = run, note
         self._waiting: list[EpisodeBatch] = []
+        self._added: list[Episode] = []
+        self._added_bytes = 0
 
     @property
     def cursor(self) -> dict[str, int]:
         """Return its place in the replay log, {writer: number of its next segment}."""
         return self._writer.cursor
 
-    def commit(self, episodes: Sequence[Episode]) -> str | None:
-        """Commit episodes as one segment; return its key in the run, None without any.
+    def note_from(self, seq: int) -> None:
+        """Note the stored segments from a number on: those that no checkpoint knows of."""
+        if self._note is None:
+            return
+        folder = self._writer.folder
+        names = map(SegmentName.parse, self._run.files.names(folder))
+        for name in sorted(name for name in names if name and name.seq >= seq):
+            try:
+                batch = decode_segment(name, self._run.files.read(f"{folder}/{name}"))
+            except (StoreError, OSError):  # whoever reads it says so
+                continue
+            if batch.schema == self._writer.schema:
+                self._note(self._writer.writer, name, batch)
 
-        Raises SchemaError for an episode that does not fit, and StoreWriteError; the episodes then
-        go with those of the next call.
+    def add(self, episodes: Sequence[Episode]) -> None:
+        """Add episodes, which are committed once they fill a segment, or with a checkpoint.
+
+        Raises as `commit` does.
+        """
+        for episode in episodes:
+            self._added.append(episode)
+            self._added_bytes += sum(array.nbytes for array in episode.arrays.values())
+            if self._added_bytes >= SEGMENT_BYTES:
+                self.commit()
+
+    def commit(self, episodes: Sequence[Episode] = ()) -> str | None:
+        """Commit episodes, after those that were added, as one segment.
+
+        Returns its key in the run, None without any. Raises SchemaError for an episode that does
+        not fit, and StoreWriteError; the episodes then go with those of the next call.
         """
         schema = self._writer.schema
+        episodes = [*self._added, *episodes]
+        self._added, self._added_bytes = [], 0
         if episodes:
-            batch = EpisodeBatch.of(schema, list(episodes))
+            batch = EpisodeBatch.of(schema, episodes)
             self._writer.extend(batch)
             self._waiting.append(batch)
         key = self._writer.commit()

@@ -34,8 +34,10 @@ from agents.running.reporting import Reports
 from agents.running.saving import Saving, checkpoint_rows
 from agents.training import TrainConfig
 from store.checkpoints import Checkpoint
-from store.replay.episodes import EpisodeSchema
-from store.replay.segments import Compression
+from store.replay.episodes import EpisodeBatch, EpisodeSchema
+from store.replay.log import segment_key
+from store.replay.segments import Compression, SegmentName
+from store.replay.window import WINDOW_FILE, SavedWindow, TakenSegment, TakenSegments
 from store.run import Run
 
 MakeFiles = Callable[[], Mapping[str, bytes]]
@@ -66,10 +68,12 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run, self._config = run, config
+        self._window = method.kept_replay(config)
+        self._taken = TakenSegments(self._window.rows)
         self._saving = Saving(
             run,
             config,
-            window=method.kept_replay(config),
+            window=self._window,
             keep_minutes=method.keep_minutes,
             rows_between=checkpoint_rows(config),
             clock=clock,
@@ -85,7 +89,7 @@ class Session:
         self.checkpoint: Checkpoint | None = self._saving.checkpoint
         self.steps = self._steps_before = self.checkpoint.step if self.checkpoint else 0
         if self.checkpoint:
-            self._saving.continue_from(self.checkpoint, self._rows())
+            self._saving.continue_from(self.checkpoint, self._rows(), self._saved_window())
 
     @property
     def totals(self) -> dict[str, float]:
@@ -101,6 +105,20 @@ class Session:
     def _rows(self) -> int:
         return int(self.totals["rows"])
 
+    def _saved_window(self) -> SavedWindow | None:
+        """Return the newest segments that the checkpoint knows, and go on from them."""
+        assert self.checkpoint is not None
+        if WINDOW_FILE not in self.checkpoint.files:
+            return None
+        window = SavedWindow.from_bytes(self.checkpoint.files[WINDOW_FILE])
+        for segment in window.segments:
+            self._taken.add(segment)
+        return window
+
+    def _note_segment(self, writer: str, name: SegmentName, batch: EpisodeBatch) -> None:
+        self._saving.upkeep.note_segment(writer, name, batch)
+        self._taken.add(TakenSegment(segment_key(writer, name), batch.rows(self._window.of)))
+
     def open_episodes(
         self, schema: EpisodeSchema, *, number: int = 0, compression: Compression = "zstd"
     ) -> EpisodeLog:
@@ -111,8 +129,10 @@ class Session:
             seed=self._config.seed,
             number=number,
             compression=compression,
-            note=self._saving.upkeep.note_segment,
+            note=self._note_segment,
         )
+        cursor = self.checkpoint.metadata["cursor"] if self.checkpoint else {}
+        opened.note_from(min((cursor.get(writer, 0) for writer in opened.cursor), default=0))
         self._logs.append(opened)
         return opened
 
@@ -167,13 +187,23 @@ class Session:
             files: see `MakeFiles`.
             rest: JSON values, kept as "rest" in its metadata.
         """
+        for log in self._logs:
+            log.commit()
         if self.steps == self._saving.saved_step:
             return
         cursor = dict(self.checkpoint.metadata["cursor"]) if self.checkpoint else {}
         for log in self._logs:
             cursor |= log.cursor
         metadata = {"rest": dict(rest or {}), **self.budget.metadata(self.totals)}
-        self._saving.save(self.steps, files, metadata, rows=self._rows(), cursor=cursor)
+        window = SavedWindow(tuple(self._taken))
+        self._saving.save(
+            self.steps,
+            files,
+            metadata,
+            rows=self._rows(),
+            cursor=cursor,
+            window=window if self._logs or window.segments else None,
+        )
 
     @contextmanager
     def saved_at_end(

@@ -83,6 +83,12 @@ class LanesVector:
         self._pool = ThreadPoolExecutor(threads, "lanes") if threads > 1 else None
         self.reset(seed)
 
+    @property
+    def seeds(self) -> NDArray[np.uint64]:
+        """Return the seed of each running match, [m], a view."""
+        seeds: NDArray[np.uint64] = self.matches["seed"]
+        return seeds
+
     def reset(self, seed: int | None = None) -> TeamSteps:
         """Start a new match in each place, by a seed or by those that follow from the old ones."""
         if seed is None:

@@ -69,6 +69,11 @@ class MatchVector:
         self._lengths = np.zeros(self.count, np.int64)
         self._is_reset = False
 
+    @property
+    def seeds(self) -> NDArray[np.uint64] | None:
+        """Return None: most matches go on with the random numbers of the one before."""
+        return None
+
     def reset(self, seed: int | None = None) -> TeamSteps:
         """Start a new match in each place; see the protocol."""
         if seed is not None:

@@ -137,6 +137,10 @@ class TeamVector(Protocol):
     spec: TeamSpec
     count: int
 
+    @property
+    def seeds(self) -> NDArray[np.uint64] | None:
+        """Return the seed of each running match, [m], a view; None where a match has none."""
+
     def reset(self, seed: int | None = None) -> TeamSteps:
         """Start a new match in each place; rewards are 0 and nothing ended."""
 

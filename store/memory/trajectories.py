@@ -1,4 +1,4 @@
-"""Cut multi-agent trajectories into sequences of fixed length for recurrent networks.
+"""Define stored multi-agent trajectories, and cut them into sequences for recurrent networks.
 
 An episode has A places for agents, who come and go. It is cut into sequences of T steps for
 truncated back-propagation through time (OpenAI Five, Berner et al. 2019, appendix C: 16 steps);
@@ -21,13 +21,22 @@ from store.replay.episodes import EpisodeBatch, EpisodeSchema
 
 TRAJECTORY_KIND = "trajectory/1"
 
+FACT = "fact."  # before the name of a fact
 _STATE = "state."  # before the name of a recurrent state
 _OWN_NAMES = ("present", "policy_version", "ending")
+_MASK = "mask"  # of a ring: who is present, and where a sequence has steps
 
 _Fields = Mapping[str, tuple[npt.DTypeLike, tuple[int, ...]]]
 
 
-def trajectory_schema(agents: int, steps: _Fields, states: _Fields) -> EpisodeSchema:
+def trajectory_schema(
+    agents: int,
+    steps: _Fields,
+    states: _Fields,
+    facts: _Fields | None = None,
+    *,
+    kind: str = TRAJECTORY_KIND,
+) -> EpisodeSchema:
     """Make the schema of an episode, or of a piece of an unfinished one.
 
     Args:
@@ -35,14 +44,18 @@ def trajectory_schema(agents: int, steps: _Fields, states: _Fields) -> EpisodeSc
         steps: for each name (dtype, shape of one agent's item) what is known at each step:
             observations, actions, log-probabilities, rewards, value targets, ...
         states: the same for recurrent states. An episode has one at each sequence's first step.
+        facts: for each name (dtype, shape of one item) what is known of the episode as a whole; a
+            ring does not hold them.
+        kind: of the schema; one's own where the names of steps and facts have a meaning of theirs.
 
     Raises:
         SchemaError: a name is taken, or a dtype or shape cannot be stored.
     """
-    taken = [name for name in steps if name in _OWN_NAMES or name.startswith(_STATE)]
+    own = (*_OWN_NAMES, _MASK)
+    taken = [name for name in steps if name in own or name.startswith((_STATE, FACT))]
     if taken or agents < 1:
         raise SchemaError(
-            f"expected agents >= 1 and names other than {_OWN_NAMES} and {_STATE}...; "
+            f"expected agents >= 1 and names other than {own}, {_STATE}... and {FACT}...; "
             f"got {agents} agents and {list(steps)}"
         )
     per_agent = {
@@ -52,14 +65,16 @@ def trajectory_schema(agents: int, steps: _Fields, states: _Fields) -> EpisodeSc
         _STATE + name: (np.dtype(dtype), (agents, *shape))
         for name, (dtype, shape) in states.items()
     }
+    known = facts or {}
     return EpisodeSchema(
-        TRAJECTORY_KIND,
+        kind,
         {
             "present": (np.dtype(np.bool_), (agents,)),  # [L] who plays at the step
             "policy_version": (np.dtype(np.int64), ()),  # [L] of the weights that acted
             "ending": (np.dtype(np.uint8), ()),  # [1] of the last step: see store.memory.frames
             **per_agent,  # [L]
             **recurrent,  # [ceil(L / T)]
+            **{FACT + name: (np.dtype(dtype), shape) for name, (dtype, shape) in known.items()},
         },
     )
 
@@ -115,12 +130,13 @@ class TrajectoryRing:
     ) -> None:
         if length < 1 or (staleness is not None and staleness < 0):
             raise ValueError(f"expected length >= 1, staleness >= 0; got {length}, {staleness}")
-        if schema.kind != TRAJECTORY_KIND:
-            raise ValueError(f"expected a schema of kind {TRAJECTORY_KIND!r}, got {schema.kind!r}")
+        if not schema.fields.keys() >= {*_OWN_NAMES}:
+            raise ValueError(f"expected a trajectory's schema, got one of kind {schema.kind!r}")
         self.schema = schema
         self.length = length
         self.staleness = staleness
-        names = [name for name in schema.fields if name not in _OWN_NAMES]
+        own = (name for name in schema.fields if name not in _OWN_NAMES)
+        names = [name for name in own if not name.startswith(FACT)]
         self._states = [name for name in names if name.startswith(_STATE)]
         self._steps = [name for name in names if not name.startswith(_STATE)]
         self.ring = Ring(capacity, self._ring_fields(), window)
@@ -131,7 +147,7 @@ class TrajectoryRing:
         return {
             **per_step,
             **{name: fields[name] for name in self._states},
-            "mask": (np.bool_, (self.length, *fields["present"][1])),
+            _MASK: (np.bool_, (self.length, *fields["present"][1])),
             "ending": (np.uint8, (self.length,)),
             "policy_version": (np.int64, ()),
         }

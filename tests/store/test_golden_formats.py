@@ -23,6 +23,7 @@ import torch
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA
 from agents.alphazero.learner import AlphaZeroLearner
+from agents.running.trajectories import match_schema
 from agents.torch_state import dump_trainer, load_trainer
 from arena.evaluation import records as evaluation_records
 from arena.evaluation.records import Evaluation, EvaluationKey, read_evaluations
@@ -31,6 +32,7 @@ from arena.match.records import Batch, MatchKey, read_matches
 from arena.play.lanes.replay import SCHEMA as LANES
 from arena.play.lanes.replay import Replay
 from envs.registry import find_game
+from envs.teams import ActionHead, TeamSpec
 from mcts.config import SearchConfig
 from selfplay.committing import CommittingActor
 from store import upgrades
@@ -95,6 +97,9 @@ WINDOW = SavedWindow(
 )
 FRAMES = frames_schema((2, 2), action_dtype=np.uint8)
 TRAJECTORIES = trajectory_schema(2, {"action": ("u1", ())}, {"memory": ("<f4", (2,))})
+TEAM = match_schema(
+    TeamSpec("t", "lanes", 2, 1, (2,), np.dtype(np.int8), (ActionHead("choice", 3),))
+)
 CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
     device="cpu",
@@ -220,6 +225,35 @@ def trajectories():
     return [Episode(b"t" * 16, arrays)]
 
 
+def recorded_matches():
+    """A match of two teams of one and two steps, which a past opponent lost; and a piece of one."""
+    newest = np.array([[False, True]])
+    known = np.array([[np.nan, -0.5], [np.nan, -0.25]], "<f4")
+    facts = {"worker": 1, "place": 0, "opponent": 3, "side": 1}
+    arrays = {
+        "present": np.ones((2, 2), np.bool_),
+        "policy_version": np.array([4, 5]),
+        "ending": np.array([TERMINATED], "u1"),
+        "observation": np.arange(8, dtype="i1").reshape(2, 2, 2),
+        "action": np.arange(4, dtype="<i4").reshape(2, 2, 1),
+        "action_mask": np.ones((2, 2, 3), "u1"),
+        "reward": np.array([[0, 0], [-1, 1]], "<f4"),
+        "log_probability": known,
+        "value": known,
+        "fact.number": np.array([7]),
+        **{f"fact.{name}": np.array([fact]) for name, fact in facts.items()},
+        "fact.first_step": np.array([0]),
+        "fact.newest": newest,
+        "fact.scores": np.array([[0, 1]], "<f4"),
+        "fact.end_value": np.zeros((1, 2), "<f4"),
+        "fact.seed": np.array([2**64 - 1], "<u8"),
+    }
+    piece = {"ending": np.array([GOES_ON], "u1"), "fact.number": np.array([8])}
+    piece |= {"fact.first_step": np.array([64]), "fact.seed": np.zeros(0, "<u8")}
+    piece["fact.scores"] = np.full((1, 2), np.nan, "<f4")
+    return [Episode(b"m" * 16, arrays), Episode(b"p" * 16, {**arrays, **piece})]
+
+
 def replays():
     """Two decisions of a match that no rules need to reach: its hash is made up."""
     actions = np.array([[[1, 0, 0], [1, 2, 0]], [[2, 0, 13], [-1, 9, 20]]], np.int8)
@@ -241,6 +275,7 @@ KINDS = {
     "frames": (FRAMES, pieces),
     "trajectory": (TRAJECTORIES, trajectories),
     "lanes": (LANES, replays),
+    "team": (TEAM, recorded_matches),
 }
 
 
@@ -416,6 +451,8 @@ def test_golden_kinds_are_what_their_rings_take():
     check_pieces(EpisodeBatch.of(FRAMES, pieces()))
     ring = TrajectoryRing(8, TRAJECTORIES, length=2)
     assert ring.extend(EpisodeBatch.of(TRAJECTORIES, trajectories())) == 2
+    ring = TrajectoryRing(8, TEAM, length=2)
+    assert ring.extend(EpisodeBatch.of(TEAM, recorded_matches())) == 2
 
 
 # --- what is newer is refused by name -------------------------------------------------------------

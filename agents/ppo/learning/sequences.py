@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.ppo.pool import Result
+from agents.running.trajectories import Arrays
 
 OBSERVATIONS = "observations"  # [S, T, *shape]
 MASKS = "masks"  # uint8 [S, T, mask_size]
@@ -62,6 +63,7 @@ class Sample(NamedTuple):
         ended: the matches that ended.
         version: of the weights that acted: the learner's updates until then.
         seconds: that it took.
+        trajectories: of recorded matches (`agents.running.trajectories`).
     """
 
     columns: Columns
@@ -70,6 +72,7 @@ class Sample(NamedTuple):
     ended: Ended
     version: int
     seconds: float
+    trajectories: tuple[Arrays, ...] = ()
 
 
 def join(samples: Sequence[Sample]) -> Columns:

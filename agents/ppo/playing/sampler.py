@@ -20,6 +20,7 @@ from agents.ppo.learning.sequences import Ended, Sample
 from agents.ppo.network.memory import Memory
 from agents.ppo.network.team_network import TeamNetwork, build_network
 from agents.ppo.playing.drawing import ActionDrawer
+from agents.ppo.playing.recorder import Playing, Recorder
 from agents.ppo.playing.rollout import Rollout
 from agents.ppo.pool import Opponents
 from envs.teams import TeamSteps, TeamVector
@@ -62,6 +63,8 @@ class Sampler:
         self._number = number
         self.players = vector.count * self.spec.players
         self.rollout = Rollout(self.spec, config, self.players)
+        recorded = min(config.trajectories.matches, vector.count)
+        self.recorder = Recorder(self.spec, self.rollout.steps, recorded, number)
         self.begin(0)
 
     def begin(self, start: int) -> None:
@@ -81,6 +84,7 @@ class Sampler:
         self.steps = self.vector.reset(environment_seed)
         self.opponents.begin(range(self.vector.count))
         self._place_players()
+        self.recorder.begin(self._playing())
 
     def load(self, weights: Mapping[str, Any], version: int) -> None:
         """Switch to these weights, in the middle of matches: they are the newest network's."""
@@ -123,6 +127,7 @@ class Sampler:
             Ended(*(np.concatenate(part) for part in zip(self._no_matches(), *ended))),
             self.version,
             time.perf_counter() - began,
+            self.recorder.collect(rollout, self.version),
         )
 
     def _step(self, step: int, returns: Returns, ended: list[Ended]) -> None:
@@ -134,6 +139,7 @@ class Sampler:
         steps = self.vector.step(taken.reshape(self.vector.count, -1, taken.shape[1]))
         self.steps = steps
         rollout.record_rewards(step, steps, returns.team_spirit)
+        self.recorder.note_rewards(step, steps.rewards)
         over = steps.terminated | steps.truncated
         self.begins = np.repeat(over, self.spec.players).astype(np.uint8)
         if not over.any():
@@ -155,6 +161,7 @@ class Sampler:
             part[players] = 0.0
         self.opponents.begin(matches.tolist())
         self._place_players()
+        self.recorder.note_ends(step, steps, self._playing())
 
     def _act(self, seen: TeamSteps, step: int) -> NDArray[Any]:
         """Choose an action for each player, [p, heads]; record those of the newest network."""
@@ -239,6 +246,9 @@ class Sampler:
             (number, np.flatnonzero((of_player == number) & ~self.learns))
             for number in self.opponents.playing()
         ]
+
+    def _playing(self) -> Playing:
+        return Playing(self.opponents, self.learns, self.vector.seeds)
 
     def _no_matches(self) -> Ended:
         none = np.zeros(0, np.int64)

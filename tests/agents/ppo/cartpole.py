@@ -22,6 +22,7 @@ class CartPole:
     """`count` carts; an episode is cut off after 500 steps."""
 
     spec = SPEC
+    seeds = None
 
     def __init__(self, count: int) -> None:
         self.count = count

@@ -40,6 +40,7 @@ class Duel:
     """
 
     spec = SPEC
+    seeds = None
 
     def __init__(self, count: int, length: int = 20) -> None:
         self.count = count

@@ -189,7 +189,7 @@ def test_episodes_that_do_not_fit_change_nothing(name):
 
 
 def test_names_and_settings_are_checked():
-    for taken in ("present", "state.x"):
+    for taken in ("present", "state.x", "fact.x", "mask"):
         with pytest.raises(SchemaError, match=taken):
             trajectory_schema(2, {taken: (np.float32, ())}, {})
     with pytest.raises(SchemaError, match="0 agents"):
