@@ -93,12 +93,15 @@ class Recorder:
 
     def note_rewards(self, step: int, rewards: NDArray[np.float32]) -> None:
         """Note the environment's rewards of a step, those of all matches."""
-        self._rewards[:, step] = rewards[: self._matches].ravel()
+        if self._matches:
+            self._rewards[:, step] = rewards[: self._matches].ravel()
 
     def note_ends(self, step: int, steps: TeamSteps, playing: Playing) -> None:
         """Note which matches ended with a step, and who plays those that follow them."""
-        over = steps.terminated | steps.truncated
-        for place in np.flatnonzero(over[: self._matches]).tolist():
+        if not self._matches:
+            return
+        of = slice(self._matches)
+        for place in np.flatnonzero(steps.terminated[of] | steps.truncated[of]).tolist():
             ending = TRUNCATED if steps.truncated[place] else TERMINATED
             scores = steps.scores[place].copy()
             self._ended.append(_Ended(place, self._running[place], step + 1, ending, scores))

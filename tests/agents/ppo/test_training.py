@@ -15,14 +15,17 @@ from agents.ppo.config import (
     NetworkConfig,
     PoolConfig,
     PPOConfig,
+    TrajectoriesConfig,
 )
 from agents.ppo.training import POOL_FILE, TRAINER_FILE, Training
+from agents.running.trajectories import Trajectory, stored_trajectories
 from agents.torch_state import load_trainer
 from envs.lanes.batch import LanesVector
 from envs.vector import find_environment, make_vector
 from selfplay.loop import train
 from store import checkpoints
 from store.errors import CheckpointError
+from store.replay.walk import list_segments
 from store.run import open_run
 from tests.selfplay.cluster.local_ray import local_ray
 
@@ -66,8 +69,9 @@ def test_a_resumed_run_has_the_weights_optimiser_and_pool_that_were_saved(store:
     training = Training(LANES, PPO.environment(LANES))
     training.load(saved)
     files = training.files()
-    training.close()
     assert training.updates == saved.step > 2
+    assert training.iterate(0.5).metrics["sample_staleness"] == 0.0
+    training.close()
     assert files[checkpoints.MODEL_FILE] == saved.files[checkpoints.MODEL_FILE]
     assert files[TRAINER_FILE] == saved.files[TRAINER_FILE]
     assert files[POOL_FILE] == saved.files[POOL_FILE]
@@ -91,6 +95,42 @@ def test_a_resumed_run_does_not_repeat_its_first_matches(store: Path) -> None:
     training.load(saved)
     assert set(sampler.vector.matches["seed"]) == resumed
     training.close()
+
+
+def recorded(store: Path) -> list[Trajectory]:
+    return [*stored_trajectories(open_run(store, "run"))]
+
+
+def test_matches_are_recorded_over_a_resume(tmp_path: Path) -> None:
+    config = replace(CARTPOLE, rows=1024)
+    assert trained(config, tmp_path)[-1] == "finished"
+    first = recorded(tmp_path)
+    trained(replace(config, rows=2048), tmp_path)
+    both = recorded(tmp_path)
+    assert [one.number for one in both] == [*range(len(both), 0, -1)]
+    assert [one.number for one in both[-len(first) :]] == [one.number for one in first]
+    assert 3 < len(first) < len(both)
+    steps = {one.versions[0] for one in both}
+    assert (min(steps), max(steps) > 1024 // 64) == (0, True)  # 64 rows an iteration
+    for one in both:
+        assert one.scores == [one.steps]  # a step is a point, and the match is whole
+        assert one.arrays["observation"].shape == (one.steps, 1, 4)
+        assert (one.fact("worker"), one.fact("place")) == (0, 0)
+
+
+def test_nothing_is_recorded_when_it_is_off(tmp_path: Path) -> None:
+    trained(replace(CARTPOLE, trajectories=TrajectoriesConfig(matches=0), rows=1024), tmp_path)
+    assert recorded(tmp_path) == []
+    assert list_segments(open_run(tmp_path, "run").files) == []
+
+
+@pytest.mark.slow
+def test_two_workers_record_their_matches(tmp_path: Path) -> None:
+    trained(replace(CARTPOLE, workers=2, rows=1024), tmp_path)
+    found = recorded(tmp_path)
+    assert {int(one.fact("worker")) for one in found} == {1, 2}
+    assert [one.number for one in found] == [*range(len(found), 0, -1)]
+    assert all(one.scores == [one.steps] for one in found)
 
 
 def test_a_checkpoint_without_its_pool_is_refused(store: Path) -> None:
