@@ -20,7 +20,7 @@ from envs.lanes.state import MASK, OBSERVATION, ROW, STATE
 
 OBSERVATIONS, ACTION_MASK, TRUE_STATE = "observations", "action_mask", "state"
 ALL = "__all__"  # RLlib's name for what is said of all agents together
-KEYS = ("game", "rewards", "team_spirit", "packed")
+KEYS = ("game", "rewards", "packed")
 MOST_SEED = 1 << 62
 
 Answers = dict[str, Any]
@@ -38,7 +38,6 @@ class LanesMultiAgentEnv(MultiAgentEnv):
 
             - `game`, a mode, "lanes_3v3";
             - `rewards`, their `RewardWeights`;
-            - `team_spirit`, the share of the team's mean in each hero's reward;
             - `packed`, whether an observation is one array int8 [ROW], its three parts one after
               another. RLlib handles each array of each agent by itself, so one costs it less.
 
@@ -49,7 +48,7 @@ class LanesMultiAgentEnv(MultiAgentEnv):
         if unknown := sorted({*config} - {*KEYS}):
             raise ValueError(f"env_config has {unknown[0]!r}: expected {', '.join(KEYS)}")
         weights: RewardWeights | None = config.get("rewards")
-        self._match = LanesParallelEnv(config["game"], weights, config.get("team_spirit", 0.0))
+        self._match = LanesParallelEnv(config["game"], weights)
         self._packed = bool(config.get("packed", False))
         self.possible_agents = self._match.possible_agents[:]
         self.agents = self.possible_agents[:]

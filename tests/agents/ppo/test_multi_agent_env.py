@@ -42,10 +42,10 @@ def test_rllibs_checks_can_fail() -> None:
 
 
 def test_plays_the_match_of_the_vector_to_its_end() -> None:
-    match = LanesMultiAgentEnv({"game": "lanes_3v3", "team_spirit": 0.3})
+    match = LanesMultiAgentEnv({"game": "lanes_3v3"})
     observations, infos = match.reset(seed=4)
     seed = int(np.random.Generator(np.random.PCG64(4)).integers(1 << 62))
-    vector = LanesVector("lanes_3v3", 1, seed=seed, spirit=0.3)
+    vector = LanesVector("lanes_3v3", 1, seed=seed)
     steps, mixed, ended = vector._steps(), MixedPlay(np.random.default_rng(4)), False
     assert infos == {}
     while not ended:
