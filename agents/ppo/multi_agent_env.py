@@ -14,7 +14,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 
-from envs.lanes.parallel_env import LanesParallelEnv
+from envs.lanes.parallel_match import LanesParallelEnv
 from envs.lanes.rules import RUNNING, RewardWeights
 from envs.lanes.state import MASK, OBSERVATION, ROW, STATE
 

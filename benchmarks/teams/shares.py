@@ -135,13 +135,15 @@ def _replaced(owner: Any, name: str, new: Any) -> Iterator[None]:
             delattr(owner, name)
 
 
-def profiled_share(call: Callable[[], Any]) -> float:
+def profiled_share(
+    call: Callable[[], Any], clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Return RLlib's share of a call's time by cProfile: an upper bound.
 
     The time in a function of RLlib is its own, that in one of ours or of PyTorch is not. What both
     use (NumPy, builtins, copies) is whose the callers are, in proportion to its time under each.
     """
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(clock)
     profile.runcall(call)
     entries = profile.getstats()
     shares = {(place := _place(entry.code)): _share_of(place.file) for entry in entries}

@@ -1,13 +1,12 @@
 """Whose time an iteration is: a clock of exclusive parts, and a profile of calls."""
 
-import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from benchmarks.teams import shares
 from benchmarks.teams.shares import PartClock, profiled_share
-
-SPIN = 0.02
 
 
 def test_each_moment_counts_for_the_innermost_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,23 +30,23 @@ def test_time_between_the_steps_of_an_iterator_is_not_its_own(
     assert clock.seconds == {"all": 5, "steps": 4}  # the fourth finds the end
 
 
-def _spin(seconds: float) -> None:
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        pass
+def test_what_many_call_is_whose_the_callers_are() -> None:
+    """A quarter of the waiting is for a function of RLlib's, the rest for one of ours."""
+    now = [0.0]
 
+    def wait(seconds: float) -> None:
+        now[0] += seconds
 
-def test_what_many_call_is_whose_the_callers_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quarter of the spinning is for a function of RLlib's, the rest for one of ours."""
-    names = {"rllib": "/x/ray/rllib/it.py", "ours": "/x/agents/it.py"}
-    made = {}
-    for name, file in names.items():
-        scope = {"spin": _spin}
-        exec(compile("def work(seconds):\n    spin(seconds)", file, "exec"), scope)
-        made[name] = scope["work"]
+    def work_in(file: str) -> Callable[[float], None]:
+        scope: dict[str, Any] = {"wait": wait}
+        exec(compile("def work(seconds):\n    wait(seconds)", file, "exec"), scope)
+        work: Callable[[float], None] = scope["work"]
+        return work
+
+    rllibs, ours = work_in("/x/ray/rllib/it.py"), work_in("/x/agents/it.py")
 
     def both() -> None:
-        made["rllib"](SPIN)
-        made["ours"](3 * SPIN)
+        rllibs(1.0)
+        ours(3.0)
 
-    assert profiled_share(both) == pytest.approx(0.25, abs=0.08)
+    assert profiled_share(both, lambda: now[0]) == pytest.approx(0.25)
