@@ -15,12 +15,20 @@ from benchmarks.selfplay import throughput as selfplay
 from benchmarks.store import requests
 from benchmarks.store import throughput as store
 
+
+def _rllib(seconds: float, peer_python: str | None) -> None:
+    from benchmarks.teams import rllib  # RLlib takes seconds to import
+
+    rllib.run(seconds, peer_python)
+
+
 BENCHMARKS = {
     "search": search.run,
     "selfplay": selfplay.run,
     "acting": acting.run,
     "learning": training.run,
     "environment": environment.run,
+    "rllib": _rllib,
     "store": store.run,
     "requests": requests.run,
     "matches": matches.run,

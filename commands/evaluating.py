@@ -21,7 +21,7 @@ from configs.command_line import UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from arena.evaluation.evaluator import EvaluationSettings
+    from arena.evaluation.settings import EvaluationSettings
     from arena.evaluation.following import Progress
     from arena.evaluation.records import Evaluation
     from envs.vector import EnvironmentClass
@@ -107,7 +107,8 @@ def _evaluate_agent(
 def evaluate_runs(environments: Mapping[str, str], store: str) -> None:
     """Evaluate and print the newest checkpoint of each run, {name: environment as typed}."""
     from agents.cores import allowed_cores
-    from arena.evaluation.evaluator import EvaluationSettings, Evaluator
+    from arena.evaluation.evaluator import Evaluator
+    from arena.evaluation.settings import EvaluationSettings
     from arena.evaluation.text import EvaluationProgress, clear_line, evaluation_text
     from arena.match.contenders import newest_step
     from envs.vector import typed_environment
@@ -158,7 +159,7 @@ def _show(agent: str, found: Evaluation, args: Namespace) -> None:
 def _settings(args: Namespace, games: int, *, environments: int = 10) -> EvaluationSettings:
     """Return the settings that the options name; beside a training run they use one thread."""
     from agents.cores import allowed_cores, use_threads
-    from arena.evaluation.evaluator import EvaluationSettings
+    from arena.evaluation.settings import EvaluationSettings
 
     threads = 1 if args.follow else allowed_cores()
     use_threads(threads)

@@ -5,7 +5,7 @@ The counterpart of `arena.evaluation.games` in environments of `envs.teams`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 from agents.learning_method import LearningMethod
 from arena.evaluation.games import Games, Report, games_of_each
 from arena.evaluation.records import Evaluation, EvaluationKey
+from arena.evaluation.settings import EvaluationSettings
 from envs.teams import TeamAgent, TeamSpec, TeamVector, find_team, make_team_vector
 from envs.teams.random_actions import RandomTeam
 from envs.vector import EnvironmentClass
 from store.run import Run
-
-if TYPE_CHECKING:
-    from arena.evaluation.evaluator import EvaluationSettings
 
 
 def play_team_games(

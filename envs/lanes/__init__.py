@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from envs.lanes.parallel_env import LanesParallelEnv
+    from envs.lanes.parallel_match import LanesParallelEnv
 
 
 def parallel_env(name: str, **options: Any) -> LanesParallelEnv:
@@ -16,6 +16,6 @@ def parallel_env(name: str, **options: Any) -> LanesParallelEnv:
 
     Raises ValueError for an unknown name.
     """
-    from envs.lanes.parallel_env import LanesParallelEnv  # PettingZoo takes a while to load
+    from envs.lanes.parallel_match import LanesParallelEnv  # PettingZoo takes a while to load
 
     return LanesParallelEnv(name, **options)

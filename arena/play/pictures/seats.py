@@ -10,12 +10,8 @@ from dataclasses import dataclass
 
 from agents.environment_agents import EnvironmentAgent, RandomAgent
 from agents.registry import method_of_run
-from arena.evaluation.evaluator import (
-    DEFAULT_PROTOCOL,
-    EvaluationSettings,
-    Evaluator,
-    Setting,
-)
+from arena.evaluation.evaluator import Evaluator, Setting
+from arena.evaluation.settings import DEFAULT_PROTOCOL, EvaluationSettings
 from arena.evaluation.teams import TeamSetting
 from arena.match.contenders import newest_step
 from arena.names import HUMAN, RESERVED, SCRIPTS, AgentNameError, parse_agent_name

@@ -11,7 +11,8 @@ import numpy as np
 from gymnasium.spaces import Discrete
 
 import tests.tabular  # noqa: F401  (registers its algorithm)
-from arena.evaluation.evaluator import EvaluationSettings, Evaluator
+from arena.evaluation.evaluator import Evaluator
+from arena.evaluation.settings import EvaluationSettings
 from arena.evaluation.records import Evaluation, EvaluationKey
 from envs.vector import Steps
 from store import checkpoints

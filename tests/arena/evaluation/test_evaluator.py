@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from arena.evaluation import evaluator as evaluators
-from arena.evaluation.evaluator import EvaluationSettings, Evaluator, evaluate_random
+from arena.evaluation.evaluator import Evaluator, evaluate_random
+from arena.evaluation.settings import EvaluationSettings
 from arena.evaluation.following import evaluate_one
 from arena.names import AgentNameError
 from envs.vector import EnvironmentClass, EnvironmentNameError

@@ -13,7 +13,8 @@ from agents.ppo.algorithm import PPO
 from agents.ppo.config import PPOConfig
 from agents.ppo.network.team_network import build_network
 from agents.torch_device import choose_device
-from arena.evaluation.evaluator import EvaluationSettings, Evaluator, evaluate_random
+from arena.evaluation.evaluator import Evaluator, evaluate_random
+from arena.evaluation.settings import EvaluationSettings
 from arena.evaluation.teams import play_team_games
 from arena.names import AgentNameError
 from arena.play.pictures.seats import find_seat

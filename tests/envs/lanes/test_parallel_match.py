@@ -48,6 +48,14 @@ def test_plays_the_match_of_the_vector_to_its_end(name):
         match.step({"team_0_hero_0": (0, 0, 0)})
 
 
+def test_is_made_as_often_as_one_likes():
+    """A module of the function's name would take its place once it was imported."""
+    for _ in range(2):
+        from envs.lanes import parallel_env as named
+
+        assert named("lanes_1v1").possible_agents == ["team_0_hero_0", "team_1_hero_0"]
+
+
 def test_observations_are_not_written_into_again():
     match = parallel_env("lanes_1v1")
     observations, _ = match.reset(seed=1)

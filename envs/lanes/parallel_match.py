@@ -13,6 +13,7 @@ hold or buy. An observation is a dict:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -79,9 +80,21 @@ class LanesParallelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
         dict[str, bool],
         dict[str, dict[str, Any]],
     ]:
-        """Advance the match by a decision; an agent without an action holds.
+        """Advance the match by a decision; see `advance`."""
+        agents, winner = self.agents, self.advance(actions)
+        rewards = dict(zip(agents, self.rewards.tolist(), strict=False))
+        ended = dict.fromkeys(agents, winner != r.RUNNING)
+        infos: dict[str, dict[str, Any]] = {agent: {} for agent in agents}
+        if winner != r.RUNNING:
+            infos = {agent: {"winner": winner} for agent in agents}
+        observed = {agent: self._observation(agent) for agent in agents}
+        return observed, rewards, ended, dict.fromkeys(agents, False), infos
 
-        Raises ValueError for an action of an agent that is not in the match.
+    def advance(self, actions: Mapping[str, Any]) -> int:
+        """Advance the match by a decision, and return its winner: `rules.RUNNING` if there is none.
+
+        An agent without an action holds. `rows` and `rewards` are what came of it. Raises
+        ValueError for an action of an agent that is not in the match.
         """
         vector, agents = self._vector, self.agents
         orders = np.zeros((len(self.possible_agents), 3), np.int8)
@@ -93,19 +106,27 @@ class LanesParallelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
         _step_one(
             *(part[0] for part in (*parts, vector.targets, vector.rows)),
             orders,
-            vector.rewards[0],
+            self.rewards,
             self._weights,
             vector.layout,
         )
         winner = int(vector.matches["winner"][0])
-        rewards = dict(zip(agents, vector.rewards[0].tolist(), strict=False))
-        ended = dict.fromkeys(agents, winner != r.RUNNING)
-        infos: dict[str, dict[str, Any]] = {agent: {} for agent in agents}
         if winner != r.RUNNING:
-            infos = {agent: {"winner": winner} for agent in agents}
             self.agents = []
-        observed = {agent: self._observation(agent) for agent in agents}
-        return observed, rewards, ended, dict.fromkeys(agents, False), infos
+        return winner
+
+    @property
+    def rows(self) -> NDArray[np.int8]:
+        """What each agent is shown, int8 [agents, ROW]: observation, masks, and the true state.
+
+        The array is written into again.
+        """
+        return self._vector.rows[0]
+
+    @property
+    def rewards(self) -> NDArray[np.float32]:
+        """The rewards of the last decision, float32 [agents]; the array is written into again."""
+        return self._vector.rewards[0]
 
     def state(self) -> NDArray[np.int8]:
         """Return the true state from the side of the first agent, int8 [STATE] in 1/127."""

@@ -1,0 +1,1 @@
+"""The speed of learning games of teams, beside RLlib's stock path."""
