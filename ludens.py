@@ -16,6 +16,7 @@ from commands import (
     rating,
     runs,
     showing,
+    surgery,
     tools,
     training,
     trajectories,
@@ -62,6 +63,19 @@ evaluated; `ludens report --sweep PRESET` compares them.
 """,
         training.train_arguments,
         training.train,
+    ),
+    "surgery": Command(
+        "make a wider run of a trained one, which answers the same and trains on",
+        """\
+  ludens surgery lanes_1v1 --config lanes_1v1 --network.hidden 256 --run wide
+  ludens surgery lanes_1v1@12000 --config wide.toml
+  ludens surgery lanes_1v1 --config lanes_5v5 --network.hidden 256 --new-budget
+The new run has the optimiser and the past opponents too; the old one stays as it is. Layers grow,
+and observations, actions and the state may have more of what they are made of; nothing may shrink.
+`ludens train` goes on with it. For runs of PPO.
+""",
+        surgery.surgery_arguments,
+        surgery.surgery,
     ),
     "watch": Command(
         "follow a training run from any terminal, here or on another machine",

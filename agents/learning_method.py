@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from agents.environment_agents import EnvironmentAgent
 from agents.findings import Finding
@@ -24,6 +24,18 @@ from store.replay.window import Window
 from store.run import Run
 
 Config = TypeVar("Config", bound=TrainConfig)
+
+
+class Surgery(NamedTuple):
+    """A checkpoint made for other settings than it was trained with.
+
+    Attributes:
+        checkpoint: of the same step.
+        told: figures for people, by name.
+    """
+
+    checkpoint: checkpoints.Checkpoint
+    told: Mapping[str, float]
 
 
 class LearningMethod(ABC, Generic[Config]):
@@ -137,6 +149,17 @@ class LearningMethod(ABC, Generic[Config]):
             f"agents play no games of teams, such as {spec.name!r}"
         )
 
+    def surgery(self, run: Run, step: int | None, config: Config) -> Surgery:
+        """Return a run's checkpoint, the newest if `step` is None, for other settings.
+
+        What it answers stays as it is; its metadata has "rest" alone. Raises ValueError for
+        settings that it cannot be made for, or for an algorithm without surgery, and the store's
+        errors.
+        """
+        raise ValueError(
+            f"run {run.name!r} learned by the algorithm {self.name!r}, whose networks do not grow"
+        )
+
     def learning_rate(self, config: Config, progress: float) -> float:
         """Return the learning rate at a used share of the budget."""
         return float(config.learning_rate)  # type: ignore[attr-defined]
@@ -172,14 +195,17 @@ class LearningMethod(ABC, Generic[Config]):
         raise ValueError(f"the algorithm {self.name!r} has no benchmark")
 
 
-def saved_checkpoint(run: Run, step: int | None) -> checkpoints.Checkpoint:
+def saved_checkpoint(
+    run: Run, step: int | None, names: Collection[str] | None = (checkpoints.MODEL_FILE,)
+) -> checkpoints.Checkpoint:
     """Return a checkpoint with its weights, the newest valid one if `step` is None.
 
-    Raises StoreError where there is none yet, and the store's other errors.
+    `names` are the files to read, all if None. Raises StoreError where there is no checkpoint yet,
+    and the store's other errors.
     """
     if step is not None:
-        return checkpoints.load(run, step, names=[checkpoints.MODEL_FILE])
-    saved = checkpoints.latest_valid(run, names=[checkpoints.MODEL_FILE])
+        return checkpoints.load(run, step, names=names)
+    saved = checkpoints.latest_valid(run, names=names)
     if saved is None:
         raise StoreError(f"run {run.name!r} has no checkpoint yet")
     return saved

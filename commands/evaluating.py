@@ -21,9 +21,9 @@ from configs.command_line import UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from arena.evaluation.settings import EvaluationSettings
     from arena.evaluation.following import Progress
     from arena.evaluation.records import Evaluation
+    from arena.evaluation.settings import EvaluationSettings
     from envs.vector import EnvironmentClass
     from store.run import Run
 

@@ -74,7 +74,7 @@ def train(args: Namespace) -> int:
         raise UsageError("--cores is of several runs at once (--seeds N, --env A,B)")
     config = load_config(args.preset, options)
     name = args.run or default_run_name(args.preset)
-    _refuse_agent_name(name)
+    refuse_agent_name(name)
     config = _continued(config, name, args)
     _say_what_is_missing()
     # Print first: importing the rest takes seconds.
@@ -109,7 +109,7 @@ def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
     if args.cores is not None and args.cores < 1:
         raise UsageError(f"--cores {args.cores}: expected 1 or more")
     prefix = args.run or default_run_name(args.preset)
-    _refuse_agent_name(prefix)
+    refuse_agent_name(prefix)
     planned = plan_sweep(args.preset, options, 1 if args.seeds is None else args.seeds)
     runs = {
         name: replace(variant, config=_continued(variant.config, name, args))
@@ -252,7 +252,7 @@ def _kept(config: TrainConfig) -> str:
     return "drops old checkpoints and replay (--keep-all keeps all)"
 
 
-def _refuse_agent_name(name: str) -> None:
+def refuse_agent_name(name: str) -> None:
     if name in RESERVED:
         raise UsageError(f"run name {name!r} is an agent's name ({', '.join(RESERVED)})")
 

@@ -29,6 +29,10 @@ RUNS = (*OLD_RUNS, *NEW)
 # Words after each command, in which RUN becomes each forged run. To cover a new command, add it.
 WALK: dict[str, tuple[str, ...]] = {
     "train": (f"{GAME} --run RUN --minutes 0.001", f"{GAME} --game RUN --minutes 0.001"),
+    "surgery": (
+        *("RUN --config ppo --run cut-RUN", f"RUN@{STEP} --config lanes_1v1 --json"),
+        "path_in_config --config RUN",
+    ),
     "watch": ("RUN --once", "RUN --once --json"),
     "report": ("RUN", "RUN path_in_config", "--sweep RUN"),
     "play": (

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from agents.cores import allowed_cores, use_threads
-from agents.learning_method import saved_checkpoint
+from agents.learning_method import Surgery, saved_checkpoint
 from agents.ppo.config import PPOConfig
 from agents.ppo.metrics import METRICS
 from agents.ppo.schedules import learning_rate_at
+from agents.ppo.stored_spec import SPEC, read_spec, spec_document
 from agents.progress import Progress
 from agents.running.compiling import one_at_a_time
 from agents.running.session import Session
@@ -18,12 +19,13 @@ from agents.self_driven import SelfDriven
 from envs.registry import TEAM_GAMES
 from envs.teams import ActionHead, TeamSpec, find_team
 from envs.vector import EnvironmentSpec, typed_environment
-from store.checkpoints import MODEL_FILE
+from store.checkpoints import MODEL_FILE, Checkpoint
 from store.replay.window import Window
 from store.run import Run
 from store.settings import read_settings
 
 GREEDY = "greedy"  # an agent's option
+ORIGIN = "surgery"  # in a checkpoint's "rest": the run and step that it was made from
 
 
 class PPOMethod(SelfDriven[PPOConfig]):
@@ -72,20 +74,22 @@ class PPOMethod(SelfDriven[PPOConfig]):
         from agents.ppo.training import Training  # RLlib takes seconds to import
 
         session = Session(run, config, self)
+        spec = self.environment(config)
+        rest = rest_of(spec, session.checkpoint)
         if not session.begins():
             yield session.report("finished")
             return
         yield session.report("compiling")
         use_threads(self.acting_threads(config))
         with one_at_a_time():
-            training = Training(config, self.environment(config))
+            training = Training(config, spec)
             training.warm_up()
         try:
             if session.checkpoint:
                 training.load(session.checkpoint)
             session.policy = training
-            log = TrajectoryLog(run, session.open_episodes(match_schema(self.environment(config))))
-            with session.saved_at_end(training.files):
+            log = TrajectoryLog(run, session.open_episodes(match_schema(spec)))
+            with session.saved_at_end(training.files, lambda: rest):
                 session.start()
                 yield session.report("started")
                 while session.goes_on(stop):
@@ -94,11 +98,33 @@ class PPOMethod(SelfDriven[PPOConfig]):
                     session.note(training.updates, done.metrics, **done.made)
                     yield session.report("learned", done.notices)
                     if session.checkpoint_due():
-                        session.save(training.files())
+                        session.save(training.files(), rest)
                         yield session.report("checkpoint")
             yield session.report("finished")
         finally:
             training.close()
+
+    def surgery(self, run: Run, step: int | None, config: PPOConfig) -> Surgery:
+        """Return a checkpoint for a wider network or another environment (`agents.ppo.surgery`).
+
+        The environment of the run is as its checkpoint describes it, or else what it is now.
+        """
+        from agents.ppo.surgery.blueprint import Blueprint
+        from agents.ppo.surgery.checkpoint import transferred_files
+
+        before = read_settings(PPOConfig, run.info.config, f"run {run.name!r}")
+        saved = saved_checkpoint(run, step, names=None)
+        spec = self.environment(config)
+        document = saved.metadata.get("rest", {}).get(SPEC)
+        if document is not None:
+            learned = read_spec(document, f"run {run.name!r}")
+        else:
+            learned = spec if run.info.game == spec.name else find_team(run.info.game)
+        old = Blueprint(learned, before.network, f"run {run.name!r}")
+        new = Blueprint(spec, config.network, "the new settings")
+        files, told = transferred_files(saved, old, new, config.pool, config.seed)
+        rest = {SPEC: spec_document(spec), ORIGIN: {"run": run.name, "step": saved.step}}
+        return Surgery(Checkpoint(saved.step, files, {"rest": rest}), told)
 
     def team_agent(
         self,
@@ -174,6 +200,16 @@ class PPOMethod(SelfDriven[PPOConfig]):
                 f"{spec.name!r}, whose observations or actions are others"
             ) from error
         return PPOAgent(network.requires_grad_(False).eval(), greedy=greedy, name=name)
+
+
+def rest_of(spec: TeamSpec, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    """Return what each checkpoint of a run has as "rest": its environment, and where it came from.
+
+    `checkpoint` is the one that it continues from.
+    """
+    before = checkpoint.metadata.get("rest", {}) if checkpoint else {}
+    kept = {ORIGIN: before[ORIGIN]} if ORIGIN in before else {}
+    return {SPEC: spec_document(spec), **kept}
 
 
 def _greedy_of(options: Mapping[str, str]) -> bool:

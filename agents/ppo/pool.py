@@ -52,12 +52,18 @@ class Pool:
         Beyond the size, that of the lowest quality goes, the oldest of equal ones.
         """
         number, self._next = self._next, self._next + 1
-        gone = None
-        if len(self) >= self.config.size:
-            gone = min(self.qualities, key=self.qualities.__getitem__)
-            del self.qualities[gone]
+        gone = self.remove_worst() if len(self) >= self.config.size else None
         self.qualities[number] = max(self.qualities.values(), default=0.0)
         return number, gone
+
+    def remove_worst(self) -> int:
+        """Remove the opponent of the lowest quality, the oldest of equal ones; return its number.
+
+        Raises ValueError without any.
+        """
+        worst = min(self.qualities, key=self.qualities.__getitem__)
+        del self.qualities[worst]
+        return worst
 
     def update(self, results: Iterable[Result]) -> None:
         """Lower the quality of each opponent that was beaten, match by match.

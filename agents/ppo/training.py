@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from agents.ppo.checkpoint_files import POOL_FILE, TRAINER_FILE, past_opponents, pool_tensors
 from agents.ppo.config import PPOConfig
 from agents.ppo.learning.sequences import (
     BEGINS,
@@ -33,10 +32,6 @@ from envs.teams import TeamSpec, TeamVector, make_team_vector
 from envs.vector import typed_environment
 from store.checkpoints import MODEL_FILE, Checkpoint, tensors_from_bytes, tensors_to_bytes
 from store.errors import CheckpointError
-
-TRAINER_FILE = "trainer.pt"
-POOL_FILE = "pool.safetensors"  # weights of past opponents, as "NUMBER/NAME"
-_OF_PAST = re.compile(r"(\d{1,12})/(.+)")
 
 
 class Done(NamedTuple):
@@ -99,7 +94,7 @@ class Training:
         try:
             state = load_trainer(checkpoint.files[TRAINER_FILE])
             weights = tensors_from_bytes(checkpoint.files[MODEL_FILE])
-            past = _past_of(tensors_from_bytes(checkpoint.files[POOL_FILE]))
+            past = past_opponents(tensors_from_bytes(checkpoint.files[POOL_FILE]))
             self._algorithm.load_state(state, weights, past)
         except KeyError as error:
             raise CheckpointError(
@@ -135,16 +130,11 @@ class Training:
 
     def files(self) -> Mapping[str, bytes]:
         """Return the files of a checkpoint of now."""
-        past = {
-            f"{number}/{name}": np.asarray(array)
-            for number, weights in self._algorithm.past.items()
-            for name, array in weights.items()
-        }
         weights = {name: np.asarray(found) for name, found in self._algorithm.weights().items()}
         return {
             MODEL_FILE: tensors_to_bytes(weights),
             TRAINER_FILE: dump_trainer(self._algorithm.state()),
-            POOL_FILE: tensors_to_bytes(past),
+            POOL_FILE: tensors_to_bytes(pool_tensors(self._algorithm.past)),
         }
 
     def close(self) -> None:
@@ -180,14 +170,3 @@ def _counted(samples: list[Sample], spec: TeamSpec) -> dict[str, float]:
             made["solo_games"] += len(ended.lengths)
             made["score"] += float(ended.scores.sum())
     return made
-
-
-def _past_of(tensors: Mapping[str, NDArray[Any]]) -> dict[int, dict[str, NDArray[Any]]]:
-    """Return the weights of past opponents by number; raises CheckpointError for other names."""
-    past: dict[int, dict[str, NDArray[Any]]] = {}
-    for name, array in tensors.items():
-        found = _OF_PAST.fullmatch(name)
-        if found is None:
-            raise CheckpointError(f"{POOL_FILE} holds {name!r}: expected NUMBER/NAME")
-        past.setdefault(int(found[1]), {})[found[2]] = array
-    return past

@@ -7,7 +7,7 @@ made: the same one is read, not played again.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from agents.registry import method_of_run
 from arena.evaluation.best import ReadOnce, note_best_scored
 from arena.evaluation.games import Report, play_games
 from arena.evaluation.records import (
-    MOST_GAMES,
     Evaluation,
     EvaluationKey,
     find_evaluation,

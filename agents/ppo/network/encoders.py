@@ -80,12 +80,12 @@ class PictureEncoder(nn.Module):
 
     def __init__(self, spec: TeamSpec, config: NetworkConfig, scale: float) -> None:
         super().__init__()
-        height, width, channels = spec.observation_shape
+        channels = spec.observation_shape[2]
         parts: list[nn.Module] = []
-        for filters, size, stride in NATURE if min(height, width) >= 36 else SMALL:
+        for filters, size, stride in filters_of(spec):
             parts += [nn.Conv2d(channels, filters, size, stride), nn.ReLU()]
             channels = filters
-            height, width = ((side - size) // stride + 1 for side in (height, width))
+        height, width = filtered_size(spec)
         if min(height, width) < 1:
             raise ValueError(
                 f"observations of the shape {list(spec.observation_shape)}: expected pictures of "
@@ -102,6 +102,19 @@ class PictureEncoder(nn.Module):
         return self.layers(self.convolutions(pictures).flatten(1)), None
 
 
+def filters_of(spec: TeamSpec) -> tuple[tuple[int, int, int], ...]:
+    """Return filters, size and stride of the convolutions over a picture."""
+    return NATURE if min(spec.observation_shape[:2]) >= 36 else SMALL
+
+
+def filtered_size(spec: TeamSpec) -> tuple[int, int]:
+    """Return height and width of what the convolutions make of a picture."""
+    height, width = spec.observation_shape[:2]
+    for _, size, stride in filters_of(spec):
+        height, width = (height - size) // stride + 1, (width - size) // stride + 1
+    return height, width
+
+
 class UnitEncoder(nn.Module):
     """One encoder a group of units, whose features are pooled by their maximum, and a trunk.
 
@@ -113,7 +126,7 @@ class UnitEncoder(nn.Module):
     def __init__(self, spec: TeamSpec, config: NetworkConfig, scale: float) -> None:
         super().__init__()
         self.groups = spec.groups
-        self.own = tuple(_own_entries(spec))
+        self.own = tuple((start, stop) for start, stop, _ in own_entries(spec))
         inputs = sum(stop - start for start, stop in self.own) + len(self.groups) * config.units
         self.features = config.hidden
         self.units = nn.ModuleList(
@@ -144,22 +157,29 @@ def build_encoder(spec: TeamSpec, config: NetworkConfig) -> Encoder:
 
     Raises ValueError for pictures that are too small.
     """
-    scale = scale_of(spec.observation_dtype)
+    return encoder_class(spec)(spec, config, scale_of(spec.observation_dtype))
+
+
+def encoder_class(spec: TeamSpec) -> type[VectorEncoder | PictureEncoder | UnitEncoder]:
+    """Return which encoder observations ask for."""
     if spec.groups:
-        return UnitEncoder(spec, config, scale)
+        return UnitEncoder
     is_picture = spec.observation_dtype == np.uint8 and len(spec.observation_shape) == 3
-    return (PictureEncoder if is_picture else VectorEncoder)(spec, config, scale)
+    return PictureEncoder if is_picture else VectorEncoder
 
 
-def _own_entries(spec: TeamSpec) -> Iterator[tuple[int, int]]:
-    """Yield the stretches (start, stop) of an observation that belong to no group of units."""
-    done = 0
+def own_entries(spec: TeamSpec) -> Iterator[tuple[int, int, str]]:
+    """Yield the stretches (start, stop) of an observation that belong to no group of units.
+
+    With each comes the name of the group before it; "" for the first.
+    """
+    done, before = 0, ""
     for group in sorted(spec.groups, key=_start):
         if group.start > done:
-            yield done, group.start
-        done = group.stop
+            yield done, group.start, before
+        done, before = group.stop, group.name
     if (entries := math.prod(spec.observation_shape)) > done:
-        yield done, entries
+        yield done, entries, before
 
 
 def _start(group: UnitGroup) -> int:

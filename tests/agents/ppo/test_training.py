@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from agents.ppo.algorithm import PPO
+from agents.ppo.checkpoint_files import POOL_FILE, TRAINER_FILE
 from agents.ppo.config import (
     EnvironmentConfig,
     LearnerConfig,
@@ -17,7 +18,7 @@ from agents.ppo.config import (
     PPOConfig,
     TrajectoriesConfig,
 )
-from agents.ppo.training import POOL_FILE, TRAINER_FILE, Training
+from agents.ppo.training import Training
 from agents.running.trajectories import Trajectory, stored_trajectories
 from agents.torch_state import load_trainer
 from envs.lanes.batch import LanesVector

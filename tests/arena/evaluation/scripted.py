@@ -12,8 +12,8 @@ from gymnasium.spaces import Discrete
 
 import tests.tabular  # noqa: F401  (registers its algorithm)
 from arena.evaluation.evaluator import Evaluator
-from arena.evaluation.settings import EvaluationSettings
 from arena.evaluation.records import Evaluation, EvaluationKey
+from arena.evaluation.settings import EvaluationSettings
 from envs.vector import Steps
 from store import checkpoints
 from store.run import Run, create_run

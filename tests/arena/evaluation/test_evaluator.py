@@ -8,8 +8,8 @@ import pytest
 
 from arena.evaluation import evaluator as evaluators
 from arena.evaluation.evaluator import Evaluator, evaluate_random
-from arena.evaluation.settings import EvaluationSettings
 from arena.evaluation.following import evaluate_one
+from arena.evaluation.settings import EvaluationSettings
 from arena.names import AgentNameError
 from envs.vector import EnvironmentClass, EnvironmentNameError
 from store.errors import CheckpointNotFoundError, StoreWriteError
