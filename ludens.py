@@ -19,10 +19,10 @@ from commands import (
     surgery,
     tools,
     training,
-    trajectories,
     watching,
 )
 from commands.options import INTERRUPTED
+from commands.teams import trajectories
 from configs.command_line import FAILURE, Command, UsageError, explain, nearest, read_words
 
 VERSION = "0.1.0"

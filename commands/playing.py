@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.lanes import is_lanes, lanes_play_arguments, play_lanes
 from commands.options import (
     game_argument,
     json_argument,
@@ -18,6 +17,7 @@ from commands.options import (
     store_argument,
 )
 from commands.showing import is_environment, play_environment
+from commands.teams.lanes import is_lanes, lanes_play_arguments, play_lanes
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -1,6 +1,6 @@
 """Commands that measure strength: a match, and a ladder of checkpoints.
 
-A game says of what kind it is: those of teams are played and rated in `commands.team_rating`.
+A game says of what kind it is: those of teams are played and rated in `commands.teams.rating`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from commands.options import (
     print_json,
     store_argument,
 )
-from commands.team_rating import match_teams, rate_teams, team_game_of_runs
+from commands.teams.rating import match_teams, rate_teams, team_game_of_runs
 from configs.command_line import UsageError
 
 if TYPE_CHECKING:

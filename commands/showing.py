@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.lanes import is_lanes, lanes_record_arguments, record_lanes
 from commands.options import answer, environment_arguments, json_argument, store_argument
+from commands.teams.lanes import is_lanes, lanes_record_arguments, record_lanes
 from configs.command_line import UsageError, nearest
 
 if TYPE_CHECKING:

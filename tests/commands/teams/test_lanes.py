@@ -8,7 +8,7 @@ import ludens
 from arena.play.lanes import app
 from arena.play.lanes.replay import read_replay, record_match, write_replay
 from arena.play.screen import web
-from commands.lanes import VIEWS, is_lanes
+from commands.teams.lanes import VIEWS, is_lanes
 from tests.arena.play.lanes.matches import random_actions
 
 

@@ -1,0 +1,1 @@
+"""Commands on games of teams: playing and showing Lanes, ratings, and recorded matches."""
