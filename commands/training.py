@@ -236,11 +236,11 @@ def _farewell(
 
 
 def _has_choices(game: str) -> bool:
-    """Return whether it is an environment of one player with choices, which can be watched."""
-    from envs.vector import find_environment, typed_environment
+    """Return whether it is a known environment of one player with choices, which can be watched."""
+    from envs.vector import find_environment
 
     try:
-        find_environment(typed_environment(game))
+        find_environment(game)
     except ValueError:
         return False
     return True
