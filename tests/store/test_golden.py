@@ -143,6 +143,7 @@ DIGESTS = {
     "run-3": "64122b6ea101f30c",
     "run-4": "cae7f0025cd9e67a",
     "segment-1": "30d4ca3f2a9d7d92",
+    "team-1": "f26c0101fbde33bb",
     "trainer-1": "2b03e2a244060cc0",
     "trainer-2": "735a10e209c1f708",
     "trajectory-1": "bc8ba478947168bc",
