@@ -1,4 +1,4 @@
-"""Play games of a team that nobody opposes, and of one agent whose actions are real numbers.
+"""Play games of a team without opponents, and of one agent whose actions are real numbers.
 
 The counterpart of `arena.evaluation.games` in environments of `envs.teams`.
 """

@@ -39,15 +39,20 @@ class RandomActions:
                 raise ValueError(f"head {head.name!r} has {head.kind} numbers: expected choices")
         self._starts = mask_starts(spec)
         self._sizes = np.array([head.size for head in spec.heads])
-        self._actions = np.zeros((count, spec.players, len(spec.heads)), np.int8)
+        self.count = count
+        dtype = np.int8 if self._sizes.max() <= 128 else np.int32  # Lanes takes int8 without a copy
+        self._actions = np.zeros((count, spec.players, len(spec.heads)), dtype)
         self._states = np.random.SeedSequence(seed).generate_state(count, np.uint64)
         threads = min(threads, count)
         bounds = np.linspace(0, count, threads + 1).astype(int)
         self._parts = [slice(a, b) for a, b in pairwise(bounds)]
         self._pool = ThreadPoolExecutor(threads, "random") if threads > 1 else None
 
-    def choose(self, masks: NDArray[np.uint8]) -> NDArray[np.int8]:
-        """Choose int8 [m, a, h] by masks [m, a, mask_size]; the next call overwrites them."""
+    def choose(self, masks: NDArray[np.uint8]) -> NDArray[Any]:
+        """Choose [m, a, h] by masks [m, a, mask_size]; the next call overwrites them.
+
+        They are int8, or int32 where a head has more than 128 choices.
+        """
 
         def run(part: slice) -> None:
             choose_all(
@@ -96,7 +101,7 @@ class RandomTeam:
             if not head.low:
                 return rng.standard_normal(shape, np.float32)
             return rng.uniform(head.low, head.high, shape).astype(np.float32)
-        if self._chooser is None:
+        if self._chooser is None or self._chooser.count != count:
             team = replace(self._spec, teams=1)
             self._chooser = RandomActions(team, count, seed=int(rng.integers(2**32)))
         return self._chooser.choose(masks).copy()
@@ -127,7 +132,7 @@ def choose_all(states: Any, masks: Any, starts: Any, sizes: Any, actions: Any) -
         masks: uint8 [m, a, mask_size].
         starts: see `mask_starts`.
         sizes: choices of each head, [h].
-        actions: int8 [m, a, h], written.
+        actions: integers [m, a, h], written.
     """
     for m in range(len(masks)):
         state = states[m]

@@ -61,7 +61,7 @@ def run(tmp_path: Path) -> Run:
 
 
 class Going:
-    """A session of a run, which makes a checkpoint when it is told to."""
+    """A session of a run, which makes a checkpoint on request."""
 
     def __init__(self, run: Run, config: PPOConfig = CONFIG) -> None:
         self.session = Session(run, config, PPO)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from arena.evaluation.settings import EvaluationSettings
 from arena.evaluation.teams import play_team_games
 from arena.names import AgentNameError
 from arena.play.pictures.seats import find_seat
-from envs.teams import find_team, make_team_vector
+from envs.teams import ActionHead, find_team, make_team_vector
 from envs.teams.random_actions import RandomTeam
 from store import checkpoints
 from store.run import Run, create_run
@@ -126,3 +126,14 @@ def test_random_teams_draw_what_their_heads_allow():
     )
     assert actions.shape == (50, 1, 1)
     assert -2.0 <= actions.min() < -1.0 < 1.0 < actions.max() <= 2.0
+
+
+def test_random_teams_reach_every_choice_of_a_large_head_in_any_number_of_matches():
+    spec = replace(find_team("CartPole-v1"), heads=(ActionHead("action", 300),))
+    agent, rng = RandomTeam(spec), np.random.default_rng(0)
+    for count in (4000, 20):
+        masks = np.ones((count, 1, 300), np.uint8)
+        actions = agent.act(np.zeros((count, 1, 4)), masks, np.zeros(count, np.bool_), rng)
+        assert actions.shape == (count, 1, 1)
+        assert actions.min() >= 0
+        assert actions.max() > 250
