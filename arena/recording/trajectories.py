@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from itertools import islice
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.running.trajectories import Trajectory, stored_trajectories
+from arena.new_file import new_file
 from arena.play.lanes.replay import Replay, check_replay_name, write_replay
 from envs.lanes.one_match import MOST_DECISIONS, LanesMatch
 from envs.lanes.rules import MODES
@@ -86,15 +86,11 @@ def write_arrays(path: Path, trajectory: Trajectory) -> None:
     taken or does not end in ARRAYS_ENDING, and OSError.
     """
     check_arrays_name(path)
-    begun = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with begun.open("wb") as file:
+        with new_file(path) as begun, begun.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **_exported(trajectory))
-        os.link(begun, path)
     except FileExistsError:
         raise TrajectoryError(f"{str(path)!r} exists: expected a new name") from None
-    finally:
-        begun.unlink(missing_ok=True)
 
 
 def check_arrays_name(path: Path) -> None:

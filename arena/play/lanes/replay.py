@@ -8,7 +8,6 @@ in it that its hero may not choose does nothing, as in the game itself.
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arena.new_file import new_file
 from envs.lanes.one_match import MOST_DECISIONS, LanesMatch
 from envs.lanes.rules import MODES
 from store.errors import StoreError
@@ -116,14 +116,12 @@ def write_replay(path: Path, replay: Replay) -> None:
     Raises ReplayError for a name that is taken or does not end in ENDING, and OSError.
     """
     check_replay_name(path)
-    begun = path.with_name(f".{path.name}.{os.getpid()}.part")
+    data = encode_segment(EpisodeBatch.of(SCHEMA, [replay.to_episode()]), "zstd")
     try:
-        begun.write_bytes(encode_segment(EpisodeBatch.of(SCHEMA, [replay.to_episode()]), "zstd"))
-        os.link(begun, path)
+        with new_file(path) as begun:
+            begun.write_bytes(data)
     except FileExistsError:
         raise ReplayError(f"{str(path)!r} exists: expected a new name") from None
-    finally:
-        begun.unlink(missing_ok=True)
 
 
 def check_replay_name(path: Path) -> None:
