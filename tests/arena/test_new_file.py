@@ -19,9 +19,13 @@ def test_it_appears_at_the_end_and_leaves_nothing_beside_it(tmp_path: Path) -> N
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="half"), new_file(tmp_path / "match.npz") as begun:
-        begun.write_text("h")
-        raise ValueError("half")
+    def write_half() -> None:
+        with new_file(tmp_path / "match.npz") as begun:
+            begun.write_text("h")
+            raise ValueError("half")
+
+    with pytest.raises(ValueError, match="half"):
+        write_half()
     assert not list(tmp_path.iterdir())
 
 
