@@ -148,3 +148,30 @@ def test_a_kernel_of_an_older_callee_is_never_loaded(tmp_path):
 def test_without_the_hash_it_would_be(tmp_path):
     """The trap itself, so that the test above is known to see it."""
     assert answers_after_edits(tmp_path / "tree", (10, 20), fixed=True) == [(10, 0), (10, 1)]
+
+
+TRACING = """
+import sys
+import numpy as np
+from envs.checks.trial import make_trial
+from envs.registry import find_game
+
+for name in sys.argv[1:]:
+    trial = make_trial(find_game(name), 3, seed=1)
+    for plain, fast in zip(trial.traces, trial.compiled, strict=True):
+        assert np.array_equal(plain.masks, fast.masks), name
+        assert plain.states.tobytes() == fast.states.tobytes(), name
+"""
+
+
+@pytest.mark.slow
+def test_kernels_of_two_boards_that_two_processes_compiled_meet_in_a_third(tmp_path):
+    """Their helpers are closures of one function, compiled as the same number of each process."""
+    environment = os.environ | {
+        "LUDENS_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": str(kernel_cache.ROOT),
+    }
+    for names in (["othello"], ["othello6"], ["othello", "othello6"]):
+        command = [sys.executable, "-c", TRACING, *names]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
