@@ -196,6 +196,15 @@ def test_all_new_weights_learn_those_out_of_new_units_first() -> None:
     assert "encoder.units.0.weight" in moving  # of a new group
 
 
+def check_moments(state: Any, theirs: Any, where: Any, factor: float) -> None:
+    """Adam's moments of a new weight are the old one's at its places, and zero elsewhere."""
+    for moment, power in (("exp_avg", -1), ("exp_avg_sq", -2)):
+        torch.testing.assert_close(state[moment][where], theirs[moment] * factor**power)
+        rest = state[moment].clone()
+        rest[where] = 0
+        assert not rest.any()
+
+
 def test_moments_are_where_their_weights_went() -> None:
     """Adam after surgery takes the step for old weights that it would have taken without it."""
     old, new = old_and_new(*CASES["everything"])
@@ -238,12 +247,7 @@ def test_moments_are_where_their_weights_went() -> None:
         factor = (label.divisor / old.weights[ours_name].divisor) or 1.0
         theirs = optimiser.state[ours]
         assert state["step"] == theirs["step"] == 3
-        for moment, power in (("exp_avg", -1), ("exp_avg_sq", -2)):
-            scaled = theirs[moment] * factor**power
-            torch.testing.assert_close(state[moment][where], scaled)
-            rest = state[moment].clone()
-            rest[where] = 0
-            assert not rest.any()
+        check_moments(state, theirs, where, factor)
         assert weight.grad is not None
         assert ours.grad is not None
         torch.testing.assert_close(weight.grad[where] * factor, ours.grad, rtol=1e-3, atol=1e-4)
