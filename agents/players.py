@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.cores import allowed_cores
+from envs.batch import legal_actions_many
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.forest import EDGE, NODE
@@ -19,6 +20,7 @@ from mcts.search import (
     Evaluator,
     RootResults,
     Search,
+    by_action,
     empty_results,
     run_parallel,
 )
@@ -71,10 +73,12 @@ class Probe(NamedTuple):
     positions: int = 0
 
 
-def legal_masks(game: Game, states: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return the legal actions of each position, bool [n, A]."""
-    masks = [game.legal_mask(state) for state in states]
-    return np.array(masks, np.bool_).reshape(len(states), game.num_actions)
+def legal_lists(game: Game, states: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the legal actions of each position, int32 [n, L], and their numbers [n]."""
+    actions = np.zeros((len(states), game.max_legal), np.int32)
+    counts = np.zeros(len(states), np.int32)
+    legal_actions_many(states, actions, counts)
+    return actions, counts
 
 
 def opinion(policy: NDArray[np.float32], value_to_play: NDArray[np.float32]) -> Analysis:
@@ -100,15 +104,20 @@ class RandomPlayer:
 
     def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
         """See Player."""
-        masks_NA = legal_masks(self.game, states)
-        draws_NA = np.where(masks_NA, rng.random(masks_NA.shape), -1.0)
-        return draws_NA.argmax(axis=1)
+        legal_NL, count_N = legal_lists(self.game, states)
+        drawn_N = (rng.random(len(states)) * count_N).astype(np.int64)
+        return legal_NL[np.arange(len(states)), drawn_N].astype(np.int64)
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
         """Return the uniform policy, and no value."""
-        masks_NA = legal_masks(self.game, states)
-        policy_NA = (masks_NA / masks_NA.sum(axis=1, keepdims=True)).astype(np.float32)
+        legal_NL, count_N = legal_lists(self.game, states)
+        equal_NL = np.broadcast_to((1.0 / count_N)[:, None], legal_NL.shape).astype(np.float32)
+        policy_NA = by_action(equal_NL, legal_NL, count_N, self.game.num_actions, 0.0)
         return opinion(policy_NA, np.full(len(states), np.nan, np.float32))
+
+
+# observations [n, ...] -> (values of the actions float32 [n, A], values of the states [n])
+ActionValues = Callable[[NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
 class GreedyPlayer:
@@ -117,7 +126,7 @@ class GreedyPlayer:
     `policy` answers the values [n, A] of the actions and those of the states [n].
     """
 
-    def __init__(self, policy: Evaluator, name: str = "greedy") -> None:
+    def __init__(self, policy: ActionValues, name: str = "greedy") -> None:
         self.policy = policy
         self.name = name
 
@@ -159,13 +168,13 @@ class SearchPlayer:
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
         """Analyse by search; always the same for the same positions."""
-        found = self._search(states, seed=0)
+        found, actions = self._search(states, seed=0), self.game.num_actions
         return Analysis(
             best_action=found.best_action,
             value_to_play=found.value_to_play,
-            policy=found.policy,
-            visits=found.visits,
-            q=found.q,
+            policy=by_action(found.policy, found.legal, found.count, actions, 0.0),
+            visits=by_action(found.visits, found.legal, found.count, actions, 0),
+            q=by_action(found.q, found.legal, found.count, actions, np.nan),
             exact=found.exact,
             plies=found.plies,
         )
@@ -204,13 +213,13 @@ def side_by_side(player: Player, positions: int) -> Player:
 
 def trees_that_fit(game: Game, config: SearchConfig) -> int:
     """Count the trees of one forest that fit in FOREST_BYTES, 1 to MOST_TREES."""
-    node_bytes = NODE.itemsize + game.dtype.itemsize + game.max_legal * EDGE.itemsize
+    node_bytes = NODE.itemsize + game.dtype.itemsize + game.typical_legal * EDGE.itemsize
     return int(np.clip(FOREST_BYTES // (config.simulations * node_bytes), 1, MOST_TREES))
 
 
 def _joined(parts: Sequence[RootResults], game: Game) -> RootResults:
     if not parts:
-        return empty_results(0, game.num_actions)
+        return empty_results(0, game.max_legal)
     return RootResults(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

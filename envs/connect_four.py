@@ -37,11 +37,13 @@ def reset(state: State) -> None:
     state["lost"] = 0
 
 
-def legal_actions(state: State, mask: Any) -> None:
-    occupied = state["mask"]
-    for column in range(COLUMNS):
+def legal_actions(state: State, actions: Any) -> int:
+    occupied, count = state["mask"], 0
+    for column in range(COLUMNS):  # without a branch: a full column is overwritten
         top = np.uint64(column * (ROWS + 1) + ROWS - 1)
-        mask[column] = (occupied >> top) & ONE == 0
+        actions[count] = column
+        count += (occupied >> top) & ONE == 0
+    return count
 
 
 def step(state: State, action: int) -> None:

@@ -1,4 +1,4 @@
-"""The game protocol: eight short rules over one record, dispatched on the record's dtype.
+"""The game protocol: a few short rules over one record, dispatched on the record's dtype.
 
 A position is one record of a NumPy structured dtype, a batch of positions an array of records. The
 generic functions of this module (`step`, `legal_actions`, ...) find the game by the record's type:
@@ -23,7 +23,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
 from envs.symmetry import Symmetries, identity
@@ -33,14 +33,20 @@ Rule = Callable[..., Any]
 
 RULE_PARAMETERS: dict[str, tuple[str, ...]] = {
     "reset": ("state",),
-    "legal_actions": ("state", "mask"),
+    "legal_actions": ("state", "actions"),
     "step": ("state", "action"),
     "is_terminal": ("state",),
     "value_to_play": ("state",),
     "to_play": ("state",),
     "encode": ("state", "planes"),
     "position_key": ("state",),
+    "remember": ("state", "keys", "count"),
+    "evaluation_key": ("state",),
 }
+OPTIONAL_RULES = ("remember", "evaluation_key")
+ENCODE_WITH_PAST = ("state", "past", "planes")  # `encode` of a game with `past_boards`
+
+MIX = np.uint64(0xD6E8FEB86659FD93)  # odd, to mix the parts of a key
 
 _IDENTITY_OF_ANY_SIZE = identity(0, 0)  # means "no symmetry given"; replaced by the right size
 
@@ -55,24 +61,40 @@ class NotationError(GameError):
 
 @dataclass(frozen=True)
 class Rules:
-    """The eight rules of a game, compiled by Numba and also run as plain Python.
+    """The rules of a game, compiled by Numba and also run as plain Python.
 
-    `state` is one record, changed in place where stated; arrays are zeroed by the caller. Parameter
-    names are part of the protocol (Numba requires them to agree).
+    `state` is one record, changed in place where stated. Parameter names are part of the protocol
+    (Numba requires them to agree). The last two rules are for games whose rules look back:
+    repetition in chess and shogi, superko in Go. Such a game is told the keys of its earlier
+    positions once, when a position is made, and writes what follows from them into the record.
     """
 
     reset: Rule  # reset(state): write the initial position
-    legal_actions: Rule  # legal_actions(state, mask): set mask[a] = True, bool [A]
+    # legal_actions(state, actions) -> count: write the legal actions of an unfinished game into
+    # int32 [max_legal], in an order that depends on the position alone, and return their number
+    legal_actions: Rule
     step: Rule  # step(state, action): play a legal action in place
     is_terminal: Rule  # is_terminal(state) -> bool
     value_to_play: Rule  # value_to_play(state) -> float in [-1, 1] for the side to move, at the end
     to_play: Rule  # to_play(state) -> 0 (first player) or 1
-    encode: Rule  # encode(state, planes): write float32 [C, H, W], seen by the side to move
-    position_key: Rule  # position_key(state) -> uint64, equal where `encode` and the rules agree
+    # encode(state, planes): write float32 [C, H, W], zeroed by the caller, seen by the side to
+    # move; encode(state, past, planes) in games with `past_boards`
+    encode: Rule
+    position_key: Rule  # position_key(state) -> uint64, equal where the rules see one position
+    # remember(state, keys, count): called once after each step, with the position keys of the
+    # game's earlier positions, uint64 keys[:count], oldest first
+    remember: Rule | None = None
+    # evaluation_key(state) -> uint64, equal where `encode` and the rules agree; None: position_key
+    evaluation_key: Rule | None = None
 
     def __post_init__(self) -> None:
         for name, wanted in RULE_PARAMETERS.items():
-            got = tuple(inspect.signature(getattr(self, name)).parameters)
+            rule = getattr(self, name)
+            if rule is None and name in OPTIONAL_RULES:
+                continue
+            got = tuple(inspect.signature(rule).parameters)
+            if name == "encode" and got == ENCODE_WITH_PAST:
+                continue
             if got != wanted:
                 raise GameError(
                     f"rule {name}{got} must take exactly ({', '.join(wanted)}), by these names"
@@ -87,6 +109,14 @@ class Game:
     action into text and back; a game record is the moves joined by `move_separator`, and a position
     is written as the record that leads to it. `render` draws a record for a terminal. `in_a_row` is
     how many stones in a line win, for a screen that marks the line; 0 if lines do not win.
+
+    `mean_legal` sizes a search tree's edges and its cache: about as many actions as are legal in
+    most positions; 0 is `max_legal`. `past_boards` is how many earlier boards `encode` shows.
+    `parse_position` and `format_position` turn text (FEN, say) into a record and back.
+    `format_move` and `parse_move` are the notation of a game whose words depend on the position.
+    `cells` says what stands on each cell, uint8 [H*W]: 0 is nothing, 2k + 1 and 2k + 2 are kind k
+    of the first and of the second player. `policy_planes` is the number of planes of a convolutional
+    policy, whose action is `plane * H * W + row * W + column`; 0 is a policy without planes.
     """
 
     name: str
@@ -104,14 +134,54 @@ class Game:
     title: str = ""
     player_names: tuple[str, str] = ("first", "second")
     in_a_row: int = 0
+    mean_legal: int = 0
+    past_boards: int = 0
+    policy_planes: int = 0
+    parse_position: Callable[[str], State] | None = None
+    format_position: Callable[[State], str] | None = None
+    format_move: Callable[[State, int], str] | None = None
+    parse_move: Callable[[State, str], int] | None = None
+    cells: Callable[[State], NDArray[np.uint8]] | None = None
 
     def __post_init__(self) -> None:
+        self._check_sizes()
         if self.symmetries is _IDENTITY_OF_ANY_SIZE:
             _, height, width = self.planes_shape
             object.__setattr__(self, "symmetries", identity(height * width, self.num_actions))
         if not self.title:
             object.__setattr__(self, "title", self.name.replace("_", " ").capitalize())
         _register(self)
+
+    def _check_sizes(self) -> None:
+        """Raise GameError where fields contradict each other or the rules."""
+        if not 0 <= self.mean_legal <= self.max_legal:
+            raise GameError(
+                f"{self.name}: mean_legal = {self.mean_legal}, expected 0 to "
+                f"max_legal = {self.max_legal}"
+            )
+        parameters = tuple(inspect.signature(self.rules.encode).parameters)
+        if (parameters == ENCODE_WITH_PAST) != (self.past_boards > 0):
+            wanted = ENCODE_WITH_PAST if self.past_boards else RULE_PARAMETERS["encode"]
+            raise GameError(
+                f"{self.name}: past_boards = {self.past_boards}, so rule encode{parameters} must "
+                f"take exactly ({', '.join(wanted)})"
+            )
+        _, height, width = self.planes_shape
+        if self.policy_planes and self.policy_planes * height * width != self.num_actions:
+            raise GameError(
+                f"{self.name}: {self.policy_planes} policy planes of {height} x {width} are not "
+                f"its {self.num_actions} actions"
+            )
+
+    @property
+    def typical_legal(self) -> int:
+        """Return `mean_legal`, or `max_legal` where that is not given."""
+        return self.mean_legal or self.max_legal
+
+    @property
+    def has_history(self) -> bool:
+        """Whether a position's past is part of it: for the rules, or for what a network sees."""
+        return self.rules.remember is not None or self.past_boards > 0
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -141,17 +211,29 @@ class Game:
         """Return one initial position, a record that the rules change in place."""
         return self.new_states(1)[0]
 
+    def legal_actions(self, state: State) -> NDArray[np.int32]:
+        """Return the legal actions of a position, int32 [count]; none if the game is over."""
+        actions = np.zeros(self.max_legal, np.int32)
+        count = 0 if self.rules.is_terminal(state) else self.rules.legal_actions(state, actions)
+        return actions[:count]
+
     def legal_mask(self, state: State) -> NDArray[np.bool_]:
         """Return the legal actions of a position, bool [A]; none if the game is over."""
         mask = np.zeros(self.num_actions, np.bool_)
-        if not self.rules.is_terminal(state):
-            self.rules.legal_actions(state, mask)
+        mask[self.legal_actions(state)] = True
         return mask
 
-    def encode(self, state: State) -> NDArray[np.float32]:
-        """Return the network's input for one position, float32 [C, H, W]."""
+    def encode(self, state: State, past: NDArray[Any] | None = None) -> NDArray[np.float32]:
+        """Return the network's input for one position, float32 [C, H, W].
+
+        `past` are the boards before it, records [past_boards], newest first; None repeats its own.
+        """
         planes = np.zeros(self.planes_shape, np.float32)
-        self.rules.encode(state, planes)
+        if not self.past_boards:
+            self.rules.encode(state, planes)
+        else:
+            boards = np.full(self.past_boards, state, self.dtype) if past is None else past
+            self.rules.encode(state, boards, planes)
         return planes
 
     def parse_moves(self, text: str) -> list[int]:
@@ -161,10 +243,11 @@ class Game:
         and the legal moves.
         """
         moves: list[int] = []
-        state = self.new_state()
-        for word in self.split_moves(text):
+        words = self.split_moves(text)
+        state, keys = self.new_state(), np.zeros(len(words) + 1, np.uint64)
+        for word in words:
             action = self.parse_legal(state, word, len(moves) + 1)
-            self.rules.step(state, action)
+            advance(state, keys, len(moves), action)
             moves.append(action)
         return moves
 
@@ -175,16 +258,22 @@ class Game:
 
     def parse_legal(self, state: State, word: str, number: int = 1) -> int:
         """Parse one legal action. Raises NotationError, with the legal moves, for anything else."""
-        mask = self.legal_mask(state)
+        allowed = self.legal_actions(state)
         try:
             action = self.parse_action(word)
         except (ValueError, LookupError):
             action = -1
-        if not 0 <= action < self.num_actions or not mask[action]:
-            legal = " ".join(self.format_action(int(a)) for a in np.flatnonzero(mask))
+        if action not in allowed:
+            legal = " ".join(self.format_action(int(a)) for a in np.sort(allowed))
             what = f"the legal moves are {legal}" if legal else "the game is over there"
             raise NotationError(f"move {number}, {word!r}, is not legal in {self.name}: {what}")
         return action
+
+    def written(self, state: State, action: int) -> str:
+        """Return a legal action of a position in the game's notation."""
+        if self.format_move is not None:
+            return self.format_move(state, action)
+        return self.format_action(action)
 
     def format_moves(self, moves: Sequence[int]) -> str:
         """Format actions as a game record, which `parse_moves` reads back."""
@@ -192,10 +281,20 @@ class Game:
 
     def position(self, moves: Sequence[int]) -> State:
         """Return the position after legal `moves` from the start, as a new record."""
-        state = self.new_state()
-        for action in moves:
-            self.rules.step(state, action)
-        return state
+        return self.line(moves)[-1]
+
+    def line(self, moves: Sequence[int], start: State | None = None) -> NDArray[Any]:
+        """Return the positions of a game, from its first to after legal `moves`, records [n + 1].
+
+        It begins at `start` if given, as a game without a past, else at the initial position.
+        """
+        states, keys = self.new_states(len(moves) + 1), np.zeros(len(moves) + 1, np.uint64)
+        if start is not None:
+            states[0] = start
+        for ply, action in enumerate(moves):
+            states[ply + 1] = states[ply]
+            advance(states[ply + 1], keys, ply, action)
+        return states
 
 
 _BY_TYPE: dict[Any, Game] = {}
@@ -254,9 +353,9 @@ def reset(state: State) -> None:
     game_of(state).rules.reset(state)
 
 
-def legal_actions(state: State, mask: NDArray[np.bool_]) -> None:
-    """Set `mask` bool [A], zeroed by the caller, to True at the legal actions."""
-    game_of(state).rules.legal_actions(state, mask)
+def legal_actions(state: State, actions: NDArray[np.int32]) -> int:
+    """Write the legal actions of an unfinished game into int32 [max_legal]; return their number."""
+    return int(game_of(state).rules.legal_actions(state, actions))
 
 
 def step(state: State, action: int) -> None:
@@ -279,8 +378,20 @@ def to_play(state: State) -> int:
     return int(game_of(state).rules.to_play(state))
 
 
-def encode(state: State, planes: NDArray[np.float32]) -> None:
-    """Write the network's input, float32 [C, H, W], zeroed by the caller."""
+def encode(state: State, past: NDArray[Any], planes: NDArray[np.float32]) -> None:
+    """Write the network's input, float32 [C, H, W], zeroed by the caller.
+
+    `past` are the boards before the position, records [past_boards], newest first.
+    """
+    game = game_of(state)
+    if game.past_boards:
+        game.rules.encode(state, past, planes)
+    else:
+        game.rules.encode(state, planes)
+
+
+def encode_alone(state: State, planes: NDArray[np.float32]) -> None:
+    """Do as `encode`, for a game whose planes show no earlier boards."""
     game_of(state).rules.encode(state, planes)
 
 
@@ -288,6 +399,57 @@ def position_key(state: State) -> int:
     """Return a 64-bit key, equal for positions that the rules and the network see as equal."""
     with np.errstate(over="ignore"):  # hashing wraps; only plain Python warns of it
         return int(game_of(state).rules.position_key(state))
+
+
+def evaluation_key(state: State) -> int:
+    """Return a 64-bit key, equal where the network sees equal positions, past boards left out."""
+    rules = game_of(state).rules
+    with np.errstate(over="ignore"):
+        return int((rules.evaluation_key or rules.position_key)(state))
+
+
+def remembers(state: State) -> bool:
+    """Return whether the game's rules look back at its earlier positions."""
+    return game_of(state).rules.remember is not None
+
+
+def remember(state: State, keys: NDArray[np.uint64], count: int) -> None:
+    """Write into a new position what follows from the keys of the game's earlier ones.
+
+    keys[:count] are their position keys, oldest first. Nothing happens in games that do not look
+    back.
+    """
+    rule = game_of(state).rules.remember
+    if rule is not None:
+        rule(state, keys, count)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def advance(state: State, keys: NDArray[np.uint64], count: int, action: int) -> None:
+    """Play a legal action in place, in a game whose earlier positions have the keys keys[:count].
+
+    Writes this position's key to keys[count], in games that look back.
+    """
+    if remembers(state):
+        keys[count] = position_key(state)
+    step(state, action)
+    remember(state, keys, count + 1)
+
+
+@register_jitable  # type: ignore[untyped-decorator]
+def input_key(state: State, past: Any, actions: Any, count: int) -> Any:
+    """Return a 64-bit key of all that an evaluation depends on: the key of its cache entry.
+
+    That is what the network sees, earlier boards `past` included, and in games that look back the
+    legal actions[:count], which may differ where the network sees the same.
+    """
+    key = np.uint64(evaluation_key(state))
+    for back in range(len(past)):
+        key = (key ^ (key >> np.uint64(31)) ^ np.uint64(position_key(past[back]))) * MIX
+    if remembers(state):
+        for k in range(count):
+            key = (key ^ (key >> np.uint64(31)) ^ np.uint64(actions[k])) * MIX
+    return key
 
 
 # Numba compiles the rule in place of the generic function: no dispatch is left at run time.
@@ -299,7 +461,7 @@ def _reset(state):  # type: ignore[no-untyped-def]
 
 
 @overload(legal_actions)
-def _legal_actions(state, mask):  # type: ignore[no-untyped-def]
+def _legal_actions(state, actions):  # type: ignore[no-untyped-def]
     return _rule_of(state, "legal_actions")
 
 
@@ -323,9 +485,51 @@ def _to_play(state):  # type: ignore[no-untyped-def]
     return _rule_of(state, "to_play")
 
 
+# These two are functions of the module, not closures over a game's rule: Numba caches them.
+
+
+def _encode_without_past(state, past, planes):  # type: ignore[no-untyped-def]
+    encode_alone(state, planes)
+
+
+def _forget(state, keys, count):  # type: ignore[no-untyped-def]
+    pass
+
+
 @overload(encode)
-def _encode(state, planes):  # type: ignore[no-untyped-def]
+def _encode(state, past, planes):  # type: ignore[no-untyped-def]
+    game = _BY_TYPE.get(state)
+    if game is not None and game.past_boards:
+        return _rule_of(state, "encode")
+    return _encode_without_past
+
+
+@overload(encode_alone)
+def _encode_alone(state, planes):  # type: ignore[no-untyped-def]
     return _rule_of(state, "encode")
+
+
+@overload(evaluation_key)
+def _evaluation_key(state):  # type: ignore[no-untyped-def]
+    game = _BY_TYPE.get(state)
+    named = game is not None and game.rules.evaluation_key is not None
+    return _rule_of(state, "evaluation_key" if named else "position_key")
+
+
+@overload(remembers)
+def _remembers(state):  # type: ignore[no-untyped-def]
+    game = _BY_TYPE.get(state)
+    if game is not None and game.rules.remember is not None:
+        return lambda state: True
+    return lambda state: False
+
+
+@overload(remember)
+def _remember(state, keys, count):  # type: ignore[no-untyped-def]
+    game = _BY_TYPE.get(state)
+    if game is not None and game.rules.remember is not None:
+        return _rule_of(state, "remember")
+    return _forget
 
 
 @overload(position_key)

@@ -175,11 +175,16 @@ def _rules(size: int) -> Rules:
         state["side"] = 0
         state["over"] = 0
 
-    def legal_actions(state: State, mask: Any) -> None:
-        moves = state["moves"]
+    def legal_actions(state: State, actions: Any) -> int:
+        moves, count = state["moves"], 0
+        if moves == ZERO:
+            actions[0] = cells
+            return 1
         for cell in range(cells):
-            mask[cell] = (moves >> np.uint64(cell)) & ONE != ZERO
-        mask[cells] = moves == ZERO and state["over"] == 0
+            if (moves >> np.uint64(cell)) & ONE != ZERO:
+                actions[count] = cell
+                count += 1
+        return count
 
     def step(state: State, action: int) -> None:
         mover, other = state["own"], state["opponent"]

@@ -28,10 +28,13 @@ def reset(state: State) -> None:
     state["lost"] = 0
 
 
-def legal_actions(state: State, mask: Any) -> None:
-    occupied = state["own"] | state["opponent"]
+def legal_actions(state: State, actions: Any) -> int:
+    occupied, count = state["own"] | state["opponent"], 0
     for cell in range(CELLS):
-        mask[cell] = (occupied >> cell) & 1 == 0
+        if (occupied >> cell) & 1 == 0:
+            actions[count] = cell
+            count += 1
+    return count
 
 
 def step(state: State, action: int) -> None:

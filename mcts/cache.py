@@ -1,7 +1,9 @@
 """The evaluation cache: a direct-mapped table from position key to priors and value.
 
 It belongs to one forest and one version of the network; clear it when the weights change. Priors
-are stored in the order of a node's edges, by ascending action.
+are stored in the order of a node's edges, which depends on the position alone; an entry counts
+them, so that those of another position with the same key are not taken. A position with more legal
+actions than an entry has room for is not stored.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -11,16 +13,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.game import position_key
+from envs.game import input_key, remembers
 from mcts.compile import inlined
+from mcts.past import write_past
+from mcts.proof import look_actions
+from mcts.rows import array_of
 
 ODD = np.uint64(0xD6E8FEB86659FD93)
 
 
 @inlined
-def key_of(state):
-    """Return the key of a position, never 0 (which marks an empty entry)."""
-    key = np.uint64(position_key(state))
+def key_of(tree, slot, node):
+    """Return the key of a slot's leaf, never 0 (which marks an empty entry)."""
+    write_past(tree, slot)
+    past = array_of(tree.past, 0, len(tree.past))
+    count = np.int64(tree.nodes[node].num_edges)
+    actions = look_actions(tree, 0)
+    if remembers(tree.states[node]):
+        for k in range(count):
+            actions[k] = tree.edges[tree.nodes[node].first_edge + k].action
+    key = input_key(tree.states[node], past, actions, count)
     return key if key != np.uint64(0) else ODD
 
 
@@ -31,30 +43,30 @@ def index_of(tree, key):
 
 
 @inlined
-def lookup(tree, state):
-    """Return the index of the entry that holds a position, or -1."""
+def lookup(tree, slot, node):
+    """Return the index of the entry that holds a slot's leaf, or -1."""
     if len(tree.cache) == 0:
         return -1
-    key = key_of(state)
+    key = key_of(tree, slot, node)
     i = index_of(tree, key)
-    return i if tree.cache[i].key == key else -1
+    same = tree.cache[i].key == key and tree.cache[i].edges == tree.nodes[node].num_edges
+    return i if same else -1
 
 
 @inlined
-def insert(tree, params, node):
-    """Store an expanded node's priors and raw value, replacing the entry.
+def insert(tree, params, slot, node):
+    """Store an expanded leaf's priors and raw value, replacing the entry.
 
     Gumbel roots select by logits, which determine the priors, so the logits are stored instead.
     """
-    if len(tree.cache) == 0:
+    if len(tree.cache) == 0 or tree.nodes[node].num_edges > tree.cache_width:
         return
-    key = key_of(tree.states[node])
+    key = key_of(tree, slot, node)
     i = index_of(tree, key)
     tree.cache[i].key = key
     tree.cache[i].value = tree.nodes[node].raw_value
+    tree.cache[i].edges = tree.nodes[node].num_edges
     first = np.int64(tree.nodes[node].first_edge)
     for k in range(tree.nodes[node].num_edges):
         edge = tree.edges[first + k]
-        tree.cache_prior[i * len(tree.root_gumbel) + k] = (
-            edge.logit if params.gumbel else edge.prior
-        )
+        tree.cache_prior[i * tree.cache_width + k] = edge.logit if params.gumbel else edge.prior

@@ -49,9 +49,10 @@ class SearchConfig(Settings):
     """k in forced playouts sqrt(k * P * N), pruned from the target again (KataGo: 2); 0 is off."""
     solve: bool = True
     """Propagate proven results exactly (MCTS-Solver, Winands 2008)."""
-    lookahead: Annotated[int, Meta(ge=0, le=6)] = 2
+    lookahead: Annotated[int, Meta(ge=-1, le=6)] = -1
     """Plies that a new node is searched for a forced end, with `solve`: 1 sees the mover's own last
-    move, 2 the opponent's answer. Costs branching^lookahead steps a node; 0 is off."""
+    move, 2 the opponent's answer. Costs branching^lookahead steps a node; 0 is off. -1 is by the
+    game: 2, or 0 where many moves are legal or the rules look back at earlier positions."""
     tree_reuse: bool = True
     """Keep the chosen move's subtree for the next search (AlphaGo Zero); PUCT alone."""
     cache_size: NonNegativeInt = 65536

@@ -1,13 +1,16 @@
 """The forest: B search trees in flat arrays.
 
 Shapes: B trees, N nodes per tree, E edges per tree, L most legal actions, K leaves in flight per
-tree, D longest path, A actions. One more tree, index B, is scratch space for tree reuse.
+tree, D longest path, W actions of a cached position, H earlier boards that the game's planes show,
+M keys of earlier positions. One more tree, index B, is scratch space for tree reuse.
 
 Invariants:
 - Node 0 is the root. A node is created when a simulation first reaches it, so a parent's index is
   lower than its children's.
-- The edges of a node are contiguous, `first_edge` to `first_edge + num_edges`, in ascending order
-  of action. Statistics are stored on the edge, from the perspective of the player to move there.
+- The edges of a node are contiguous, `first_edge` to `first_edge + num_edges`, in the order of the
+  rules' list. Statistics are stored on the edge, from the perspective of the player to move there.
+- What the rules say of a position's past is in its record, written once when the node is made: a
+  tree gives each node one past, so that it stays true when the root moves on.
 - `exact` is NaN until a result is proven; then it is the value under best play, from the same
   perspective as `value_sum`, and `plies` is the number of plies to that end.
 
@@ -28,6 +31,8 @@ from mcts.config import SearchConfig
 from mcts.rng import seed_streams
 from mcts.rows import part_of, row_of, rows_of
 
+WIDE = 24  # legal moves in most positions from which on there is no lookahead by default
+DEFAULT_LOOKAHEAD = 2  # plies
 NO_NODE = -1  # a child not created yet; a slot with no leaf
 NEW, PENDING, EXPANDED = 0, 1, 2  # stage of a node: no edges, awaiting its evaluation, evaluated
 
@@ -63,6 +68,7 @@ INFO = np.dtype(
         ("stream", "u8"),  # the tree's random numbers
         ("num_nodes", "i4"),
         ("num_edges", "i4"),
+        ("num_keys", "i4"),  # positions of the game before the root
         ("in_flight", "i4"),  # leaves awaiting their evaluation
         ("target", "i4"),  # visits of the root's edges at which the search ends; 0 is idle
         ("noise", "f8"),  # scale of the root's Gumbel noise; 0 is none
@@ -77,9 +83,10 @@ SLOT = np.dtype(  # a leaf awaiting its evaluation, and the path that leads to i
 )
 HOP = np.dtype([("node", "i4"), ("edge", "i4")])  # an edge of a path and its node
 FRAME = np.dtype(  # one level of the lookahead: its side to move, and its moves' results so far
-    [("best", "f8"), ("next_action", "i4"), ("open_moves", "i4"), ("to_play", "i4")], align=True
+    [("best", "f8"), ("next", "i4"), ("moves", "i4"), ("open_moves", "i4"), ("to_play", "i4")],
+    align=True,
 )
-CACHE = np.dtype([("key", "u8"), ("value", "f4")], align=True)  # key 0 is empty
+CACHE = np.dtype([("key", "u8"), ("value", "f4"), ("edges", "i4")], align=True)  # key 0 is empty
 
 COUNTERS = ("simulations", "evaluations", "cache_hits", "proven_leaves", "proven_roots")
 
@@ -99,11 +106,14 @@ class Forest(NamedTuple):
     exploration: NDArray[np.float64]  # [N] of PUCT by a node's visits, see `mcts.scores`
     batch: NDArray[np.int32]  # [B*K, 2] tree and slot of each row of the batch
     queue: NDArray[np.int32]  # [N] scratch of tree reuse
+    keys: NDArray[np.uint64]  # [B+1, M] position keys of the game, then of the path
+    boards: NDArray[Any]  # the game's record [B+1, H] boards before the root, newest first
+    past: NDArray[Any]  # the game's record [H] scratch: the boards before a leaf
     look_states: NDArray[Any]  # the game's record [lookahead + 1] scratch
-    look_mask: NDArray[np.bool_]  # [lookahead + 1, A] scratch
+    look_actions: NDArray[np.int32]  # [lookahead + 1, L] scratch
     look_frames: NDArray[Any]  # FRAME [lookahead + 1] scratch
     cache: NDArray[Any]  # CACHE [C]
-    cache_prior: NDArray[np.float32]  # [C, L] priors (Gumbel: logits) in the order of the edges
+    cache_prior: NDArray[np.float32]  # [C, W] priors (Gumbel: logits) in the order of the edges
     counters: NDArray[np.int64]  # [5] see COUNTERS
 
 
@@ -119,13 +129,16 @@ class Tree(NamedTuple):
     root_gumbel: Any  # [L]
     improved: Any  # [L]
     considered: Any  # [simulations]
+    keys: Any  # [M]
+    boards: Any  # [H]
+    past: Any  # [H]
     look_states: Any
-    look_mask: Any  # [(lookahead + 1) * A]
+    look_actions: Any  # [(lookahead + 1) * L]
     look_frames: Any
-    num_actions: Any  # A
     exploration: Any
     cache: Any
-    cache_prior: Any  # [C * L]
+    cache_prior: Any  # [C * W]
+    cache_width: Any  # W
     counters: Any
 
 
@@ -142,13 +155,16 @@ def tree_at(forest: Any, t: int) -> Tree:
         row_of(forest.root_gumbel, t),
         rows_of(forest.improved),
         row_of(forest.considered, t),
+        row_of(forest.keys, t),
+        row_of(forest.boards, t),
+        rows_of(forest.past),
         rows_of(forest.look_states),
-        rows_of(forest.look_mask),
+        rows_of(forest.look_actions),
         rows_of(forest.look_frames),
-        forest.look_mask.shape[1],
         rows_of(forest.exploration),
         rows_of(forest.cache),
         rows_of(forest.cache_prior),
+        forest.cache_prior.shape[1],
         rows_of(forest.counters),
     )
 
@@ -172,10 +188,29 @@ class Params(NamedTuple):
     virtual_loss: float
 
 
-def params_of(config: SearchConfig) -> Params:
-    """Return the numbers of a config for compiled code."""
+def lookahead_of(game: Game, config: SearchConfig) -> int:
+    """Return the plies of lookahead of a config in a game.
+
+    Raises ValueError for 2 plies or more in a game that looks back: the lookahead plays on without
+    the game's past, so it would take a move that repeats a position for an ordinary one.
+    """
+    wide = game.typical_legal > WIDE
+    if not config.solve:
+        return 0
+    if config.lookahead < 0:
+        return 0 if wide or game.rules.remember is not None else DEFAULT_LOOKAHEAD
+    if config.lookahead > 1 and game.rules.remember is not None:
+        raise ValueError(
+            f"search.lookahead = {config.lookahead}: expected at most 1 in {game.name}, whose rules "
+            "look back at earlier positions"
+        )
+    return config.lookahead
+
+
+def params_of(game: Game, config: SearchConfig) -> Params:
+    """Return the numbers of a config for compiled code; raises as `lookahead_of`."""
     values = {name: getattr(config, name) for name in Params._fields if hasattr(config, name)}
-    values["lookahead"] = config.lookahead if config.solve else 0
+    values["lookahead"] = lookahead_of(game, config)
     return Params(gumbel=config.root == "gumbel", fpu_reduction=config.fpu == "reduction", **values)
 
 
@@ -204,13 +239,18 @@ def allocate(
         )
     nodes = max_simulations + config.leaves_per_tree + 2
     depth = min(game.max_plies, nodes) + 2
+    keys = game.max_plies + depth if game.rules.remember is not None else 1
+    edges = nodes * game.typical_legal + 1  # one to write past
+    if game.typical_legal < game.max_legal:
+        edges += game.max_legal  # room for one more node, whatever it has
+    lookahead = lookahead_of(game, config)
     leaves = config.leaves_per_tree
     planned = max_simulations if config.root == "gumbel" else 1
     cache = 1 << (config.cache_size - 1).bit_length() if config.cache_size else 0
     forest = Forest(
         info=np.zeros(trees + 1, INFO),
         nodes=np.zeros((trees + 1, nodes), NODE),
-        edges=np.zeros((trees + 1, nodes * game.max_legal + 1), EDGE),  # one to write past
+        edges=np.zeros((trees + 1, edges), EDGE),
         states=np.zeros((trees + 1, nodes), game.dtype),
         slots=np.zeros((trees + 1, leaves), SLOT),
         path=np.zeros((trees + 1, leaves * depth), HOP),
@@ -220,11 +260,14 @@ def allocate(
         batch=np.zeros((trees * leaves, 2), np.int32),
         queue=np.zeros(nodes, np.int32),
         exploration=exploration_table(config, nodes),
-        look_states=np.zeros(config.lookahead + 1, game.dtype),
-        look_mask=np.zeros((config.lookahead + 1, game.num_actions), np.bool_),
-        look_frames=np.zeros(config.lookahead + 1, FRAME),
+        keys=np.zeros((trees + 1, keys), np.uint64),
+        boards=np.zeros((trees + 1, game.past_boards), game.dtype),
+        past=np.zeros(game.past_boards, game.dtype),
+        look_states=np.zeros(lookahead + 1, game.dtype),
+        look_actions=np.zeros((lookahead + 1, game.max_legal), np.int32),
+        look_frames=np.zeros(lookahead + 1, FRAME),
         cache=np.zeros(cache, CACHE),
-        cache_prior=np.zeros((cache, game.max_legal), np.float32),
+        cache_prior=np.zeros((cache, min(2 * game.typical_legal, game.max_legal)), np.float32),
         counters=np.zeros(len(COUNTERS), np.int64),
     )
     forest.info["stream"][:trees] = seed_streams(seed, trees)

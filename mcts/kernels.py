@@ -12,10 +12,11 @@ import numpy as np
 from numba import njit
 
 from envs.game import encode, is_terminal, legal_actions, step, to_play, value_to_play
-from mcts import reuse, rng, root, simulation
+from mcts import past, reuse, rng, root, simulation
 from mcts.compile import inlined
 from mcts.forest import EXPANDED, tree_at
-from mcts.proof import look_mask
+from mcts.proof import look_actions
+from mcts.rows import array_of
 from mcts.scores import edge_value
 
 UNIFORM, ROLLOUT = 0, 1  # evaluators compiled into the search
@@ -39,10 +40,11 @@ def next_leaf(tree, params, slot):
 
 
 @njit(cache=True, nogil=True)
-def select_batch(forest, params, planes):
+def select_batch(forest, params, planes, actions, counts):
     """Advance every searching tree to its next leaves; encode them into planes [B*K, C, H, W].
 
-    Returns the number of rows written; `forest.batch` has the tree and slot of each.
+    Writes the legal actions of each, int32 [B*K, L], and their numbers. Returns the number of rows
+    written; `forest.batch` has the tree and slot of each.
     """
     count = 0
     for t in range(len(forest.info) - 1):
@@ -50,8 +52,13 @@ def select_batch(forest, params, planes):
         for slot in range(params.leaves_per_tree):
             if not next_leaf(tree, params, slot):
                 break
+            leaf = np.int64(tree.slots[slot].leaf)
             planes[count] = 0.0
-            encode(tree.states[tree.slots[slot].leaf], planes[count])
+            past.write_past(tree, slot)
+            encode(tree.states[leaf], array_of(tree.past, 0, len(tree.past)), planes[count])
+            counts[count] = tree.nodes[leaf].num_edges
+            for k in range(tree.nodes[leaf].num_edges):
+                actions[count, k] = tree.edges[tree.nodes[leaf].first_edge + k].action
             forest.batch[count, 0] = t
             forest.batch[count, 1] = slot
             count += 1
@@ -60,7 +67,7 @@ def select_batch(forest, params, planes):
 
 @njit(cache=True, nogil=True)
 def receive_batch(forest, params, logits, values_to_play):
-    """Back up the evaluator's float32 logits [n, A] and values [n] for the n selected rows."""
+    """Back up the evaluator's float32 logits [n, L] and values [n] for the n selected rows."""
     for i in range(len(values_to_play)):
         tree = tree_at(forest, forest.batch[i, 0])
         simulation.receive(tree, params, forest.batch[i, 1], logits[i], values_to_play[i])
@@ -68,19 +75,16 @@ def receive_batch(forest, params, logits, values_to_play):
 
 @inlined
 def rollout(tree, node):
-    """Play one game of uniformly random moves from a node; return its value_to_play there."""
+    """Play one game of uniformly random moves from a node; return its value_to_play there.
+
+    Rules that look back see none of its positions: it may repeat them, up to the game's last ply.
+    """
     tree.look_states[0] = tree.states[node]
     state = tree.look_states[0]
+    actions = look_actions(tree, 0)
     while not is_terminal(state):
-        mask = look_mask(tree, 0)
-        legal_actions(state, mask)
-        left = rng.below(tree.info, mask.sum())
-        for action in range(len(mask)):
-            if mask[action]:
-                if left == 0:
-                    step(state, action)
-                    break
-                left -= 1
+        count = legal_actions(state, actions)
+        step(state, actions[rng.below(tree.info, count)])
     value = value_to_play(state)
     return value if to_play(state) == tree.nodes[node].to_play else -value
 
@@ -113,11 +117,34 @@ def begin(forest, trees, simulations, explore, temperatures):
 
 @njit(cache=True, nogil=True)
 def place_roots(forest, trees, states):
-    """Make record `states[i]` the root of `trees[i]`, without children."""
+    """Make record `states[i]` the root of `trees[i]`, without children and without a past."""
     for i in range(len(trees)):
-        forest.states[trees[i], 0] = states[i]
-        forest.info[trees[i]].target = 0
-        simulation.clear_tree(tree_at(forest, trees[i]))
+        tree = tree_at(forest, trees[i])
+        tree.states[0] = states[i]
+        past.begin_game(tree)
+        tree.info[0].target = 0
+        simulation.clear_tree(tree)
+
+
+@njit(cache=True, nogil=True)
+def place_past(forest, trees, keys, counts, boards):
+    """Write what lies before the roots of `trees`: keys [n, M], their numbers, boards [n, H]."""
+    for i in range(len(trees)):
+        tree = tree_at(forest, trees[i])
+        tree.info[0].num_keys = counts[i]
+        for k in range(min(counts[i], keys.shape[1])):
+            tree.keys[k] = keys[i, k]
+        for back in range(len(tree.boards)):
+            tree.boards[back] = boards[i, back]
+
+
+@njit(cache=True, nogil=True)
+def restart_roots(forest, trees):
+    """Remove all children of the roots, which keep their past."""
+    for i in range(len(trees)):
+        tree = tree_at(forest, trees[i])
+        tree.info[0].target = 0
+        simulation.clear_tree(tree)
 
 
 @njit(cache=True, nogil=True)
@@ -139,17 +166,18 @@ def read_roots(forest, params, trees, temperatures, out):
     for i in range(len(trees)):
         tree = tree_at(forest, trees[i])
         nodes, edges = tree.nodes, tree.edges
+        first, count = np.int64(nodes[0].first_edge), np.int64(nodes[0].num_edges)
         root.read_policy(tree, params, out.policy[i])
         out.value_to_play[i] = root.root_value(tree)
         out.action[i] = root.sample_action(tree, params, temperatures[i])
         out.best_action[i] = edges[root.best_edge(tree, params, 0.0)].action
         out.exact[i] = nodes[0].exact
         out.plies[i] = nodes[0].plies
-        out.visits[i] = 0
-        out.q[i] = np.nan
-        for e in range(nodes[0].first_edge, nodes[0].first_edge + nodes[0].num_edges):
-            out.visits[i, edges[e].action] = edges[e].visits
-            out.q[i, edges[e].action] = edge_value(tree, e, np.nan)
+        out.count[i] = count
+        for k in range(count):
+            out.legal[i, k] = edges[first + k].action
+            out.visits[i, k] = edges[first + k].visits
+            out.q[i, k] = edge_value(tree, first + k, np.nan)
         forest.counters[simulation.PROVEN_ROOTS] += not np.isnan(out.exact[i])
         tree.info[0].target = 0
 

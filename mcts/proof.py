@@ -19,19 +19,17 @@ WIN = 1.0  # the largest value of a game: an edge with it makes the others irrel
 
 
 @inlined
-def look_mask(tree, level):
-    """Return the scratch mask of a level, bool [A], cleared."""
-    mask = array_of(tree.look_mask, level * tree.num_actions, tree.num_actions)
-    mask[:] = False
-    return mask
+def look_actions(tree, level):
+    """Return the scratch list of a level, int32 [L]."""
+    return array_of(tree.look_actions, level * len(tree.root_gumbel), len(tree.root_gumbel))
 
 
 @inlined
 def open_frame(tree, level):
     """Begin with the moves of the position at a level of the lookahead."""
-    legal_actions(tree.look_states[level], look_mask(tree, level))
     frame = tree.look_frames[level]
-    frame.next_action = 0
+    frame.moves = legal_actions(tree.look_states[level], look_actions(tree, level))
+    frame.next = 0
     frame.open_moves = 0
     frame.best = -np.inf
     frame.to_play = to_play(tree.look_states[level])
@@ -55,12 +53,10 @@ def play_next(tree, level):
     A frame that has found a win plays no more moves.
     """
     frame = tree.look_frames[level]
-    count, action = tree.num_actions, int(frame.next_action)
-    while action < count and not tree.look_mask[level * count + action]:
-        action += 1
-    if action == count or frame.best >= WIN:
+    if frame.next == frame.moves or frame.best >= WIN:
         return False
-    frame.next_action = action + 1
+    action = tree.look_actions[level * len(tree.root_gumbel) + frame.next]
+    frame.next += 1
     tree.look_states[level + 1] = tree.look_states[level]
     step(tree.look_states[level + 1], action)
     return True

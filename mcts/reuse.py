@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from envs.game import step
+from mcts import past
 from mcts.compile import inlined
 from mcts.forest import EXPANDED, NO_NODE
 from mcts.simulation import clear_tree
@@ -61,8 +62,10 @@ def kept_child(tree, action):
 def play_at_root(tree, scratch, queue, action, keep):
     """Advance the root by one legal action, keeping the subtree if `keep`."""
     child = kept_child(tree, action) if keep else NO_NODE
+    past.note_root(tree)
     if child != NO_NODE:
         keep_subtree(tree, scratch, queue, child)
         return
     step(tree.states[0], action)
+    past.look_back_at_root(tree)
     clear_tree(tree)

@@ -122,7 +122,7 @@ def pruned_visits(tree, params, e, best, best_score):
 
 @inlined
 def read_visits(tree, params, policy):
-    """Write root visits as weights float32 [A], without proven losses and forced playouts."""
+    """Write root visits as weights float32 [L], without proven losses and forced playouts."""
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
     best, most = first, -1
@@ -139,12 +139,12 @@ def read_visits(tree, params, policy):
             visits = pruned_visits(tree, params, e, best, best_score)
         if tree.edges[e].exact <= -1.0:
             visits = 0
-        policy[tree.edges[e].action] = visits
+        policy[e - first] = visits
 
 
 @inlined
 def read_improved(tree, params, policy):
-    """Write exp(logit + sigma(completed Q)), float32 [A] (Gumbel AlphaZero 2022, equation 11).
+    """Write exp(logit + sigma(completed Q)), float32 [L] (Gumbel AlphaZero 2022, equation 11).
 
     Proven losses have weight 0. The weights are scaled to a largest of 1.
     """
@@ -157,7 +157,7 @@ def read_improved(tree, params, policy):
             top = max(top, tree.improved[e - first])
     for e in range(first, last):
         if not tree.edges[e].exact <= -1.0:
-            policy[tree.edges[e].action] = np.exp(tree.improved[e - first] - top)
+            policy[e - first] = np.exp(tree.improved[e - first] - top)
 
 
 @inlined
@@ -173,7 +173,7 @@ def move_weight(tree, e, by_prior):
 
 @inlined
 def read_policy(tree, params, policy):
-    """Write the search's policy, float32 [A] summing to 1: the network's training target.
+    """Write the search's policy by edge, float32 [L] summing to 1: the network's training target.
 
     The policy of a proven root is uniform over the moves that prove it. Any other policy excludes
     proven losses; if no other move was visited, it is the prior over the other moves.
@@ -183,17 +183,18 @@ def read_policy(tree, params, policy):
     last = first + tree.nodes[0].num_edges
     if not np.isnan(tree.nodes[0].exact):
         for e in range(first, last):
-            policy[tree.edges[e].action] = is_best_proof(tree, e)
+            policy[e - first] = is_best_proof(tree, e)
     elif params.gumbel:
         read_improved(tree, params, policy)
     else:
         read_visits(tree, params, policy)
-    total = policy.sum()
+    weights = policy[: last - first]
+    total = weights.sum()
     if total <= 0.0:
         for e in range(first, last):
-            policy[tree.edges[e].action] = move_weight(tree, e, True)
-        total = policy.sum()
-    policy /= total
+            policy[e - first] = move_weight(tree, e, True)
+        total = weights.sum()
+    weights /= total
 
 
 @inlined

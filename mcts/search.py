@@ -17,14 +17,32 @@ from numba import typeof
 from numpy.typing import NDArray
 
 from envs.game import Game
+from envs.positions import pasts_of
 from mcts import kernels
 from mcts.config import SearchConfig
 from mcts.forest import COUNTERS, Forest, allocate, params_of
 
 type_of: Any = typeof  # it has no type annotations
 
-# planes float32 [n, C, H, W] -> (policy logits float32 [n, A], value_to_play float32 [n])
-Evaluator = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+class Leaves(NamedTuple):
+    """A batch of n positions to evaluate, with L the most legal actions of the game.
+
+    Of each row of `actions` the first `counts` are legal; the others are some actions or other.
+    """
+
+    planes: NDArray[np.float32]  # [n, C, H, W]
+    actions: NDArray[np.int32]  # [n, L]
+    counts: NDArray[np.int32]  # [n]
+
+
+# -> (policy logits float32 [n, L] of the legal actions, value_to_play float32 [n])
+Evaluator = Callable[[Leaves], tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+
+def evaluate_uniformly(leaves: Leaves) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Answer equal logits and value 0: an evaluator that takes no time."""
+    return np.zeros(leaves.actions.shape, np.float32), np.zeros(len(leaves.counts), np.float32)
 
 
 @dataclass(frozen=True)
@@ -39,30 +57,54 @@ ROLLOUT = CompiledEvaluator(kernels.ROLLOUT)  # uniform priors, one random game
 
 
 class RootResults(NamedTuple):
-    """The results of n finished searches; all values are for the side to move at the root."""
+    """The results of n finished searches; all values are for the side to move at the root.
 
-    policy: NDArray[np.float32]  # [n, A] training target, sums to 1
+    What is said of moves is in the order of `legal`, a row's first `count` columns.
+    """
+
+    count: NDArray[np.int32]  # [n] legal actions
+    legal: NDArray[np.int32]  # [n, L]
+    policy: NDArray[np.float32]  # [n, L] training target, sums to 1
     value_to_play: NDArray[np.float32]  # [n]
     action: NDArray[np.int64]  # [n] sampled at the temperature
     best_action: NDArray[np.int64]  # [n] without sampling
     exact: NDArray[np.float32]  # [n] proven value, or NaN
     plies: NDArray[np.int16]  # [n] plies to the proven end
-    visits: NDArray[np.int32]  # [n, A]
-    q: NDArray[np.float32]  # [n, A] exact or mean value of each move, NaN where unvisited
+    visits: NDArray[np.int32]  # [n, L]
+    q: NDArray[np.float32]  # [n, L] exact or mean value of each move, NaN where unvisited
 
 
-def empty_results(count: int, num_actions: int) -> RootResults:
+def empty_results(count: int, max_legal: int) -> RootResults:
     """Allocate RootResults for `count` roots, to be filled."""
     return RootResults(
-        policy=np.zeros((count, num_actions), np.float32),
+        count=np.zeros(count, np.int32),
+        legal=np.zeros((count, max_legal), np.int32),
+        policy=np.zeros((count, max_legal), np.float32),
         value_to_play=np.zeros(count, np.float32),
         action=np.zeros(count, np.int64),
         best_action=np.zeros(count, np.int64),
         exact=np.zeros(count, np.float32),
         plies=np.zeros(count, np.int16),
-        visits=np.zeros((count, num_actions), np.int32),
-        q=np.zeros((count, num_actions), np.float32),
+        visits=np.zeros((count, max_legal), np.int32),
+        q=np.full((count, max_legal), np.nan, np.float32),
     )
+
+
+def by_action(
+    listed: NDArray[Any],
+    legal: NDArray[np.int32],
+    count: NDArray[Any],
+    num_actions: int,
+    other: Any,
+) -> NDArray[Any]:
+    """Spread values [n, L] of the first `count` legal actions over all actions [n, A].
+
+    Actions that are not legal get `other`.
+    """
+    spread = np.full((len(listed), num_actions), other, listed.dtype)
+    rows, columns = np.nonzero(np.arange(listed.shape[1]) < np.asarray(count)[:, None])
+    spread[rows, legal[rows, columns]] = listed[rows, columns]
+    return spread
 
 
 class Search:
@@ -84,10 +126,12 @@ class Search:
         self.config = config
         self.trees = trees
         self.max_simulations = max_simulations or config.simulations
-        self.params = params_of(config)
+        self.params = params_of(game, config)
         self.forest: Forest = allocate(game, config, trees, self.max_simulations, seed)
         slots = trees * config.leaves_per_tree
         self._planes = np.zeros((slots, *game.planes_shape), np.float32)
+        self._actions = np.zeros((slots, game.max_legal), np.int32)
+        self._counts = np.zeros(slots, np.int32)
         self._done = np.zeros(trees, np.int64)
         self._waiting = 0
         self._entries: dict[Any, Callable[..., Any]] = {}
@@ -104,6 +148,22 @@ class Search:
         if states.dtype != self.game.dtype:
             raise ValueError(f"expected positions of {self.game.name}, got {states.dtype}")
         self._call(kernels.place_roots, self.forest, chosen, _plain(states, self.game.dtype))
+
+    def place_games(
+        self, games: Sequence[NDArray[Any]], trees: NDArray[np.int64] | None = None
+    ) -> None:
+        """Make the last positions of games the roots, with the positions before them as their past.
+
+        A game is its positions from the first on, records [plies + 1]. Raises as `place`.
+        """
+        chosen = self._known(np.arange(len(games)) if trees is None else trees)
+        self.place(np.array([game[-1] for game in games], self.game.dtype), chosen)
+        if self.game.has_history:
+            self._call(kernels.place_past, self.forest, chosen, *pasts_of(self.game, games))
+
+    def restart(self, trees: NDArray[np.int64]) -> None:
+        """Remove what the trees found; the roots and their past stay."""
+        self._call(kernels.restart_roots, self.forest, self._known(trees))
 
     def begin(
         self,
@@ -129,26 +189,31 @@ class Search:
         degrees = np.full(len(chosen), temperatures, np.float64)
         self._call(kernels.begin, self.forest, chosen, counts, explores, degrees)
 
-    def select(self) -> NDArray[np.float32]:
-        """Return encoded leaves float32 [n, C, H, W] to evaluate; n = 0 when all are done.
+    def select(self) -> Leaves:
+        """Return the leaves to evaluate; there are none when all searches are done.
 
-        The array is a view that the next call overwrites.
+        The arrays are views that the next call overwrites.
         """
         if self._waiting:
             raise RuntimeError(f"{self._waiting} leaves still await receive()")
-        self._waiting = self._call(kernels.select_batch, self.forest, self.params, self._planes)
-        return self._planes[: self._waiting]
+        leaves = Leaves(self._planes, self._actions, self._counts)
+        count = self._waiting = self._call(kernels.select_batch, self.forest, self.params, *leaves)
+        return Leaves(*(array[:count] for array in leaves))
 
     def receive(self, logits: NDArray[np.float32], values_to_play: NDArray[np.float32]) -> None:
         """Back up the evaluations of the leaves last selected, in the same order.
 
-        Raises ValueError for shapes other than [n, A] and [n].
+        Logits may have fewer columns than L where no leaf has more legal actions.
+
+        Raises ValueError for other shapes than [n, columns] and [n].
         """
-        expected = (self._waiting, self.game.num_actions), (self._waiting,)
-        if (logits.shape, values_to_play.shape) != expected:
+        count = self._waiting
+        width = int(self._counts[:count].max(initial=0))
+        fits = logits.ndim == 2 and len(logits) == count and logits.shape[1] >= width
+        if not fits or values_to_play.shape != (count,):
             raise ValueError(
-                f"{self._waiting} leaves wait: expected logits and values of the shapes "
-                f"{expected}, got {(logits.shape, values_to_play.shape)}"
+                f"{count} leaves wait: expected logits of the shape ({count}, {width}) or wider and "
+                f"values of the shape ({count},), got {(logits.shape, values_to_play.shape)}"
             )
         logits, values = _plain(logits, np.float32), _plain(values_to_play, np.float32)
         self._call(kernels.receive_batch, self.forest, self.params, logits, values)
@@ -159,8 +224,8 @@ class Search:
         if isinstance(evaluator, CompiledEvaluator):
             self._call(kernels.search_compiled, self.forest, self.params, evaluator.code)
             return
-        while len(planes := self.select()):
-            self.receive(*evaluator(planes))
+        while len((leaves := self.select()).counts):
+            self.receive(*evaluator(leaves))
 
     def done(self) -> NDArray[np.int64]:
         """Return the trees whose search has ended and has not been read."""
@@ -178,7 +243,7 @@ class Search:
         edges = self.forest.nodes["num_edges"][chosen, 0]
         if not edges.all():
             raise ValueError(f"tree {chosen[edges == 0][0]} has no search to read at its root")
-        out = empty_results(len(chosen), self.game.num_actions)
+        out = empty_results(len(chosen), self.game.max_legal)
         degrees = np.full(len(chosen), temperatures, np.float64)
         self._call(kernels.read_roots, self.forest, self.params, chosen, degrees, out)
         return out

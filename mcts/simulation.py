@@ -13,10 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from envs.game import is_terminal, legal_actions, step, to_play, value_to_play
-from mcts import cache, proof
+from mcts import cache, past, proof
 from mcts.compile import inlined
 from mcts.forest import EXPANDED, NEW, NO_NODE, PENDING
-from mcts.proof import look_mask
+from mcts.proof import look_actions
 from mcts.scores import select_edge
 
 RESOLVED, WAITING, COLLIDED = 0, 1, 2  # how a simulation ended
@@ -50,11 +50,12 @@ def add_node(tree):
 
 
 @inlined
-def add_child(tree, node, e):
-    """Create the child of an edge: a copy of the parent's position with the move played."""
+def add_child(tree, slot, node, e):
+    """Create the child of the slot's last edge: its parent's position with the move played."""
     child = np.int64(tree.info[0].num_nodes)
     tree.states[child] = tree.states[node]
     step(tree.states[child], np.int32(tree.edges[e].action))
+    past.look_back(tree, slot, child)
     tree.edges[e].child = child
     return add_node(tree)
 
@@ -71,13 +72,10 @@ def has_room(tree):
 def add_edges(tree, params, node):
     """Create a node's edges, without priors, and look ahead along each."""
     first = np.int64(tree.info[0].num_edges)
-    mask = look_mask(tree, 0)
-    legal_actions(tree.states[node], mask)
-    end = first
-    for action in range(len(mask)):  # without a branch: illegal actions are overwritten
-        tree.edges[end].action = action
-        end += mask[action]
+    actions = look_actions(tree, 0)
+    end = first + legal_actions(tree.states[node], actions)
     for e in range(first, end):
+        tree.edges[e].action = actions[e - first]
         tree.edges[e].prior = 0.0
         tree.edges[e].visits = 0
         tree.edges[e].value_sum = 0.0
@@ -95,10 +93,10 @@ def add_edges(tree, params, node):
 
 @inlined
 def expand(tree, node, logits, value):
-    """Expand a node with float32 logits [A], whose softmax is its prior, and a value."""
+    """Expand a node with float32 logits of its edges, whose softmax is its prior, and a value."""
     first = np.int64(tree.nodes[node].first_edge)
-    for e in range(first, first + tree.nodes[node].num_edges):
-        tree.edges[e].logit = logits[tree.edges[e].action]
+    for k in range(tree.nodes[node].num_edges):
+        tree.edges[first + k].logit = logits[k]
     softmax_logits(tree, node)
     tree.nodes[node].raw_value = value
     tree.nodes[node].stage = EXPANDED
@@ -126,7 +124,7 @@ def expand_from_cache(tree, params, node, entry):
     """Expand a node with the value and the priors (Gumbel: logits) of a cache entry."""
     first = np.int64(tree.nodes[node].first_edge)
     for k in range(tree.nodes[node].num_edges):
-        known = tree.cache_prior[entry * len(tree.root_gumbel) + k]
+        known = tree.cache_prior[entry * tree.cache_width + k]
         if params.gumbel:
             tree.edges[first + k].logit = known
         else:
@@ -183,6 +181,7 @@ def follow(tree, params, slot, node):
     tree.path[hop].node = node
     tree.path[hop].edge = e
     tree.slots[slot].length = depth + 1
+    past.note_hop(tree, slot, node)
     tree.edges[e].visits += 1
     if params.leaves_per_tree > 1:
         tree.edges[e].value_sum -= params.virtual_loss
@@ -205,7 +204,7 @@ def descend(tree, params, slot):
             tree.counters[PROVEN_LEAVES] += 1
             return NO_NODE
         child = np.int64(tree.edges[e].child)
-        node = add_child(tree, node, e) if child == NO_NODE else child
+        node = add_child(tree, slot, node, e) if child == NO_NODE else child
     return node
 
 
@@ -232,7 +231,7 @@ def simulate(tree, params, slot):
 @inlined
 def evaluate_or_wait(tree, params, slot, node):
     """Expand a node from the cache and back it up, or put it in its slot for the evaluator."""
-    entry = cache.lookup(tree, tree.states[node])
+    entry = cache.lookup(tree, slot, node)
     if entry < 0:
         tree.slots[slot].leaf = node
         tree.info[0].in_flight += 1
@@ -269,8 +268,8 @@ def receive_uniform(tree, params, slot, value):
 
 @inlined
 def receive(tree, params, slot, logits, value):
-    """Expand and back up a slot's leaf with float32 logits [A] and its value_to_play."""
+    """Expand and back up a slot's leaf with float32 logits of its edges and its value_to_play."""
     node = take_leaf(tree, slot)
     expand(tree, node, logits, value)
-    cache.insert(tree, params, node)
+    cache.insert(tree, params, slot, node)
     back_up_node(tree, params, slot, node, tree.nodes[node].raw_value)

@@ -24,6 +24,8 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import numpy as np
+
 from store.errors import SchemaError, StoreError
 
 if TYPE_CHECKING:
@@ -280,3 +282,19 @@ def _measures_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
 def _openings_named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
     """Version 2 names the opening of each pair; of one in version 1, the reader finds it."""
     return {**document, "opening_ids": None}
+
+
+@ACTOR.step(2)
+def _policies_as_entries_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 has the actions with weight of each row's policy, version 2 all actions."""
+    arrays = dict(document["arrays"])
+    for name in [name for name in arrays if name.endswith(".row_policy")]:
+        shard = name.removesuffix(".row_policy")
+        policy, count = arrays.pop(name), arrays[f"{shard}.row_count"]
+        policy = policy[np.arange(policy.shape[1]) < count[:, None]]
+        row, action = np.nonzero(policy)
+        counts = np.bincount(row, minlength=len(policy)).astype(np.uint16)
+        arrays[f"{shard}.policy_count"] = counts
+        arrays[f"{shard}.policy_action"] = action.astype(np.uint16)
+        arrays[f"{shard}.policy_weight"] = policy[row, action]
+    return {**document, "arrays": arrays}

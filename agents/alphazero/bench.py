@@ -16,17 +16,23 @@ from agents.alphazero.game import game_of
 from agents.alphazero.inference import NetworkEvaluator
 from agents.alphazero.network import build_network
 from agents.alphazero.shard import Shard
+from mcts.search import Leaves
 
 BATCHES = (32, 64, 128, 256, 512)
 
 
 def raw_speed(evaluator: NetworkEvaluator, batch: int, seconds: float) -> float:
     """Measure evaluations/s of one thread with batches of `batch` positions."""
-    planes = np.zeros((batch, *evaluator.game.planes_shape), np.float32)
-    evaluator(planes)
+    game = evaluator.game
+    leaves = Leaves(
+        np.zeros((batch, *game.planes_shape), np.float32),
+        np.zeros((batch, game.max_legal), np.int32),
+        np.full(batch, game.typical_legal, np.int32),
+    )
+    evaluator(leaves)
     count, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
-        evaluator(planes)
+        evaluator(leaves)
         count += batch
     return count / elapsed
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.alphazero.config import LearnerConfig
-from envs.batch import replay_rows
+from envs.batch import no_past, replay_rows, scratch_for
 from envs.game import Game
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
 
@@ -43,21 +43,22 @@ SCHEMA = EpisodeSchema(
 
 @dataclass(frozen=True)
 class GameRecord:
-    """A finished game of self-play; R rows to learn from, A actions."""
+    """A finished game of self-play; R rows to learn from, L most legal actions."""
 
     moves: NDArray[np.uint16]  # [T]
     opening_plies: int
     outcome: float  # for the first player
     network_step: int
     row_ply: NDArray[np.uint16]  # [R]
-    row_policy: NDArray[np.float32]  # [R, A]
+    row_legal: NDArray[np.uint16]  # [R, L] actions that the policy's columns stand for
+    row_policy: NDArray[np.float32]  # [R, L]
     row_value: NDArray[np.float32]  # [R] value_to_play
     row_exact: NDArray[np.float32]  # [R] proven value_to_play, or NaN
 
 
 def to_episode(record: GameRecord, uuid: bytes) -> Episode:
     """Convert a game to the store's form."""
-    row, action = np.nonzero(record.row_policy)
+    row, column = np.nonzero(record.row_policy)
     counts = np.bincount(row, minlength=len(record.row_ply))
     return Episode(
         uuid,
@@ -70,8 +71,8 @@ def to_episode(record: GameRecord, uuid: bytes) -> Episode:
             "row_value": record.row_value,
             "row_exact": record.row_exact,
             "policy_count": counts.astype(np.uint16),
-            "policy_action": action.astype(np.uint16),
-            "policy_weight": record.row_policy[row, action],
+            "policy_action": record.row_legal[row, column],
+            "policy_weight": record.row_policy[row, column],
         },
     )
 
@@ -80,9 +81,26 @@ def ring_fields(game: Game) -> dict[str, tuple[Any, tuple[int, ...]]]:
     """Return the arrays of one training row in RAM, as `store.memory.ring.Ring` takes them."""
     return {
         "state": (game.dtype, ()),
-        "policy": (np.float32, (game.num_actions,)),
+        "past": (game.dtype, (game.past_boards,)),  # the boards before it, newest first
+        "policy_start": (np.int64, ()),  # its first entry among the POLICY_ENTRIES
+        "policy_count": (np.uint16, ()),
         "outcome": (np.float32, (3,)),  # shares of win, draw and loss, for the side to move
     }
+
+
+POLICY_ENTRIES: dict[str, Any] = {"action": np.uint16, "weight": np.float32}
+"""What RAM holds of an action with weight in a row's policy."""
+
+
+class TrainingRows(NamedTuple):
+    """R rows to learn from."""
+
+    states: NDArray[Any]  # records [R]
+    past: NDArray[Any]  # records [R, past_boards], newest first
+    outcome: NDArray[np.float32]  # [R, 3] shares of win, draw and loss, for the side to move
+    policy_count: NDArray[np.uint16]  # [R] entries of the row's policy; 0 where it has none
+    policy_action: NDArray[np.uint16]  # [P]
+    policy_weight: NDArray[np.float32]  # [P] sums to 1 in a row
 
 
 def outcome_shares(value_to_play: NDArray[Any]) -> NDArray[np.float32]:
@@ -95,12 +113,10 @@ def outcome_shares(value_to_play: NDArray[Any]) -> NDArray[np.float32]:
     return np.stack([win, 1.0 - win - loss, loss], 1).astype(np.float32)
 
 
-def to_rows(
-    game: Game, batches: Sequence[EpisodeBatch], config: LearnerConfig
-) -> dict[str, NDArray[Any]]:
-    """Return training rows of games: records [R], policies float32 [R, A] and outcomes [R, 3].
+def to_rows(game: Game, batches: Sequence[EpisodeBatch], config: LearnerConfig) -> TrainingRows:
+    """Return the training rows of games.
 
-    A row without a policy to learn (a proven loss, unless `config.lost_policy`) has zeros there. A
+    A row without a policy to learn (a proven loss, unless `config.lost_policy`) has no entries. A
     game that the rules do not allow is left out with a warning.
     """
     batch = EpisodeBatch.concatenate(SCHEMA, batches)
@@ -108,27 +124,36 @@ def to_rows(
         return to_rows(game, [_kept(batch, fits)], config)
     plies = batch.values["row_ply"].astype(np.int64)
     states = np.zeros(len(plies), game.dtype)
+    past = no_past(game, len(plies))
     players = np.zeros(len(plies), np.int8)
     legal = np.zeros(len(batch), np.bool_)
     replay_rows(
-        game.new_states(1),
-        np.zeros(game.num_actions, np.bool_),
+        scratch_for(game),
         batch.values["move"].astype(np.int64),
         batch.offsets["move"],
         plies,
         batch.offsets["row_ply"],
         states,
+        past,
         players,
         legal,
     )
     if not legal.all():
         return to_rows(game, [_kept(batch, legal)], config)
-    policy = np.zeros((len(plies), game.num_actions), np.float32)
-    rows = np.repeat(np.arange(len(plies)), batch.values["policy_count"])
-    policy[rows, batch.values["policy_action"]] = batch.values["policy_weight"]
+    counts = batch.values["policy_count"].copy()
+    kept = np.ones(len(batch.values["policy_action"]), np.bool_)
     if not config.lost_policy:
-        policy[batch.values["row_exact"] <= -1.0] = 0.0
-    return {"state": states, "policy": policy, "outcome": _outcome_target(batch, players, config)}
+        lost = batch.values["row_exact"] <= -1.0
+        kept = ~np.repeat(lost, counts)
+        counts[lost] = 0
+    return TrainingRows(
+        states,
+        past,
+        _outcome_target(batch, players, config),
+        counts,
+        batch.values["policy_action"][kept],
+        batch.values["policy_weight"][kept],
+    )
 
 
 def _kept(batch: EpisodeBatch, sound: NDArray[np.bool_]) -> EpisodeBatch:

@@ -17,6 +17,7 @@ from agents.alphazero.network import PolicyValueNetwork, build_network, value_of
 from agents.torch_device import choose_device, choose_precision
 from agents.torch_state import load_state
 from envs.game import Game
+from mcts.search import Leaves
 from store import checkpoints
 from store.errors import CheckpointError, StoreError
 from store.run import Run
@@ -54,8 +55,9 @@ class _Inference(nn.Module):
 class NetworkEvaluator:
     """Evaluates encoded positions with one version of a network.
 
-    Called with planes float32 [n, C, H, W]; answers policy logits float32 [n, A] and value_to_play
-    float32 [n]. A replica per thread: a compiled network is not safe to share.
+    Called with leaves; answers the policy logits of their legal actions, float32 [n, most legal
+    actions of a leaf], and value_to_play float32 [n]. The logits are gathered before they leave the
+    device. A replica per thread: a compiled network is not safe to share.
     """
 
     def __init__(
@@ -112,22 +114,23 @@ class NetworkEvaluator:
         other._module = other._compile(self._state)
         return other
 
-    def __call__(
-        self, planes: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(self, leaves: Leaves) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See the class."""
-        at_once = CPU_ROWS if self.device.type == "cpu" else max(len(planes), 1)
-        logits = np.empty((len(planes), self.game.num_actions), np.float32)
-        values = np.empty(len(planes), np.float32)
-        for start in range(0, len(planes), at_once):
+        count = len(leaves.counts)
+        width = int(leaves.counts.max(initial=0))
+        at_once = CPU_ROWS if self.device.type == "cpu" else max(count, 1)
+        logits = np.empty((count, width), np.float32)
+        values = np.empty(count, np.float32)
+        for start in range(0, count, at_once):
             part = slice(start, start + at_once)
-            logits[part], values[part] = self._evaluate(planes[part])
+            actions = leaves.actions[part, :width]
+            logits[part], values[part] = self._evaluate(leaves.planes[part], actions)
         return logits, values
 
     def _evaluate(
-        self, planes: NDArray[np.float32]
+        self, planes: NDArray[np.float32], actions: NDArray[np.int32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Evaluate one batch."""
+        """Evaluate one batch; the logits are those of `actions` [n, width]."""
         count = len(planes)
         shape = padded(count), *self.game.planes_shape
         batch = torch.empty(shape, memory_format=torch.channels_last)
@@ -135,7 +138,9 @@ class NetworkEvaluator:
         batch[count:] = 0.0
         with torch.inference_mode():
             logits, values = self._module(batch.to(self.device, non_blocking=True))
-            return logits[:count].cpu().numpy(), values[:count].cpu().numpy()
+            wanted = torch.from_numpy(actions.astype(np.int64)).to(self.device, non_blocking=True)
+            legal = logits[:count].gather(1, wanted)
+            return legal.cpu().numpy(), values[:count].cpu().numpy()
 
 
 def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,28 +14,38 @@ from torch import Tensor
 from torch.nn import functional
 
 from agents.alphazero.config import LearnerConfig, NetworkConfig
-from agents.alphazero.episodes import ring_fields, to_rows
+from agents.alphazero.episodes import POLICY_ENTRIES, TrainingRows, ring_fields, to_rows
 from agents.alphazero.network import build_network
 from agents.random_state import rng_state, set_rng_state
 from agents.torch_device import choose_device
 from agents.torch_state import dump_state
 from envs.batch import encode_many
 from envs.game import Game
+from store.memory.ragged import RaggedEntries
 from store.memory.ring import Ring
 from store.replay.episodes import EpisodeBatch
 
 
+class SparsePolicy(NamedTuple):
+    """The policies of some rows, as E entries: the actions that have weight."""
+
+    row: Tensor  # int64 [E]
+    action: Tensor  # int64 [E]
+    weight: Tensor  # float32 [E], sums to 1 in a row that has a policy
+
+
 def alphazero_loss(
-    policy_logits: Tensor, outcome_logits: Tensor, policy: Tensor, outcome: Tensor
+    policy_logits: Tensor, outcome_logits: Tensor, policy: SparsePolicy, outcome: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return cross-entropies of policy [N, A] and win/draw/loss [N, 3] with the targets, in nats.
 
     AlphaZero's loss (2018, equation 1) with the squared error replaced by win/draw/loss
-    cross-entropy; weight decay is the optimiser's. A row whose policy is zeros has no policy
-    target: the policy loss is the mean over the other rows, 0 if there are none.
+    cross-entropy; weight decay is the optimiser's. A row without entries has no policy target: the
+    policy loss is the mean over the other rows, 0 if there are none.
     """
-    with_policy = policy.sum().clamp(min=1.0)  # a policy sums to 1
-    policy_loss = -(policy * functional.log_softmax(policy_logits, 1)).sum() / with_policy
+    with_policy = policy.weight.sum().clamp(min=1.0)  # a policy sums to 1
+    likely = functional.log_softmax(policy_logits, 1)[policy.row, policy.action]
+    policy_loss = -(policy.weight * likely).sum() / with_policy
     value_loss = -(outcome * functional.log_softmax(outcome_logits, 1)).sum(1).mean()
     return policy_loss, value_loss
 
@@ -66,6 +76,9 @@ class AlphaZeroLearner:
             ring_fields(game),
             window=min(config.window_start_rows, config.window_rows),
         )
+        self.policies = RaggedEntries(POLICY_ENTRIES)
+        symmetries = range(len(game.symmetries))
+        self._action_images = np.stack([game.symmetries.action_image(s) for s in symmetries])
         self.rng = np.random.default_rng([seed, 1])
         self.steps = 0
         self._rows_before = 0  # the ring's first row
@@ -98,10 +111,24 @@ class AlphaZeroLearner:
         if not batches:
             return 0
         rows = to_rows(self.game, list(batches), self.config)
-        self.ring.extend(**rows)
-        count = len(rows["state"])
+        self.add_rows(rows)
         self._grow_window()
-        return count
+        return len(rows.states)
+
+    def add_rows(self, rows: TrainingRows) -> None:
+        """Add rows to the ring, and their policies to the entries."""
+        first = self.policies.extend(action=rows.policy_action, weight=rows.policy_weight)
+        counts = rows.policy_count.astype(np.int64)
+        self.ring.extend(
+            state=rows.states,
+            past=rows.past,
+            outcome=rows.outcome,
+            policy_start=first + np.cumsum(counts) - counts,
+            policy_count=rows.policy_count,
+        )
+        if len(self.ring):
+            oldest = self.ring.gather(np.array([self.ring.oldest]), ["policy_start"])
+            self.policies.forget(int(oldest["policy_start"][0]))
 
     def _grow_window(self) -> None:
         grown = max(self.config.window_start_rows, self.rows_added // 2)
@@ -138,22 +165,25 @@ class AlphaZeroLearner:
         self._average()
         return policy_loss.detach(), value_loss.detach()
 
-    def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Sample rows under random symmetries: planes [n, C, H, W], policy, outcome."""
+    def sample(self, count: int) -> tuple[Tensor, SparsePolicy, Tensor]:
+        """Sample rows under random symmetries: planes [n, C, H, W], policies, outcomes [n, 3]."""
         rows = self.ring.sample(self.rng, count)
         planes = np.empty((count, *self.game.planes_shape), np.float32)
-        encode_many(rows["state"], planes)
-        policy = rows["policy"]
+        encode_many(rows["state"], rows["past"], planes)
+        policies = self.policies.gather(rows["policy_start"], rows["policy_count"])
         symmetries = self.game.symmetries
         chosen = self.rng.integers(len(symmetries), size=count)
         planes = augment(planes, symmetries.cells, chosen)
-        policy = np.take_along_axis(policy, symmetries.actions[chosen], 1)
-        as_device = (torch.from_numpy(array).to(self.device) for array in (planes, policy))
-        planes_tensor, policy_tensor = as_device
+        row = np.repeat(np.arange(count), rows["policy_count"])
+        action = self._action_images[chosen[row], policies["action"]].astype(np.int64)
+        on_device = [
+            torch.from_numpy(array).to(self.device)
+            for array in (planes, row, action, policies["weight"], rows["outcome"])
+        ]
         return (
-            planes_tensor.contiguous(memory_format=torch.channels_last),
-            policy_tensor,
-            torch.from_numpy(rows["outcome"]).to(self.device),
+            on_device[0].contiguous(memory_format=torch.channels_last),
+            SparsePolicy(*on_device[1:4]),
+            on_device[4],
         )
 
     @torch.no_grad()
@@ -186,6 +216,7 @@ class AlphaZeroLearner:
     def load_state(self, state: Mapping[str, Any], window: Iterable[EpisodeBatch]) -> None:
         """Continue from `state`, with the games of its window."""
         self.ring.total_added = 0  # what is sampled depends on the rows' order alone
+        self.policies = RaggedEntries(POLICY_ENTRIES)
         for batch in window:
             self.add([batch])
         self._rows_before = state["rows_added"] - self.ring.total_added

@@ -63,10 +63,18 @@ class ResidualBlock(nn.Module):
 
 
 class PolicyValueNetwork(nn.Module):
-    """Planes [N, C, H, W] -> policy logits [N, A] and win/draw/loss logits [N, 3]."""
+    """Planes [N, C, H, W] -> policy logits [N, A] and win/draw/loss logits [N, 3].
+
+    With P policy planes the policy is a convolution, and A = P * H * W: action
+    `plane * H * W + row * W + column`.
+    """
 
     def __init__(
-        self, planes_shape: tuple[int, int, int], num_actions: int, config: NetworkConfig
+        self,
+        planes_shape: tuple[int, int, int],
+        num_actions: int,
+        config: NetworkConfig,
+        policy_planes: int = 0,
     ) -> None:
         super().__init__()
         channels, height, width = planes_shape
@@ -77,7 +85,12 @@ class PolicyValueNetwork(nn.Module):
             for i in range(config.blocks)
         )
         self.policy_conv = ConvBlock(filters, head, 1)
-        self.policy_out = nn.Linear(head * height * width, num_actions)
+        self.policy_out: nn.Module
+        if policy_planes:  # an action is a plane and a cell (AlphaZero 2018, table S2)
+            self.policy_out = nn.Conv2d(head, policy_planes, 1)
+        else:
+            self.policy_out = nn.Linear(head * height * width, num_actions)
+        self.policy_planes = policy_planes
         self.value_conv = ConvBlock(filters, head, 1)
         self.value_hidden = nn.Linear(head * height * width, config.value_hidden)
         self.value_out = nn.Linear(config.value_hidden, 3)
@@ -89,7 +102,11 @@ class PolicyValueNetwork(nn.Module):
         x = functional.relu(self.stem(planes))
         for block in self.blocks:
             x = block(x)
-        policy = self.policy_out(functional.relu(self.policy_conv(x)).flatten(1))
+        policy = functional.relu(self.policy_conv(x))
+        if self.policy_planes:
+            policy = self.policy_out(policy).flatten(1)
+        else:
+            policy = self.policy_out(policy.flatten(1))
         hidden = functional.relu(self.value_conv(x)).flatten(1)
         value = self.value_out(functional.relu(self.value_hidden(hidden)))
         return policy, value
@@ -106,7 +123,9 @@ def build_network(game: Game, config: NetworkConfig, seed: int) -> PolicyValueNe
     """Create a network for a game, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = PolicyValueNetwork(game.planes_shape, game.num_actions, config)
+        network = PolicyValueNetwork(
+            game.planes_shape, game.num_actions, config, game.policy_planes
+        )
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -16,13 +16,13 @@ from agents.players import (
     Player,
     Probe,
     SearchPlayer,
-    legal_masks,
+    legal_lists,
     opinion,
 )
-from envs.batch import encode_many
+from envs.batch import encode_many, no_past, repeat_boards
 from envs.game import Game
 from mcts.config import SearchConfig
-from mcts.search import Evaluator
+from mcts.search import Evaluator, Leaves, by_action
 from store.run import Run
 from store.settings import run_settings
 
@@ -44,15 +44,25 @@ class RawNetworkPlayer:
 
     def analyze(self, states: NDArray[Any]) -> Analysis:
         """Return the network's policy over the legal moves, and its value."""
+        legal_NL, count_N = legal_lists(self.game, states)
         planes = np.zeros((len(states), *self.game.planes_shape), np.float32)
-        encode_many(states, planes)
-        parts = [slice(i, i + MOST_TREES) for i in range(0, len(states), MOST_TREES)]
-        answers = [self.evaluator(planes[part]) for part in parts]
-        logits_NA = np.concatenate([logits for logits, _ in answers])
-        legal_NA = np.where(legal_masks(self.game, states), logits_NA, -np.inf)
-        odds_NA = np.exp(legal_NA - legal_NA.max(axis=1, keepdims=True))
-        policy_NA = (odds_NA / odds_NA.sum(axis=1, keepdims=True)).astype(np.float32)
-        return opinion(policy_NA, np.concatenate([values for _, values in answers]))
+        past = no_past(self.game, len(states))
+        repeat_boards(states, past)
+        encode_many(states, past, planes)
+        found = [
+            self.evaluator(
+                Leaves(*(array[i : i + MOST_TREES] for array in (planes, legal_NL, count_N)))
+            )
+            for i in range(0, len(states), MOST_TREES)
+        ]
+        policy_NL = np.zeros(legal_NL.shape, np.float32)
+        for i, (logits, _) in enumerate(found):
+            policy_NL[i * MOST_TREES :][: len(logits), : logits.shape[1]] = logits
+        policy_NL[np.arange(legal_NL.shape[1]) >= count_N[:, None]] = -np.inf
+        odds_NL = np.exp(policy_NL - policy_NL.max(axis=1, keepdims=True))
+        policy_NL = (odds_NL / odds_NL.sum(axis=1, keepdims=True)).astype(np.float32)
+        policy_NA = by_action(policy_NL, legal_NL, count_N, self.game.num_actions, 0.0)
+        return opinion(policy_NA, np.concatenate([values for _, values in found]))
 
 
 def playing_config(run: Run) -> SearchConfig:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from agents.alphazero.config import SelfPlayConfig
 from agents.alphazero.episodes import GameRecord, to_episode
 from agents.random_state import rng_state, set_rng_state
-from envs.batch import play_random, replay_rows, statuses
+from envs.batch import no_past, play_random, replay_rows, scratch_for, statuses
 from envs.game import Game
+from envs.positions import played
 from mcts.config import SearchConfig
 from mcts.search import Evaluator, RootResults, Search
 from store.errors import CheckpointError
@@ -80,7 +81,7 @@ class Shard:
         self.rows_made = 0
         self.plies_played = 0
         self.resign = ResignStatistics()
-        plies, actions = game.max_plies, game.num_actions
+        plies, most = game.max_plies, game.max_legal
         self.moves = np.zeros((games, plies), np.uint16)
         self.ply = np.zeros(games, np.int64)
         self.opening = np.zeros(games, np.int64)
@@ -91,7 +92,9 @@ class Shard:
         self.would_resign = np.full(games, -1, np.int64)  # first player who would have resigned
         self.row_count = np.zeros(games, np.int64)
         self.row_ply = np.zeros((games, plies), np.uint16)
-        self.row_policy = np.zeros((games, plies, actions), np.float32)
+        # by legal action; a page of these is touched once a game has rows there
+        self.row_legal = np.zeros((games, plies, most), np.uint16)
+        self.row_policy = np.zeros((games, plies, most), np.float32)
         self.row_value = np.zeros((games, plies), np.float32)
         self.row_exact = np.zeros((games, plies), np.float32)
         self.start(np.arange(games))
@@ -106,8 +109,16 @@ class Shard:
         self.low_moves[slots] = 0
         self.would_resign[slots] = -1
         self.row_count[slots] = 0
-        self.search.place(states, slots)
+        self._place(states, slots)
         self.begin_searches(slots)
+
+    def _place(self, states: NDArray[Any], slots: NDArray[np.int64]) -> None:
+        """Make positions the roots, with the games before them where those matter."""
+        if self.game.has_history:
+            games = [played(self.game, self.moves[slot, : self.ply[slot]]) for slot in slots]
+            self.search.place_games(games, slots)
+        else:
+            self.search.place(states, slots)
 
     def _openings(self, slots: NDArray[np.int64]) -> NDArray[Any]:
         """Return positions [n] to start from, some after recorded random moves; none is terminal.
@@ -123,7 +134,7 @@ class Shard:
             drawn = self.game.new_states(len(pending))
             shape = len(pending), int(wanted[pending].max())
             draws, moves = self.rng.random(shape), np.zeros(shape, np.uint16)
-            play_random(drawn, wanted[pending], draws, self.game.num_actions, moves)
+            play_random(scratch_for(self.game), drawn, wanted[pending], draws, moves)
             states[pending] = drawn
             self.moves[slots[pending], : shape[1]] = moves
             _, over, _ = status_of(drawn)
@@ -137,7 +148,7 @@ class Shard:
         full = self.rng.random(len(slots)) < self.config.full_share
         self.full[slots] = full
         if self.config.fresh_full_searches:
-            self.search.place(self.search.roots(slots[full]), slots[full])
+            self.search.restart(slots[full])
         simulations = np.where(full, self.full_simulations, self.config.fast_simulations)
         degrees = self._temperatures(slots)
         self.search.begin(slots, simulations.astype(np.int32), full, degrees)
@@ -158,9 +169,9 @@ class Shard:
 
     def advance(self, evaluator: Evaluator) -> list[Episode]:
         """Evaluate a leaf of every game and play the decided moves; return the ended games."""
-        planes = self.search.select()
-        if len(planes):
-            self.search.receive(*evaluator(planes))
+        leaves = self.search.select()
+        if len(leaves.counts):
+            self.search.receive(*evaluator(leaves))
         done = self.search.done()
         return self.finish_moves(done) if len(done) else []
 
@@ -204,6 +215,7 @@ class Shard:
         kept = slots[keep]
         row = self.row_count[kept]
         self.row_ply[kept, row] = self.ply[kept]
+        self.row_legal[kept, row] = results.legal[keep]
         self.row_policy[kept, row] = results.policy[keep]
         self.row_value[kept, row] = results.value_to_play[keep]
         self.row_exact[kept, row] = results.exact[keep]
@@ -240,6 +252,7 @@ class Shard:
             outcome=outcome,
             network_step=self.network_step,
             row_ply=self.row_ply[slot, :rows].copy(),
+            row_legal=self.row_legal[slot, :rows].copy(),
             row_policy=self.row_policy[slot, :rows].copy(),
             row_value=self.row_value[slot, :rows].copy(),
             row_exact=self.row_exact[slot, :rows].copy(),
@@ -263,24 +276,54 @@ class Shard:
     def forget_trees(self) -> None:
         """Restart every running search from its position, as a resumed shard does."""
         slots = np.arange(len(self.ply))
-        self.search.place(self.search.roots(slots), slots)
+        self.search.restart(slots)
         self.search.clear_cache()
         self.begin_searches(slots)
 
     _GAME_ARRAYS = (
         "moves", "ply", "opening", "plays_on", "never_resigns", "low_moves", "would_resign",
-        "row_count", "row_ply", "row_policy", "row_value", "row_exact",
+        "row_count", "row_ply", "row_value", "row_exact",
     )  # fmt: skip
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the running games and random streams as arrays, between two rounds."""
         arrays: dict[str, NDArray[Any]] = {n: getattr(self, n) for n in self._GAME_ARRAYS}
+        arrays |= self._policy_arrays()
         arrays["streams"] = self.search.forest.info["stream"].copy()
         arrays["totals"] = np.array(
             [self.games_finished, self.rows_made, self.plies_played, self.resign.resigned,
              self.resign.played_on, self.resign.false_positives]
         )  # fmt: skip
         return arrays
+
+    def _policy_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the policies of the running games' rows, row by row, as their entries."""
+        rows = np.arange(self.row_ply.shape[1]) < self.row_count[:, None]
+        policy, legal = self.row_policy[rows], self.row_legal[rows]
+        row, column = np.nonzero(policy)
+        return {
+            "policy_count": np.bincount(row, minlength=len(policy)).astype(np.uint16),
+            "policy_action": legal[row, column],
+            "policy_weight": policy[row, column],
+        }
+
+    def _load_policies(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take the policies of `_policy_arrays`; raises CheckpointError where they do not fit."""
+        most, counts = self.row_policy.shape[2], arrays["policy_count"].astype(np.int64)
+        actions, weights = arrays["policy_action"], arrays["policy_weight"]
+        game, ply = np.nonzero(np.arange(self.row_ply.shape[1]) < self.row_count[:, None])
+        fits = len(counts) == len(game) and counts.sum() == len(actions) == len(weights)
+        if not fits or (counts > most).any() or (actions >= self.game.num_actions).any():
+            raise CheckpointError(
+                f"the policies that were stored for {len(game)} rows of running games are none of "
+                f"{self.game.name!r}"
+            )
+        row = np.repeat(np.arange(len(counts)), counts)
+        column = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        self.row_legal[game, ply] = 0
+        self.row_policy[game, ply] = 0.0
+        self.row_legal[game[row], ply[row], column] = actions
+        self.row_policy[game[row], ply[row], column] = weights
 
     def state_dict(self) -> dict[str, Any]:
         """Return the random generator's state, which belongs to `state_arrays`."""
@@ -293,11 +336,12 @@ class Shard:
         """
         for name in self._GAME_ARRAYS:
             getattr(self, name)[...] = arrays[name]
+        self._load_policies(arrays)
         totals = [int(x) for x in arrays["totals"]]
         self.games_finished, self.rows_made, self.plies_played = totals[:3]
         self.resign = ResignStatistics(*totals[3:])
         slots = np.arange(len(self.ply))
-        self.search.place(self._stored_positions(), slots)
+        self._place(self._stored_positions(), slots)
         self.search.forest.info["stream"] = arrays["streams"]
         set_rng_state(self.rng, rng)
         self.begin_searches(slots)
@@ -307,13 +351,13 @@ class Shard:
         games, longest = self.moves.shape
         states, legal = self.game.new_states(games), np.zeros(games, np.bool_)
         replay_rows(
-            self.game.new_states(1),
-            np.zeros(self.game.num_actions, np.bool_),
+            scratch_for(self.game),
             self.moves.astype(np.int64).ravel(),
             np.arange(games + 1) * longest,
             self.ply,
             np.arange(games + 1),
             states,
+            no_past(self.game, games),
             np.zeros(games, np.int8),
             legal,
         )

@@ -18,18 +18,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from agents.alphazero.bench import BATCHES, play_speed, raw_speed
 from agents.alphazero.config import AlphaZeroConfig
-from agents.alphazero.episodes import outcome_shares
+from agents.alphazero.episodes import TrainingRows, outcome_shares
 from agents.alphazero.game import game_of
 from agents.alphazero.inference import NetworkEvaluator
 from agents.alphazero.learner import AlphaZeroLearner
 from agents.alphazero.network import build_network
 from agents.alphazero.shard import Shard
 from agents.findings import Finding, usable_cores
+from envs.batch import play_random, scratch_for
 from envs.game import Game
+from mcts.search import evaluate_uniformly
 
 TURNS = 2  # at everything, after a first one that warms up
 NEAR = 0.9  # of the best speed is as good
@@ -74,7 +75,7 @@ def measure_speeds(config: AlphaZeroConfig, seconds: float) -> Speeds:
     with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         threads = _Threads(pool, game, config)
         found.search = threads.play(
-            [_Uniform(game)] * count, config.selfplay.games, SEARCH * seconds
+            [evaluate_uniformly] * count, config.selfplay.games, SEARCH * seconds
         )["simulations"]
         for batch in BATCHES:
             part = INFERENCE * seconds / len(BATCHES)
@@ -90,19 +91,6 @@ def play_sizes(config: AlphaZeroConfig) -> list[int]:
     """Games at once to try: parts and multiples of the preset's, that the shards divide."""
     shards = config.selfplay.shards
     return sorted({max(1, round(s * config.selfplay.games / shards)) * shards for s in SIZES})
-
-
-class _Uniform:
-    """Evaluates at once: a uniform policy and value 0."""
-
-    def __init__(self, game: Game) -> None:
-        self._actions = game.num_actions
-
-    def __call__(
-        self, planes: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        count = len(planes)
-        return np.zeros((count, self._actions), np.float32), np.zeros(count, np.float32)
 
 
 @dataclass
@@ -150,11 +138,11 @@ def _searched_plies(game: Game, config: AlphaZeroConfig) -> float:
     rng = np.random.default_rng(config.seed)
     lengths = []
     for _ in range(SAMPLE_GAMES):
-        state, plies = game.new_state(), 0
-        while not game.rules.is_terminal(state):
-            game.rules.step(state, int(rng.choice(np.flatnonzero(game.legal_mask(state)))))
-            plies += 1
-        lengths.append(plies)
+        moves = np.zeros((1, game.max_plies), np.uint16)
+        states, wanted = game.new_states(1), np.array([game.max_plies])
+        lengths.append(
+            play_random(scratch_for(game), states, wanted, rng.random(moves.shape), moves)
+        )
     mean_opening = config.selfplay.opening_share * (config.selfplay.opening_plies + 1) / 2
     return max(1.0, statistics.mean(lengths) - mean_opening)
 
@@ -172,7 +160,15 @@ def _torch_threads(count: int) -> Iterator[None]:
 def _learner_speeds(game: Game, config: AlphaZeroConfig, seconds: float) -> dict[int, float]:
     """Measure rows/s by batch size, learning from initial positions and a uniform policy."""
     threads = config.cluster.learner_cpus if config.workers else config.selfplay.shards
-    policy = np.full((LEARNER_ROWS, game.num_actions), 1.0 / game.num_actions, np.float32)
+    legal = game.legal_actions(game.new_state()).astype(np.uint16)
+    rows = TrainingRows(
+        game.new_states(LEARNER_ROWS),
+        np.repeat(game.new_states(LEARNER_ROWS)[:, None], game.past_boards, 1),
+        outcome_shares(np.zeros(LEARNER_ROWS)),
+        np.full(LEARNER_ROWS, len(legal), np.uint16),
+        np.tile(legal, LEARNER_ROWS),
+        np.full(LEARNER_ROWS * len(legal), 1.0 / len(legal), np.float32),
+    )
     speeds = {}
     for batch in sorted({max(1, round(s * config.learner.batch_size)) for s in LEARNER_SIZES}):
         settings = replace(
@@ -184,8 +180,7 @@ def _learner_speeds(game: Game, config: AlphaZeroConfig, seconds: float) -> dict
         learner = AlphaZeroLearner(
             game, config.network, settings, seed=config.seed, device=config.device
         )
-        states, outcome = game.new_states(LEARNER_ROWS), outcome_shares(np.zeros(LEARNER_ROWS))
-        learner.ring.extend(state=states, policy=policy, outcome=outcome)
+        learner.add_rows(rows)
         with _torch_threads(threads):
             learner.train(2, 0.0)
             turn = seconds / len(LEARNER_SIZES) / TURNS

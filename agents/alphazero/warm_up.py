@@ -7,7 +7,6 @@ Nothing is trained here: autograd would not survive the fork of a process that h
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from agents.alphazero.learner import AlphaZeroLearner
 from agents.alphazero.shard import Shard
 from envs.game import Game
 from mcts.config import SearchConfig
+from mcts.search import evaluate_uniformly
 from store.replay.episodes import EpisodeBatch
 
 SMALL_NETWORK = NetworkConfig(blocks=0, filters=1, head_filters=1, value_hidden=1)
@@ -25,28 +25,23 @@ SMALL_LEARNER = LearnerConfig(batch_size=2, window_rows=2, window_start_rows=2)
 
 def warm_up_playing(game: Game, search: SearchConfig) -> None:
     """Compile all that self-play needs, or load it from the cache on disk."""
-
-    def evaluate(planes: Any) -> tuple[Any, Any]:
-        count = len(planes)
-        return np.zeros((count, game.num_actions), np.float32), np.zeros(count, np.float32)
-
     few = replace(search, simulations=4, cache_size=min(search.cache_size, 64))
     play = SelfPlayConfig(games=2, shards=1, fast_simulations=2, opening_share=1.0)
-    Shard(game, few, play, 2, seed=0, number=0).play(evaluate, 1)
+    Shard(game, few, play, 2, seed=0, number=0).play(evaluate_uniformly, 1)
 
 
 def warm_up_learning(game: Game) -> None:
     """Compile all that a learner needs to make batches of stored games, or load it."""
-    policy = np.zeros((1, game.num_actions), np.float32)
-    policy[0, np.flatnonzero(game.legal_mask(game.new_state()))[0]] = 1.0
+    legal = game.legal_actions(game.new_state())[:1].astype(np.uint16)
     unknown = np.full(1, np.nan, np.float32)
     record = GameRecord(
-        moves=np.array([policy[0].argmax()], np.uint16),
+        moves=legal,
         opening_plies=0,
         outcome=0.0,
         network_step=0,
         row_ply=np.zeros(1, np.uint16),
-        row_policy=policy,
+        row_legal=legal[None],
+        row_policy=np.ones((1, 1), np.float32),
         row_value=np.zeros(1, np.float32),
         row_exact=unknown,
     )

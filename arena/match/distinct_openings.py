@@ -52,10 +52,11 @@ def _one_ply_on(game: Game, states: NDArray[Any], most: int) -> NDArray[Any] | N
     """Expand positions by one ply, without duplicates; None if more than `most` result."""
     at_once = max(1, min(4096, _CHILDREN_BYTES // (game.max_legal * game.dtype.itemsize)))
     children = np.zeros(at_once * game.max_legal, game.dtype)
+    allowed = np.zeros(game.max_legal, np.int32)
     as_bytes = np.dtype((np.void, game.dtype.itemsize))
     found = children[:0].view(as_bytes)
     for first in range(0, len(states), at_once):
-        count = successors(states[first : first + at_once], game.num_actions, children)
+        count = successors(states[first : first + at_once], allowed, children)
         found = np.unique(np.concatenate([found, children[:count].view(as_bytes)]))
         if len(found) > most:
             return None

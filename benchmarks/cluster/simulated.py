@@ -21,9 +21,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray
-from numpy.typing import NDArray
 from ray.cluster_utils import Cluster
 
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig
@@ -39,6 +37,7 @@ from benchmarks.processes import MachineShare, resident_mib
 from benchmarks.store.throughput import actors_fed, new_run
 from configs.loader import load_config_of
 from envs.registry import find_game
+from mcts.search import evaluate_uniformly
 from selfplay.cluster.driver import ClusterTraining
 from selfplay.cluster.learner_node import LearnerNode, LearnReport
 from selfplay.cluster.ray_session import QUIET, worker_environment
@@ -70,18 +69,12 @@ def recorded_games(count: int) -> EpisodeBatch:
     """
     config, game = load_config_of(AlphaZeroConfig, "connect_four"), find_game("connect_four")
 
-    def evaluate(
-        planes: NDArray[np.float32],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        rows = len(planes)
-        return np.zeros((rows, game.num_actions), np.float32), np.zeros(rows, np.float32)
-
     slots = max(1, min(count // 2, 256))
     play = replace(config.selfplay, games=slots, shards=1)
     shard = Shard(game, config.search, play, slots, seed=0, number=0)
     episodes: list[Episode] = []
     while len(episodes) < count:
-        episodes += shard.advance(evaluate)
+        episodes += shard.advance(evaluate_uniformly)
     return EpisodeBatch.of(SCHEMA, episodes)
 
 

@@ -16,6 +16,7 @@ from benchmarks.machine import machine_facts, write_result
 from configs.loader import load_config_of
 from envs.connect_four import COLUMNS, ROWS
 from envs.registry import find_game
+from mcts.search import evaluate_uniformly
 from store.replay.episodes import Episode, EpisodeBatch
 
 _BITS = np.uint64(ROWS + 1)  # per column
@@ -57,16 +58,12 @@ def measure(seconds: float) -> dict[str, Any]:
     game, config = find_game("connect_four"), load_config_of(AlphaZeroConfig, "connect_four")
     shard = Shard(game, config.search, config.selfplay, config.selfplay.games, seed=0, number=0)
 
-    def uniform(planes: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        count = len(planes)
-        return np.zeros((count, game.num_actions), np.float32), np.zeros(count, np.float32)
-
-    shard.advance(uniform)  # compiles
+    shard.advance(evaluate_uniformly)  # compiles
     end = time.monotonic() + seconds
     episodes: list[Episode] = []
     while time.monotonic() < end:
-        episodes += shard.advance(uniform)
-    states = to_rows(game, [EpisodeBatch.of(SCHEMA, episodes)], config.learner)["state"]
+        episodes += shard.advance(evaluate_uniformly)
+    states = to_rows(game, [EpisodeBatch.of(SCHEMA, episodes)], config.learner).states
     rows, distinct = meetings(states)
     return {
         "games": len(episodes),

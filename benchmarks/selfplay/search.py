@@ -100,13 +100,13 @@ def batch_rate(game: Game, games: list[list[int]], root: str) -> Rate:
     states = np.stack([np.asarray(game.position(actions)) for actions in games])
     search = Search(game, plain_config(root), len(games))
     trees = np.arange(len(games))
-    logits = np.zeros((len(games), game.num_actions), np.float32)
+    logits = np.zeros((len(games), game.max_legal), np.float32)
     values = np.zeros(len(games), np.float32)
 
     def search_once() -> None:
         search.place(states)
         search.begin(trees, SIMULATIONS)
-        search.run(lambda planes: (logits[: len(planes)], values[: len(planes)]))
+        search.run(lambda leaves: (logits[: len(leaves.counts)], values[: len(leaves.counts)]))
         search.read(trees)
 
     search_once()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.alphazero.episodes import GameRecord, to_episode
-from envs.batch import play_random
+from envs.batch import play_random, scratch_for
 from envs.game import Game
 from store.memory.frames import GOES_ON, frames_schema
 from store.replay.episodes import Episode, EpisodeBatch
@@ -35,7 +35,7 @@ def played_games(game: Game, count: int, seed: int = 0) -> NDArray[np.uint16]:
         moves = np.zeros((tried, MOVES), np.uint16)
         states = game.new_states(tried)
         wanted = np.full(tried, MOVES)
-        play_random(states, wanted, rng.random((tried, MOVES)), game.num_actions, moves)
+        play_random(scratch_for(game), states, wanted, rng.random((tried, MOVES)), moves)
         found = np.concatenate([found, moves[states["ply"] == MOVES]])
     return found[:count]
 
@@ -49,7 +49,8 @@ def game_episodes(game: Game, count: int) -> list[Episode]:
         plies = np.sort(rng.choice(MOVES, ROWS, replace=False)).astype(np.uint16)
         value = rng.uniform(-1, 1, ROWS).astype(np.float32)
         exact = np.full(ROWS, np.nan, np.float32)
-        record = GameRecord(moves, 0, 0.0, 0, plies, policy, value, exact)
+        legal = np.tile(np.arange(game.num_actions, dtype=np.uint16), (ROWS, 1))
+        record = GameRecord(moves, 0, 0.0, 0, plies, legal, policy, value, exact)
         episodes.append(to_episode(record, rng.bytes(16)))
     return episodes
 

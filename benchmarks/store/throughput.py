@@ -36,12 +36,13 @@ from benchmarks.store.data import (
     made_frames,
 )
 from configs.loader import load_config_of
-from envs.batch import encode_many, play_random
+from envs.batch import encode_many, no_past, play_random, scratch_for
 from envs.game import Game
 from envs.registry import find_game
 from store.files.commit import commit_new
 from store.memory.frame_ring import FrameRing
 from store.memory.priorities import Priorities, PrioritizedSampler
+from store.memory.ragged import RaggedEntries
 from store.memory.ring import Ring
 from store.memory.trajectories import TrajectoryRing, trajectory_schema
 from store.replay.episodes import Episode, EpisodeBatch
@@ -161,22 +162,31 @@ def sampling_positions(game: Game) -> dict[str, Work]:
     states = game.new_states(POSITIONS)
     wanted = rng.integers(0, 30, POSITIONS)
     moves = np.zeros((POSITIONS, 30), np.uint16)
-    play_random(states, wanted, rng.random((POSITIONS, 30)), game.num_actions, moves)
-    policy = rng.random((POSITIONS, game.num_actions), np.float32)
+    play_random(scratch_for(game), states, wanted, rng.random((POSITIONS, 30)), moves)
+    count, actions = np.full(POSITIONS, game.num_actions, np.uint16), np.arange(game.num_actions)
+    policies = RaggedEntries(POLICY_ENTRIES)
+    policies.extend(
+        action=np.tile(actions, POSITIONS).astype(np.uint16),
+        weight=rng.random(POSITIONS * game.num_actions, np.float32),
+    )
     outcome = outcome_shares(rng.random(POSITIONS, np.float32))
     ring = Ring(POSITIONS, ring_fields(game))
-    ring.extend(state=states, policy=policy, outcome=outcome)
+    past = no_past(game, POSITIONS)
+    starts = np.arange(POSITIONS) * game.num_actions
+    ring.extend(state=states, past=past, outcome=outcome, policy_start=starts, policy_count=count)
     planes = np.empty((POSITIONS, *game.planes_shape), np.float32)
-    encode_many(states, planes)
+    encode_many(states, past, planes)
+    images = np.stack([game.symmetries.action_image(s) for s in range(len(game.symmetries))])
 
     def sample(symmetric: bool) -> int:
         rows = ring.sample(rng, BATCH)
         encoded = np.empty((BATCH, *game.planes_shape), np.float32)
-        encode_many(rows["state"], encoded)
+        encode_many(rows["state"], rows["past"], encoded)
+        entries = policies.gather(rows["policy_start"], rows["policy_count"])
         if symmetric:
             chosen = rng.integers(len(game.symmetries), size=BATCH)
             augment(encoded, game.symmetries.cells, chosen)
-            np.take_along_axis(rows["policy"], game.symmetries.actions[chosen], 1)
+            images[np.repeat(chosen, rows["policy_count"]), entries["action"]].astype(np.int64)
         return BATCH
 
     def loaded() -> int:  # as np.load gives them, already encoded: 14 times the memory

@@ -18,7 +18,7 @@ import numpy as np
 
 from envs import game as generic
 from envs.checks.trial import ContractError, Trace, Trial, explain, make_trial, written
-from envs.game import Game, NotationError, step
+from envs.game import Game, NotationError, advance, step
 
 
 def check_start(trial: Trial) -> int:
@@ -39,7 +39,7 @@ def check_start(trial: Trial) -> int:
 def check_always_a_move(trial: Trial) -> int:
     """Some action is legal in every position that is not over."""
     for t in trial.traces:
-        stuck = ~t.over & ~t.masks.any(axis=1)
+        stuck = ~t.over & (t.counts == 0)
         for ply in np.flatnonzero(stuck):
             trial.fail(t.actions[:ply], "no action is legal, yet the game is not over")
     return trial.positions
@@ -59,10 +59,22 @@ def check_legal_count(trial: Trial) -> int:
     """No position has more than `max_legal` legal actions."""
     limit = trial.game.max_legal
     for t in trial.traces:
-        counts = t.masks.sum(axis=1)
-        for ply in np.flatnonzero(counts > limit):
-            what = f"{counts[ply]} actions are legal, more than max_legal={limit}"
+        for ply in np.flatnonzero(t.counts > limit):
+            what = f"{t.counts[ply]} actions are legal, more than max_legal={limit}"
             trial.fail(t.actions[:ply], what)
+    return trial.positions
+
+
+def check_legal_list(trial: Trial) -> int:
+    """Each legal action is listed once, and is one of the game's."""
+    for t in trial.traces:
+        for ply in range(len(t.states)):
+            legal, times = np.unique(t.legal_at(ply), return_counts=True)
+            for action in legal[(legal < 0) | (legal >= trial.game.num_actions)].tolist():
+                what = f"action {action} is listed, expected 0 to {trial.game.num_actions - 1}"
+                trial.fail(t.actions[:ply], what)
+            for action in legal[times > 1].tolist():
+                trial.fail(t.actions[:ply], f"action {action} is listed more than once")
     return trial.positions
 
 
@@ -98,7 +110,7 @@ def check_legal_steps(trial: Trial) -> int:
         for ply in _sample(trial, t):
             if t.over[ply]:
                 continue
-            for action in np.flatnonzero(t.masks[ply]):
+            for action in t.legal_at(ply):
                 board = np.repeat(t.states[ply : ply + 1], 3)
                 before = board[0].tobytes()
                 actions = [*t.actions[:ply], int(action)]
@@ -115,16 +127,17 @@ def check_legal_steps(trial: Trial) -> int:
 def check_reading(trial: Trial) -> int:
     """Rules that only read a position do not change it."""
     game, asked = trial.game, 0
-    mask, planes = np.zeros(game.num_actions, np.bool_), np.zeros(game.planes_shape, np.float32)
+    actions, planes = np.zeros(game.max_legal, np.int32), np.zeros(game.planes_shape, np.float32)
     for t in trial.traces:
         for ply in _sample(trial, t):
             questions: dict[str, tuple[Any, ...]] = {
                 "is_terminal": (),
                 "to_play": (),
                 "position_key": (),
-                "encode": (planes,),
+                "evaluation_key": (),
+                "encode": (np.repeat(t.states[ply : ply + 1], game.past_boards), planes),
             }
-            questions |= {"value_to_play": ()} if t.over[ply] else {"legal_actions": (mask,)}
+            questions |= {"value_to_play": ()} if t.over[ply] else {"legal_actions": (actions,)}
             for name, outputs in questions.items():
                 state = t.states[ply : ply + 1].copy()[0]
                 getattr(generic, name)(state, *outputs)
@@ -145,7 +158,7 @@ def check_compiled(trial: Trial) -> int:
     """Compiled and interpreted rules agree on every position, to the byte of the record."""
     for plain, fast in zip(trial.traces, trial.compiled, strict=True):
         for ply in range(min(len(plain.states), len(fast.states))):
-            for name in ("states", "masks", "over", "values", "sides", "planes", "keys"):
+            for name in ("states", "counts", "legal", "over", "values", "sides", "planes", "keys"):
                 left, right = getattr(plain, name)[ply], getattr(fast, name)[ply]
                 if left.tobytes() != right.tobytes() and not np.array_equal(left, right):
                     what = _difference(name, left, right)
@@ -154,7 +167,7 @@ def check_compiled(trial: Trial) -> int:
 
 
 def _difference(name: str, interpreted: Any, compiled: Any) -> str:
-    if name in ("masks", "planes"):
+    if name in ("legal", "planes"):
         place = tuple(int(i) for i in np.argwhere(interpreted != compiled)[0])
         name, interpreted, compiled = f"{name}{[*place]}", interpreted[place], compiled[place]
     return f"{name} differ: interpreted {interpreted}, compiled {compiled}"
@@ -165,10 +178,11 @@ def check_replay(trial: Trial) -> int:
     game = trial.game
     for t, other in pairwise([*trial.traces, trial.traces[0]]):
         state, distraction = game.new_state(), game.new_state()
+        keys, other_keys = np.zeros((2, len(t.actions) + 1), np.uint64)
         for ply, action in enumerate(t.actions):
-            game.rules.step(state, action)
+            advance(state, keys, ply, action)
             if ply < len(other.actions):
-                game.rules.step(distraction, other.actions[ply])
+                advance(distraction, other_keys, ply, other.actions[ply])
             if state.tobytes() != t.states[ply + 1].tobytes():
                 what = f"played again the record is {state}, was {t.states[ply + 1]}"
                 trial.fail(t.actions[: ply + 1], what)
@@ -209,10 +223,14 @@ def _compare_image(trial: Trial, t: Trace, symmetry: int) -> None:
     symmetries = trial.game.symmetries
     image = trial.follow(symmetries.action_image(symmetry)[t.actions].tolist())
     plies = len(image.states)  # it ends early if a move's image is not legal
+    moved = symmetries.action_image(symmetry)
+    for ply in range(plies):
+        if set(moved[t.legal_at(ply)].tolist()) != set(image.legal_at(ply).tolist()):
+            what = f"symmetry {symmetry} does not commute with legal_actions"
+            trial.fail(t.actions[:ply], what)
     wanted = {
         "encode": (symmetries.planes(t.planes, symmetry)[:plies], image.planes),
         "is_terminal": (t.over[:plies], image.over),
-        "legal_actions": (t.masks[:plies, symmetries.actions[symmetry]], image.masks),
         "value_to_play": (np.nan_to_num(t.values[:plies]), np.nan_to_num(image.values)),
     }
     for name, (left, right) in wanted.items():
@@ -269,7 +287,7 @@ def check_position_key(trial: Trial) -> int:
 
 def _looks(t: Trace, ply: int) -> bytes:
     """Return all that the network and the search see of a position, as bytes."""
-    seen = (t.planes[ply], t.masks[ply], t.over[ply], t.values[ply])
+    seen = (t.planes[ply], t.legal_at(ply), t.over[ply], t.values[ply])
     return b"".join(part.tobytes() for part in seen)
 
 
@@ -312,6 +330,7 @@ CHECKS: tuple[Callable[[Trial], int], ...] = (
     check_always_a_move,
     check_ends_in_time,
     check_legal_count,
+    check_legal_list,
     check_sides,
     check_values,
     check_legal_steps,

@@ -13,49 +13,48 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from envs.game import Game, GameError, is_terminal, legal_actions, step
+from envs.game import Game, GameError, State, advance, is_terminal, legal_actions, position_key
 
 
 @njit(cache=True, nogil=True)
-def _count_lines(stack_D: NDArray[Any], masks_DA: NDArray[np.bool_]) -> int:
+def _count_lines(
+    stack_D: NDArray[Any], actions_DL: NDArray[np.int32], keys: NDArray[np.uint64], past: int
+) -> int:
     """Count the sequences of exactly D plies from `stack_D[0]`; the other records are scratch.
 
-    Depth first over a stack of records: `masks_DA[d]` holds the legal actions at depth d,
-    `cursor[d]` the next one to try. At the last ply the legal actions are counted, not played.
+    Depth first over a stack of records: `actions_DL[d]` holds the legal actions at depth d, from
+    `cursor[d]` on those to try. At the last ply the legal actions are counted, not played. `keys`
+    uint64 [past + D] begins with the position keys of the game's `past` earlier positions.
     """
-    depth, num_actions = masks_DA.shape
-    cursor = np.zeros(depth, np.int64)
+    depth = len(actions_DL)
+    cursor, counts = np.zeros(depth, np.int64), np.zeros(depth, np.int64)
     total = 0
     level = 0
     fresh = True
     while level >= 0:
         if fresh:
-            masks_DA[level, :] = False
-            cursor[level] = 0
+            cursor[level] = counts[level] = 0
             if not is_terminal(stack_D[level]):
-                legal_actions(stack_D[level], masks_DA[level])
+                counts[level] = legal_actions(stack_D[level], actions_DL[level])
             fresh = False
         if level == depth - 1:
-            for action in range(num_actions):
-                total += masks_DA[level, action]
+            total += counts[level]
             level -= 1
             continue
-        action = cursor[level]
-        while action < num_actions and not masks_DA[level, action]:
-            action += 1
-        cursor[level] = action + 1
-        if action >= num_actions:
+        if cursor[level] == counts[level]:
             level -= 1
             continue
         stack_D[level + 1] = stack_D[level]
+        action = actions_DL[level, cursor[level]]
+        cursor[level] += 1
+        advance(stack_D[level + 1], keys, past + level, action)
         level += 1
-        step(stack_D[level], action)
         fresh = True
     return total
 
 
-def perft(game: Game, depth: int, moves: Sequence[int] = ()) -> int:
-    """Count the legal sequences of exactly `depth` plies after `moves`.
+def perft(game: Game, depth: int, moves: Sequence[int] = (), start: State | None = None) -> int:
+    """Count the legal sequences of exactly `depth` plies after `moves`, from `start` if given.
 
     Raises GameError for a negative depth.
     """
@@ -63,20 +62,27 @@ def perft(game: Game, depth: int, moves: Sequence[int] = ()) -> int:
         raise GameError(f"perft depth {depth} is negative: expected 0 or more plies")
     if depth == 0:
         return 1
-    stack = game.new_states(depth)
-    stack[0] = game.position(moves)
-    return int(_count_lines(stack, np.zeros((depth, game.num_actions), np.bool_)))
+    line = game.line(moves, start)
+    stack = np.repeat(line[-1:], depth)
+    keys = np.zeros(len(moves) + depth, np.uint64)
+    if game.rules.remember is not None:
+        keys[: len(moves)] = [position_key(state) for state in line[:-1]]
+    actions = np.zeros((depth, game.max_legal), np.int32)
+    return int(_count_lines(stack, actions, keys, len(moves)))
 
 
-def divide(game: Game, depth: int, moves: Sequence[int] = ()) -> dict[str, int]:
+def divide(
+    game: Game, depth: int, moves: Sequence[int] = (), start: State | None = None
+) -> dict[str, int]:
     """Split `perft` by the first move, in the game's notation; the values sum to `perft`.
 
     Raises GameError for a depth below 1.
     """
     if depth < 1:
         raise GameError(f"perft cannot be divided at depth {depth}: expected 1 or more plies")
-    legal = np.flatnonzero(game.legal_mask(game.position(moves)))
-    return {game.format_action(int(a)): perft(game, depth - 1, [*moves, int(a)]) for a in legal}
+    state = game.line(moves, start)[-1]
+    legal = np.sort(game.legal_actions(state)).tolist()
+    return {game.written(state, a): perft(game, depth - 1, [*moves, a], start) for a in legal}
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 
 from envs.game import (
     Game,
+    State,
+    advance,
     encode,
+    input_key,
     is_terminal,
     legal_actions,
-    position_key,
     reset,
-    step,
     to_play,
     value_to_play,
 )
 
 MESSAGE_LINES = 8  # of a compiler's error
+SPARE = 64  # room for a rule that writes more than max_legal actions, which is to be reported
 
 
 class ContractError(AssertionError):
@@ -34,40 +36,54 @@ class ContractError(AssertionError):
 class Trace:
     """One game, ply by ply: P actions and what the rules return for the P + 1 positions.
 
-    `masks` are False where the game is over, `values` NaN where it is not.
+    `counts` are 0 where the game is over, `values` NaN where it is not.
     """
 
     actions: list[int]
     states: NDArray[Any]  # records [P + 1]
-    masks: NDArray[np.bool_]  # [P + 1, A]
+    legal: NDArray[np.int32]  # [P + 1, max_legal] in the rules' order
+    counts: NDArray[np.int64]  # [P + 1] legal actions
     over: NDArray[np.bool_]  # [P + 1]
     values: NDArray[np.float64]  # [P + 1], value_to_play
     sides: NDArray[np.int64]  # [P + 1], to_play
     planes: NDArray[np.float32]  # [P + 1, C, H, W]
-    keys: NDArray[np.uint64]  # [P + 1]
+    keys: NDArray[np.uint64]  # [P + 1], `input_key`
+
+    def legal_at(self, ply: int) -> NDArray[np.int32]:
+        """Return the legal actions after `ply` plies, in the rules' order."""
+        return self.legal[ply, : self.counts[ply]]
 
 
 @njit(cache=True)
-def _follow(actions, states, masks, over, values, sides, planes, keys):  # type: ignore[no-untyped-def]
+def _follow(actions, earlier, past, states, legal, counts, over, values, sides, planes, keys):  # type: ignore[no-untyped-def]
     """Fill a trace up to the first illegal action; return the number of positions.
 
-    `_follow.py_func` is the interpreted version.
+    `earlier` uint64 [P + 1] and `past` records [past_boards] are scratch. `_follow.py_func` is the
+    interpreted version.
     """
     reset(states[0])
     for ply in range(len(states)):
         state = states[ply]
         over[ply] = is_terminal(state)
         sides[ply] = to_play(state)
-        keys[ply] = position_key(state)
-        encode(state, planes[ply])
+        for back in range(len(past)):
+            past[back] = states[max(ply - 1 - back, 0)]
+        encode(state, past, planes[ply])
         if over[ply]:
             values[ply] = value_to_play(state)
+            keys[ply] = input_key(state, past, legal[ply], 0)
             return ply + 1
-        legal_actions(state, masks[ply])
-        if ply == len(actions) or not masks[ply, actions[ply]]:
+        counts[ply] = legal_actions(state, legal[ply])
+        keys[ply] = input_key(state, past, legal[ply], counts[ply])
+        if ply == len(actions):
+            return ply + 1
+        found = False
+        for k in range(counts[ply]):
+            found = found or legal[ply, k] == actions[ply]
+        if not found:
             return ply + 1
         states[ply + 1] = state
-        step(states[ply + 1], actions[ply])
+        advance(states[ply + 1], earlier, ply, actions[ply])
     return len(states)
 
 
@@ -79,15 +95,18 @@ def trace(game: Game, actions: list[int], compiled: bool) -> Trace:
     plies = len(actions) + 1
     observed = {
         "states": np.zeros(plies, game.dtype),
-        "masks": np.zeros((plies, game.num_actions), np.bool_),
+        "legal": np.zeros((plies, game.max_legal + SPARE), np.int32),
+        "counts": np.zeros(plies, np.int64),
         "over": np.zeros(plies, np.bool_),
         "values": np.full(plies, np.nan),
         "sides": np.full(plies, -1, np.int64),
         "planes": np.zeros((plies, *game.planes_shape), np.float32),
         "keys": np.zeros(plies, np.uint64),
     }
+    earlier, past = np.zeros(plies, np.uint64), np.zeros(game.past_boards, game.dtype)
     follow: Callable[..., int] = _follow if compiled else _follow.py_func
-    count = follow(np.array(actions, np.int64), *observed.values())
+    with np.errstate(over="ignore"):  # hashing wraps; only plain Python warns of it
+        count = follow(np.array(actions, np.int64), earlier, past, *observed.values())
     filled: dict[str, Any] = {name: array[:count] for name, array in observed.items()}
     return Trace(actions[: count - 1], **filled)
 
@@ -144,17 +163,24 @@ def written(game: Game, actions: list[int]) -> str:
         return f"actions {actions}"
 
 
+def legal_of(game: Game, state: State) -> NDArray[np.int32]:
+    """Return the legal actions of a position as the interpreted rule gives them, too many or not."""
+    actions = np.zeros(game.max_legal + SPARE, np.int32)
+    count = 0 if game.rules.is_terminal(state) else game.rules.legal_actions(state, actions)
+    return actions[:count]
+
+
 def _play_randomly(game: Game, rng: np.random.Generator) -> list[int]:
     """Play one random game, until no action is legal or max_plies is exceeded; its actions."""
     actions: list[int] = []
-    state = game.new_state()
+    state, keys = game.new_state(), np.zeros(game.max_plies + 2, np.uint64)
     try:
         while len(actions) <= game.max_plies:
-            legal = np.flatnonzero(game.legal_mask(state))
+            legal = np.sort(legal_of(game, state))
             if len(legal) == 0:
                 break
             actions.append(int(rng.choice(legal)))
-            game.rules.step(state, actions[-1])
+            advance(state, keys, len(actions) - 1, actions[-1])
     except Exception as error:
         raise ContractError(explain(game, actions, error)) from error
     return actions

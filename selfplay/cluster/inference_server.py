@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,6 +26,18 @@ RETRY_S = 0.5  # between two questions to an inference actor that is being repla
 Answer = tuple[NDArray[np.float32], NDArray[np.float32], int]
 
 
+def rows_of(observations: Any) -> int:
+    """Return the number of observations: an array [n, ...], or a named tuple of such arrays."""
+    return len(observations[0] if isinstance(observations, tuple) else observations)
+
+
+def joined(requests: Sequence[Any]) -> Any:
+    """Return the observations of some requests as those of one."""
+    if not isinstance(requests[0], tuple):
+        return np.concatenate(requests)
+    return type(requests[0])(*(np.concatenate(part) for part in zip(*requests, strict=True)))
+
+
 class InferenceServer:
     """Evaluates requests from any worker with the weights it received last.
 
@@ -41,7 +53,7 @@ class InferenceServer:
         if found:
             self.policy.load_weights(found.files[checkpoints.MODEL_FILE], found.step)
         self._thread = ThreadPoolExecutor(1)  # evaluates and updates, one after the other
-        self._waiting: list[tuple[NDArray[np.float32], asyncio.Future[Answer]]] = []
+        self._waiting: list[tuple[Any, asyncio.Future[Answer]]] = []
         self._working = False
 
     async def ready(self) -> None:
@@ -54,13 +66,16 @@ class InferenceServer:
         await loop.run_in_executor(self._thread, self.policy.load_weights, data, step)
         return step
 
-    def _evaluate(self, batch: NDArray[np.float32]) -> Answer:
+    def _evaluate(self, batch: Any) -> Answer:
         return *self.policy(batch), self.policy.step
 
-    async def evaluate(self, planes: NDArray[np.float32]) -> Answer:
-        """Return the policy's two answers [n, ...] to observations [n, ...], and their version."""
+    async def evaluate(self, observations: Any) -> Answer:
+        """Return the policy's two answers [n, ...] to n observations, and their version.
+
+        They are an array [n, ...], or a named tuple of such arrays.
+        """
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((planes, future))
+        self._waiting.append((observations, future))
         if not self._working:
             self._working = True
             asyncio.get_running_loop().create_task(self._work())
@@ -71,7 +86,7 @@ class InferenceServer:
         loop = asyncio.get_running_loop()
         while self._waiting:
             taken = self._take()
-            batch = np.concatenate([planes for planes, _ in taken])
+            batch = joined([observations for observations, _ in taken])
             try:
                 answer = await loop.run_in_executor(self._thread, self._evaluate, batch)
             except Exception as error:
@@ -80,19 +95,20 @@ class InferenceServer:
                 continue
             logits, values, step = answer
             start = 0
-            for planes, future in taken:
-                part = slice(start, start + len(planes))
+            for observations, future in taken:
+                part = slice(start, start + rows_of(observations))
                 future.set_result((logits[part], values[part], step))
                 start = part.stop
         self._working = False
 
-    def _take(self) -> list[tuple[NDArray[np.float32], asyncio.Future[Answer]]]:
+    def _take(self) -> list[tuple[Any, asyncio.Future[Answer]]]:
         """Take the requests of the next batch, the oldest first."""
         rows, count = 0, 0
-        for planes, _ in self._waiting:
-            if count and rows + len(planes) > MOST_ROWS:
+        for observations, _ in self._waiting:
+            added = rows_of(observations)
+            if count and rows + added > MOST_ROWS:
                 break
-            rows, count = rows + len(planes), count + 1
+            rows, count = rows + added, count + 1
         taken, self._waiting = self._waiting[:count], self._waiting[count:]
         return taken
 
@@ -122,22 +138,20 @@ class RemoteEvaluator:
         self._timeout_s = timeout_s
         self._renewed = renewed
 
-    def __call__(
-        self, planes: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(self, observations: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `agents.algorithm.Evaluate`. Raises InferenceError after the timeout."""
-        logits, values, step = self._answer(planes)
+        logits, values, step = self._answer(observations)
         if step != self.step:
             self._renewed(step)
             self.step = step
         return logits, values
 
-    def _answer(self, planes: NDArray[np.float32]) -> Answer:
+    def _answer(self, observations: Any) -> Answer:
         deadline = time.monotonic() + self._timeout_s
         reason = "it may be busy, stuck, or without a place on the cluster"
         while (left := deadline - time.monotonic()) > 0:
             try:
-                answer: Answer = ray.get(self._handle.evaluate.remote(planes), timeout=left)
+                answer: Answer = ray.get(self._handle.evaluate.remote(observations), timeout=left)
             except (ActorUnavailableError, RayActorError) as error:
                 reason = f"{type(error).__name__}, and it was not replaced in that time"
                 time.sleep(min(RETRY_S, max(left, 0.0)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from envs.batch import play_random, statuses, successors
+from envs.batch import play_random, scratch_for, statuses, successors
 from envs.registry import find_game
 
 GAMES = ["tic_tac_toe", "connect_four", "othello6"]
@@ -15,7 +15,7 @@ def _random_positions(game, count, seed):
     wanted = rng.integers(0, game.max_plies + 1, count)
     moves = np.zeros((count, game.max_plies), np.uint16)
     draws = rng.random((count, game.max_plies))
-    play_random(states, wanted, draws, game.num_actions, moves)
+    play_random(scratch_for(game), states, wanted, draws, moves)
     return states, wanted, draws, moves
 
 
@@ -52,7 +52,7 @@ def test_random_moves_are_uniform_over_the_legal_ones():
     states = game.new_states(7000)
     moves = np.zeros((7000, 1), np.uint16)
     draws = np.random.default_rng(0).random((7000, 1))
-    play_random(states, np.ones(7000, np.int64), draws, 7, moves)
+    play_random(scratch_for(game), states, np.ones(7000, np.int64), draws, moves)
     counts = np.bincount(moves[:, 0], minlength=7)
     assert ((counts - 1000) ** 2 / 1000).sum() < 22.5  # chi-square, 6 degrees, 0.1%
 
@@ -62,7 +62,7 @@ def test_successors_are_every_legal_move_that_does_not_end_the_game(name):
     game = find_game(name)
     states = _random_positions(game, 60, 3)[0]
     children = game.new_states(60 * game.max_legal)
-    count = successors(states, game.num_actions, children)
+    count = successors(states, np.zeros(game.max_legal, np.int32), children)
     expected = []
     for state in states:
         for action in np.flatnonzero(game.legal_mask(state)):

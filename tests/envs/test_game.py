@@ -35,21 +35,20 @@ def test_records_of_equal_fields_have_different_dtypes_in_different_games():
 
 def test_compiled_code_finds_the_rules_by_the_record():
     @njit
-    def plies_to_the_end(state, mask):
+    def plies_to_the_end(state, actions):
         plies = 0
         while not generic.is_terminal(state):
-            mask[:] = False
-            generic.legal_actions(state, mask)
-            generic.step(state, np.argmax(mask))
+            generic.legal_actions(state, actions)
+            generic.step(state, actions[0])
             plies += 1
         return plies
 
     for name in ("tic_tac_toe", "othello6"):
         game = find_game(name)
-        plain, mask = game.new_state(), np.zeros(game.num_actions, np.bool_)
-        expected = plies_to_the_end.py_func(plain, mask)
+        plain, actions = game.new_state(), np.zeros(game.max_legal, np.int32)
+        expected = plies_to_the_end.py_func(plain, actions)
         compiled = game.new_state()
-        assert plies_to_the_end(compiled, mask) == expected
+        assert plies_to_the_end(compiled, actions) == expected
         assert compiled.tobytes() == plain.tobytes()
 
 

@@ -9,26 +9,22 @@ GAME = find_game("tic_tac_toe")
 
 
 @njit(cache=True)
-def count_results(state, masks_PA, children_P, results_3):
+def count_results(state, actions_PL, children_P, results_3):
     """Count whole games by result: the first player wins, the second wins, draws."""
     if is_terminal(state):
         value_first = value_to_play(state) * (1 - 2 * to_play(state))
         results_3[0 if value_first > 0 else 1 if value_first < 0 else 2] += 1
         return
-    mask = masks_PA[0]
-    mask[:] = False
-    legal_actions(state, mask)
-    for action in range(len(mask)):
-        if mask[action]:
-            children_P[0] = state
-            step(children_P[0], action)
-            count_results(children_P[0], masks_PA[1:], children_P[1:], results_3)
+    for k in range(legal_actions(state, actions_PL[0])):
+        children_P[0] = state
+        step(children_P[0], actions_PL[0, k])
+        count_results(children_P[0], actions_PL[1:], children_P[1:], results_3)
 
 
 def test_there_are_255168_games():
     results = np.zeros(3, np.int64)
-    masks = np.zeros((10, GAME.num_actions), np.bool_)
-    count_results(GAME.new_state(), masks, GAME.new_states(10), results)
+    actions = np.zeros((10, GAME.max_legal), np.int32)
+    count_results(GAME.new_state(), actions, GAME.new_states(10), results)
     assert results.tolist() == [131184, 77904, 46080]
     assert results.sum() == 255168
 

@@ -211,8 +211,8 @@ def _compiled_slices(search: Search, evaluator: CompiledEvaluator, target: int) 
 def _evaluated_slices(search: Search, evaluator: Any, target: int) -> Iterator[None]:
     search.begin(np.zeros(1, np.int64), target)
     began, began_by_clock = time.thread_time(), time.monotonic()
-    while len(planes := search.select()):
-        search.receive(*evaluator(planes))
+    while len((leaves := search.select()).counts):
+        search.receive(*evaluator(leaves))
         used, passed = time.thread_time() - began, time.monotonic() - began_by_clock
         if used >= SLICE_S or passed >= WAIT_S:
             yield

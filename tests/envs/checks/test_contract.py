@@ -57,9 +57,21 @@ def never_over_when_full(state):
     return state["lost"] != 0
 
 
-def mark_out_of_range(state, mask):
-    tic_tac_toe.legal_actions(state, mask)
-    mask[len(mask)] = True
+def write_out_of_range(state, actions):
+    actions[len(actions)] = 0
+    return tic_tac_toe.legal_actions(state, actions)
+
+
+def list_the_first_twice(state, actions):
+    count = empty_cells(state, actions)
+    actions[count] = actions[0]
+    return count + 1
+
+
+def list_a_cell_outside(state, actions):
+    count = empty_cells(state, actions)
+    actions[count] = 9
+    return count + 1
 
 
 def refuse_the_first_corner(state, action):
@@ -109,9 +121,9 @@ def is_terminal_that_writes(state):
     return tic_tac_toe.is_terminal(state)
 
 
-def legal_actions_that_write(state, mask):
-    tic_tac_toe.legal_actions(state, mask)
+def legal_actions_that_write(state, actions):
     state["lost"] ^= 2
+    return tic_tac_toe.legal_actions(state, actions)
 
 
 def plane_of_two(state, planes):
@@ -137,10 +149,12 @@ def no_rising_diagonal(state):
     return state["own"] | state["opponent"] == 0o777
 
 
-def not_in_the_first_corner(state, mask):
-    empty_cells(state, mask)
+def not_in_the_first_corner(state, actions):
+    count = empty_cells(state, actions)
     if state["own"] | state["opponent"] == 0:
-        mask[0] = False
+        count -= 1
+        actions[0] = actions[count]
+    return count
 
 
 def unsigned_and_signed(state):  # compiled, uint64 times int64 is a float64
@@ -196,6 +210,8 @@ PLANTED = [
     ("stuck", "always_a_move", "no action is legal", {"is_terminal": never_over_when_full}),
     ("long", "ends_in_time", "goes on after max_plies=4", {"max_plies": 4}),
     ("wide", "legal_count", "9 actions are legal, more than max_legal=8", {"max_legal": 8}),
+    ("twice", "legal_list", "action 0 is listed more", {"legal_actions": list_the_first_twice}),
+    ("outside", "legal_list", "action 9 is listed, exp", {"legal_actions": list_a_cell_outside}),
     ("sides", "sides", "to_play is 2, expected 0 or 1", {"to_play": count_plies_as_sides}),
     ("two", "values", r"value_to_play is -2\.0, expected", {"value_to_play": value_out_of_range}),
     ("nan", "values", "value_to_play is nan", {"value_to_play": value_not_a_number}),
@@ -218,7 +234,7 @@ PLANTED = [
         {"is_terminal": is_terminal_that_writes},
     ),
     (
-        "mask_writes",
+        "list_writes",
         "reading",
         "'': legal_actions changed the record",
         {"legal_actions": legal_actions_that_write},
@@ -333,9 +349,9 @@ def test_every_check_has_a_planted_bug():
     ("name", "message", "changes"),
     [
         (
-            "mask_range",
-            r"after '': the interpreted rules raised IndexError: .* \(in mark_out_of_range, line",
-            {"legal_actions": mark_out_of_range},
+            "list_range",
+            r"after '': the interpreted rules raised IndexError: .* \(in write_out_of_range, line",
+            {"legal_actions": write_out_of_range},
         ),
         (
             "plane_range",
