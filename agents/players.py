@@ -172,9 +172,9 @@ class SearchPlayer:
         return Analysis(
             best_action=found.best_action,
             value_to_play=found.value_to_play,
-            policy=by_action(found.policy, found.legal, found.count, actions, 0.0),
-            visits=by_action(found.visits, found.legal, found.count, actions, 0),
-            q=by_action(found.q, found.legal, found.count, actions, np.nan),
+            policy=by_action(found.policy, found.legal, found.counts, actions, 0.0),
+            visits=by_action(found.visits, found.legal, found.counts, actions, 0),
+            q=by_action(found.q, found.legal, found.counts, actions, np.nan),
             exact=found.exact,
             plies=found.plies,
         )

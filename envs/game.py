@@ -115,8 +115,8 @@ class Game:
     `parse_position` and `format_position` turn text (FEN, say) into a record and back.
     `format_move` and `parse_move` are the notation of a game whose words depend on the position.
     `cells` says what stands on each cell, uint8 [H*W]: 0 is nothing, 2k + 1 and 2k + 2 are kind k
-    of the first and of the second player. `policy_planes` is the number of planes of a convolutional
-    policy, whose action is `plane * H * W + row * W + column`; 0 is a policy without planes.
+    of the first and of the second player. `policy_planes` is the number of planes of a policy by
+    convolution, whose action is `plane * H * W + row * W + column`; 0 is a policy without planes.
     """
 
     name: str
@@ -413,7 +413,7 @@ def remembers(state: State) -> bool:
     return game_of(state).rules.remember is not None
 
 
-def remember(state: State, keys: NDArray[np.uint64], count: int) -> None:
+def remember(state: State, keys: NDArray[np.uint64], count: Any) -> None:
     """Write into a new position what follows from the keys of the game's earlier ones.
 
     keys[:count] are their position keys, oldest first. Nothing happens in games that do not look
@@ -424,7 +424,7 @@ def remember(state: State, keys: NDArray[np.uint64], count: int) -> None:
         rule(state, keys, count)
 
 
-@register_jitable  # type: ignore[untyped-decorator]
+@register_jitable
 def advance(state: State, keys: NDArray[np.uint64], count: int, action: int) -> None:
     """Play a legal action in place, in a game whose earlier positions have the keys keys[:count].
 
@@ -436,8 +436,8 @@ def advance(state: State, keys: NDArray[np.uint64], count: int, action: int) -> 
     remember(state, keys, count + 1)
 
 
-@register_jitable  # type: ignore[untyped-decorator]
-def input_key(state: State, past: Any, actions: Any, count: int) -> Any:
+@register_jitable
+def input_key(state: State, past: Any, actions: Any, count: Any) -> Any:
     """Return a 64-bit key of all that an evaluation depends on: the key of its cache entry.
 
     That is what the network sees, earlier boards `past` included, and in games that look back the

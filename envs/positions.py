@@ -1,4 +1,4 @@
-"""Positions together with the game before them: what repetition, superko and history planes need."""
+"""Positions with the game before them: what repetition, superko and history planes need."""
 
 # mypy: disable-error-code="no-untyped-def"
 

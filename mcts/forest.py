@@ -201,8 +201,8 @@ def lookahead_of(game: Game, config: SearchConfig) -> int:
         return 0 if wide or game.rules.remember is not None else DEFAULT_LOOKAHEAD
     if config.lookahead > 1 and game.rules.remember is not None:
         raise ValueError(
-            f"search.lookahead = {config.lookahead}: expected at most 1 in {game.name}, whose rules "
-            "look back at earlier positions"
+            f"search.lookahead = {config.lookahead}: expected at most 1 in {game.name}, whose "
+            "rules look back at earlier positions"
         )
     return config.lookahead
 

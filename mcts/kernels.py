@@ -173,7 +173,7 @@ def read_roots(forest, params, trees, temperatures, out):
         out.best_action[i] = edges[root.best_edge(tree, params, 0.0)].action
         out.exact[i] = nodes[0].exact
         out.plies[i] = nodes[0].plies
-        out.count[i] = count
+        out.counts[i] = count
         for k in range(count):
             out.legal[i, k] = edges[first + k].action
             out.visits[i, k] = edges[first + k].visits

@@ -59,10 +59,10 @@ ROLLOUT = CompiledEvaluator(kernels.ROLLOUT)  # uniform priors, one random game
 class RootResults(NamedTuple):
     """The results of n finished searches; all values are for the side to move at the root.
 
-    What is said of moves is in the order of `legal`, a row's first `count` columns.
+    What is said of moves is in the order of `legal`, a row's first `counts` columns.
     """
 
-    count: NDArray[np.int32]  # [n] legal actions
+    counts: NDArray[np.int32]  # [n] legal actions
     legal: NDArray[np.int32]  # [n, L]
     policy: NDArray[np.float32]  # [n, L] training target, sums to 1
     value_to_play: NDArray[np.float32]  # [n]
@@ -77,7 +77,7 @@ class RootResults(NamedTuple):
 def empty_results(count: int, max_legal: int) -> RootResults:
     """Allocate RootResults for `count` roots, to be filled."""
     return RootResults(
-        count=np.zeros(count, np.int32),
+        counts=np.zeros(count, np.int32),
         legal=np.zeros((count, max_legal), np.int32),
         policy=np.zeros((count, max_legal), np.float32),
         value_to_play=np.zeros(count, np.float32),
@@ -93,16 +93,16 @@ def empty_results(count: int, max_legal: int) -> RootResults:
 def by_action(
     listed: NDArray[Any],
     legal: NDArray[np.int32],
-    count: NDArray[Any],
+    counts: NDArray[Any],
     num_actions: int,
     other: Any,
 ) -> NDArray[Any]:
-    """Spread values [n, L] of the first `count` legal actions over all actions [n, A].
+    """Spread values [n, L] of the first `counts` legal actions over all actions [n, A].
 
     Actions that are not legal get `other`.
     """
     spread = np.full((len(listed), num_actions), other, listed.dtype)
-    rows, columns = np.nonzero(np.arange(listed.shape[1]) < np.asarray(count)[:, None])
+    rows, columns = np.nonzero(np.arange(listed.shape[1]) < np.asarray(counts)[:, None])
     spread[rows, legal[rows, columns]] = listed[rows, columns]
     return spread
 
@@ -196,9 +196,12 @@ class Search:
         """
         if self._waiting:
             raise RuntimeError(f"{self._waiting} leaves still await receive()")
-        leaves = Leaves(self._planes, self._actions, self._counts)
-        count = self._waiting = self._call(kernels.select_batch, self.forest, self.params, *leaves)
-        return Leaves(*(array[:count] for array in leaves))
+        planes, actions, counts = self._planes, self._actions, self._counts
+        waiting = self._call(
+            kernels.select_batch, self.forest, self.params, planes, actions, counts
+        )
+        self._waiting = waiting
+        return Leaves(planes[:waiting], actions[:waiting], counts[:waiting])
 
     def receive(self, logits: NDArray[np.float32], values_to_play: NDArray[np.float32]) -> None:
         """Back up the evaluations of the leaves last selected, in the same order.
@@ -212,8 +215,8 @@ class Search:
         fits = logits.ndim == 2 and len(logits) == count and logits.shape[1] >= width
         if not fits or values_to_play.shape != (count,):
             raise ValueError(
-                f"{count} leaves wait: expected logits of the shape ({count}, {width}) or wider and "
-                f"values of the shape ({count},), got {(logits.shape, values_to_play.shape)}"
+                f"{count} leaves wait: expected logits of the shape ({count}, {width}) or wider "
+                f"and values of the shape ({count},), got {(logits.shape, values_to_play.shape)}"
             )
         logits, values = _plain(logits, np.float32), _plain(values_to_play, np.float32)
         self._call(kernels.receive_batch, self.forest, self.params, logits, values)

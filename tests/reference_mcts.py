@@ -16,6 +16,7 @@ import numpy as np
 
 from envs.game import Game, position_key
 from mcts.config import SearchConfig
+from mcts.forest import lookahead_of
 
 Evaluate = Callable[[Any], tuple[Any, float]]  # state -> (logits [A], value_to_play)
 
@@ -91,7 +92,7 @@ class ReferenceTree:
         self.game, self.config, self.evaluate, self.noise = game, config, evaluate, noise
         self.capacity = capacity
         self.cache: dict[int, tuple[list[float], float]] = {}  # logits and value
-        self.lookahead = config.lookahead if config.solve else 0
+        self.lookahead = lookahead_of(game, config)
 
     # --- a search, from outside -----------------------------------------------------------
 

@@ -14,9 +14,15 @@ from envs.game import Game
 from mcts import rng
 from mcts.config import SearchConfig
 from mcts.forest import INFO
-from mcts.search import RootResults, Search
+from mcts.search import Leaves, RootResults, Search, by_action
 
 GAMES = ("tic_tac_toe", "connect_four", "othello", "othello6")
+
+
+def with_every_action(game: Game, planes: NDArray[np.float32]) -> Leaves:
+    """Planes as leaves in which every action is legal."""
+    actions = np.tile(np.arange(game.num_actions, dtype=np.int32), (len(planes), 1))
+    return Leaves(planes, actions, np.full(len(planes), game.num_actions, np.int32))
 
 
 class HashedNetwork:
@@ -34,9 +40,11 @@ class HashedNetwork:
             self._known[data] = logits.astype(np.float32), np.float32(random.uniform(-0.9, 0.9))
         return self._known[data]
 
-    def __call__(self, planes: NDArray[np.float32]) -> tuple[Any, Any]:
-        rows = [self.row(row) for row in planes]
-        return np.stack([row[0] for row in rows]), np.array([row[1] for row in rows])
+    def __call__(self, leaves: Leaves) -> tuple[Any, Any]:
+        rows = [self.row(row) for row in leaves.planes]
+        logits_NA = np.stack([row[0] for row in rows])
+        logits_NL = np.take_along_axis(logits_NA, leaves.actions.astype(np.int64), 1)
+        return logits_NL, np.array([row[1] for row in rows])
 
     def of_state(self, state: Any) -> tuple[NDArray[np.float32], float]:
         logits, value = self.row(self.game.encode(state))
@@ -107,6 +115,12 @@ def openings(game: Game, count: int, plies: int, seed: int = 0) -> NDArray[Any]:
     for i in range(count):
         states[i] = opening(game, plies, seed + i)
     return states
+
+
+def spread(found: RootResults, name: str, game: Game) -> NDArray[Any]:
+    """What the results say of moves, by action: [n, A]."""
+    other = np.nan if name == "q" else 0
+    return by_action(getattr(found, name), found.legal, found.counts, game.num_actions, other)
 
 
 def play_searches(

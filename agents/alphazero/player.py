@@ -49,12 +49,8 @@ class RawNetworkPlayer:
         past = no_past(self.game, len(states))
         repeat_boards(states, past)
         encode_many(states, past, planes)
-        found = [
-            self.evaluator(
-                Leaves(*(array[i : i + MOST_TREES] for array in (planes, legal_NL, count_N)))
-            )
-            for i in range(0, len(states), MOST_TREES)
-        ]
+        parts = [slice(i, i + MOST_TREES) for i in range(0, len(states), MOST_TREES)]
+        found = [self.evaluator(Leaves(planes[p], legal_NL[p], count_N[p])) for p in parts]
         policy_NL = np.zeros(legal_NL.shape, np.float32)
         for i, (logits, _) in enumerate(found):
             policy_NL[i * MOST_TREES :][: len(logits), : logits.shape[1]] = logits

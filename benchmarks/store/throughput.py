@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig
-from agents.alphazero.episodes import SCHEMA, outcome_shares, ring_fields, to_rows
+from agents.alphazero.episodes import POLICY_ENTRIES, SCHEMA, outcome_shares, ring_fields, to_rows
 from agents.alphazero.learner import augment
 from benchmarks.machine import RESULTS, machine_facts, write_result
 from benchmarks.store.data import (
@@ -164,10 +164,12 @@ def sampling_positions(game: Game) -> dict[str, Work]:
     moves = np.zeros((POSITIONS, 30), np.uint16)
     play_random(scratch_for(game), states, wanted, rng.random((POSITIONS, 30)), moves)
     count, actions = np.full(POSITIONS, game.num_actions, np.uint16), np.arange(game.num_actions)
-    policies = RaggedEntries(POLICY_ENTRIES)
+    policies, dense = (
+        RaggedEntries(POLICY_ENTRIES),
+        rng.random((POSITIONS, len(actions)), np.float32),
+    )
     policies.extend(
-        action=np.tile(actions, POSITIONS).astype(np.uint16),
-        weight=rng.random(POSITIONS * game.num_actions, np.float32),
+        action=np.tile(actions, POSITIONS).astype(np.uint16), weight=dense.ravel().copy()
     )
     outcome = outcome_shares(rng.random(POSITIONS, np.float32))
     ring = Ring(POSITIONS, ring_fields(game))
@@ -191,7 +193,7 @@ def sampling_positions(game: Game) -> dict[str, Work]:
 
     def loaded() -> int:  # as np.load gives them, already encoded: 14 times the memory
         rows = rng.integers(POSITIONS, size=BATCH)
-        for array in (planes, policy, outcome):
+        for array in (planes, dense, outcome):
             array[rows]
         return BATCH
 

@@ -164,7 +164,7 @@ def written(game: Game, actions: list[int]) -> str:
 
 
 def legal_of(game: Game, state: State) -> NDArray[np.int32]:
-    """Return the legal actions of a position as the interpreted rule gives them, too many or not."""
+    """Return the legal actions as the interpreted rule lists them, too many included."""
     actions = np.zeros(game.max_legal + SPARE, np.int32)
     count = 0 if game.rules.is_terminal(state) else game.rules.legal_actions(state, actions)
     return actions[:count]

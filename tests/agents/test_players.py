@@ -11,13 +11,13 @@ from agents.players import (
     ROLLOUT_CONFIG,
     RandomPlayer,
     SearchPlayer,
-    legal_masks,
     rollout_player,
     side_by_side,
     trees_that_fit,
 )
 from envs.registry import find_game
 from mcts.config import SearchConfig
+from mcts.search import Leaves
 
 TIC_TAC_TOE = find_game("tic_tac_toe")
 CONFIG = SearchConfig(simulations=24, tree_reuse=False, cache_size=64)
@@ -28,18 +28,17 @@ def states_after(*games: str) -> NDArray[Any]:
     return np.concatenate([np.atleast_1d(position) for position in positions])
 
 
-def prefers_high_actions(planes: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+def prefers_high_actions(leaves: Leaves) -> tuple[NDArray[Any], NDArray[Any]]:
     """A network whose logits rise with the action; its value is the stones' difference / 9."""
-    count = len(planes)
-    values = (planes[:, 0] - planes[:, 1]).reshape(count, -1).sum(axis=1) / 9
-    logits = np.tile(np.arange(9, dtype=np.float32), (count, 1))
-    return logits, values.astype(np.float32)
+    planes = leaves.planes
+    values = (planes[:, 0] - planes[:, 1]).reshape(len(planes), -1).sum(axis=1) / 9
+    return leaves.actions.astype(np.float32), values.astype(np.float32)
 
 
 def test_random_player_plays_every_legal_move_and_no_other() -> None:
     states = np.repeat(states_after("a1 b1 c1 a2 b2"), 300)
     chosen = RandomPlayer(TIC_TAC_TOE).choose(states, np.random.default_rng(0))
-    assert set(chosen.tolist()) == set(np.flatnonzero(legal_masks(TIC_TAC_TOE, states[:1])[0]))
+    assert set(chosen.tolist()) == set(TIC_TAC_TOE.legal_actions(states[0]).tolist())
     again = RandomPlayer(TIC_TAC_TOE).choose(states, np.random.default_rng(0))
     np.testing.assert_array_equal(chosen, again)
 

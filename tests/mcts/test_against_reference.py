@@ -13,7 +13,7 @@ from envs.registry import find_game
 from mcts.config import SearchConfig
 from mcts.search import RootResults
 from tests.reference_mcts import ReferenceTree, Result
-from tests.search_setup import GAMES, CompiledNoise, HashedNetwork, openings, play_searches
+from tests.search_setup import GAMES, CompiledNoise, HashedNetwork, openings, play_searches, spread
 
 # Each option away from its default at least once; named for the test's report.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -42,14 +42,16 @@ def twin_of(
     return twin
 
 
-def assert_same(found: RootResults, i: int, twin: Result, num_actions: int, where: str) -> None:
+def assert_same(found: RootResults, i: int, twin: Result, game: Game, where: str) -> None:
+    num_actions = game.num_actions
     visits, q, policy = np.zeros(num_actions), np.full(num_actions, np.nan), np.zeros(num_actions)
     for action in twin.visits:
         visits[action], q[action] = twin.visits[action], twin.q[action]
         policy[action] = twin.policy[action]
-    np.testing.assert_array_equal(found.visits[i], visits, where)
-    np.testing.assert_allclose(found.q[i], q, atol=1e-6, err_msg=where)
-    np.testing.assert_allclose(found.policy[i], policy, atol=1e-6, err_msg=where)
+    ours = {name: spread(found, name, game)[i] for name in ("visits", "q", "policy")}
+    np.testing.assert_array_equal(ours["visits"], visits, where)
+    np.testing.assert_allclose(ours["q"], q, atol=1e-6, err_msg=where)
+    np.testing.assert_allclose(ours["policy"], policy, atol=1e-6, err_msg=where)
     np.testing.assert_allclose(found.value_to_play[i], twin.value_to_play, atol=1e-6, err_msg=where)
     assert found.best_action[i] == twin.best_action, where
     assert found.action[i] == twin.action, where
@@ -90,7 +92,7 @@ def compare(
             twins[t].begin(simulations, explore, temperature)
             twins[t].run()
             where = f"ply {ply}, tree {t}"
-            assert_same(found, i, twins[t].read(temperature), game.num_actions, where)
+            assert_same(found, i, twins[t].read(temperature), game, where)
             twins[t].play(int(found.action[i]))
 
 

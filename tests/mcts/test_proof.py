@@ -12,7 +12,7 @@ from arena.solvers.connect_four.solver import ConnectFourSolver, plies_left
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from mcts.search import UNIFORM, RootResults, Search
-from tests.search_setup import HashedNetwork, openings
+from tests.search_setup import HashedNetwork, openings, spread
 
 TIC_TAC_TOE, CONNECT_FOUR = find_game("tic_tac_toe"), find_game("connect_four")
 
@@ -158,8 +158,9 @@ def test_no_target_and_no_move_is_a_known_loss(
     search.run(HashedNetwork(TIC_TAC_TOE))
     found = search.read(trees, 1.0)
     for i, k in enumerate(chosen):
-        known = {a for a in losing[k] if lookahead == 2 or found.visits[i, a]}
-        assert not found.policy[i, list(known)].any()
+        visits, policy = (spread(found, name, TIC_TAC_TOE)[i] for name in ("visits", "policy"))
+        known = {a for a in losing[k] if lookahead == 2 or visits[a]}
+        assert not policy[list(known)].any()
         assert abs(found.policy[i].sum() - 1) < 1e-5
         assert {int(found.action[i]), int(found.best_action[i])}.isdisjoint(known)
 
@@ -178,14 +179,16 @@ def test_priors_decide_among_the_unvisited_where_the_visited_move_is_lost(
     for state in states:
         records = np.repeat(np.asarray(state)[None], 2000)
         once = search_all(TIC_TAC_TOE, records[:1], 1, network, lookahead=1)
-        lost = once.q[0] == -1.0
+        q, visits = (spread(once, name, TIC_TAC_TOE)[0] for name in ("q", "visits"))
+        lost = q == -1.0
         left = TIC_TAC_TOE.legal_mask(state) & ~lost
-        if np.isnan(once.exact[0]) and lost[once.visits[0] > 0].all() and left.sum() >= 3:
+        if np.isnan(once.exact[0]) and lost[visits > 0].all() and left.sum() >= 3:
             break
     else:
         raise AssertionError("no position whose first move searched is lost")
     prior = np.exp(network.of_state(state)[0].astype(np.float64)) * left
-    np.testing.assert_allclose(once.policy[0], prior / prior.sum(), atol=1e-6)
+    policy = spread(once, "policy", TIC_TAC_TOE)[0]
+    np.testing.assert_allclose(policy, prior / prior.sum(), atol=1e-6)
     search = Search(TIC_TAC_TOE, SearchConfig(simulations=1, lookahead=1), len(records))
     search.place(records)
     search.begin(np.arange(len(records)), 1)

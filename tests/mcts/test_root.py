@@ -13,7 +13,7 @@ from mcts import root
 from mcts.config import SearchConfig
 from mcts.search import UNIFORM, Search
 from tests.reference_mcts import halving_schedule
-from tests.search_setup import HashedNetwork, openings
+from tests.search_setup import HashedNetwork, openings, spread
 
 
 @njit
@@ -82,11 +82,11 @@ def test_moves_are_sampled_by_their_visits(temperature: float) -> None:
     search.run(HashedNetwork(game, sharpness=0.5))
     found = search.read(trees, temperature)
     assert (found.visits == found.visits[0]).all()
-    expected = found.visits[0] ** (1 / temperature)
+    expected = spread(found, "visits", game)[0] ** (1 / temperature)
     expected /= expected.sum()
     share = np.bincount(found.action, minlength=7) / len(trees)
     np.testing.assert_allclose(share, expected, atol=5 * 0.5 / np.sqrt(len(trees)))
-    assert (found.best_action == found.visits[0].argmax()).all()
+    assert (found.best_action == found.legal[0, found.visits[0].argmax()]).all()
 
 
 @pytest.mark.parametrize(("explore", "temperature"), [(False, 0.5), (False, 1.0), (True, 1.0)])
@@ -98,7 +98,7 @@ def test_gumbel_roots_sample_their_moves(explore: bool, temperature: float) -> N
     search = Search(game, config, len(trees), max_simulations=16)
     search.place(game.new_states(len(trees)))
     search.begin(trees, 16, explore, temperature)
-    search.run(lambda x: (np.tile(logits, (len(x), 1)), np.zeros(len(x), np.float32)))
+    search.run(lambda x: (logits[x.actions], np.zeros(len(x.counts), np.float32)))
     moves = search.read(trees, temperature).action
     expected = np.exp(logits / temperature)
     share = np.bincount(moves, minlength=7) / len(trees)
@@ -115,7 +115,7 @@ def test_gumbel_roots_leave_nothing_to_chance_at_temperature_zero(explore: bool)
     search.run(HashedNetwork(game))
     found = search.read(trees, 0.0)
     best = np.where(found.visits == found.visits.max(axis=1, keepdims=True), found.policy, -1.0)
-    np.testing.assert_array_equal(found.action, best.argmax(axis=1))
+    np.testing.assert_array_equal(found.action, found.legal[trees, best.argmax(axis=1)])
     np.testing.assert_array_equal(found.best_action, found.action)
     assert (len(np.unique(found.visits, axis=0)) > 1) == explore  # noise in the search alone
 

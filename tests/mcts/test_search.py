@@ -16,7 +16,14 @@ from envs.registry import find_game
 from mcts import kernels
 from mcts.config import SearchConfig
 from mcts.forest import EXPANDED, NO_NODE
-from mcts.search import ROLLOUT, UNIFORM, RootResults, Search, run_parallel
+from mcts.search import (
+    ROLLOUT,
+    UNIFORM,
+    RootResults,
+    Search,
+    evaluate_uniformly,
+    run_parallel,
+)
 from tests.search_setup import HashedNetwork, openings, play_searches
 
 CONNECT_FOUR = find_game("connect_four")
@@ -109,11 +116,8 @@ def test_an_error_in_a_thread_is_raised_when_all_have_ended() -> None:
 
 
 def test_the_compiled_uniform_evaluator_is_the_uniform_evaluator() -> None:
-    def uniform(planes: Any) -> Any:
-        return np.zeros((len(planes), 7), np.float32), np.zeros(len(planes), np.float32)
-
     results = []
-    for evaluator in (UNIFORM, uniform):
+    for evaluator in (UNIFORM, evaluate_uniformly):
         search = new_search(6, 200, cache_size=0)
         search.begin(np.arange(6), 200)
         search.run(evaluator)
@@ -290,7 +294,8 @@ def test_trees_are_sound(config: SearchConfig, seed: int, plies: int, budget: in
             assert abs(found.policy[i].sum() - 1) < 1e-5
             assert np.nanmax(np.abs(found.q[i]), initial=0) <= 1 + 1e-6
             assert abs(found.value_to_play[i]) <= 1 + 1e-6
-            assert open_root or found.q[i, found.best_action[i]] == found.exact[i]
+            best = found.legal[i].tolist().index(found.best_action[i])
+            assert open_root or found.q[i, best] == found.exact[i]
 
 
 # --- the kernels on disk --------------------------------------------------------------------
@@ -305,7 +310,10 @@ game = find_game("connect_four")
 search = Search(game, SearchConfig(root="gumbel"), 4, seed=3)
 search.place(game.new_states(4))
 search.begin(np.arange(4), 30, explore=True)
-search.run(lambda planes: (planes[:, 0, :1].reshape(len(planes), 7), planes[:, 1, 5, 3] / 2))
+def evaluate(leaves):
+    logits = leaves.planes[:, 0, :1].reshape(len(leaves.counts), 7)
+    return np.take_along_axis(logits, leaves.actions, 1), leaves.planes[:, 1, 5, 3] / 2
+search.run(evaluate)
 found = search.read(np.arange(4))
 search.play(np.arange(4), found.action)
 used = ("select_batch", "receive_batch", "begin", "place_roots", "read_roots", "play_roots")

@@ -13,7 +13,7 @@ import pytest
 
 from envs.registry import find_game
 from mcts.config import SearchConfig
-from tests.search_setup import GAMES, openings, play_searches
+from tests.search_setup import GAMES, openings, play_searches, spread
 
 SIGNATURES = Path(__file__).parent / "data" / "search_signatures.json"
 
@@ -26,7 +26,7 @@ def signature(name: str, root: str) -> list[str]:
     for _, _, found in play_searches(
         game, config, openings(game, 1, 2), 6, simulations=48, explore=True, temperature=1.0
     ):
-        visits = " ".join(f"{a}:{n}" for a, n in enumerate(found.visits[0]) if n)
+        visits = " ".join(f"{a}:{n}" for a, n in enumerate(spread(found, "visits", game)[0]) if n)
         move = game.format_action(int(found.action[0]))
         lines.append(f"{move} | {visits} | {found.value_to_play[0]:+.4f}")
     return lines

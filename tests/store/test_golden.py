@@ -71,13 +71,17 @@ def games():
     """Two games of tic-tac-toe: one without rows, one with a proven and a searched row."""
     empty, policy = np.zeros((0, 9), np.float32), np.zeros((2, 9), np.float32)
     policy[0, [4, 8]], policy[1, 2] = [0.75, 0.25], 1.0
+    every = np.tile(np.arange(9, dtype=np.uint16), (2, 1))
     nothing, moves = np.zeros(0, np.float32), np.array([4, 0, 8, 2, 6, 1], np.uint16)
     exact = np.array([np.nan, -1.0], np.float32)
     values = np.array([0.5, -1.0], np.float32)
     plies = np.array([1, 3], np.uint16)
     return [
-        to_episode(GameRecord(moves[:5], 2, 0.0, 0, plies[:0], empty, nothing, nothing), b"0" * 16),
-        to_episode(GameRecord(moves, 0, -1.0, 99, plies, policy, values, exact), b"1" * 16),
+        to_episode(
+            GameRecord(moves[:5], 2, 0.0, 0, plies[:0], every[:0], empty, nothing, nothing),
+            b"0" * 16,
+        ),
+        to_episode(GameRecord(moves, 0, -1.0, 99, plies, every, policy, values, exact), b"1" * 16),
     ]
 
 

@@ -10,10 +10,13 @@ from agents.alphazero.config import NetworkConfig
 from agents.alphazero.inference import NetworkEvaluator
 from agents.alphazero.network import build_network
 from envs.registry import find_game
+from tests.search_setup import with_every_action
 
 GAME = find_game("connect_four")
 CONFIG = NetworkConfig(2, 8, 4, 8, global_pooling=True)
-PLANES = np.random.default_rng(0).random((37, *GAME.planes_shape), np.float32)
+LEAVES = with_every_action(
+    GAME, np.random.default_rng(0).random((37, *GAME.planes_shape), np.float32)
+)
 
 
 def _state(seed):
@@ -25,27 +28,27 @@ def test_updated_weights_play_as_if_made_with_them(precision):
     config = replace(CONFIG, precision=precision)
     evaluator = NetworkEvaluator(GAME, config, _state(1), step=1, device="cpu")
     replica = evaluator.replica()
-    before = evaluator(PLANES)
+    before = evaluator(LEAVES)
     evaluator.update(_state(2), 2)
     fresh = NetworkEvaluator(GAME, config, _state(2), step=2, device="cpu")
     for got, wanted, old, left in zip(
-        evaluator(PLANES), fresh(PLANES), before, replica(PLANES), strict=True
+        evaluator(LEAVES), fresh(LEAVES), before, replica(LEAVES), strict=True
     ):
         np.testing.assert_array_equal(got, wanted)
         np.testing.assert_array_equal(left, old)  # the replica is another network
         assert np.abs(got - old).max() > 1e-3
     assert evaluator.step == 2
-    np.testing.assert_array_equal(evaluator.replica()(PLANES)[0], fresh(PLANES)[0])
+    np.testing.assert_array_equal(evaluator.replica()(LEAVES)[0], fresh(LEAVES)[0])
 
 
 def test_weights_that_are_trained_on_do_not_change_what_was_given():
     network = build_network(GAME, CONFIG, 3)
     evaluator = NetworkEvaluator(GAME, CONFIG, network.state_dict(), device="cpu")
-    before = evaluator(PLANES)[0]
+    before = evaluator(LEAVES)[0]
     for parameter in network.parameters():
         parameter.data.add_(1.0)
-    np.testing.assert_array_equal(evaluator(PLANES)[0], before)
-    np.testing.assert_array_equal(evaluator.replica()(PLANES)[0], before)
+    np.testing.assert_array_equal(evaluator(LEAVES)[0], before)
+    np.testing.assert_array_equal(evaluator.replica()(LEAVES)[0], before)
 
 
 @pytest.mark.slow
@@ -58,7 +61,7 @@ def test_versions_leave_nothing_behind():
     evaluator = NetworkEvaluator(GAME, CONFIG, _state(0), device="cpu")
     for version in range(300):
         evaluator.update(_state(version), version)
-        evaluator(PLANES)
+        evaluator(LEAVES)
         if version == 99:
             before = resident()
     assert resident() - before < 200 * 100  # KiB

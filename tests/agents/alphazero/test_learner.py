@@ -28,15 +28,14 @@ def _one_thread():
 def _record(game, text, plies, exact=None, outcome=1.0):
     moves = np.array(game.parse_moves(text), np.uint16)
     count = len(plies)
-    policy = np.zeros((count, game.num_actions), np.float32)
-    policy[:, 2], policy[:, 4] = 0.25, 0.75
     return GameRecord(
         moves=moves,
         opening_plies=0,
         outcome=outcome,
         network_step=5,
         row_ply=np.array(plies, np.uint16),
-        row_policy=policy,
+        row_legal=np.tile(np.array([0, 2, 4], np.uint16), (count, 1)),
+        row_policy=np.tile(np.array([0.0, 0.25, 0.75], np.float32), (count, 1)),
         row_value=np.full(count, 0.2, np.float32),
         row_exact=np.array(exact if exact else [np.nan] * count, np.float32),
     )
@@ -56,15 +55,16 @@ def test_rows_hold_the_positions_the_policies_and_the_movers_value():
     )
     rows = to_rows(game, [batch], LearnerConfig(search_value_share=0.25))
     expected = [("", 1), ("4", -1), ("445566", 1), ("12", -1), ("121", 1)]
-    for state, (text, _) in zip(rows["state"], expected, strict=True):
+    for state, (text, _) in zip(rows.states, expected, strict=True):
         assert state == game.position(game.parse_moves(text))
     mixed = [0.75 * outcome + 0.25 * 0.2 for _, outcome in expected]
-    value = rows["outcome"][:, 0] - rows["outcome"][:, 2]
+    value = rows.outcome[:, 0] - rows.outcome[:, 2]
     np.testing.assert_allclose(value[:4], mixed[:4], rtol=1e-6)
     assert value[4] == -1.0  # proven: the outcome and the search's value do not count
-    np.testing.assert_allclose(rows["outcome"].sum(1), 1.0, rtol=1e-6)
-    np.testing.assert_allclose(rows["policy"][:4, [2, 4]], [[0.25, 0.75]] * 4)
-    assert rows["policy"].sum() == pytest.approx(5.0)
+    np.testing.assert_allclose(rows.outcome.sum(1), 1.0, rtol=1e-6)
+    assert rows.policy_count.tolist() == [2] * 5
+    assert rows.policy_action.tolist() == [2, 4] * 5
+    np.testing.assert_allclose(rows.policy_weight, [0.25, 0.75] * 5)
 
 
 def test_a_win_that_the_search_had_as_a_loss_is_no_draw():
@@ -72,9 +72,9 @@ def test_a_win_that_the_search_had_as_a_loss_is_no_draw():
     record = replace(_record(game, "4455667", [0]), row_value=np.array([-1.0], np.float32))
     half = {"search_value_share": 0.5}
     by_outcomes = to_rows(game, [_batch(record)], LearnerConfig(**half))
-    np.testing.assert_allclose(by_outcomes["outcome"], [[0.5, 0.0, 0.5]])
+    np.testing.assert_allclose(by_outcomes.outcome, [[0.5, 0.0, 0.5]])
     by_scalar = to_rows(game, [_batch(record)], LearnerConfig(**half, value_mixing="scalar"))
-    np.testing.assert_allclose(by_scalar["outcome"], [[0.0, 1.0, 0.0]])
+    np.testing.assert_allclose(by_scalar.outcome, [[0.0, 1.0, 0.0]])
 
 
 @pytest.mark.parametrize("value_mixing", ["outcomes", "scalar"])
@@ -85,7 +85,7 @@ def test_a_mixed_outcome_has_the_mixed_value_as_its_mean(value_mixing, searched,
     record = _record(game, "4455667", [0], outcome=outcome)
     record = replace(record, row_value=np.array([searched], np.float32))
     config = LearnerConfig(search_value_share=0.3, value_mixing=value_mixing)
-    (shares,) = to_rows(game, [_batch(record)], config)["outcome"]
+    (shares,) = to_rows(game, [_batch(record)], config).outcome
     assert shares.min() >= 0.0
     assert shares.sum() == pytest.approx(1.0)
     assert shares[0] - shares[2] == pytest.approx(0.7 * outcome + 0.3 * searched, abs=1e-6)
@@ -94,10 +94,11 @@ def test_a_mixed_outcome_has_the_mixed_value_as_its_mean(value_mixing, searched,
 def test_a_proven_loss_can_teach_its_value_alone():
     game = find_game("connect_four")
     batch = _batch(_record(game, "4455667", [0, 1, 2, 3], exact=[np.nan, -1.0, 0.0, 1.0]))
-    taught = to_rows(game, [batch], LearnerConfig(lost_policy=False))["policy"].sum(1)
-    np.testing.assert_allclose(taught, [1.0, 0.0, 1.0, 1.0])
-    every = to_rows(game, [batch], LearnerConfig())["policy"].sum(1)
-    np.testing.assert_allclose(every, 1.0)
+    taught = to_rows(game, [batch], LearnerConfig(lost_policy=False))
+    assert taught.policy_count.tolist() == [2, 0, 2, 2]
+    assert taught.policy_action.tolist() == [2, 4] * 3
+    every = to_rows(game, [batch], LearnerConfig())
+    assert every.policy_count.tolist() == [2] * 4
 
 
 def _forged(record, **arrays):
@@ -140,8 +141,8 @@ def test_a_stored_game_that_could_not_be_played_is_left_out(arrays, caplog):
     intact = [to_episode(good, bytes([i] * 16)) for i in range(2)]
     rows = to_rows(game, [EpisodeBatch.of(SCHEMA, [intact[0], forged, intact[1]])], LearnerConfig())
     alone = to_rows(game, [EpisodeBatch.of(SCHEMA, intact)], LearnerConfig())
-    for name, array in alone.items():
-        np.testing.assert_array_equal(rows[name], array)
+    for got, wanted in zip(rows, alone, strict=True):
+        np.testing.assert_array_equal(got, wanted)
     assert "1 stored games are none of this game and left out" in caplog.text
 
 

@@ -14,13 +14,14 @@ import torch
 from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import outcome_shares
 from agents.alphazero.inference import NetworkEvaluator, load_evaluator, padded
-from agents.alphazero.learner import alphazero_loss, augment
+from agents.alphazero.learner import SparsePolicy, alphazero_loss, augment
 from agents.alphazero.network import build_network, value_of
 from agents.torch_state import dump_state, dump_trainer, load_state, load_trainer
 from envs.registry import find_game
 from store import checkpoints
 from store.errors import CheckpointError
 from store.run import create_run
+from tests.search_setup import with_every_action
 
 SMALL = NetworkConfig(blocks=2, filters=8, head_filters=4, value_hidden=8, precision="float32")
 
@@ -49,14 +50,15 @@ def test_the_folded_network_answers_as_the_trained_one(game_name, pooling):
         planes = np.random.default_rng(rows).random((rows, *game.planes_shape), np.float32)
         with torch.no_grad():
             logits, outcome = network(torch.from_numpy(planes))
-        got_logits, got_values = evaluator(planes)
+        leaves = with_every_action(game, planes)
+        got_logits, got_values = evaluator(leaves)
         assert got_logits.shape == (rows, game.num_actions)
         assert got_values.shape == (rows,)
         np.testing.assert_allclose(got_logits, logits.numpy(), atol=2e-4, err_msg=f"{rows} rows")
         np.testing.assert_allclose(
             got_values, value_of(outcome).numpy(), atol=2e-4, err_msg=f"{rows} rows"
         )
-        np.testing.assert_array_equal(replica(planes)[0], got_logits)
+        np.testing.assert_array_equal(replica(leaves)[0], got_logits)
 
 
 @pytest.mark.parametrize(
@@ -72,9 +74,10 @@ def test_what_a_position_is_worth_does_not_depend_on_its_company(precision):
     config = replace(SMALL, precision=precision)
     evaluator = NetworkEvaluator(game, config, network.state_dict(), device="cpu")
     planes = np.random.default_rng(0).random((64, *game.planes_shape), np.float32)
-    together = evaluator(planes)
+    together = evaluator(with_every_action(game, planes))
     for rows in (1, 4, 11, 16, 40):
-        parts = [evaluator(planes[i : i + rows]) for i in range(0, 64, rows)]
+        shares = [planes[i : i + rows] for i in range(0, 64, rows)]
+        parts = [evaluator(with_every_action(game, share)) for share in shares]
         for whole, part in zip(together, zip(*parts, strict=True), strict=True):
             np.testing.assert_allclose(np.concatenate(part), whole, atol=1e-6)
 
@@ -82,9 +85,10 @@ def test_what_a_position_is_worth_does_not_depend_on_its_company(precision):
 def test_bfloat16_is_close_to_float32():
     game, network = _stirred("connect_four", SMALL)
     planes = np.random.default_rng(0).random((32, *game.planes_shape)).astype(np.float32)
+    leaves = with_every_action(game, planes)
     half = NetworkConfig(2, 8, 4, 8, precision="bfloat16")
-    exact = NetworkEvaluator(game, SMALL, network.state_dict(), device="cpu")(planes)[1]
-    rough = NetworkEvaluator(game, half, network.state_dict(), device="cpu")(planes)[1]
+    exact = NetworkEvaluator(game, SMALL, network.state_dict(), device="cpu")(leaves)[1]
+    rough = NetworkEvaluator(game, half, network.state_dict(), device="cpu")(leaves)[1]
     assert 0 < np.abs(exact - rough).max() < 0.05
 
 
@@ -184,10 +188,17 @@ def test_outcome_shares_have_the_value_as_their_mean(value):
     assert share[0] - share[2] == pytest.approx(value)
 
 
+def sparse(policy):
+    """The entries of a dense policy [N, A]."""
+    row, action = policy.nonzero(as_tuple=True)
+    return SparsePolicy(row, action, policy[row, action])
+
+
 def test_the_loss_is_least_at_the_targets_and_then_their_entropy():
-    policy = torch.tensor([[0.5, 0.25, 0.25]])
+    shares = torch.tensor([[0.5, 0.25, 0.25]])
+    policy = sparse(shares)
     outcome = torch.tensor([[0.5, 0.5, 0.0]])
-    best_policy, best_outcome = policy.log(), torch.tensor([[0.5, 0.5, 1e-9]]).log()
+    best_policy, best_outcome = shares.log(), torch.tensor([[0.5, 0.5, 1e-9]]).log()
     policy_loss, value_loss = alphazero_loss(best_policy, best_outcome, policy, outcome)
     assert policy_loss.item() == pytest.approx(1.5 * np.log(2), abs=1e-6)
     assert value_loss.item() == pytest.approx(np.log(2), abs=1e-6)
@@ -199,13 +210,13 @@ def test_a_row_without_a_policy_moves_no_policy_and_thins_no_loss():
     logits = torch.tensor([[1.0, 0.0, -1.0], [0.3, 0.2, 0.1]], requires_grad=True)
     policy = torch.tensor([[0.5, 0.25, 0.25], [0.0, 0.0, 0.0]])
     outcome = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    both, _ = alphazero_loss(logits, torch.zeros(2, 3), policy, outcome)
-    alone, _ = alphazero_loss(logits[:1], torch.zeros(1, 3), policy[:1], outcome[:1])
+    both, _ = alphazero_loss(logits, torch.zeros(2, 3), sparse(policy), outcome)
+    alone, _ = alphazero_loss(logits[:1], torch.zeros(1, 3), sparse(policy[:1]), outcome[:1])
     assert both.item() == pytest.approx(alone.item())
     both.backward()
     assert logits.grad[0].abs().sum() > 0
     assert not logits.grad[1].any()
-    none, _ = alphazero_loss(logits[1:], torch.zeros(1, 3), policy[1:], outcome[1:])
+    none, _ = alphazero_loss(logits[1:], torch.zeros(1, 3), sparse(policy[1:]), outcome[1:])
     assert none.item() == 0.0
 
 

@@ -80,9 +80,9 @@ def add_games(run: Run, *games: tuple[list[int], float]) -> None:
     nothing = np.zeros(0, np.float32)
     for number, (moves, outcome) in enumerate(games):
         plies = np.zeros(0, np.uint16)
-        policy = np.zeros((0, GAME.num_actions), np.float32)
+        policy, legal = np.zeros((0, 9), np.float32), np.zeros((0, 9), np.uint16)
         made = np.array(moves, np.uint16)
-        record = GameRecord(made, 1, outcome, 7 * number, plies, policy, nothing, nothing)
+        record = GameRecord(made, 1, outcome, 7 * number, plies, legal, policy, nothing, nothing)
         writer.append(to_episode(record, number.to_bytes(16, "big")))
         writer.commit()
 

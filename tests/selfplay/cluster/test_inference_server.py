@@ -20,6 +20,7 @@ from selfplay.cluster.inference_server import InferenceError, InferenceServer, R
 from selfplay.cluster.worker import Worker
 from selfplay.trainer import Trainer
 from store.run import create_run
+from tests.search_setup import with_every_action
 
 CONFIG = AlphaZeroConfig(
     game="tic_tac_toe", device="cpu", network=NetworkConfig(1, 8, 4, 8, precision="float32")
@@ -32,18 +33,19 @@ def server(tmp_path):
     return InferenceServer(str(tmp_path), "run", CONFIG)
 
 
-def _planes(rows, seed):
-    shape = (rows, *find_game("tic_tac_toe").planes_shape)
-    return np.random.default_rng(seed).random(shape, np.float32)
+def _leaves(rows, seed):
+    game = find_game("tic_tac_toe")
+    shape = (rows, *game.planes_shape)
+    return with_every_action(game, np.random.default_rng(seed).random(shape, np.float32))
 
 
 def test_requests_that_come_together_are_one_batch_and_answered_each_its_own(server):
-    requests = [_planes(rows, rows) for rows in (1, 5, 32, 7)]
+    requests = [_leaves(rows, rows) for rows in (1, 5, 32, 7)]
     sizes = []
     plain = server.policy
 
     def counting(planes):
-        sizes.append(len(planes))
+        sizes.append(len(planes.counts))
         return plain(planes)
 
     counting.step = 0
@@ -64,17 +66,17 @@ def test_a_batch_is_bounded(server, monkeypatch):
     monkeypatch.setattr(inference_server, "MOST_ROWS", 10)
 
     async def ask():
-        return await asyncio.gather(*(server.evaluate(_planes(6, i)) for i in range(4)))
+        return await asyncio.gather(*(server.evaluate(_leaves(6, i)) for i in range(4)))
 
     assert [len(answer[0]) for answer in asyncio.run(ask())] == [6, 6, 6, 6]
 
 
 def test_an_error_reaches_those_who_asked_and_no_others(server):
     async def ask():
-        good = await server.evaluate(_planes(2, 0))
+        good = await server.evaluate(_leaves(2, 0))
         with pytest.raises(Exception, match=r"shape|size|expand"):
-            await server.evaluate(np.zeros((2, 7, 7, 7), np.float32))
-        return good, await server.evaluate(_planes(2, 0))
+            await server.evaluate(_leaves(2, 0)._replace(planes=np.zeros((2, 7, 7, 7), np.float32)))
+        return good, await server.evaluate(_leaves(2, 0))
 
     before, after = asyncio.run(ask())
     np.testing.assert_array_equal(before[0], after[0])
@@ -89,7 +91,7 @@ def test_it_starts_with_the_newest_checkpoint(tmp_path):
     assert server.policy.step == 12
     state = load_state(trainer.learner.weights())
     own = NetworkEvaluator(find_game("tic_tac_toe"), CONFIG.network, state, device="cpu")
-    planes = _planes(4, 1)
+    planes = _leaves(4, 1)
     np.testing.assert_array_equal(server.policy(planes)[0], own(planes)[0])
 
 
@@ -107,9 +109,9 @@ def test_new_weights_are_used_from_then_on(server):
     threads = threading.active_count()
 
     async def ask():
-        before = await server.evaluate(_planes(3, 2))
+        before = await server.evaluate(_leaves(3, 2))
         await server.load_weights(40, [Reference(other)])
-        return before, await server.evaluate(_planes(3, 2))
+        return before, await server.evaluate(_leaves(3, 2))
 
     before, after = asyncio.run(ask())
     assert (before[2], after[2]) == (0, 40)
@@ -145,7 +147,7 @@ def test_an_actor_that_never_answers_fails_its_caller_in_time(monkeypatch):
 
     evaluator = RemoteEvaluator(Handle(silent), 7.5, lambda step: None)
     with pytest.raises(InferenceError, match=r"for 7\.5 s \(cluster\.inference_timeout_s\)"):
-        evaluator(_planes(1, 0))
+        evaluator(_leaves(1, 0))
     assert len(waited) == 1
     assert 7 < waited[0] <= 7.5
 
@@ -163,14 +165,14 @@ def test_an_actor_that_is_being_replaced_is_asked_again_until_the_time_is_over(m
 
     versions = []
     evaluator = RemoteEvaluator(Handle(gone), 60.0, versions.append)
-    assert evaluator(_planes(1, 0)) == ("logits", "values")
+    assert evaluator(_leaves(1, 0)) == ("logits", "values")
     assert versions == [evaluator.step] == [4]
 
     def lost(planes, timeout):
         raise ActorUnavailableError("wait", None)
 
     with pytest.raises(InferenceError, match="ActorUnavailableError, and it was not replaced"):
-        RemoteEvaluator(Handle(lost), 0.01, versions.append)(_planes(1, 0))
+        RemoteEvaluator(Handle(lost), 0.01, versions.append)(_leaves(1, 0))
 
 
 @pytest.mark.usefixtures("_without_ray")

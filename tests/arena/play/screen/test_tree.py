@@ -5,6 +5,7 @@ from arena.play.screen.tree import ROOT, branches, node_value, principal_variati
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from mcts.search import ROLLOUT, Search
+from tests.search_setup import spread
 
 GAME = find_game("tic_tac_toe")
 CONFIG = SearchConfig(simulations=300, cache_size=0)
@@ -21,12 +22,11 @@ def searched(text: str, config: SearchConfig = CONFIG) -> tuple[Search, object]:
 def test_the_moves_of_the_root_are_what_the_search_tells() -> None:
     search, found = searched("b2")
     moves = branches(search.forest, ROOT)
-    assert {b.action: b.visits for b in moves} == {
-        a: int(found.visits[0, a]) for a in range(9) if a != 4
-    }
+    visits, q = (spread(found, name, GAME)[0] for name in ("visits", "q"))
+    assert {b.action: b.visits for b in moves} == {a: int(visits[a]) for a in range(9) if a != 4}
     assert [b.visits for b in moves] == sorted((b.visits for b in moves), reverse=True)
     for branch in moves:
-        assert branch.value == pytest.approx(float(found.q[0, branch.action]), abs=1e-6)
+        assert branch.value == pytest.approx(float(q[branch.action]), abs=1e-6)
         assert branch.prior == pytest.approx(1 / 8)
 
 
