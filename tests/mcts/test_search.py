@@ -223,7 +223,7 @@ def test_a_full_tree_ends_its_search_early() -> None:
         ({"simulations": 0}, "search.simulations = 0: expected a whole number, 1 or more"),
         ({"root": "ucb"}, "'puct', 'gumbel'"),
         ({"dirichlet_fraction": 1.5}, "a number, 0 to 1"),
-        ({"lookahead": 7}, "a whole number, 0 to 6"),
+        ({"lookahead": 7}, "a whole number, -1 to 6"),
     ],
 )
 def test_configs_are_validated(options: dict[str, Any], message: str) -> None:
