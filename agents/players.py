@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from agents.cores import allowed_cores
 from envs.batch import legal_actions_many
 from envs.game import Game
+from envs.positions import Past
 from mcts.config import SearchConfig
 from mcts.forest import EDGE, NODE
 from mcts.search import (
@@ -44,14 +45,19 @@ class Analysis(NamedTuple):
 
 
 class Player(Protocol):
-    """Chooses moves. Positions are records [n] of its game, none of them finished."""
+    """Chooses moves. Positions are records [n] of its game, none of them finished.
+
+    `past` is what lies before them, in games with history; None is nothing.
+    """
 
     name: str
 
-    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+    def choose(
+        self, states: NDArray[Any], rng: np.random.Generator, past: Past | None = None
+    ) -> NDArray[np.int64]:
         """Choose one legal action a position, int64 [n]; `rng` decides whatever is random."""
 
-    def analyze(self, states: NDArray[Any]) -> Analysis:
+    def analyze(self, states: NDArray[Any], past: Past | None = None) -> Analysis:
         """Analyse each position."""
 
 
@@ -102,13 +108,15 @@ class RandomPlayer:
         self.game = game
         self.name = "random"
 
-    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+    def choose(
+        self, states: NDArray[Any], rng: np.random.Generator, past: Past | None = None
+    ) -> NDArray[np.int64]:
         """See Player."""
         legal_NL, count_N = legal_lists(self.game, states)
         drawn_N = (rng.random(len(states)) * count_N).astype(np.int64)
         return legal_NL[np.arange(len(states)), drawn_N].astype(np.int64)
 
-    def analyze(self, states: NDArray[Any]) -> Analysis:
+    def analyze(self, states: NDArray[Any], past: Past | None = None) -> Analysis:
         """Return the uniform policy, and no value."""
         legal_NL, count_N = legal_lists(self.game, states)
         equal_NL = np.broadcast_to((1.0 / count_N)[:, None], legal_NL.shape).astype(np.float32)
@@ -130,11 +138,13 @@ class GreedyPlayer:
         self.policy = policy
         self.name = name
 
-    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+    def choose(
+        self, states: NDArray[Any], rng: np.random.Generator, past: Past | None = None
+    ) -> NDArray[np.int64]:
         """See Player; deterministic."""
         return self.analyze(states).best_action
 
-    def analyze(self, states: NDArray[Any]) -> Analysis:
+    def analyze(self, states: NDArray[Any], past: Past | None = None) -> Analysis:
         """Return the policy's values; all weight is on its chosen action."""
         values_NA, value_N = self.policy(states)
         best_NA = np.eye(values_NA.shape[1], dtype=np.float32)[values_NA.argmax(axis=1)]
@@ -162,13 +172,15 @@ class SearchPlayer:
         self.config = config
         self.name = name
 
-    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+    def choose(
+        self, states: NDArray[Any], rng: np.random.Generator, past: Past | None = None
+    ) -> NDArray[np.int64]:
         """Choose the best move of each search; only the rollouts are random."""
-        return self._search(states, int(rng.integers(1 << 62))).best_action
+        return self._search(states, int(rng.integers(1 << 62)), past).best_action
 
-    def analyze(self, states: NDArray[Any]) -> Analysis:
+    def analyze(self, states: NDArray[Any], past: Past | None = None) -> Analysis:
         """Analyse by search; always the same for the same positions."""
-        found, actions = self._search(states, seed=0), self.game.num_actions
+        found, actions = self._search(states, 0, past), self.game.num_actions
         return Analysis(
             best_action=found.best_action,
             value_to_play=found.value_to_play,
@@ -179,19 +191,23 @@ class SearchPlayer:
             plies=found.plies,
         )
 
-    def _search(self, states: NDArray[Any], seed: int) -> RootResults:
+    def _search(self, states: NDArray[Any], seed: int, past: Past | None) -> RootResults:
         """Search all positions, as many at once as fit in memory."""
         at_once = len(self.evaluators) * trees_that_fit(self.game, self.config)
-        parts = [states[first : first + at_once] for first in range(0, len(states), at_once)]
-        found = [self._search_together(part, seed + i) for i, part in enumerate(parts)]
+        parts = np.split(np.arange(len(states)), range(at_once, len(states), at_once))
+        found = [
+            self._search_together(states[part], seed + i, past.take(part) if past else None)
+            for i, part in enumerate(parts)
+            if len(part)
+        ]
         return _joined(found, self.game)
 
-    def _search_together(self, states: NDArray[Any], seed: int) -> RootResults:
-        shares = [s for s in np.array_split(states, len(self.evaluators)) if len(s)]
+    def _search_together(self, states: NDArray[Any], seed: int, past: Past | None) -> RootResults:
+        shares = [s for s in np.array_split(np.arange(len(states)), len(self.evaluators)) if len(s)]
         searches = []
         for i, share in enumerate(shares):
             search = Search(self.game, self.config, len(share), seed=seed ^ i << 62)
-            search.place(share)
+            search.place(states[share], past=past.take(share) if past else None)
             search.begin(np.arange(len(share)), self.config.simulations)
             searches.append(search)
         run_parallel(searches, self.evaluators[: len(searches)])

@@ -58,14 +58,6 @@ def encode_many(states, past, planes):
 
 
 @njit(cache=True, nogil=True)
-def repeat_boards(states, past):
-    """Write each record [n] as its own past [n, past_boards]: positions without a known past."""
-    for i in range(len(states)):
-        for back in range(past.shape[1]):
-            past[i, back] = states[i]
-
-
-@njit(cache=True, nogil=True)
 def legal_actions_many(states, actions, counts):
     """Write the legal actions of records [n]: int32 [n, max_legal], and their numbers [n].
 

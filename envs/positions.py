@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from envs.batch import no_past, replay_rows, scratch_for
-from envs.game import Game, GameError, position_key
+from envs.batch import is_legal, no_past, replay_rows, scratch_for
+from envs.game import Game, GameError, advance, position_key
 
 
 def played(game: Game, moves: NDArray[Any]) -> NDArray[Any]:
@@ -44,23 +44,66 @@ def _keys_of(states, keys):
         keys[i] = position_key(states[i])
 
 
-def pasts_of(
-    game: Game, games: Sequence[NDArray[Any]]
-) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[Any]]:
-    """Return what lies before the last position of each of n games.
+class Past(NamedTuple):
+    """What lies before n positions, each of a game of its own.
 
-    A game is its positions from the first on, records [plies + 1]. Returns the position keys
-    uint64 [n, most plies], oldest first and none in games that do not look back; their numbers
-    int64 [n]; and the earlier boards, records [n, past_boards], newest first. The boards of a young
-    game end with its first one again.
+    In games that do not look back `keys` has one unused column; `boards` has as many columns as
+    the game's planes show earlier boards.
     """
-    counts = np.array([len(line) - 1 for line in games], np.int64)
-    looks_back = game.rules.remember is not None
-    keys = np.zeros((len(games), int(counts.max(initial=0)) if looks_back else 0), np.uint64)
-    boards = np.zeros((len(games), game.past_boards), game.dtype)
+
+    keys: NDArray[np.uint64]  # [n, max_plies + 1] position keys of earlier positions, oldest first
+    counts: NDArray[np.int64]  # [n] how many there are
+    boards: NDArray[Any]  # records [n, past_boards], newest first
+
+    def take(self, rows: NDArray[Any]) -> Past:
+        """Return the pasts of some of the positions."""
+        return Past(self.keys[rows], self.counts[rows], self.boards[rows])
+
+
+def new_past(game: Game, states: NDArray[Any]) -> Past:
+    """Return the past of positions [n] before which nothing is known: boards repeat themselves."""
+    width = game.max_plies + 1 if game.rules.remember is not None else 1
+    boards = np.repeat(states[:, None], game.past_boards, axis=1)
+    return Past(np.zeros((len(states), width), np.uint64), np.zeros(len(states), np.int64), boards)
+
+
+def past_of(game: Game, games: Sequence[NDArray[Any]]) -> Past:
+    """Return what lies before the last position of each game [n].
+
+    A game is its positions from the first on, records [plies + 1].
+    """
+    past = new_past(game, np.array([line[-1] for line in games], game.dtype))
     for i, line in enumerate(games):
-        if looks_back and counts[i]:
-            _keys_of(np.ascontiguousarray(line[:-1]), keys[i])
+        past.counts[i] = len(line) - 1
+        if game.rules.remember is not None and len(line) > 1:
+            _keys_of(np.ascontiguousarray(line[:-1]), past.keys[i])
         for back in range(game.past_boards):
-            boards[i, back] = line[max(len(line) - 2 - back, 0)]
-    return keys, counts, boards
+            past.boards[i, back] = line[max(len(line) - 2 - back, 0)]
+    return past
+
+
+def play_moves(
+    game: Game, states: NDArray[Any], past: Past, rows: NDArray[np.int64], actions: NDArray[Any]
+) -> int:
+    """Play an action on each of some positions in place, and keep their past; compiled.
+
+    Returns the index of the first action that is not legal, before which it stops, or -1.
+    """
+    allowed = np.zeros(game.max_legal, np.int32)
+    moves = np.asarray(actions, np.int64)
+    return int(_play_moves(allowed, states, *past, np.asarray(rows, np.int64), moves))
+
+
+@njit(cache=True, nogil=True)
+def _play_moves(allowed, states, keys, counts, boards, rows, actions):
+    for k in range(len(rows)):
+        row = rows[k]
+        if not is_legal(states[row], actions[k], allowed):
+            return k
+        for back in range(boards.shape[1] - 1, 0, -1):
+            boards[row, back] = boards[row, back - 1]
+        if boards.shape[1] > 0:
+            boards[row, 0] = states[row]
+        advance(states[row], keys[row], counts[row], actions[k])
+        counts[row] += 1
+    return -1

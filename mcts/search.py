@@ -17,7 +17,7 @@ from numba import typeof
 from numpy.typing import NDArray
 
 from envs.game import Game
-from envs.positions import pasts_of
+from envs.positions import Past
 from mcts import kernels
 from mcts.config import SearchConfig
 from mcts.forest import COUNTERS, Forest, allocate, params_of
@@ -136,8 +136,15 @@ class Search:
         self._waiting = 0
         self._entries: dict[Any, Callable[..., Any]] = {}
 
-    def place(self, states: NDArray[Any], trees: NDArray[np.int64] | None = None) -> None:
+    def place(
+        self,
+        states: NDArray[Any],
+        trees: NDArray[np.int64] | None = None,
+        past: Past | None = None,
+    ) -> None:
         """Make records [n] the roots of the first n trees, or of `trees` int64 [n].
+
+        `past` is what lies before them, for games with history; None is nothing.
 
         Raises ValueError if the numbers of states and trees differ, for an unknown tree, or for
         states of another game.
@@ -148,18 +155,10 @@ class Search:
         if states.dtype != self.game.dtype:
             raise ValueError(f"expected positions of {self.game.name}, got {states.dtype}")
         self._call(kernels.place_roots, self.forest, chosen, _plain(states, self.game.dtype))
-
-    def place_games(
-        self, games: Sequence[NDArray[Any]], trees: NDArray[np.int64] | None = None
-    ) -> None:
-        """Make the last positions of games the roots, with the positions before them as their past.
-
-        A game is its positions from the first on, records [plies + 1]. Raises as `place`.
-        """
-        chosen = self._known(np.arange(len(games)) if trees is None else trees)
-        self.place(np.array([game[-1] for game in games], self.game.dtype), chosen)
-        if self.game.has_history:
-            self._call(kernels.place_past, self.forest, chosen, *pasts_of(self.game, games))
+        if past is not None and self.game.has_history:
+            keys, counts = _plain(past.keys, np.uint64), _plain(past.counts, np.int64)
+            boards = _plain(past.boards, self.game.dtype)
+            self._call(kernels.place_past, self.forest, chosen, keys, counts, boards)
 
     def restart(self, trees: NDArray[np.int64]) -> None:
         """Remove what the trees found; the roots and their past stay."""

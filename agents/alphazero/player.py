@@ -19,8 +19,9 @@ from agents.players import (
     legal_lists,
     opinion,
 )
-from envs.batch import encode_many, no_past, repeat_boards
+from envs.batch import encode_many
 from envs.game import Game
+from envs.positions import Past, new_past
 from mcts.config import SearchConfig
 from mcts.search import Evaluator, Leaves, by_action
 from store.run import Run
@@ -38,17 +39,18 @@ class RawNetworkPlayer:
         self.evaluator = evaluator
         self.name = name
 
-    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+    def choose(
+        self, states: NDArray[Any], rng: np.random.Generator, past: Past | None = None
+    ) -> NDArray[np.int64]:
         """See Player; deterministic."""
-        return self.analyze(states).best_action
+        return self.analyze(states, past).best_action
 
-    def analyze(self, states: NDArray[Any]) -> Analysis:
+    def analyze(self, states: NDArray[Any], past: Past | None = None) -> Analysis:
         """Return the network's policy over the legal moves, and its value."""
         legal_NL, count_N = legal_lists(self.game, states)
         planes = np.zeros((len(states), *self.game.planes_shape), np.float32)
-        past = no_past(self.game, len(states))
-        repeat_boards(states, past)
-        encode_many(states, past, planes)
+        boards = (past or new_past(self.game, states)).boards
+        encode_many(states, boards, planes)
         parts = [slice(i, i + MOST_TREES) for i in range(0, len(states), MOST_TREES)]
         found = [self.evaluator(Leaves(planes[p], legal_NL[p], count_N[p])) for p in parts]
         policy_NL = np.zeros(legal_NL.shape, np.float32)

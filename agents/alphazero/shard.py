@@ -19,7 +19,7 @@ from agents.alphazero.episodes import GameRecord, to_episode
 from agents.random_state import rng_state, set_rng_state
 from envs.batch import no_past, play_random, replay_rows, scratch_for, statuses
 from envs.game import Game
-from envs.positions import played
+from envs.positions import past_of, played
 from mcts.config import SearchConfig
 from mcts.search import Evaluator, RootResults, Search
 from store.errors import CheckpointError
@@ -114,11 +114,11 @@ class Shard:
 
     def _place(self, states: NDArray[Any], slots: NDArray[np.int64]) -> None:
         """Make positions the roots, with the games before them where those matter."""
+        past = None
         if self.game.has_history:
             games = [played(self.game, self.moves[slot, : self.ply[slot]]) for slot in slots]
-            self.search.place_games(games, slots)
-        else:
-            self.search.place(states, slots)
+            past = past_of(self.game, games)
+        self.search.place(states, slots, past)
 
     def _openings(self, slots: NDArray[np.int64]) -> NDArray[Any]:
         """Return positions [n] to start from, some after recorded random moves; none is terminal.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice, takewhile
 from typing import Any
 
@@ -26,6 +27,7 @@ from arena.rating.elo import score_interval
 from arena.rating.sprt import Sprt, SprtState
 from envs.batch import statuses
 from envs.game import Game
+from envs.positions import new_past, play_moves
 
 PAIRS_AT_ONCE = 128
 SPRT_PAIRS_AT_ONCE = 32  # how often a sequential test looks
@@ -341,6 +343,7 @@ def play_out(
     to_play, values = np.zeros(len(states), np.int64), np.zeros(len(states), np.float64)
     over = np.zeros(len(states), np.bool_)
     statuses(states, to_play, over, values)
+    past = new_past(game, states)
     # One player cannot think in two threads.
     with ThreadPoolExecutor(1 if agents[0] is agents[1] else 2) as threads:
         while not over.all():
@@ -349,29 +352,21 @@ def play_out(
                 chosen = np.flatnonzero(~over & ((to_play ^ sides) == agent))
                 if len(chosen):
                     thinks = side_by_side(player, len(chosen))
-                    moves.append(
-                        (player, chosen, threads.submit(thinks.choose, states[chosen], rng))
-                    )
+                    known = past.take(chosen) if game.has_history else None
+                    choose = partial(thinks.choose, states[chosen], rng)
+                    if known is not None:
+                        choose = partial(choose, known)
+                    moves.append((player, chosen, threads.submit(choose)))
             for player, chosen, actions in moves:
-                _move(game, player.name, states, chosen, actions.result())
+                illegal = play_moves(game, states, past, chosen, actions.result())
+                if illegal >= 0:
+                    action = actions.result()[illegal]
+                    raise RuntimeError(f"{player.name} chose action {action}, which is not legal")
             plies[~over] += 1
             statuses(states, to_play, over, values)
             mine = np.where(to_play == sides, values, -values)
             scores[over] = (1 + mine[over]) / 2
             yield scores, plies
-
-
-def _move(
-    game: Game,
-    agent: str,
-    states: NDArray[Any],
-    chosen: NDArray[np.int64],
-    actions: NDArray[np.int64],
-) -> None:
-    for i, action in zip(chosen, actions, strict=True):
-        if not game.legal_mask(states[i])[action]:
-            raise RuntimeError(f"{agent} chose action {action}, which is not legal")
-        game.rules.step(states[i], int(action))
 
 
 def _result(progress: _MatchProgress, sprt: Sprt | None) -> MatchResult:

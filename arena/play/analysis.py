@@ -12,6 +12,7 @@ import numpy as np
 
 from agents.players import Analysis, Player
 from envs.game import Game, NotationError
+from envs.positions import past_of
 
 POSITIONS_AT_ONCE = 1024
 
@@ -56,10 +57,14 @@ class BadLine:
 
 def analyze_positions(game: Game, player: Player, positions: list[list[int]]) -> list[Verdict]:
     """Analyse the positions that these games of legal actions lead to."""
-    states = np.concatenate([np.atleast_1d(game.position(moves)) for moves in positions])
+    lines = [game.line(moves) for moves in positions]
+    states = np.concatenate([line[-1:] for line in lines])
     over = np.array([game.rules.is_terminal(state) for state in states])
     rows = iter(range(len(states)))
-    opinions = player.analyze(states[~over]) if not over.all() else None
+    asked = [states[~over]]
+    if game.has_history:
+        asked.append(past_of(game, [line for line, done in zip(lines, over) if not done]))
+    opinions = player.analyze(*asked) if not over.all() else None
     verdicts = []
     for moves, state, finished in zip(positions, states, over):
         if finished or opinions is None:

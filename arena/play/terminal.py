@@ -13,6 +13,7 @@ import numpy as np
 from agents.players import Player
 from arena.play.analysis import Verdict, analyze_positions
 from envs.game import Game, NotationError
+from envs.positions import past_of
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 HELP = "a move, or: undo, hint, moves (what is legal), board, help, quit"
@@ -97,8 +98,11 @@ class Table:
                 return
         else:
             rng = np.random.default_rng([self.seed, len(self.moves)])
-            action = int(seat.choose(np.atleast_1d(self.state), rng)[0])
-            self.terminal.say(f"\n{seat.name} plays {self.game.format_action(action)}")
+            line = self.game.line(self.moves)
+            past = [past_of(self.game, [line])] if self.game.has_history else []
+            action = int(seat.choose(line[-1:].copy(), rng, *past)[0])
+            word = self.game.written(self.state, action)
+            self.terminal.say(f"\n{seat.name} plays {word}")
         self.moves.append(action)
         self.show_board()
 

@@ -11,6 +11,7 @@ from agents.players import Analysis
 from arena.solvers.registry import SOLVERS, find_solver
 from arena.solvers.solver import NOT_LEGAL
 from envs.game import Game
+from envs.positions import Past
 
 
 class SolverPlayer:
@@ -27,12 +28,14 @@ class SolverPlayer:
         self.name = "solver"
         self.solver = solver
 
-    def choose(self, states: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+    def choose(
+        self, states: NDArray[Any], rng: np.random.Generator, past: Past | None = None
+    ) -> NDArray[np.int64]:
         """Choose one of the best moves of each position uniformly."""
         best_NA = _best(self.solver.solve(states).scores)
         return np.where(best_NA, rng.random(best_NA.shape), -1.0).argmax(axis=1)
 
-    def analyze(self, states: NDArray[Any]) -> Analysis:
+    def analyze(self, states: NDArray[Any], past: Past | None = None) -> Analysis:
         """Return exact values and a policy uniform over the best moves."""
         scores_NA, plies_N = self.solver.solve(states)
         best_NA = _best(scores_NA)

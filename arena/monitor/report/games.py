@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.game import Game
+from envs.game import Game, advance
 from store.errors import ForeignSegmentError, SegmentError
 from store.files.protocol import Files
 from store.replay.episodes import Episode, EpisodeBatch
@@ -134,13 +134,13 @@ class DrawnGame:
 
 def draw_game(game: Game, sample: SampleGame) -> DrawnGame:
     """Replay a game as far as its moves are legal, and describe it."""
-    states = [game.new_state()]
+    states, keys = [game.new_state()], np.zeros(len(sample.moves) + 1, np.uint64)
     for number, action in enumerate(sample.moves, start=1):
         if not 0 <= action < game.num_actions or not game.legal_mask(states[-1])[action]:
             why = f"move {number} is action {action}, which is not legal there"
             return DrawnGame(sample.when, problem=why)
         states.append(states[-1].copy())
-        game.rules.step(states[-1], action)
+        advance(states[-1], keys, number - 1, action)
     ended = "" if game.rules.is_terminal(states[-1]) else ", decided before its end"
     return DrawnGame(
         sample.when,

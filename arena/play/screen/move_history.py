@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.game import Game, NotationError
+import numpy as np
+
+from envs.game import Game, NotationError, advance, position_key
+from envs.positions import Past, past_of
 
 MOST_BYTES = 1 << 16  # of a file that can be one game
 
@@ -30,6 +33,13 @@ class MoveHistory:
     def state(self) -> Any:
         """Return the current position; do not modify it."""
         return self.states[-1]
+
+    def past(self, ply: int | None = None) -> Past | None:
+        """Return what lies before the position after `ply` moves; None in games without history."""
+        if not self.game.has_history:
+            return None
+        states = self.states if ply is None else self.states[: ply + 1]
+        return past_of(self.game, [np.array(states, self.game.dtype)])
 
     def play(self, action: int) -> None:
         """Play a legal action; one that differs from the next redo clears the redo list."""
@@ -56,8 +66,11 @@ class MoveHistory:
 
     def _append(self, action: int) -> None:
         # Plain Python rules are slow where games are long: no position is computed twice.
-        state = self.states[-1].copy()
-        self.game.rules.step(state, action)
+        state, count = self.states[-1].copy(), len(self.moves)
+        keys = np.zeros(count + 1, np.uint64)
+        if self.game.rules.remember is not None:
+            keys[:count] = [position_key(earlier) for earlier in self.states[:count]]
+        advance(state, keys, count, action)
         self.moves.append(int(action))
         self.states.append(state)
 

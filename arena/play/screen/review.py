@@ -87,7 +87,7 @@ class Review:
         if self.game.rules.is_terminal(state):
             self.exact[ply] = float(self.game.rules.value_to_play(state))
         elif not self._cancelled.is_set():
-            self._thought = Thought(self.game, self.analyst, state)
+            self._thought = Thought(self.game, self.analyst, state, past=self.history.past(ply))
             if self._cancelled.is_set():  # between the two lines above
                 return
             self._thought.run(self._turn)

@@ -184,7 +184,7 @@ class GameSession:
         return allowed and not self.is_over and not self.chairs[self.side].is_human
 
     def _think(self, player: Player, purpose: str, seed: list[int] | None = None) -> None:
-        thought = Thought(self.game, player, self.history.state, seed)
+        thought = Thought(self.game, player, self.history.state, seed, self.history.past())
         self._start(thought, purpose, self.history.moves)
 
     def _start(self, thought: Thought, purpose: str, moves: Sequence[int]) -> None:
@@ -300,7 +300,9 @@ class GameSession:
         searcher = self.analyst()
         if simulations_of(searcher) == 0:
             searcher = with_simulations(searcher, SearchConfig().simulations)
-        self._start(Thought(self.game, searcher, MoveHistory(self.game, moves).state), TREE, moves)
+        line = MoveHistory(self.game, moves)
+        thought = Thought(self.game, searcher, line.state, past=line.past())
+        self._start(thought, TREE, moves)
 
     def review(self) -> Review:
         """Make the analyst's review of the game so far; cancels a running search."""

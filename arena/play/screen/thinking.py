@@ -17,6 +17,7 @@ from agents.alphazero.player import RawNetworkPlayer
 from agents.players import Analysis, Player, RandomPlayer, SearchPlayer
 from arena.play.screen.tree import ROOT, branches, node_value, principal_variation
 from envs.game import Game
+from envs.positions import Past
 from mcts.config import SearchConfig
 from mcts.forest import Forest
 from mcts.search import CompiledEvaluator, Search
@@ -113,10 +114,19 @@ class Thought:
     whole search.
     """
 
-    def __init__(self, game: Game, player: Player, state: Any, seed: list[int] | None = None):
+    def __init__(
+        self,
+        game: Game,
+        player: Player,
+        state: Any,
+        seed: list[int] | None = None,
+        past: Past | None = None,
+    ) -> None:
         self.game = game
         self.player = player
         self.states = np.atleast_1d(state)
+        self.past = past  # what lies before it, in games with history
+        self._asked = [] if past is None else [past]
         self.seed = seed  # None asks for the player's opinion as `analyze` gives it
         self.snapshot: Snapshot | None = None
         self.forest: Forest | None = None  # of a finished search
@@ -158,17 +168,17 @@ class Thought:
 
     def _ask(self) -> int:
         legal = np.flatnonzero(self.game.legal_mask(self.states[0])).tolist()
-        self.snapshot = opinion_of(self.player.analyze(self.states), legal)
+        self.snapshot = opinion_of(self.player.analyze(self.states, *self._asked), legal)
         if self.seed is None:
             return self.snapshot.candidates[0].action
-        return int(self.player.choose(self.states, self._rng())[0])
+        return int(self.player.choose(self.states, self._rng(), *self._asked)[0])
 
     def _search(self) -> int:
         player = self.player
         assert isinstance(player, SearchPlayer)
         seed = 0 if self.seed is None else int(self._rng().integers(1 << 62))  # as SearchPlayer
         search = Search(self.game, player.config, 1, seed=seed)
-        search.place(self.states)
+        search.place(self.states, past=self.past)
         evaluator, target = player.evaluators[0], player.config.simulations
         for _ in _slices(search, evaluator, target):
             self.snapshot = look_at(search.forest, target)
