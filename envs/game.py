@@ -421,7 +421,8 @@ def remember(state: State, keys: NDArray[np.uint64], count: Any) -> None:
     """
     rule = game_of(state).rules.remember
     if rule is not None:
-        rule(state, keys, count)
+        with np.errstate(over="ignore"):
+            rule(state, keys, count)
 
 
 @register_jitable

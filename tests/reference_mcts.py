@@ -8,17 +8,17 @@ the first near tie. Random numbers come from outside (`Noise`), so that both may
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from envs.game import Game, position_key
+from envs.game import Game, position_key, remember
 from mcts.config import SearchConfig
 from mcts.forest import lookahead_of
 
-Evaluate = Callable[[Any], tuple[Any, float]]  # state -> (logits [A], value_to_play)
+Evaluate = Callable[[Any, Any], tuple[Any, float]]  # state, past -> (logits [A], value_to_play)
 
 
 class Noise(Protocol):
@@ -59,6 +59,7 @@ class Node:
     state: Any
     to_play: int
     exact: float | None
+    earlier: list[Any]  # the positions of its game before it, oldest first
     edges: list[Edge] = field(default_factory=list)
     visits: int = 0
     value_sum: float = 0.0
@@ -91,13 +92,13 @@ class ReferenceTree:
     ) -> None:
         self.game, self.config, self.evaluate, self.noise = game, config, evaluate, noise
         self.capacity = capacity
-        self.cache: dict[int, tuple[list[float], float]] = {}  # logits and value
+        self.cache: dict[tuple[bytes, ...], tuple[list[float], float]] = {}  # logits and value
         self.lookahead = lookahead_of(game, config)
 
     # --- a search, from outside -----------------------------------------------------------
 
-    def place(self, state: Any) -> None:
-        self.root = self.new_node(state.copy())
+    def place(self, state: Any, earlier: Sequence[Any] = ()) -> None:
+        self.root = self.new_node(state.copy(), list(earlier))
 
     def begin(self, simulations: int, explore: bool = False, temperature: float = 0.0) -> None:
         self.target, self.explore, self.ready = simulations, explore, False
@@ -107,10 +108,10 @@ class ReferenceTree:
     def run(self) -> None:
         while leaves := self.select():
             for leaf, path in leaves:
-                logits, value = self.evaluate(leaf.state)
+                logits, value = self.evaluate(leaf.state, self.past(leaf))
                 self.expand(leaf, [single(logits[e.action]) for e in leaf.edges], single(value))
                 if self.config.cache_size:
-                    key = position_key(leaf.state)
+                    key = self.key(leaf)
                     self.cache[key] = ([e.logit for e in leaf.edges], leaf.raw_value)
                 self.back_up(path, leaf, leaf.raw_value)
 
@@ -123,7 +124,7 @@ class ReferenceTree:
         else:
             state = self.root.state.copy()
             self.game.rules.step(state, action)
-            self.place(state)
+            self.place(state, [*self.root.earlier, self.root.state])
 
     def read(self, temperature: float = 0.0) -> Result:
         edges = self.root.edges
@@ -178,7 +179,7 @@ class ReferenceTree:
             if edge.child is None:
                 state = node.state.copy()
                 self.game.rules.step(state, edge.action)
-                edge.child = self.new_node(state)
+                edge.child = self.new_node(state, [*node.earlier, node.state])
             node = edge.child
         if node.pending and node.exact is None:
             for _, edge in path:
@@ -192,7 +193,7 @@ class ReferenceTree:
         if node.exact is None:
             self.make_edges(node)
             if not (self.lookahead and self.prove(node)):
-                key = position_key(node.state)
+                key = self.key(node)
                 if key in self.cache:
                     self.expand(node, *self.cache[key])
                     self.back_up(path, node, node.raw_value)
@@ -203,14 +204,28 @@ class ReferenceTree:
             self.carry_proof(node, path)
         self.back_up(path, node, node.exact)
 
-    def new_node(self, state: Any) -> Node:
+    def past(self, node: Node) -> Any:
+        """The boards before a node, newest first; the oldest is repeated."""
+        boards = node.earlier or [node.state]
+        back = range(1, self.game.past_boards + 1)
+        return np.array([boards[max(len(boards) - b, 0)] for b in back], self.game.dtype)
+
+    def key(self, node: Node) -> tuple[bytes, ...]:
+        """All that the network sees of a node, and its legal actions."""
+        seen = self.game.encode(node.state, self.past(node))
+        return seen.tobytes(), np.array([e.action for e in node.edges]).tobytes()
+
+    def new_node(self, state: Any, earlier: list[Any]) -> Node:
         rules = self.game.rules
+        if rules.remember is not None:
+            keys = np.array([position_key(board) for board in earlier], np.uint64)
+            remember(state, keys, len(keys))
         exact = float(rules.value_to_play(state)) if rules.is_terminal(state) else None
-        return Node(state, int(rules.to_play(state)), exact)
+        return Node(state, int(rules.to_play(state)), exact, earlier)
 
     def make_edges(self, node: Node) -> None:
         node.pending = True
-        node.edges = [Edge(int(a)) for a in np.flatnonzero(self.game.legal_mask(node.state))]
+        node.edges = [Edge(int(a)) for a in self.game.legal_actions(node.state)]
         for edge in node.edges:
             self.look_along(node, edge)
 

@@ -46,8 +46,8 @@ class HashedNetwork:
         logits_NL = np.take_along_axis(logits_NA, leaves.actions.astype(np.int64), 1)
         return logits_NL, np.array([row[1] for row in rows])
 
-    def of_state(self, state: Any) -> tuple[NDArray[np.float32], float]:
-        logits, value = self.row(self.game.encode(state))
+    def of_state(self, state: Any, past: Any = None) -> tuple[NDArray[np.float32], float]:
+        logits, value = self.row(self.game.encode(state, past))
         return logits, float(value)
 
 
