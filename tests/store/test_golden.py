@@ -129,6 +129,7 @@ def digest_of(folder):
 DIGESTS = {
     "actor-1": "b98cd92d6bf27dfc",
     "actor-2": "11869c4b47f0cab3",
+    "actor-3": "424ec7408b0747da",
     "alphazero-1": "3071eb545dfd2374",
     "archive-1": "2b6e62977d227ea0",
     "checkpoint-1": "ec88e1dbbc0b8a1b",

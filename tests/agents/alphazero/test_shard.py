@@ -7,24 +7,19 @@ from agents.alphazero.config import SelfPlayConfig
 from agents.alphazero.shard import Shard
 from envs.registry import find_game
 from mcts.config import SearchConfig
+from mcts.search import evaluate_uniformly
 from store.errors import CheckpointError
-
-
-def _uniform(game):
-    def evaluate(planes):
-        count = len(planes)
-        return np.zeros((count, game.num_actions), np.float32), np.zeros(count, np.float32)
-
-    return evaluate
+from store.upgrades import ACTOR
 
 
 def _opinionated(game):
     """Uniform priors, and a value that swings with the stones' places."""
 
-    def evaluate(planes):
+    def evaluate(leaves):
+        planes = leaves.planes
         weights = np.linspace(-1.0, 1.0, planes[0].size, dtype=np.float32)
         values = np.tanh(planes.reshape(len(planes), -1) @ weights)
-        return np.zeros((len(planes), game.num_actions), np.float32), values
+        return np.zeros(leaves.actions.shape, np.float32), values
 
     return evaluate
 
@@ -36,7 +31,7 @@ def _shard(name="connect_four", seed=0, simulations=24, **changes):
 
 
 def _play(shard, rows=400):
-    return shard.play(_uniform(shard.game), rows)
+    return shard.play(evaluate_uniformly, rows)
 
 
 def test_a_shard_is_deterministic_wherever_it_pauses():
@@ -44,7 +39,7 @@ def test_a_shard_is_deterministic_wherever_it_pauses():
     pausing, shard = [], _shard()
     while shard.rows_made < 400:
         rounds = iter([False, False, True])
-        pausing += shard.play(_uniform(shard.game), 400, lambda rounds=rounds: next(rounds))
+        pausing += shard.play(evaluate_uniformly, 400, lambda rounds=rounds: next(rounds))
     assert [e.uuid for e in whole] == [e.uuid for e in pausing]
     for one, other in zip(whole, pausing, strict=True):
         for name, array in one.arrays.items():
@@ -111,7 +106,7 @@ def _simulations_a_move(simulations=24, **changes):
     search = SearchConfig(simulations=simulations, cache_size=1024, solve=False)
     shard = Shard(find_game("othello6"), search, SelfPlayConfig(**settings), 8, seed=0, number=0)
     while shard.plies_played < 80:
-        shard.advance(_uniform(shard.game))
+        shard.advance(evaluate_uniformly)
     moves_begun = shard.plies_played + 8  # the next ones have begun
     made = shard.search.counters()["simulations"]
     return made / shard.plies_played, made / moves_begun
@@ -147,7 +142,7 @@ def test_a_restored_shard_goes_on_as_one_that_forgot_its_trees():
     other.load_state(arrays, rng)
     other.seed = shard.seed
     goal = shard.rows_made + 200
-    one, two = (s.play(_uniform(s.game), goal) for s in (shard, other))
+    one, two = (s.play(evaluate_uniformly, goal) for s in (shard, other))
     assert [e.arrays["move"].tolist() for e in one] == [e.arrays["move"].tolist() for e in two]
 
 
@@ -192,3 +187,37 @@ def test_running_games_that_the_rules_do_not_allow_are_refused(moves):
     arrays["ply"][2] = 10**6
     with pytest.raises(CheckpointError, match="1 of"):
         shard.load_state(arrays, shard.state_dict())
+
+
+def test_rows_that_are_waiting_are_stored_as_entries_and_read_from_either_version():
+    shard = _shard("othello6")
+    while shard.row_count.sum() < 30:
+        shard.advance(evaluate_uniformly)
+    arrays = shard.state_arrays()
+    assert arrays["policy_count"].sum() == len(arrays["policy_action"]) > 30
+    dense = np.zeros((*shard.row_ply.shape, shard.game.num_actions), np.float32)
+    for game, rows in enumerate(shard.row_count):
+        for row in range(rows):
+            np.add.at(dense[game, row], shard.row_legal[game, row], shard.row_policy[game, row])
+    older = {f"0.{name}": array for name, array in arrays.items() if "policy_" not in name}
+    document = {"format": "ludens-actor/2", "arrays": {**older, "0.row_policy": dense}}
+    upgraded = ACTOR.read(document)["arrays"]
+    for saved in (arrays, {name.removeprefix("0."): a for name, a in upgraded.items()}):
+        other = _shard("othello6", seed=5)
+        other.load_state(saved, shard.state_dict())
+        for name, array in other.state_arrays().items():
+            np.testing.assert_array_equal(array, arrays[name], name)
+
+
+def test_policies_that_do_not_fit_their_rows_are_refused():
+    shard = _shard("othello6")
+    while shard.row_count.sum() < 5:
+        shard.advance(evaluate_uniformly)
+    arrays = shard.state_arrays()
+    for name, wrong in (
+        ("policy_count", arrays["policy_count"][1:]),
+        ("policy_action", arrays["policy_action"] + 500),
+        ("policy_weight", arrays["policy_weight"][:-1]),
+    ):
+        with pytest.raises(CheckpointError, match="policies that were stored for"):
+            _shard("othello6").load_state({**arrays, name: wrong}, shard.state_dict())

@@ -16,6 +16,7 @@ from arena.solvers.players import SolverPlayer
 from envs.game import Game
 from envs.registry import find_game
 from mcts.config import SearchConfig
+from mcts.search import Leaves
 from store.files.local import LocalFiles
 
 TIC_TAC_TOE = find_game("tic_tac_toe")
@@ -86,9 +87,9 @@ def network_of_chance(seed: int) -> SearchPlayer:
     """A search whose evaluator has fixed opinions and no rhyme or reason."""
     weights = np.random.default_rng(seed).normal(size=(2 * 6 * 7, 8)).astype(np.float32)
 
-    def evaluate(planes: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
-        found = np.stack([row.ravel()[: len(weights)] @ weights for row in planes])
-        return found[:, :7], np.tanh(found[:, 7])
+    def evaluate(leaves: Leaves) -> tuple[NDArray[Any], NDArray[Any]]:
+        found = np.stack([row.ravel()[: len(weights)] @ weights for row in leaves.planes])
+        return np.take_along_axis(found[:, :7], leaves.actions, 1), np.tanh(found[:, 7])
 
     config = SearchConfig(simulations=12)
     return SearchPlayer(CONNECT_FOUR, [evaluate, evaluate], config, name=f"chance {seed}")
