@@ -187,10 +187,10 @@ def test_weights_that_change_within_a_round_leave_nothing_of_the_old_in_the_cach
     )
     calls = []
 
-    def evaluate(planes, timeout):
-        calls.append(len(planes))
+    def evaluate(leaves, timeout):
+        count = len(leaves.counts)
+        calls.append(count)
         value, step = (-0.5, 3) if len(calls) <= 8 else (0.5, 4)
-        count = len(planes)
         return np.zeros((count, 9), np.float32), np.full(count, value, np.float32), step
 
     worker = Worker(str(tmp_path), "run", config, [Handle(evaluate)])
