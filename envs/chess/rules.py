@@ -149,14 +149,14 @@ def make_move(state: State, leave: Any, arrive: Any, promotion: int, variant: Va
     state["castling"] = turned(castling, variant)
     state["no_progress"] = state["no_progress"] + 1 if quiet else 0
     state["ply"] += 1
-    _turn(state, variant)
+    turn_board(state, variant)
     state["en_passant"] = ZERO
     if passed != ZERO:
         set_en_passant(state, turned(passed, variant), variant)
 
 
 @register_jitable
-def _turn(state: State, variant: Variant) -> None:
+def turn_board(state: State, variant: Variant) -> None:
     """Turn the pieces upside down, and give the board to the other side."""
     other = occupied_squares(state) & ~state["own"]
     state["own"] = turned(other, variant)
