@@ -35,6 +35,11 @@ def byte_swap(bits: Any) -> Any:
     return np.uint64(int.from_bytes(int(bits).to_bytes(8, "little"), "big"))
 
 
+def multiply(left: Any, right: Any) -> Any:
+    """Return the product of two uint64 modulo 2**64, without a warning of overflow."""
+    return np.uint64(int(left) * int(right) & 0xFFFFFFFFFFFFFFFF)
+
+
 @register_jitable
 def rotate_left(bits: Any, amount: Any) -> Any:
     """Rotate a uint64 by 0 to 63 bits (uint64) towards its high end; one instruction compiled."""
@@ -78,3 +83,8 @@ def _lowest_bit(bits):
 @overload(byte_swap)
 def _byte_swap(bits):
     return lambda bits: _bswap(bits)  # type: ignore[call-arg]
+
+
+@overload(multiply)
+def _multiply(left, right):
+    return lambda left, right: left * right

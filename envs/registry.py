@@ -18,6 +18,8 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "connect_four": ("envs.connect_four", "GAME"),
     "othello": ("envs.othello", "GAME"),
     "othello6": ("envs.othello", "GAME_6"),
+    "chess": ("envs.chess.game", "GAME"),
+    "chess5": ("envs.chess.game", "GAME_5"),
 }
 
 TEAM_GAMES: dict[str, tuple[str, str]] = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from envs.bits import byte_swap
+from envs.bits import byte_swap, multiply
 from envs.chess.attacks import step_to
 from envs.chess.board import (
     BISHOP,
@@ -237,7 +237,7 @@ def to_play(state: State) -> int:
 
 @register_jitable
 def _mix(key: Any, bits: Any, factor: Any) -> Any:
-    key = (key ^ bits) * factor
+    key = multiply(key ^ bits, factor)
     return key ^ (key >> _HALF)
 
 

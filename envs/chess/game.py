@@ -1,0 +1,107 @@
+"""The games: chess, Chess960 included (its positions are FENs), and Gardner's chess on 5x5."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envs.chess.board import GARDNER, STANDARD, Variant, policy_planes
+from envs.chess.drawing import draw
+from envs.chess.encoding import PAST_BOARDS, plane_count, write_planes
+from envs.chess.fen import format_fen, piece_cells, read_fen
+from envs.chess.listing import list_legal
+from envs.chess.notation import format_action, format_uci, parse_action, parse_move
+from envs.chess.rules import (
+    FIELDS,
+    evaluation_key,
+    is_terminal,
+    play,
+    position_key,
+    remember,
+    to_play,
+    value_to_play,
+)
+from envs.game import Game, Rules, State
+
+START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
+START_GARDNER = "rnbqk/ppppp/5/PPPPP/RNBQK w - - 0 1"
+
+
+def _rules(variant: Variant, start: str) -> Rules:
+    """Return the rules of a board, bound to its constants."""
+    blank = np.zeros(1, np.dtype(FIELDS))[0]
+    read_fen(blank, start, variant)
+    own, pawns, knights = blank["own"], blank["pawns"], blank["knights"]
+    diagonal, straight, kings = blank["diagonal"], blank["straight"], blank["kings"]
+    castling = blank["castling"]
+
+    def reset(state: State) -> None:
+        state["own"], state["pawns"], state["knights"] = own, pawns, knights
+        state["diagonal"], state["straight"], state["kings"] = diagonal, straight, kings
+        state["castling"], state["en_passant"] = castling, 0
+        state["ply"], state["first_ply"] = 0, 0
+        state["no_progress"], state["repetitions"], state["outcome"] = 0, 0, 0
+
+    def legal_actions(state: State, actions: Any) -> int:
+        return list_legal(state, actions, variant)
+
+    def step(state: State, action: int) -> None:
+        play(state, action, variant)
+
+    def encode(state: State, past: Any, planes: Any) -> None:
+        write_planes(state, past, planes, variant)
+
+    return Rules(
+        reset,
+        legal_actions,
+        step,
+        is_terminal,
+        value_to_play,
+        to_play,
+        encode,
+        position_key,
+        remember,
+        evaluation_key,
+    )
+
+
+def _game(
+    name: str, title: str, variant: Variant, start: str, mean_legal: int, max_legal: int
+) -> Game:
+    def parse_position(text: str) -> State:
+        state = game.new_state()
+        read_fen(state, text, variant)
+        return state
+
+    width = variant.width
+    game = Game(
+        name=name,
+        title=title,
+        rules=_rules(variant, start),
+        fields=FIELDS,
+        num_actions=policy_planes(variant) * width * width,
+        planes_shape=(plane_count(variant), width, width),
+        max_plies=variant.max_plies,
+        max_legal=max_legal,
+        mean_legal=mean_legal,
+        past_boards=PAST_BOARDS,
+        policy_planes=policy_planes(variant),
+        format_action=lambda action: format_action(action, variant),
+        parse_action=lambda text: parse_action(text, variant),
+        format_move=lambda state, action: format_uci(state, action, variant),
+        parse_move=lambda state, text: parse_move(state, text, variant),
+        parse_position=parse_position,
+        format_position=lambda state: format_fen(state, variant),
+        cells=lambda state: piece_cells(state, variant),
+        render=lambda state: draw(state, variant),
+        player_names=("White", "Black"),
+    )
+    return game
+
+
+# No position that a game can reach has more than 218 moves (T. Petersson, 2024). On 5x5, six queens
+# of at most 16 moves, and four other pieces of at most 8, have no more than 128; a pawn has fewer
+# moves than the queen that it may become.
+GAME = _game("chess", "Chess", STANDARD, START, mean_legal=35, max_legal=218)
+GAME_5 = _game("chess5", "Gardner's chess 5x5", GARDNER, START_GARDNER, 12, 128)
