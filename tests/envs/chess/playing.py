@@ -11,9 +11,9 @@ import chess
 import numpy as np
 from numba import njit
 
-from envs.chess.notation import format_uci, legal_list
 from envs.chess.board import STANDARD
 from envs.chess.moves import in_check
+from envs.chess.notation import format_uci, legal_list
 from envs.chess.rules import (
     CAP,
     CHECKMATE,
@@ -99,10 +99,14 @@ def choose(board, rng):
     style = rng.random()
     if style < 0.2 and len(board.move_stack) > 1:  # go back
         last = board.move_stack[-2]
-        back = [m for m in moves if (m.from_square, m.to_square) == (last.to_square, last.from_square)]
+        back = [
+            m for m in moves if (m.from_square, m.to_square) == (last.to_square, last.from_square)
+        ]
         moves = back or moves
     elif style < 0.35:
-        forcing = [m for m in moves if m.promotion or board.is_castling(m) or board.is_en_passant(m)]
+        forcing = [
+            m for m in moves if m.promotion or board.is_castling(m) or board.is_en_passant(m)
+        ]
         moves = forcing or moves
     elif style < 0.5:
         moves = [m for m in moves if board.is_capture(m)] or moves
