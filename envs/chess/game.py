@@ -100,8 +100,9 @@ def _game(
     return game
 
 
-# No position that a game can reach has more than 218 moves (T. Petersson, 2024). On 5x5, six queens
-# of at most 16 moves, and four other pieces of at most 8, have no more than 128; a pawn has fewer
-# moves than the queen that it may become.
-GAME = _game("chess", "Chess", STANDARD, START, mean_legal=35, max_legal=218)
+# `max_legal` holds for every position that a FEN may set up, whose promoted pieces replace pawns:
+# nine queens of at most 27 moves, two rooks of 14, bishops of 13 and knights of 8, a king of 8 and
+# two castlings are 323. (No position that a game can reach is known with more than 218.) On 5x5,
+# six queens of 16 moves, and a rook, a bishop, a knight and a king of 8 are 128.
+GAME = _game("chess", "Chess", STANDARD, START, mean_legal=35, max_legal=323)
 GAME_5 = _game("chess5", "Gardner's chess 5x5", GARDNER, START_GARDNER, 12, 128)
