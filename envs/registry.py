@@ -20,6 +20,8 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "othello6": ("envs.othello", "GAME_6"),
     "chess": ("envs.chess.game", "GAME"),
     "chess5": ("envs.chess.game", "GAME_5"),
+    "shogi": ("envs.shogi.game", "GAME"),
+    "minishogi": ("envs.shogi.game", "MINISHOGI_GAME"),
 }
 
 TEAM_GAMES: dict[str, tuple[str, str]] = {
