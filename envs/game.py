@@ -260,11 +260,11 @@ class Game:
         """Parse one legal action. Raises NotationError, with the legal moves, for anything else."""
         allowed = self.legal_actions(state)
         try:
-            action = self.parse_action(word)
+            action = self.parse_move(state, word) if self.parse_move else self.parse_action(word)
         except (ValueError, LookupError):
             action = -1
         if action not in allowed:
-            legal = " ".join(self.format_action(int(a)) for a in np.sort(allowed))
+            legal = " ".join(self.written(state, int(a)) for a in np.sort(allowed))
             what = f"the legal moves are {legal}" if legal else "the game is over there"
             raise NotationError(f"move {number}, {word!r}, is not legal in {self.name}: {what}")
         return action
@@ -275,9 +275,31 @@ class Game:
             return self.format_move(state, action)
         return self.format_action(action)
 
+    def read_position(self, text: str) -> tuple[State | None, list[int]]:
+        """Read where a game begins, as a position's text or as moves from the initial position.
+
+        Returns the position, None for the initial one, and the moves that follow. Raises
+        NotationError for text that is neither.
+        """
+        if not text.strip():
+            return None, []
+        if self.parse_position is not None:
+            try:
+                return self.parse_position(text), []
+            except NotationError as error:
+                first = self.split_moves(text)[0]
+                try:
+                    self.parse_legal(self.new_state(), first)
+                except NotationError:
+                    raise error from None
+        return None, self.parse_moves(text)
+
     def format_moves(self, moves: Sequence[int]) -> str:
-        """Format actions as a game record, which `parse_moves` reads back."""
-        return self.move_separator.join(self.format_action(int(a)) for a in moves)
+        """Format the legal actions of a game as its record, which `parse_moves` reads back."""
+        if self.format_move is None:
+            return self.move_separator.join(self.format_action(int(a)) for a in moves)
+        words = [self.written(state, int(a)) for state, a in zip(self.line(moves), moves)]
+        return self.move_separator.join(words)
 
     def position(self, moves: Sequence[int]) -> State:
         """Return the position after legal `moves` from the start, as a new record."""

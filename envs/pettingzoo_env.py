@@ -16,8 +16,9 @@ from gymnasium.utils import EzPickle
 from pettingzoo import AECEnv
 from pettingzoo.utils import wrappers
 
-from envs.game import GameError
+from envs.game import GameError, advance
 from envs.game_file import find_or_load, typed_game
+from envs.positions import new_past
 
 RENDER_MODES = ("human", "ansi")
 
@@ -77,7 +78,9 @@ class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
         self._begin()
 
     def _begin(self) -> None:
-        self.state = self.game.new_state()
+        states = self.game.new_states(1)
+        self.state = states[0]
+        self._past = new_past(self.game, states)
         self.agents = self.possible_agents[:]
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
@@ -108,7 +111,8 @@ class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
         mask = np.zeros(self.game.num_actions, np.int8)
         if agent == self._agent_to_play():
             mask[:] = self.game.legal_mask(self.state)
-        return {"observation": self.game.encode(self.state), "action_mask": mask}
+        seen = self.game.encode(self.state, self._past.boards[0])
+        return {"observation": seen, "action_mask": mask}
 
     def step(self, action: Any) -> None:
         """Play an action for the agent to move. Raises GameError if it is not legal."""
@@ -124,7 +128,10 @@ class BoardGameEnv(AECEnv, EzPickle):  # type: ignore[misc]
                 f"are {words}"
             )
         self._cumulative_rewards[agent] = 0.0
-        self.game.rules.step(self.state, int(action))
+        before = np.array([self.state], self.game.dtype)
+        advance(self.state, self._past.keys[0], int(self._past.counts[0]), int(action))
+        self._past.counts[0] += 1
+        self._past.boards[:] = np.concatenate([before, self._past.boards[0]])[:-1]
         self.agent_selection = self._agent_to_play()
         self._settle()
         self._accumulate_rewards()

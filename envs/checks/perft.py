@@ -97,11 +97,12 @@ class PerftResult:
 
 
 def run(game: Game, depth: int, position_text: str = "", divided: bool = False) -> PerftResult:
-    """Run perft from the position after the game record `position_text`.
+    """Run perft from a position: its text (FEN, say), or the moves that lead to it.
 
-    Raises NotationError for a record with an illegal move, GameError for a bad depth.
+    Raises NotationError for text that is no position, GameError for a bad depth.
     """
-    moves = game.parse_moves(position_text)
-    split = divide(game, depth, moves) if divided else None
-    nodes = sum(split.values()) if split is not None else perft(game, depth, moves)
-    return PerftResult(game.name, game.format_moves(moves), depth, nodes, split)
+    start, moves = game.read_position(position_text)
+    split = divide(game, depth, moves, start) if divided else None
+    nodes = sum(split.values()) if split is not None else perft(game, depth, moves, start)
+    place = game.format_moves(moves) if start is None else position_text.strip()
+    return PerftResult(game.name, place, depth, nodes, split)

@@ -6,7 +6,8 @@ from pettingzoo.test import api_test, seed_test
 
 from envs.game import GameError
 from envs.pettingzoo_env import env, raw_env
-from envs.registry import BUILT_IN, find_game
+from envs.registry import find_game
+from tests.envs.sizes import SMALL
 
 # What api_test says of every environment with an action mask, and of a board that starts empty.
 EXPECTED_REMARKS = [
@@ -24,13 +25,13 @@ def allow_expected_remarks(test):
 
 
 @allow_expected_remarks
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", SMALL)
 def test_passes_the_api_test(name, capsys):
     api_test(env(name), num_cycles=150)  # raises AssertionError at the first broken rule
     assert capsys.readouterr().out.endswith("Passed API test\n")
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", SMALL)
 def test_passes_the_seed_test(name):
     boards = []
 

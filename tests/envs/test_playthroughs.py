@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from envs.registry import BUILT_IN, find_game
+from envs.registry import find_game
 
 DATA = Path(__file__).parent / "data"
 PLANES_EVERY = 10  # plies; planes are shown at these, and at the end
@@ -71,14 +71,14 @@ def file_of(name):
     return DATA / f"playthrough_{name}.txt"
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", RECORDS)
 def test_playthrough(name):
     golden = file_of(name).read_text()
     record = golden.splitlines()[1].removeprefix("record: ")
     assert playthrough(name, record) == golden
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", RECORDS)
 def test_a_playthrough_reaches_the_end(name):
     assert "over, value_to_play" in file_of(name).read_text()
 

@@ -10,16 +10,17 @@ from envs import tic_tac_toe
 from envs.checks.contract import CHECKS, check, make_trial
 from envs.checks.trial import ContractError
 from envs.game import GameError, Rules
-from envs.registry import BUILT_IN, find_game
+from envs.registry import find_game
 from envs.symmetry import Symmetries, dihedral, identity
+from tests.envs.sizes import RANDOM_GAMES, SMALL
 
 GAME = tic_tac_toe.GAME
 BY_NAME = {function.__name__.removeprefix("check_"): function for function in CHECKS}
 
 
-@pytest.fixture(scope="module", params=BUILT_IN)
+@pytest.fixture(scope="module", params=SMALL)
 def trial(request):
-    return make_trial(find_game(request.param), games=25, seed=3)
+    return make_trial(find_game(request.param), games=RANDOM_GAMES[request.param], seed=3)
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -28,9 +29,16 @@ def test_contract(trial, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", SMALL)
 def test_contract_on_many_games(name):
-    report = check(find_game(name), games=300, seed=4)
+    report = check(find_game(name), games=12 * RANDOM_GAMES[name], seed=4)
+    assert report.ok, report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["chess", "shogi", "go9", "hex11", "gomoku15"])
+def test_contract_on_large_boards(name):
+    report = check(find_game(name), games=1, seed=4)
     assert report.ok, report
 
 
