@@ -294,12 +294,16 @@ class Game:
                     raise error from None
         return None, self.parse_moves(text)
 
+    def words(self, state: State, moves: Sequence[int]) -> list[str]:
+        """Return the words of legal moves that are played one after the other from a position."""
+        if self.format_move is None:
+            return [self.format_action(int(action)) for action in moves]
+        line = self.line(moves[:-1], state)
+        return [self.written(before, int(action)) for before, action in zip(line, moves)]
+
     def format_moves(self, moves: Sequence[int]) -> str:
         """Format the legal actions of a game as its record, which `parse_moves` reads back."""
-        if self.format_move is None:
-            return self.move_separator.join(self.format_action(int(a)) for a in moves)
-        words = [self.written(state, int(a)) for state, a in zip(self.line(moves), moves)]
-        return self.move_separator.join(words)
+        return self.move_separator.join(self.words(self.new_state(), moves))
 
     def position(self, moves: Sequence[int]) -> State:
         """Return the position after legal `moves` from the start, as a new record."""

@@ -203,7 +203,16 @@ class PlayApp(App[None]):
 
     def _thought(self, width: int, height: int) -> Text:
         name, snapshot, _ = self._current_thought()
-        return panels.thought_text(self.game, name, snapshot, width, height)
+        return panels.thought_text(self.game, name, snapshot, self._thought_state(), width, height)
+
+    def _thought_state(self) -> Any:
+        """Return the position that the thought shown is about."""
+        if self.review is not None:
+            return self.review.history.states[self.review_ply]
+        thought, found = self.session.thought, self.session.found
+        if thought is not None and thought.snapshot is not None:
+            return thought.states[0]
+        return self.session.history.state if found is None else found.state
 
     def _moves(self, width: int, height: int) -> Text:
         history, ply = self._shown_history
@@ -211,7 +220,8 @@ class PlayApp(App[None]):
         judged = [review.judge(i) for i in range(len(moves))] if review else []
         if review is None:
             moves += reversed(history.undone)
-        return panels.moves_text(self.game, moves, ply, judged, width, height)
+        words = self.game.words(self.game.new_state(), moves)
+        return panels.moves_text(words, ply, judged, width, height)
 
     def _message(self) -> str:
         if self.review is not None:

@@ -10,7 +10,7 @@ from arena.play.screen.board import HUES, hues
 from arena.play.screen.review import Judgement, Review
 from arena.play.screen.session import MOVE, GameSession
 from arena.play.screen.thinking import Candidate, Snapshot
-from envs.game import Game
+from envs.game import Game, State
 
 MARK_STYLES = {"??": "bold red", "?": "bold dark_orange", "?!": "bold yellow", "": ""}
 
@@ -77,16 +77,19 @@ def bar_text(game: Game, value: float | None, side: int, width: int) -> Text:
     return text.append(f" O {first:+.2f}")
 
 
-def thought_text(game: Game, name: str, found: Snapshot | None, width: int, height: int) -> Text:
-    """Format an agent's analysis: progress, principal variation, and moves, best first."""
+def thought_text(
+    game: Game, name: str, found: Snapshot | None, state: State, width: int, height: int
+) -> Text:
+    """Format an agent's analysis of a position: progress, line, and moves, best first."""
     if found is None:
         return Text(f"no thoughts of {name} yet", "dim")
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(_headline(name, found)[:width] + "\n", "bold")
-    line = " ".join(game.format_action(action) for action in found.line)
+    line = " ".join(game.words(state, found.line))
     text.append(f"line {line}"[:width] + "\n", "cyan")
     for candidate in found.candidates[: max(0, height - 2)]:
-        text.append_text(_candidate_line(game, candidate, found, width))
+        word = game.written(state, candidate.action)
+        text.append_text(_candidate_line(word, candidate, found, width))
     text.rstrip()
     return text
 
@@ -99,30 +102,29 @@ def _headline(name: str, found: Snapshot) -> str:
     return f"{name}{progress} {known}" + (f" in {found.plies}" if found.plies else "")
 
 
-def _candidate_line(game: Game, move: Candidate, found: Snapshot, width: int) -> Text:
+def _candidate_line(word: str, move: Candidate, found: Snapshot, width: int) -> Text:
     value = "    -" if move.value is None else f"{move.value:+.2f}"
     sign = " " if move.exact is None else "="
     amount = f"{move.visits:>6,}" if found.target else f"{100 * move.share:5.0f}%"
-    words = f"{game.format_action(move.action):4} {amount} {sign}{value} "
+    words = f"{word:4} {amount} {sign}{value} "
     text = Text(words[:width])
     return text.append("▇" * round(max(0, width - len(words)) * move.share) + "\n", "green")
 
 
 def moves_text(
-    game: Game,
-    moves: Sequence[int],
+    words: Sequence[str],
     shown: int,
     judgements: Sequence[Judgement | None],
     width: int,
     height: int,
 ) -> Text:
-    """Format the moves in rows around the last of the `shown` ones, which is marked."""
+    """Format the words of moves in rows around the last of the `shown` ones, which is marked."""
     rows, here = [Text(no_wrap=True)], 0
-    for ply, action in enumerate(moves):
+    for ply, move in enumerate(words):
         judged = judgements[ply] if ply < len(judgements) else None
         mark = judged.mark if judged else ""
         number = f"{ply // 2 + 1}." if ply % 2 == 0 else ""
-        word = f"{number}{game.format_action(action)}"
+        word = f"{number}{move}"
         if len(rows[-1]) + len(word) + len(mark) + 1 > width and len(rows[-1]):
             rows.append(Text(no_wrap=True))
         rows[-1].append(word, "reverse" if ply + 1 == shown else "dim" if ply >= shown else "")
@@ -139,12 +141,13 @@ def judgement_text(review: Review, ply: int) -> str:
         return ""
     action = review.history.moves[ply - 1]
     before, after = review.value(ply - 1), review.value(ply)
-    move = f"{review.game.format_action(action)}{judged.mark}"
+    state = review.history.states[ply - 1]
+    move = f"{review.game.written(state, action)}{judged.mark}"
     sure = "exactly" if judged.exact else "about"
     best = review.snapshots[ply - 1]
     instead = ""
     if judged.mark and best and best.candidates[0].action != action:
-        instead = f"; {review.game.format_action(best.candidates[0].action)} was better"
+        instead = f"; {review.game.written(state, best.candidates[0].action)} was better"
     if before is None or after is None:
         return move
     return f"{move} gave away {sure} {judged.drop:.2f} of value{instead}"

@@ -73,6 +73,7 @@ class FinishedThought:
     """A finished search that can still be shown: its position, tree and result."""
 
     moves: tuple[int, ...]
+    state: Any  # the position, which does not change
     side: int  # to move there
     name: str
     snapshot: Snapshot | None
@@ -200,7 +201,12 @@ class GameSession:
             return
         side = int(self.game.rules.to_play(thought.states[0]))
         found = FinishedThought(
-            self._thought_after, side, thought.player.name, thought.snapshot, thought.forest
+            self._thought_after,
+            thought.states[0],
+            side,
+            thought.player.name,
+            thought.snapshot,
+            thought.forest,
         )
         if self.purpose == TREE:
             self.opened = found

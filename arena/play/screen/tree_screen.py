@@ -19,10 +19,10 @@ from mcts.forest import Forest
 HEADER = "move  prior  visits  value for the mover"
 
 
-def branch_text(game: Game, branch: Branch) -> Text:
-    """Format a move: prior, visits, value for its mover, and what is proven."""
+def branch_text(word: str, branch: Branch) -> Text:
+    """Format a move: its word, prior, visits, value for its mover, and what is proven."""
     value = "    -" if branch.value is None else f"{branch.value:+.2f}"
-    text = Text(f"{game.format_action(branch.action):4} {100 * branch.prior:5.1f}% ")
+    text = Text(f"{word:4} {100 * branch.prior:5.1f}% ")
     text.append(f"{branch.visits:>7,} ", "bold")
     text.append(value, "green" if (branch.value or 0) > 0 else "red" if branch.value else "")
     if branch.exact is not None:
@@ -79,7 +79,8 @@ class TreeScreen(ModalScreen[None]):
         if node.children or node.data is None:
             return
         for branch in branches(self.forest, node.data):
-            label = branch_text(self.game, branch)
+            word = self.game.written(self.forest.states[0, node.data], branch.action)
+            label = branch_text(word, branch)
             inner = branch.child is not None and self.forest.nodes["num_edges"][0, branch.child]
             node.add(label, data=branch.child, allow_expand=bool(inner))
 

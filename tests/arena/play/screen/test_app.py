@@ -23,6 +23,7 @@ from arena.play.screen.widgets import BoardView
 from arena.play.terminal import HumanPlayer
 from envs.registry import find_game
 from mcts.config import SearchConfig
+from mcts.search import Leaves, evaluate_uniformly
 from tests.arena.play.screen.players import FirstMovePlayer, HeldPlayer
 
 GAMES = {
@@ -273,9 +274,9 @@ def test_every_request_has_its_key() -> None:
 
 
 def test_a_search_is_seen_while_it_goes_on_and_moves_when_told() -> None:
-    def slow(planes: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def slow(leaves: Leaves) -> tuple[NDArray[Any], NDArray[Any]]:
         time.sleep(0.002)
-        return np.zeros((len(planes), 7), np.float32), np.zeros(len(planes), np.float32)
+        return evaluate_uniformly(leaves)
 
     config = SearchConfig(simulations=50_000, solve=False, cache_size=0)
     player = SearchPlayer(find_game("connect_four"), [slow], config, name="slow")

@@ -26,16 +26,17 @@ from arena.play.screen.thinking import (
 from arena.solvers.players import SolverPlayer
 from envs.registry import find_game
 from mcts.config import SearchConfig
+from mcts.search import Leaves
 from tests.arena.play.screen.players import HeldPlayer
 
 GAME = find_game("tic_tac_toe")
 STATE = GAME.position(GAME.parse_moves("b2"))
 
 
-def preferring_low(planes: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+def preferring_low(leaves: Leaves) -> tuple[NDArray[Any], NDArray[Any]]:
     """An evaluator: lower actions are likelier, and all is slightly good."""
-    logits = np.tile(np.linspace(1, 0, 9, dtype=np.float32), (len(planes), 1))
-    return logits, np.full(len(planes), 0.1, np.float32)
+    logits = np.linspace(1, 0, 9, dtype=np.float32)[leaves.actions]
+    return logits, np.full(len(leaves.counts), 0.1, np.float32)
 
 
 PLAYERS = {
