@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
+from numba.core.cgutils import false_bit
 from numba.extending import intrinsic, overload, register_jitable
 
 SIXTY_FOUR = np.uint64(64)
@@ -57,7 +57,7 @@ def _ctpop(typingctx, bits):
 @intrinsic
 def _cttz(typingctx, bits):
     def build(context, builder, signature, args):
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+        return builder.cttz(args[0], false_bit)
 
     return types.int64(types.uint64), build
 

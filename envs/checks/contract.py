@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from envs import game as generic
-from envs.checks.trial import ContractError, Trace, Trial, explain, make_trial, written
+from envs.checks.trial import SPARE, ContractError, Trace, Trial, explain, make_trial, written
 from envs.game import Game, NotationError, advance, step
 
 
@@ -127,7 +127,8 @@ def check_legal_steps(trial: Trial) -> int:
 def check_reading(trial: Trial) -> int:
     """Rules that only read a position do not change it."""
     game, asked = trial.game, 0
-    actions, planes = np.zeros(game.max_legal, np.int32), np.zeros(game.planes_shape, np.float32)
+    actions = np.zeros(game.max_legal + SPARE, np.int32)
+    planes = np.zeros(game.planes_shape, np.float32)
     for t in trial.traces:
         for ply in _sample(trial, t):
             questions: dict[str, tuple[Any, ...]] = {
@@ -215,7 +216,7 @@ def check_symmetries(trial: Trial) -> int:
     for t in trial.traces:
         for symmetry in range(1, len(symmetries)):
             _compare_image(trial, t, symmetry)
-    return (len(symmetries) - 1) * trial.positions
+    return len(symmetries) * trial.positions
 
 
 def _compare_image(trial: Trial, t: Trace, symmetry: int) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
+from typing import Any
+
 import numpy as np
 
 from agents.alphazero.player import RawNetworkPlayer
