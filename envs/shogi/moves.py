@@ -1,0 +1,285 @@
+"""The legal moves of shogi and minishogi, in the order of their actions.
+
+For one direction and distance the targets of all pieces are found at once, as a set. No move is
+made and taken back: pinned pieces stay on their line, in check pieces go where they meet it, and
+the king avoids attacked cells. A pawn drop that checks is followed by looking for a reply.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+
+from envs.game import Rule, State
+from envs.shogi.attacks import Attacks, make_attacks, sliders, sort_pieces, steppers
+from envs.shogi.bits import ONE, WORD, ZERO, has, lowest_bit, lowest_cell, only, reverse_bits
+from envs.shogi.board import KNIGHT, LANCE, PAWN, Board
+
+HAND = 7  # numbers of pieces in one hand
+
+
+class Moves(NamedTuple):
+    """Compiled helpers, closures over the tables of one board."""
+
+    legal_actions: Rule
+    turn: Rule
+
+
+@register_jitable
+def words_of(state: State) -> Any:
+    """Return the ten words of a record's board."""
+    b = state["board"]
+    return b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9]
+
+
+@register_jitable
+def sort_words(w: Any) -> Any:
+    """Return the pieces of both words by how they move: see `sort_pieces`."""
+    return sort_pieces(w[2], w[4], w[6], w[8]), sort_pieces(w[3], w[5], w[7], w[9])
+
+
+@register_jitable
+def occupied(w: Any) -> Any:
+    """Return the cells that are not empty, as two words."""
+    return w[2] | w[4] | w[6] | w[8], w[3] | w[5] | w[7] | w[9]
+
+
+def _turner(board: Board) -> Rule:
+    wide = board.cells > 64
+    down = np.uint64((128 - board.cells) % 64)
+
+    @register_jitable
+    def turn(low: Any, high: Any) -> Any:
+        """Turn a set of cells by half a turn."""
+        first, last = reverse_bits(high), reverse_bits(low)
+        if wide:
+            return (first >> down) | (last << (WORD - down)), last >> down
+        return last >> down, ZERO
+
+    return turn
+
+
+def _writer(board: Board) -> Rule:
+    cells, zone = board.cells, board.zone * board.size
+    promoting, most = board.promoting, board.max_legal
+
+    @register_jitable
+    def write_moves(
+        low: Any,
+        high: Any,
+        plane: int,
+        offset: int,
+        promotable: Any,
+        forced: Any,
+        barred: int,
+        actions: Any,
+        count: int,
+        promoted: int,
+    ) -> Any:
+        """Write the moves of one plane, given their targets; return both numbers.
+
+        Promoting moves are written backwards from the end. `forced` pieces must promote if they
+        reach one of the first `barred` cells.
+        """
+        while low | high != ZERO:
+            if low != ZERO:
+                target = lowest_bit(low)
+                low = low & (low - ONE)
+            else:
+                target = 64 + lowest_bit(high)
+                high = high & (high - ONE)
+            start = target - offset
+            if (target < zone or start < zone) and has(promotable[0], promotable[1], start):
+                promoted += 1
+                actions[most - promoted] = (plane + promoting) * cells + start
+                if target < barred and has(forced[0], forced[1], start):
+                    continue
+            actions[count] = plane * cells + start
+            count += 1
+        return count, promoted
+
+    return write_moves
+
+
+@register_jitable
+def join_promotions(actions: Any, count: int, promoted: int, most: int) -> int:
+    """Move the promoting moves, written backwards from the end, behind the `count` others."""
+    left, right = most - promoted, most - 1
+    while left < right:
+        actions[left], actions[right] = actions[right], actions[left]
+        left, right = left + 1, right - 1
+    for i in range(promoted):
+        actions[count + i] = actions[most - promoted + i]
+    return count + promoted
+
+
+def _board_moves(board: Board, attacks: Attacks) -> Rule:
+    """Return `board_moves`, which writes all moves but drops."""
+    size, reach, most = board.size, board.reach, board.max_legal
+    offsets, rays = np.array(board.offsets), board.rays
+    knights = board.knight_planes > 0
+    shift, attacked_cells, pins_and_checks = attacks
+    write_moves = _writer(board)
+
+    @register_jitable
+    def board_moves(w: Any, actions: Any) -> Any:
+        """Write the moves of pieces on the board.
+
+        Returns their number and the cells that a drop or a capture may go to, own pieces apart.
+        """
+        kinds_l, kinds_h = sort_words(w)
+        any_l, any_h = occupied(w)
+        own_l, own_h = w[0], w[1]
+        opp_l, opp_h = any_l & ~own_l, any_h & ~own_h
+        pinned_l, pinned_h, allow_l, allow_h, checks = pins_and_checks(
+            kinds_l, kinds_h, own_l, own_h, opp_l, opp_h
+        )
+        if checks == 0:
+            allow_l, allow_h = ~own_l, ~own_h
+        elif checks > 1:
+            allow_l, allow_h = ZERO, ZERO
+        king_l, king_h = kinds_l[8] & own_l, kinds_h[8] & own_h
+        king = lowest_cell(king_l, king_h)
+        bad_l, bad_h = attacked_cells(
+            kinds_l, kinds_h, opp_l, opp_h, ~any_l | king_l, ~any_h | king_h
+        )
+        safe_l, safe_h = ~(own_l | bad_l), ~(own_h | bad_h)
+        promotable = (own_l & ~w[8] & ~(w[2] & w[6] & ~w[4]), own_h & ~w[9] & ~(w[3] & w[7] & ~w[5]))
+        forced = ((w[2] ^ w[4]) & ~w[6], (w[3] ^ w[5]) & ~w[7])  # pawns and lances
+        count, promoted = 0, 0
+        for d in range(8):
+            away = (d + 4) & 7
+            free_l = own_l & ~king_l & (~pinned_l | rays[d, king, 0] | rays[away, king, 0])
+            free_h = own_h & ~king_h & (~pinned_h | rays[d, king, 1] | rays[away, king, 1])
+            far_l, far_h = sliders(kinds_l, d) & free_l, sliders(kinds_h, d) & free_h
+            low, high = far_l | (steppers(kinds_l, d) & free_l), far_h | (steppers(kinds_h, d) & free_h)
+            low, high = shift(low, high, d)
+            step_l, step_h = shift(king_l, king_h, d)
+            low, high = (low & allow_l) | (step_l & safe_l), (high & allow_h) | (step_h & safe_h)
+            barred = size if d == 0 else 0
+            plane, offset = d * reach, offsets[d]
+            count, promoted = write_moves(
+                low, high, plane, offset, promotable, forced, barred, actions, count, promoted
+            )
+            while far_l | far_h != ZERO:
+                far_l, far_h = shift(far_l, far_h, d)
+                if plane > d * reach:
+                    low, high = far_l & allow_l, far_h & allow_h
+                    count, promoted = write_moves(
+                        low, high, plane, offset, promotable, forced, barred, actions, count, promoted
+                    )
+                far_l, far_h = far_l & ~any_l, far_h & ~any_h
+                plane, offset = plane + 1, offset + offsets[d]
+        if knights:
+            far_l, far_h = kinds_l[5] & own_l & ~pinned_l, kinds_h[5] & own_h & ~pinned_h
+            if far_l | far_h != ZERO:
+                far_l, far_h = shift(far_l, far_h, 0)
+                for side in range(2):
+                    low, high = shift(far_l, far_h, 1 if side else 7)
+                    count, promoted = write_moves(
+                        low & allow_l,
+                        high & allow_h,
+                        8 * reach + side,
+                        2 * side - 1 - 2 * size,
+                        promotable,
+                        promotable,
+                        2 * size,
+                        actions,
+                        count,
+                        promoted,
+                    )
+        return join_promotions(actions, count, promoted, most), allow_l, allow_h
+
+    return board_moves
+
+
+def _pawn_drops(board: Board, attacks: Attacks, turn: Rule, board_moves: Rule) -> Rule:
+    """Return `pawn_targets`, closures over the tables of one board."""
+    cells, size = board.cells, board.size
+    columns = np.array(
+        [board.cell_sets(range(column, cells, size)) for column in range(size)], np.uint64
+    )
+    far_row = board.cell_sets(range(size))[0]
+    shift = attacks.shift
+
+    @register_jitable
+    def is_pawn_mate(w: Any, cell_l: Any, cell_h: Any, actions: Any) -> bool:
+        """Return whether the opponent has no reply to a pawn dropped before its king."""
+        any_l, any_h = occupied(w)
+        own_l, own_h = turn(any_l & ~w[0], any_h & ~w[1])
+        b0_l, b0_h = turn(w[2] | cell_l, w[3] | cell_h)
+        b1_l, b1_h = turn(w[4], w[5])
+        b2_l, b2_h = turn(w[6], w[7])
+        b3_l, b3_h = turn(w[8], w[9])
+        replies = (own_l, own_h, b0_l, b0_h, b1_l, b1_h, b2_l, b2_h, b3_l, b3_h)
+        return board_moves(replies, actions)[0] == 0  # the check is adjacent: no drop meets it
+
+    @register_jitable
+    def pawn_targets(w: Any, low: Any, high: Any, scratch: Any) -> Any:
+        """Return those of the empty cells given where a pawn may be dropped."""
+        low = low & ~far_row
+        any_l, any_h = occupied(w)
+        pawns_l = w[0] & w[2] & ~(w[4] | w[6] | w[8])
+        pawns_h = w[1] & w[3] & ~(w[5] | w[7] | w[9])
+        while pawns_l | pawns_h != ZERO:
+            pawn = lowest_cell(pawns_l, pawns_h)
+            pawn_l, pawn_h = only(pawn)
+            pawns_l, pawns_h = pawns_l ^ pawn_l, pawns_h ^ pawn_h
+            low, high = low & ~columns[pawn % size, 0], high & ~columns[pawn % size, 1]
+        king_l = any_l & ~(w[0] | w[2] | w[4] | w[6])
+        king_h = any_h & ~(w[1] | w[3] | w[5] | w[7])
+        check_l, check_h = shift(king_l, king_h, 4)
+        check_l, check_h = check_l & low, check_h & high
+        if check_l | check_h != ZERO and is_pawn_mate(w, check_l, check_h, scratch):
+            low, high = low ^ check_l, high ^ check_h
+        return low, high
+
+    return pawn_targets
+
+
+def make_moves(board: Board) -> Moves:
+    """Return the helpers for one board."""
+    attacks, turn = make_attacks(board), _turner(board)
+    board_moves = _board_moves(board, attacks)
+    pawn_targets = _pawn_drops(board, attacks, turn, board_moves)
+    cells, drops = board.cells, board.drops
+    far_row = board.cell_sets(range(board.size))[0]
+    far_rows = board.cell_sets(range(2 * board.size))[0]
+    kinds = np.array(board.kinds)
+    full_l, full_h = board.cell_sets(range(cells))
+
+    @register_jitable
+    def legal_actions(state: State, actions: Any) -> int:
+        """Write the legal actions in ascending order into int32 [max_legal]; return their number."""
+        w = words_of(state)
+        count, allow_l, allow_h = board_moves(w, actions)
+        any_l, any_h = occupied(w)
+        empty_l, empty_h = allow_l & ~any_l & full_l, allow_h & ~any_h & full_h
+        if empty_l | empty_h == ZERO:
+            return count
+        hand = state["hand"]
+        for i in range(len(kinds)):
+            kind = kinds[i]
+            if hand[kind - 1] == 0:
+                continue
+            low, high = empty_l, empty_h
+            if kind == PAWN:
+                low, high = pawn_targets(w, low, high, actions[count:])
+            elif kind == LANCE:
+                low = low & ~far_row
+            elif kind == KNIGHT:
+                low = low & ~far_rows
+            base = (drops + i) * cells
+            while low != ZERO:
+                actions[count] = base + lowest_bit(low)
+                count += 1
+                low = low & (low - ONE)
+            while high != ZERO:
+                actions[count] = base + 64 + lowest_bit(high)
+                count += 1
+                high = high & (high - ONE)
+        return count
+
+    return Moves(legal_actions, turn)
