@@ -1,0 +1,1 @@
+"""Shogi by its full rules, and minishogi on five by five cells."""

@@ -35,7 +35,17 @@ def sort_pieces(b0: Any, b1: Any, b2: Any, b3: Any) -> Any:
     behind = silver | king | (rook & b3)
     lance = b1 & ~(b0 | b2 | b3)
     knight = b0 & b1 & ~(b2 | b3)
-    return (beside | pawn | silver, behind | gold, beside, behind, lance, knight, bishop, rook, king)
+    return (
+        beside | pawn | silver,
+        behind | gold,
+        beside,
+        behind,
+        lance,
+        knight,
+        bishop,
+        rook,
+        king,
+    )
 
 
 @register_jitable
@@ -83,7 +93,9 @@ def _shifter(board: Board) -> Rule:
 
 def _attacked(shift: Rule) -> Rule:
     @register_jitable
-    def attacked_cells(kinds_l: Any, kinds_h: Any, opp_l: Any, opp_h: Any, open_l: Any, open_h: Any) -> Any:
+    def attacked_cells(
+        kinds_l: Any, kinds_h: Any, opp_l: Any, opp_h: Any, open_l: Any, open_h: Any
+    ) -> Any:
         """Return the cells that the opponent's pieces attack; slides pass through `open` cells."""
         found_l, found_h = ZERO, ZERO
         for d in range(8):
@@ -111,7 +123,9 @@ def make_attacks(board: Board) -> Attacks:
     shift = _shifter(board)
 
     @register_jitable
-    def pins_and_checks(kinds_l: Any, kinds_h: Any, own_l: Any, own_h: Any, opp_l: Any, opp_h: Any) -> Any:
+    def pins_and_checks(
+        kinds_l: Any, kinds_h: Any, own_l: Any, own_h: Any, opp_l: Any, opp_h: Any
+    ) -> Any:
         """Find what attacks the king of the side to move, and what shields it.
 
         Returns pinned own pieces, the cells where a piece meets every check (capture or

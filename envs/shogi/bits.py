@@ -3,7 +3,7 @@
 A board of up to 128 cells is two words: cells 0 to 63 in the low one, the others in the high one.
 """
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def, call-arg"
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ row 0 is rank "a", column 0 is the highest file, at the left. Cells count row by
 The board is five sets of cells: the pieces of the side to move, then one set for each bit of the
 code, each set two words.
 
-**Actions**, as in AlphaZero (Silver et al. 2018, Methods, "Representation"): `plane * cells + cell`.
-The planes on a board of size n are, with n - 1 = 8 for shogi:
+**Actions**, as in AlphaZero (Silver et al. 2018, "Representation"): `plane * cells + cell`. The
+planes on a board of size n are, with n - 1 = 8 for shogi:
 
     8 * (n - 1)  a move of distance k + 1 in direction d, at d * (n - 1) + k, directions clockwise
                  from straight ahead
@@ -55,7 +55,9 @@ class Board:
     name: str
     size: int
     zone: int
-    kinds: tuple[int, ...]  # the codes of unpromoted pieces without the king: also what a hand holds
+    kinds: tuple[
+        int, ...
+    ]  # the codes of unpromoted pieces without the king: also what a hand holds
     copies: tuple[int, ...]  # of each of `kinds`, both players' together
     placement: str
     max_legal: int
@@ -116,9 +118,7 @@ class Board:
     @cached_property
     def rays(self) -> NDArray[np.uint64]:
         """Return the rays of all directions and cells as sets, uint64 [8, cells, 2]."""
-        rays = [
-            [self.cell_sets(self.ray(cell, d)) for cell in range(self.cells)] for d in range(8)
-        ]
+        rays = [[self.cell_sets(self.ray(cell, d)) for cell in range(self.cells)] for d in range(8)]
         return np.array(rays, np.uint64)
 
     @cached_property

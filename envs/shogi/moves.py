@@ -25,6 +25,7 @@ class Moves(NamedTuple):
 
     legal_actions: Rule
     turn: Rule
+    attacks: Attacks
 
 
 @register_jitable
@@ -115,23 +116,18 @@ def join_promotions(actions: Any, count: int, promoted: int, most: int) -> int:
     return count + promoted
 
 
-def _board_moves(board: Board, attacks: Attacks) -> Rule:
-    """Return `board_moves`, which writes all moves but drops."""
-    size, reach, most = board.size, board.reach, board.max_legal
-    offsets, rays = np.array(board.offsets), board.rays
-    knights = board.knight_planes > 0
-    shift, attacked_cells, pins_and_checks = attacks
-    write_moves = _writer(board)
+def _limits(board: Board, attacks: Attacks) -> Rule:
+    """Return `limits`: where checks and pins let pieces go."""
+    _, attacked_cells, pins_and_checks = attacks
 
     @register_jitable
-    def board_moves(w: Any, actions: Any) -> Any:
-        """Write the moves of pieces on the board.
+    def limits(w: Any, kinds_l: Any, kinds_h: Any) -> Any:
+        """Return pinned pieces, where pieces may go and where the king may: six words.
 
-        Returns their number and the cells that a drop or a capture may go to, own pieces apart.
+        The cells of the second set need not be on the board.
         """
-        kinds_l, kinds_h = sort_words(w)
-        any_l, any_h = occupied(w)
         own_l, own_h = w[0], w[1]
+        any_l, any_h = occupied(w)
         opp_l, opp_h = any_l & ~own_l, any_h & ~own_h
         pinned_l, pinned_h, allow_l, allow_h, checks = pins_and_checks(
             kinds_l, kinds_h, own_l, own_h, opp_l, opp_h
@@ -140,56 +136,112 @@ def _board_moves(board: Board, attacks: Attacks) -> Rule:
             allow_l, allow_h = ~own_l, ~own_h
         elif checks > 1:
             allow_l, allow_h = ZERO, ZERO
-        king_l, king_h = kinds_l[8] & own_l, kinds_h[8] & own_h
-        king = lowest_cell(king_l, king_h)
-        bad_l, bad_h = attacked_cells(
-            kinds_l, kinds_h, opp_l, opp_h, ~any_l | king_l, ~any_h | king_h
-        )
-        safe_l, safe_h = ~(own_l | bad_l), ~(own_h | bad_h)
-        promotable = (own_l & ~w[8] & ~(w[2] & w[6] & ~w[4]), own_h & ~w[9] & ~(w[3] & w[7] & ~w[5]))
-        forced = ((w[2] ^ w[4]) & ~w[6], (w[3] ^ w[5]) & ~w[7])  # pawns and lances
-        count, promoted = 0, 0
-        for d in range(8):
-            away = (d + 4) & 7
-            free_l = own_l & ~king_l & (~pinned_l | rays[d, king, 0] | rays[away, king, 0])
-            free_h = own_h & ~king_h & (~pinned_h | rays[d, king, 1] | rays[away, king, 1])
-            far_l, far_h = sliders(kinds_l, d) & free_l, sliders(kinds_h, d) & free_h
-            low, high = far_l | (steppers(kinds_l, d) & free_l), far_h | (steppers(kinds_h, d) & free_h)
-            low, high = shift(low, high, d)
-            step_l, step_h = shift(king_l, king_h, d)
-            low, high = (low & allow_l) | (step_l & safe_l), (high & allow_h) | (step_h & safe_h)
-            barred = size if d == 0 else 0
-            plane, offset = d * reach, offsets[d]
+        open_l, open_h = ~any_l | (kinds_l[8] & own_l), ~any_h | (kinds_h[8] & own_h)
+        bad_l, bad_h = attacked_cells(kinds_l, kinds_h, opp_l, opp_h, open_l, open_h)
+        return pinned_l, pinned_h, allow_l, allow_h, ~(own_l | bad_l), ~(own_h | bad_h)
+
+    return limits
+
+
+def _knight_moves(board: Board, shift: Rule, write_moves: Rule) -> Rule:
+    """Return `knight_moves`, which does nothing where there are no knights."""
+    size, first = board.size, 8 * board.reach
+    exist = board.knight_planes > 0
+
+    @register_jitable
+    def knight_moves(
+        low: Any, high: Any, allow: Any, actions: Any, count: int, promoted: int
+    ) -> Any:
+        """Write the moves of the knights given; return both numbers."""
+        if not exist or low | high == ZERO:
+            return count, promoted
+        knights = low, high
+        low, high = shift(low, high, 0)
+        for side in range(2):
+            to_l, to_h = shift(low, high, 1 if side else 7)
+            to_l, to_h = to_l & allow[0], to_h & allow[1]
+            offset = 2 * side - 1 - 2 * size
+            count, promoted = write_moves(
+                to_l,
+                to_h,
+                first + side,
+                offset,
+                knights,
+                knights,
+                2 * size,
+                actions,
+                count,
+                promoted,
+            )
+        return count, promoted
+
+    return knight_moves
+
+
+def _direction_moves(board: Board, shift: Rule, write_moves: Rule) -> Rule:
+    """Return `direction_moves`, which writes the moves in one direction."""
+    size, reach, offsets = board.size, board.reach, np.array(board.offsets)
+
+    @register_jitable
+    def direction_moves(
+        d: int, first: Any, far: Any, w: Any, allow: Any, actions: Any, count: int, promoted: int
+    ) -> Any:
+        """Write steps to the cells of `first` and slides of `far`; return both numbers."""
+        promotable = w[0] & ~w[8] & ~(w[2] & w[6] & ~w[4]), w[1] & ~w[9] & ~(w[3] & w[7] & ~w[5])
+        forced = (w[2] ^ w[4]) & ~w[6], (w[3] ^ w[5]) & ~w[7]  # pawns and lances
+        barred = size if d == 0 else 0
+        any_l, any_h = occupied(w)
+        (low, high), (far_l, far_h) = first, far
+        plane, offset = d * reach, offsets[d]
+        while True:
             count, promoted = write_moves(
                 low, high, plane, offset, promotable, forced, barred, actions, count, promoted
             )
-            while far_l | far_h != ZERO:
-                far_l, far_h = shift(far_l, far_h, d)
-                if plane > d * reach:
-                    low, high = far_l & allow_l, far_h & allow_h
-                    count, promoted = write_moves(
-                        low, high, plane, offset, promotable, forced, barred, actions, count, promoted
-                    )
+            far_l, far_h = shift(far_l, far_h, d)
+            if plane == d * reach:
                 far_l, far_h = far_l & ~any_l, far_h & ~any_h
-                plane, offset = plane + 1, offset + offsets[d]
-        if knights:
-            far_l, far_h = kinds_l[5] & own_l & ~pinned_l, kinds_h[5] & own_h & ~pinned_h
-            if far_l | far_h != ZERO:
-                far_l, far_h = shift(far_l, far_h, 0)
-                for side in range(2):
-                    low, high = shift(far_l, far_h, 1 if side else 7)
-                    count, promoted = write_moves(
-                        low & allow_l,
-                        high & allow_h,
-                        8 * reach + side,
-                        2 * side - 1 - 2 * size,
-                        promotable,
-                        promotable,
-                        2 * size,
-                        actions,
-                        count,
-                        promoted,
-                    )
+                far_l, far_h = shift(far_l, far_h, d)
+            low, high = far_l & allow[0], far_h & allow[1]
+            if far_l | far_h == ZERO:
+                return count, promoted
+            far_l, far_h = far_l & ~any_l, far_h & ~any_h
+            plane, offset = plane + 1, offset + offsets[d]
+
+    return direction_moves
+
+
+def _board_moves(board: Board, attacks: Attacks) -> Rule:
+    """Return `board_moves`, which writes all moves but drops."""
+    most, rays, shift = board.max_legal, board.rays, attacks.shift
+    limits, write_moves = _limits(board, attacks), _writer(board)
+    direction_moves = _direction_moves(board, shift, write_moves)
+    knight_moves = _knight_moves(board, shift, write_moves)
+
+    @register_jitable
+    def board_moves(w: Any, actions: Any) -> Any:
+        """Write the moves of pieces on the board.
+
+        Returns their number and the cells that a drop or a capture may go to.
+        """
+        kinds_l, kinds_h = sort_words(w)
+        pinned_l, pinned_h, allow_l, allow_h, safe_l, safe_h = limits(w, kinds_l, kinds_h)
+        allow = allow_l, allow_h
+        king_l, king_h = kinds_l[8] & w[0], kinds_h[8] & w[1]
+        king = lowest_cell(king_l, king_h)
+        others_l, others_h = w[0] & ~king_l, w[1] & ~king_h
+        count, promoted = 0, 0
+        for d in range(8):
+            away = (d + 4) & 7
+            free_l = others_l & (~pinned_l | rays[d, king, 0] | rays[away, king, 0])
+            free_h = others_h & (~pinned_h | rays[d, king, 1] | rays[away, king, 1])
+            far = sliders(kinds_l, d) & free_l, sliders(kinds_h, d) & free_h
+            low, high = steppers(kinds_l, d) & free_l, steppers(kinds_h, d) & free_h
+            low, high = shift(low | far[0], high | far[1], d)
+            step_l, step_h = shift(king_l, king_h, d)
+            first = (low & allow_l) | (step_l & safe_l), (high & allow_h) | (step_h & safe_h)
+            count, promoted = direction_moves(d, first, far, w, allow, actions, count, promoted)
+        low, high = kinds_l[5] & w[0] & ~pinned_l, kinds_h[5] & w[1] & ~pinned_h
+        count, promoted = knight_moves(low, high, allow, actions, count, promoted)
         return join_promotions(actions, count, promoted, most), allow_l, allow_h
 
     return board_moves
@@ -252,7 +304,7 @@ def make_moves(board: Board) -> Moves:
 
     @register_jitable
     def legal_actions(state: State, actions: Any) -> int:
-        """Write the legal actions in ascending order into int32 [max_legal]; return their number."""
+        """Write the legal actions, ascending, into int32 [max_legal]; return their number."""
         w = words_of(state)
         count, allow_l, allow_h = board_moves(w, actions)
         any_l, any_h = occupied(w)
@@ -282,4 +334,4 @@ def make_moves(board: Board) -> Moves:
                 high = high & (high - ONE)
         return count
 
-    return Moves(legal_actions, turn)
+    return Moves(legal_actions, turn, attacks)

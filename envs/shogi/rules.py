@@ -19,10 +19,9 @@ import numpy as np
 from numba.extending import register_jitable
 
 from envs.game import Rule, State
-from envs.shogi.attacks import make_attacks
 from envs.shogi.bits import ONE, ZERO, highest_cell, popcount
 from envs.shogi.board import BISHOP, BOARD_WORDS, POINTS, PROMOTED, ROOK, Board, zobrist
-from envs.shogi.moves import Moves, make_moves, occupied, sort_words, words_of
+from envs.shogi.moves import Moves, occupied, sort_words, words_of
 
 MAX_PLIES = 512
 MATE, REPETITION, PERPETUAL_CHECK, DECLARATION = 1, 2, 3, 4  # the field `over`
@@ -65,18 +64,22 @@ def toggle(board: Any, cell: int, code: int, own: bool) -> None:
 
 
 def is_terminal(state: State) -> bool:
+    """Return whether the game is over."""
     return state["over"] != 0 or state["ply"] >= MAX_PLIES
 
 
 def value_to_play(state: State) -> float:
+    """Return the result for the side to move: 1, 0 or -1."""
     return float(state["value"])
 
 
 def to_play(state: State) -> int:
+    """Return who is to move."""
     return int(state["side"])
 
 
 def position_key(state: State) -> Any:
+    """Return the key of board, hands and side to move, which repetition compares."""
     return state["key"]
 
 
@@ -88,6 +91,7 @@ COUNTS = _counts()
 
 
 def evaluation_key(state: State) -> Any:
+    """Return a key of all that the planes show of this record."""
     return state["key"] ^ COUNTS[min(int(state["ply"]), MAX_PLIES), state["repeats"]]
 
 
@@ -119,7 +123,7 @@ def make_declaration(board: Board) -> Rule:
 
 def make_settle(board: Board, moves: Moves) -> Rule:
     """Return `settle`, which finds out whether the side to move is in check and has lost or won."""
-    shift, _, pins_and_checks = make_attacks(board)
+    shift, _, pins_and_checks = moves.attacks
     most = board.max_legal
     lines = np.bitwise_or.reduce(board.rays, axis=0)
     legal_actions, declares = moves.legal_actions, make_declaration(board)
