@@ -18,6 +18,8 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "connect_four": ("envs.connect_four", "GAME"),
     "othello": ("envs.othello", "GAME"),
     "othello6": ("envs.othello", "GAME_6"),
+    "shogi": ("envs.shogi.game", "GAME"),
+    "minishogi": ("envs.shogi.game", "MINISHOGI_GAME"),
 }
 
 TEAM_GAMES: dict[str, tuple[str, str]] = {

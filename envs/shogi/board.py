@@ -166,7 +166,10 @@ MINISHOGI = Board(
     kinds=(PAWN, SILVER, GOLD, BISHOP, ROOK),
     copies=(2, 2, 2, 2, 2),
     placement="rbsgk/4p/5/P4/KGSBR",
-    max_legal=256,
+    # Both kings apart 10 pieces: at most 5 kinds to drop on at most 23 cells, and, with one of each
+    # kind on the board, rook 16, bishop 16, silver 10, gold 6, pawn 2 and king 8 moves. A second
+    # piece of a kind on the board has fewer moves than there are drops of it.
+    max_legal=173,
     first_loses_repetition=True,
     declaration=False,
 )

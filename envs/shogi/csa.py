@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from envs.game import State
 from envs.shogi.board import BISHOP, GOLD, KING, KNIGHT, LANCE, PAWN, PROMOTED, ROOK, SILVER, Board
-from envs.shogi.rules import DECLARATION, MATE, MAX_PLIES, PERPETUAL_CHECK, REPETITION, code_at
+from envs.shogi.pieces import code_at
+from envs.shogi.rules import DECLARATION, MATE, MAX_PLIES, PERPETUAL_CHECK, REPETITION
 from envs.shogi.sfen import format_position, hand_of, pieces_of
 from envs.shogi.usi import target_of
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from envs.game import State
 from envs.shogi.board import Board
 from envs.shogi.drawing import KANJI, NUMBERS, WIDE_DIGITS, diagram
-from envs.shogi.rules import DECLARATION, MATE, MAX_PLIES, PERPETUAL_CHECK, REPETITION, code_at
+from envs.shogi.pieces import code_at
+from envs.shogi.rules import DECLARATION, MATE, MAX_PLIES, PERPETUAL_CHECK, REPETITION
 from envs.shogi.sfen import format_position
 from envs.shogi.usi import target_of
 

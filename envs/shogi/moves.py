@@ -13,9 +13,10 @@ import numpy as np
 from numba.extending import register_jitable
 
 from envs.game import Rule, State
-from envs.shogi.attacks import Attacks, make_attacks, sliders, sort_pieces, steppers
+from envs.shogi.attacks import Attacks, make_attacks, sliders, steppers
 from envs.shogi.bits import ONE, WORD, ZERO, has, lowest_bit, lowest_cell, only, reverse_bits
 from envs.shogi.board import KNIGHT, LANCE, PAWN, Board
+from envs.shogi.pieces import occupied, sort_words, words_of
 
 HAND = 7  # numbers of pieces in one hand
 
@@ -26,25 +27,6 @@ class Moves(NamedTuple):
     legal_actions: Rule
     turn: Rule
     attacks: Attacks
-
-
-@register_jitable
-def words_of(state: State) -> Any:
-    """Return the ten words of a record's board."""
-    b = state["board"]
-    return b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9]
-
-
-@register_jitable
-def sort_words(w: Any) -> Any:
-    """Return the pieces of both words by how they move: see `sort_pieces`."""
-    return sort_pieces(w[2], w[4], w[6], w[8]), sort_pieces(w[3], w[5], w[7], w[9])
-
-
-@register_jitable
-def occupied(w: Any) -> Any:
-    """Return the cells that are not empty, as two words."""
-    return w[2] | w[4] | w[6] | w[8], w[3] | w[5] | w[7] | w[9]
 
 
 def _turner(board: Board) -> Rule:
@@ -64,7 +46,7 @@ def _turner(board: Board) -> Rule:
 
 def _writer(board: Board) -> Rule:
     cells, zone = board.cells, board.zone * board.size
-    promoting, most = board.promoting, board.max_legal
+    promoting = board.promoting
 
     @register_jitable
     def write_moves(
@@ -94,7 +76,7 @@ def _writer(board: Board) -> Rule:
             start = target - offset
             if (target < zone or start < zone) and has(promotable[0], promotable[1], start):
                 promoted += 1
-                actions[most - promoted] = (plane + promoting) * cells + start
+                actions[len(actions) - promoted] = (plane + promoting) * cells + start
                 if target < barred and has(forced[0], forced[1], start):
                     continue
             actions[count] = plane * cells + start
@@ -105,14 +87,15 @@ def _writer(board: Board) -> Rule:
 
 
 @register_jitable
-def join_promotions(actions: Any, count: int, promoted: int, most: int) -> int:
+def join_promotions(actions: Any, count: int, promoted: int) -> int:
     """Move the promoting moves, written backwards from the end, behind the `count` others."""
-    left, right = most - promoted, most - 1
+    first = len(actions) - promoted
+    left, right = first, len(actions) - 1
     while left < right:
         actions[left], actions[right] = actions[right], actions[left]
         left, right = left + 1, right - 1
     for i in range(promoted):
-        actions[count + i] = actions[most - promoted + i]
+        actions[count + i] = actions[first + i]
     return count + promoted
 
 
@@ -212,7 +195,7 @@ def _direction_moves(board: Board, shift: Rule, write_moves: Rule) -> Rule:
 
 def _board_moves(board: Board, attacks: Attacks) -> Rule:
     """Return `board_moves`, which writes all moves but drops."""
-    most, rays, shift = board.max_legal, board.rays, attacks.shift
+    rays, shift = board.rays, attacks.shift
     limits, write_moves = _limits(board, attacks), _writer(board)
     direction_moves = _direction_moves(board, shift, write_moves)
     knight_moves = _knight_moves(board, shift, write_moves)
@@ -242,7 +225,7 @@ def _board_moves(board: Board, attacks: Attacks) -> Rule:
             count, promoted = direction_moves(d, first, far, w, allow, actions, count, promoted)
         low, high = kinds_l[5] & w[0] & ~pinned_l, kinds_h[5] & w[1] & ~pinned_h
         count, promoted = knight_moves(low, high, allow, actions, count, promoted)
-        return join_promotions(actions, count, promoted, most), allow_l, allow_h
+        return join_promotions(actions, count, promoted), allow_l, allow_h
 
     return board_moves
 

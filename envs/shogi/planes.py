@@ -22,8 +22,8 @@ from numba.extending import register_jitable
 from envs.game import Rule, State
 from envs.shogi.bits import ONE, ZERO, lowest_cell, only
 from envs.shogi.board import Board
-from envs.shogi.moves import occupied, words_of
-from envs.shogi.rules import MAX_PLIES, code_at
+from envs.shogi.pieces import code_at, occupied, words_of
+from envs.shogi.rules import MAX_PLIES
 
 PAST_BOARDS = 7
 OCCURRENCES = 3
@@ -63,7 +63,7 @@ def make_encode(board: Board) -> Rule:
             planes[first + plane, seen // size, seen % size] = ONE
         first += 2 * codes
         if record["repeats"] < OCCURRENCES:
-            planes[first + record["repeats"], :, :] = 1.0
+            planes[first + np.int64(record["repeats"]), :, :] = 1.0
         first += OCCURRENCES
         for player in range(2):
             held = 7 if (player == 1) != flip else 0

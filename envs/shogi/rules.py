@@ -19,9 +19,11 @@ import numpy as np
 from numba.extending import register_jitable
 
 from envs.game import Rule, State
-from envs.shogi.bits import ONE, ZERO, highest_cell, popcount
+from envs.shogi.bits import ZERO, highest_cell, popcount
 from envs.shogi.board import BISHOP, BOARD_WORDS, POINTS, PROMOTED, ROOK, Board, zobrist
-from envs.shogi.moves import Moves, occupied, sort_words, words_of
+from envs.shogi.moves import Moves
+from envs.shogi.pieces import code_at, occupied, sort_words, toggle, words_of
+from envs.shogi.sfen import parse_board, write_pieces
 
 MAX_PLIES = 512
 MATE, REPETITION, PERPETUAL_CHECK, DECLARATION = 1, 2, 3, 4  # the field `over`
@@ -41,28 +43,6 @@ FIELDS = [
 ]
 
 
-@register_jitable
-def code_at(board: Any, cell: int) -> int:
-    """Return the code of the piece on a cell, 0 if it is empty."""
-    word, bit = cell >> 6, np.uint64(cell & 63)
-    code = 0
-    for i in range(4):
-        if (board[2 + 2 * i + word] >> bit) & ONE != ZERO:
-            code += 1 << i
-    return code
-
-
-@register_jitable
-def toggle(board: Any, cell: int, code: int, own: bool) -> None:
-    """Put a piece on an empty cell, or take it off."""
-    word, bit = cell >> 6, ONE << np.uint64(cell & 63)
-    for i in range(4):
-        if (code >> i) & 1:
-            board[2 + 2 * i + word] ^= bit
-    if own:
-        board[word] ^= bit
-
-
 def is_terminal(state: State) -> bool:
     """Return whether the game is over."""
     return state["over"] != 0 or state["ply"] >= MAX_PLIES
@@ -75,7 +55,7 @@ def value_to_play(state: State) -> float:
 
 def to_play(state: State) -> int:
     """Return who is to move."""
-    return int(state["side"])
+    return state["side"] & 1
 
 
 def position_key(state: State) -> Any:
@@ -92,7 +72,7 @@ COUNTS = _counts()
 
 def evaluation_key(state: State) -> Any:
     """Return a key of all that the planes show of this record."""
-    return state["key"] ^ COUNTS[min(int(state["ply"]), MAX_PLIES), state["repeats"]]
+    return state["key"] ^ COUNTS[min(np.int64(state["ply"]), MAX_PLIES), state["repeats"]]
 
 
 def make_declaration(board: Board) -> Rule:
@@ -112,10 +92,10 @@ def make_declaration(board: Board) -> Rule:
         others = popcount(own) - 1
         if others < 10:
             return False
-        points = others + dear * popcount(own & b[4] & b[6])
+        points: Any = others + dear * popcount(own & b[4] & b[6])
         hand = state["hand"]
         for i in range(7):
-            points += hand[i] * (1 + dear if i >= BISHOP - 1 else 1)
+            points += np.int64(hand[i]) * (1 + dear if i >= BISHOP - 1 else 1)
         return points >= (28 if state["side"] == 0 else 27)
 
     return declares
@@ -183,6 +163,24 @@ def make_remember(board: Board) -> Rule:
     return remember
 
 
+def make_reset(board: Board) -> Rule:
+    """Return the rule `reset`."""
+    start = np.zeros(1, FIELDS)
+    write_pieces(start[0], parse_board(board.placement, board), [[0] * 7, [0] * 7], 0, board)
+    words, key = start[0]["board"].copy(), start[0]["key"]
+
+    def reset(state: State) -> None:
+        for i in range(BOARD_WORDS):
+            state["board"][i] = words[i]
+        for i in range(14):
+            state["hand"][i] = 0
+        state["runs"][0], state["runs"][1] = 0, 0
+        state["key"], state["ply"], state["side"], state["check"] = key, 0, 0, 0
+        state["repeats"], state["over"], state["value"] = 0, 0, 0
+
+    return reset
+
+
 def make_step(board: Board, moves: Moves, settle: Rule) -> Rule:
     """Return the rule `step`."""
     cells, size, reach = board.cells, board.size, board.reach
@@ -207,7 +205,7 @@ def make_step(board: Board, moves: Moves, settle: Rule) -> Rule:
     @register_jitable
     def add_to_hand(state: State, slot: int, change: int) -> None:
         """Change the number of pieces in hand of the side to move, and the key."""
-        side, count = state["side"], state["hand"][slot]
+        side, count = state["side"], np.int64(state["hand"][slot])
         state["key"] ^= hand_keys[side, slot, count] ^ hand_keys[side, slot, count + change]
         state["hand"][slot] = count + change
 
@@ -246,7 +244,7 @@ def make_step(board: Board, moves: Moves, settle: Rule) -> Rule:
         turn_board(state)
         state["ply"] += 1
         settle(state)
-        run = min(state["runs"][0] + 1, 255) if state["check"] else 0
+        run = min(np.int64(state["runs"][0]) + 1, 255) if state["check"] else 0
         state["runs"][0], state["runs"][1] = state["runs"][1], run
 
     return step

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from envs.game import NotationError, Rule, State
 from envs.shogi.board import KING, KNIGHT, LANCE, LETTERS, PAWN, PROMOTED, Board, zobrist
-from envs.shogi.rules import code_at, toggle
+from envs.shogi.pieces import code_at, toggle
 from envs.shogi.usi import CODES
 
 HAND_ORDER = "RBGSNLP"  # as programs write it
@@ -76,21 +76,22 @@ def write_position(state: State, text: str, board: Board, settle: Rule) -> None:
         if not re.fullmatch("[1-9][0-9]{0,4}", words[3] if len(words) == 4 else "1"):
             raise ValueError(f"the move number is {words[3]!r}, expected 1 or more")
         ply = int(words[3]) - 1 if len(words) == 4 else 0
-        pieces, hands = _parse_board(words[0], board), _parse_hands(words[2], board)
+        pieces, hands = parse_board(words[0], board), _parse_hands(words[2], board)
         _check(pieces, hands, board)
         side = int(words[1] == "w")
-        _write(state, pieces, hands, 1 - side, board)
+        write_pieces(state, pieces, hands, 1 - side, board)
         settle(state)
         if state["check"]:
             raise ValueError("the side that is not to move is in check")
-        _write(state, pieces, hands, side, board)
+        write_pieces(state, pieces, hands, side, board)
         state["ply"] = min(ply, LAST_PLY)
         settle(state)
     except ValueError as error:
         raise NotationError(f"{text!r} is not a position of {board.name}: {error}") from None
 
 
-def _parse_board(text: str, board: Board) -> list[Piece]:
+def parse_board(text: str, board: Board) -> list[Piece]:
+    """Return the pieces of all cells. Raises ValueError for text that is no board."""
     rows = text.split("/")
     if len(rows) != board.size:
         raise ValueError(f"the board has {len(rows)} rows, expected {board.size}")
@@ -158,7 +159,7 @@ def _pieces_of_side(
             yield cell % board.size, cell // board.size, piece[0]
 
 
-def _write(
+def write_pieces(
     state: State, pieces: list[Piece], hands: list[list[int]], side: int, board: Board
 ) -> None:
     """Write pieces and hands, seen by `side`, and the key; the other fields become 0."""

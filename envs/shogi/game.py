@@ -1,0 +1,84 @@
+"""The games shogi (`GAME`) and minishogi (`MINISHOGI_GAME`)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from envs.game import Game, Rules, State
+from envs.shogi import drawing, sfen, usi
+from envs.shogi.board import MINISHOGI, SHOGI, Board
+from envs.shogi.moves import make_moves
+from envs.shogi.planes import PAST_BOARDS, make_encode, planes_shape
+from envs.shogi.rules import (
+    FIELDS,
+    MAX_PLIES,
+    evaluation_key,
+    is_terminal,
+    make_remember,
+    make_reset,
+    make_settle,
+    make_step,
+    position_key,
+    to_play,
+    value_to_play,
+)
+
+
+def _game(board: Board, title: str, mean_legal: int) -> Game:
+    """Return the game of one board."""
+    moves = make_moves(board)
+    settle = make_settle(board, moves)
+
+    def parse_position(text: str) -> State:
+        state = game.new_state()
+        sfen.write_position(state, text, board, settle)
+        return state
+
+    def format_move(state: State, action: int) -> str:
+        return usi.format_action(action, board, bool(state["side"]))
+
+    def parse_move(state: State, text: str) -> int:
+        return usi.parse_action(text, board, bool(state["side"]))
+
+    def cells(state: State) -> Any:
+        return drawing.cells(state, board)
+
+    game = Game(
+        name=board.name,
+        title=title,
+        rules=Rules(
+            make_reset(board),
+            moves.legal_actions,
+            make_step(board, moves, settle),
+            is_terminal,
+            value_to_play,
+            to_play,
+            make_encode(board),
+            position_key,
+            make_remember(board),
+            evaluation_key,
+        ),
+        fields=FIELDS,
+        num_actions=board.policy_planes * board.cells,
+        planes_shape=planes_shape(board),
+        max_plies=MAX_PLIES,
+        max_legal=board.max_legal,
+        mean_legal=mean_legal,
+        past_boards=PAST_BOARDS,
+        policy_planes=board.policy_planes,
+        format_action=partial(usi.format_action, board=board),
+        parse_action=partial(usi.parse_action, board=board),
+        format_move=format_move,
+        parse_move=parse_move,
+        parse_position=parse_position,
+        format_position=partial(sfen.format_position, board=board),
+        cells=cells,
+        render=partial(drawing.render, board=board),
+        player_names=("Sente (black)", "Gote (white)"),
+    )
+    return game
+
+
+GAME = _game(SHOGI, "Shogi", mean_legal=96)
+MINISHOGI_GAME = _game(MINISHOGI, "Minishogi", mean_legal=32)
