@@ -11,11 +11,12 @@ import pytest
 from envs.registry import find_game
 from envs.shogi.board import SHOGI
 from envs.shogi.rules import DECLARATION, MATE
+from envs.shogi.usi import parse_action
 from tests.envs.shogi.playing import legal_sets, random_games, random_positions
 
 cshogi = pytest.importorskip("cshogi")
 GAME = find_game("shogi")
-MANY = int(os.environ.get("SHOGI_POSITIONS", "20000"))
+MANY = int(os.environ.get("SHOGI_POSITIONS", "10000"))
 _ACTIONS = {}
 
 
@@ -23,14 +24,8 @@ def action_of(move, side):
     """The action of cshogi's move."""
     key = (move, side)
     if key not in _ACTIONS:
-        _ACTIONS[key] = GAME.rules and _parse(cshogi.move_to_usi(move), side)
+        _ACTIONS[key] = parse_action(cshogi.move_to_usi(move), SHOGI, second=bool(side))
     return _ACTIONS[key]
-
-
-def _parse(usi, side):
-    from envs.shogi.usi import parse_action
-
-    return parse_action(usi, SHOGI, second=bool(side))
 
 
 def compare(state, legal, board):
@@ -69,8 +64,8 @@ def compare_positions(count, seed, entered):
         board.set_sfen(sfen)
         compare(state, legal, board)
         assert GAME.format_position(state) == sfen
-        declared += state["over"] == DECLARATION
-        checks += state["check"]
+        declared += int(state["over"] == DECLARATION)
+        checks += int(state["check"])
     return declared, checks
 
 
