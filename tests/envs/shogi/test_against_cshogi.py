@@ -11,11 +11,13 @@ import pytest
 from envs.registry import find_game
 from envs.shogi.board import SHOGI
 from envs.shogi.rules import DECLARATION, MATE
+from envs.shogi.usi import parse_action
 from tests.envs.shogi.playing import legal_sets, random_games, random_positions
 
 cshogi = pytest.importorskip("cshogi")
 GAME = find_game("shogi")
 MANY = int(os.environ.get("SHOGI_POSITIONS", "20000"))
+MANY = int(os.environ.get("SHOGI_POSITIONS", "10000"))
 _ACTIONS = {}
 
 
@@ -31,6 +33,10 @@ def _parse(usi, side):
     from envs.shogi.usi import parse_action
 
     return parse_action(usi, SHOGI, second=bool(side))
+
+
+        _ACTIONS[key] = parse_action(cshogi.move_to_usi(move), SHOGI, second=bool(side))
+    return _ACTIONS[key]
 
 
 def compare(state, legal, board):
@@ -71,6 +77,8 @@ def compare_positions(count, seed, entered):
         assert GAME.format_position(state) == sfen
         declared += state["over"] == DECLARATION
         checks += state["check"]
+        declared += int(state["over"] == DECLARATION)
+        checks += int(state["check"])
     return declared, checks
 
 
