@@ -1,0 +1,384 @@
+"""The rules of Go for one board size: area scoring, positional superko, two passes end the game.
+
+The rules of Tromp and Taylor (tromp.github.io/go.html), with suicide as a switch (forbidden: the
+rules of the Computer Go Server). A pass is never forbidden by superko, a move that would make an
+earlier board again is. Only a move onto a point that was emptied before can do so (unless suicide
+is allowed), so only these are tested; that is exact. `remember` writes the forbidden points into
+the record; straight after `step` there are none.
+
+The record has the stones of both sides, the points emptied so far, the points that superko forbids
+to the side to move, and a Zobrist key of the board: 208 bytes for 19x19.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+from envs.go.board import LOW_SIX, SIX, Board, make_board, set_point
+from envs.go.scoring import make_scoring
+from envs.go.words import ONE, WORD_BITS, ZERO, lowest_bit
+
+BLACK, WHITE = 0, 1
+BY_PASSES, SETTLED, BY_CAP = 1, 2, 3  # why a game is over; 0 while it is not
+EMPTY_KEY = np.uint64(0x9E3779B97F4A7C15)
+MIX, SIDE_KEY, PASS_KEY = (
+    np.uint64(0xC2B2AE3D27D4EB4F),
+    np.uint64(0xD6E8FEB86659FD93),
+    np.uint64(17),
+)
+HALF = np.uint64(32)
+
+
+class GoRules(NamedTuple):
+    """What a variant of Go is made of; the defaults are those of the Computer Go Server."""
+
+    rows: int
+    columns: int
+    komi: float  # added to White's area
+    suicide: bool = False  # whether a move may take its own chain, if of two stones or more
+    end_settled: bool = False  # whether the game ends once every point is pass-alive (Benson)
+    max_plies: int = 0  # the game is scored as it stands then; 0 means twice the number of points
+
+    @property
+    def cap(self) -> int:
+        """Return the number of plies after which a game is over."""
+        return self.max_plies or 2 * self.rows * self.columns
+
+
+def zobrist_keys(bits: int) -> NDArray[np.uint64]:
+    """Return a random key for each side and bit, uint64 [2, bits]."""
+    return np.random.default_rng(20160127).integers(0, 2**64, (2, bits), np.uint64)
+
+
+def record_fields(rows: int, columns: int) -> list[tuple[Any, ...]]:
+    """Return the fields of a record for boards of one size."""
+    words = make_board(rows, columns).words
+    return [
+        ("stones", "u8", (2, words)),  # Black's, White's
+        ("vacated", "u8", (words,)),  # points from which a stone was ever taken
+        ("forbidden", "u8", (words,)),  # superko forbids these to the side to move
+        ("key", "u8"),  # of the stones alone
+        ("ply", "i2"),
+        ("side", "u1"),
+        ("passes", "u1"),  # in a row, just now
+        ("over", "u1"),
+    ]
+
+
+class Moves(NamedTuple):
+    """The compilable functions that place stones and tell where they may be placed."""
+
+    place: Any  # place(state, point): put a stone of the side to move, and take what it captures
+    legal_points: Any
+    key_after: Any  # key_after(state, point, empty) -> uint64: the board's key after a legal move
+
+
+def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
+    stride, words, full, new_points = board.stride, board.words, board.full, board.new_points
+    new_padded, find_chain, has_point = board.new_padded, board.find_chain, board.has_point
+    around = (-stride, -1, 1, stride)
+
+    @register_jitable
+    def take(state: Any, side: int, chain: Any) -> None:
+        """Take a chain (padded) from the board."""
+        key, stones, vacated = state["key"], state["stones"][side], state["vacated"]
+        for w in range(words):
+            taken = chain[w + 1]
+            stones[w] ^= taken
+            vacated[w] |= taken
+            while taken != ZERO:
+                key ^= zobrist[side, w * WORD_BITS + lowest_bit(taken)]
+                taken &= taken - ONE
+        state["key"] = key
+
+    @register_jitable
+    def place(state: Any, point: int) -> None:
+        side = int(state["side"])
+        own, other = state["stones"][side], state["stones"][1 - side]
+        empty, chain, captured = new_points(), new_padded(), False
+        set_point(own, point)
+        state["key"] ^= zobrist[side, point]
+        for w in range(words):
+            empty[w] = full[w] & ~(own[w] | other[w])
+        for way in around:
+            near = point + way
+            if has_point(other, near) and find_chain(other, empty, near, 1, chain) == 0:
+                take(state, 1 - side, chain)
+                captured = True
+        if suicide and not captured and find_chain(own, empty, point, 1, chain) == 0:
+            take(state, side, chain)
+
+    return place
+
+
+def _make_legal_points(board: Board, suicide: bool) -> Any:
+    stride, words, full, new_points = board.stride, board.words, board.full, board.new_points
+    new_padded, find_chain, has_point = board.new_padded, board.find_chain, board.has_point
+    spread, around = board.spread, (-stride, -1, 1, stride)
+
+    @register_jitable
+    def has_way(point: int, own: Any, other: Any, empty: Any, good: Any, bad: Any) -> bool:
+        """Return whether a move captures, or joins a chain that has another liberty.
+
+        `good` and `bad` collect stones whose chain is known to make a move beside it legal or not.
+        """
+        chain = new_padded()
+        for way in around:
+            near = point + way
+            if has_point(good, near):
+                return True
+            if has_point(bad, near):
+                continue
+            if has_point(own, near):
+                if suicide:
+                    return True
+                helps = find_chain(own, empty, near, 2, chain) >= 2
+            elif has_point(other, near):
+                helps = find_chain(other, empty, near, 2, chain) == 1
+            else:
+                continue
+            known = good if helps else bad
+            for w in range(words):
+                known[w] |= chain[w + 1]
+            if helps:
+                return True
+        return False
+
+    @register_jitable
+    def legal_points(state: Any, wanted: Any, legal: Any) -> None:
+        """Write to `legal` the empty points of `wanted` that the side to move may play.
+
+        Superko aside, but for the suicide of a single stone, which leaves the board as it is.
+        """
+        side = int(state["side"])
+        own, other = state["stones"][side], state["stones"][1 - side]
+        empty, padded, ring = new_points(), new_padded(), new_points()
+        good, bad = new_points(), new_points()
+        for w in range(words):
+            empty[w] = full[w] & ~(own[w] | other[w])
+            padded[w + 1] = empty[w]
+        spread(padded, ring)
+        for w in range(words):
+            legal[w] = wanted[w] & empty[w] & ring[w]
+            rest = wanted[w] & empty[w] & ~ring[w]
+            while rest != ZERO:
+                bit = lowest_bit(rest)
+                if has_way(w * WORD_BITS + bit, own, other, empty, good, bad):
+                    legal[w] |= ONE << np.uint64(bit)
+                rest &= rest - ONE
+
+    return legal_points
+
+
+def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
+    stride, words, full, new_points = board.stride, board.words, board.full, board.new_points
+    new_padded, find_chain, has_point = board.new_padded, board.find_chain, board.has_point
+    around = (-stride, -1, 1, stride)
+
+    @register_jitable
+    def chain_key(side: int, chain: Any) -> Any:
+        key = ZERO
+        for w in range(words):
+            stones = chain[w + 1]
+            while stones != ZERO:
+                key ^= zobrist[side, w * WORD_BITS + lowest_bit(stones)]
+                stones &= stones - ONE
+        return key
+
+    @register_jitable
+    def suicide_key(own: Any, empty: Any, side: int, point: int) -> Any:
+        """Return the key of the chain that a move without captures takes from its own side."""
+        stones, left, chain = new_points(), new_points(), new_padded()
+        for w in range(words):
+            stones[w], left[w] = own[w], empty[w]
+        set_point(stones, point)
+        bit = np.uint64(point)
+        left[bit >> SIX] &= ~(ONE << (bit & LOW_SIX))
+        return chain_key(side, chain) if find_chain(stones, left, point, 1, chain) == 0 else ZERO
+
+    @register_jitable
+    def key_after(state: Any, point: int) -> Any:
+        side = int(state["side"])
+        own, other = state["stones"][side], state["stones"][1 - side]
+        empty, taken, chain, captured = new_points(), new_points(), new_padded(), False
+        for w in range(words):
+            empty[w] = full[w] & ~(own[w] | other[w])
+        key = state["key"] ^ zobrist[side, point]
+        for way in around:
+            near = point + way
+            if not has_point(other, near) or has_point(taken, near):
+                continue
+            if find_chain(other, empty, near, 2, chain) == 1:
+                captured = True
+                key ^= chain_key(1 - side, chain)
+                for w in range(words):
+                    taken[w] |= chain[w + 1]
+        if suicide and not captured:
+            key ^= suicide_key(own, empty, side, point)
+        return key
+
+    return key_after
+
+
+def make_moves(board: Board, suicide: bool) -> Moves:
+    """Return the functions that place stones on a board."""
+    zobrist = zobrist_keys(board.rows * board.stride)
+    return Moves(
+        _make_place(board, suicide, zobrist),
+        _make_legal_points(board, suicide),
+        _make_key_after(board, suicide, zobrist),
+    )
+
+
+def make_step_rules(rules: GoRules) -> tuple[Any, ...]:
+    """Return the rules reset, legal_actions, step, remember, value_to_play of a variant."""
+    board = make_board(rules.rows, rules.columns)
+    moves, scoring = make_moves(board, rules.suicide), make_scoring(board, rules.suicide)
+    return (
+        _make_reset(board),
+        _make_legal_actions(board, moves),
+        _make_step(rules, board, moves, scoring.settled),
+        _make_remember(board, moves, rules.suicide),
+        _make_value(rules, scoring.area, scoring.settled_area),
+    )
+
+
+def _make_reset(board: Board) -> Any:
+    words = board.words
+
+    def reset(state: Any) -> None:
+        for w in range(words):
+            state["stones"][0, w] = ZERO
+            state["stones"][1, w] = ZERO
+            state["vacated"][w] = ZERO
+            state["forbidden"][w] = ZERO
+        state["key"] = EMPTY_KEY
+        state["ply"] = 0
+        state["side"] = 0
+        state["passes"] = 0
+        state["over"] = 0
+
+    return reset
+
+
+def _make_legal_actions(board: Board, moves: Moves) -> Any:
+    words, full, stride = board.words, board.full, board.stride
+    cells = board.rows * board.columns
+    new_points, legal_points = board.new_points, moves.legal_points
+
+    def legal_actions(state: Any, actions: Any) -> int:
+        """Write the points row by row from the top, then the pass."""
+        legal, forbidden, count = new_points(), state["forbidden"], 0
+        legal_points(state, full, legal)
+        for w in range(words):
+            left = legal[w] & ~forbidden[w]
+            while left != ZERO:
+                point = w * WORD_BITS + lowest_bit(left)
+                actions[count] = point - point // stride
+                count += 1
+                left &= left - ONE
+        actions[count] = cells
+        return count + 1
+
+    return legal_actions
+
+
+def _make_step(rules: GoRules, board: Board, moves: Moves, settled: Any) -> Any:
+    words, place, columns = board.words, moves.place, board.columns
+    cells, cap, end_settled = board.rows * columns, rules.cap, rules.end_settled
+
+    def step(state: Any, action: int) -> None:
+        if action == cells:
+            state["passes"] += 1
+        else:
+            state["passes"] = 0
+            place(state, int(action) + int(action) // columns)
+        for w in range(words):
+            state["forbidden"][w] = ZERO
+        state["ply"] += 1
+        state["side"] ^= 1
+        if state["passes"] == 2:
+            state["over"] = BY_PASSES
+        elif end_settled and action != cells and settled(state["stones"]):
+            state["over"] = SETTLED
+        elif state["ply"] >= cap:
+            state["over"] = BY_CAP
+
+    return step
+
+
+def _make_remember(board: Board, moves: Moves, suicide: bool) -> Any:
+    words, full, new_points = board.words, board.full, board.new_points
+    legal_points, key_after = moves.legal_points, moves.key_after
+
+    @register_jitable
+    def is_among(key: Any, keys: Any, count: int) -> bool:
+        found = False
+        for i in range(count):  # no early exit: the loop is vectorised
+            found |= keys[i] == key
+        return found
+
+    def remember(state: Any, keys: Any, count: int) -> None:
+        """Write the points where a move would make one of the earlier boards again."""
+        candidates, legal, some = new_points(), new_points(), ZERO
+        black, white = state["stones"][0], state["stones"][1]
+        for w in range(words):
+            state["forbidden"][w] = ZERO
+            # A stone that stays can repeat an earlier board only where one stood and was taken;
+            # a suicide, anywhere.
+            emptied = full[w] if suicide else state["vacated"][w]
+            candidates[w] = emptied & full[w] & ~(black[w] | white[w])
+            some |= candidates[w]
+        if some == ZERO or count == 0:
+            return
+        legal_points(state, candidates, legal)
+        for w in range(words):
+            left = legal[w]
+            while left != ZERO:
+                bit = lowest_bit(left)
+                if is_among(key_after(state, w * WORD_BITS + bit), keys, count):
+                    state["forbidden"][w] |= ONE << np.uint64(bit)
+                left &= left - ONE
+
+    return remember
+
+
+def _make_value(rules: GoRules, area: Any, settled_area: Any) -> Any:
+    komi = rules.komi
+
+    def value_to_play(state: Any) -> float:
+        if state["over"] == SETTLED:
+            lead = settled_area(state["stones"]) - komi
+        else:
+            lead = area(state["stones"]) - komi
+        if lead == 0.0:
+            return 0.0
+        return 1.0 if (lead > 0.0) == (state["side"] == 0) else -1.0
+
+    return value_to_play
+
+
+def is_terminal(state: Any) -> bool:
+    return state["over"] != 0
+
+
+def to_play(state: Any) -> int:
+    return int(state["side"])
+
+
+def position_key(state: Any) -> Any:
+    """Return the key of the stones: what positional superko compares."""
+    return state["key"]
+
+
+def evaluation_key(state: Any) -> Any:
+    """Return a key of the stones, the side to move, passes in a row and what superko forbids."""
+    key = state["key"] ^ (np.uint64(state["side"]) * SIDE_KEY)
+    key = (key + np.uint64(state["passes"]) * PASS_KEY) * MIX
+    for word in state["forbidden"]:
+        key = ((key ^ (key >> HALF)) + word) * MIX
+    return key ^ (key >> HALF)

@@ -1,0 +1,188 @@
+"""Area scoring, and the points that are unconditionally alive (Benson 1976).
+
+D. B. Benson, Life in the game of Go, Information Sciences 10, 1976: a set of chains is alive even
+if its owner always passes, if each chain of the set has two vital regions. A region is a connected
+set of points without the owner's stones; it counts if all chains around it are in the set, and it
+is vital to a chain if each of its empty points is a liberty of that chain.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numba.extending import register_jitable
+
+from envs.go.board import Board
+from envs.go.words import ONE, WORD_BITS, ZERO, lowest_bit, popcount
+
+
+class Scoring(NamedTuple):
+    """The compilable functions of scoring; `stones` is uint64 [2, words], Black's set first."""
+
+    area: Any  # area(stones) -> int: Black's points minus White's, no stone taken for dead
+    pass_alive: Any  # pass_alive(stones, side, out): write the side's pass-alive area to `out`
+    settled: Any  # settled(stones) -> bool: every point is in either side's pass-alive area
+    settled_area: Any  # settled_area(stones) -> int: Black's pass-alive points minus White's
+
+
+def make_scoring(board: Board, suicide: bool) -> Scoring:
+    """Return the scoring of a board; `suicide` says whether a move may take its own chain."""
+    pass_alive = _make_pass_alive(board, suicide)
+    area = _make_area(board)
+    words, full, new_points = board.words, board.full, board.new_points
+    new_padded, spread = board.new_padded, board.spread
+
+    @register_jitable
+    def every_point_touches_a_stone(stones: Any) -> bool:
+        padded, ring, missing = new_padded(), new_points(), ZERO
+        for w in range(words):
+            padded[w + 1] = stones[0, w] | stones[1, w]
+        spread(padded, ring)
+        for w in range(words):
+            missing |= full[w] & ~(ring[w] | padded[w + 1])
+        return missing == ZERO
+
+    @register_jitable
+    def settled(stones: Any) -> bool:
+        if not every_point_touches_a_stone(stones):  # then no region around it is vital
+            return False
+        black, white, missing = new_points(), new_points(), ZERO
+        pass_alive(stones, 0, black)
+        pass_alive(stones, 1, white)
+        for w in range(words):
+            missing |= full[w] & ~(black[w] | white[w])
+        return missing == ZERO
+
+    @register_jitable
+    def settled_area(stones: Any) -> int:
+        black, white, score = new_points(), new_points(), 0
+        pass_alive(stones, 0, black)
+        pass_alive(stones, 1, white)
+        for w in range(words):
+            score += popcount(black[w]) - popcount(white[w])
+        return score
+
+    return Scoring(area, pass_alive, settled, settled_area)
+
+
+def _make_area(board: Board) -> Any:
+    words, full, new_points = board.words, board.full, board.new_points
+    new_padded, spread = board.new_padded, board.spread
+
+    @register_jitable
+    def reach(stones: Any, empty: Any, padded: Any) -> None:
+        """Write to `padded` the stones and the empty points connected to them by empty points."""
+        ring, changed = new_points(), ONE
+        for w in range(words):
+            padded[w + 1] = stones[w]
+        while changed != ZERO:
+            changed = ZERO
+            spread(padded, ring)
+            for w in range(words):
+                added = ring[w] & empty[w] & ~padded[w + 1]
+                padded[w + 1] |= added
+                changed |= added
+
+    @register_jitable
+    def area(stones: Any) -> int:
+        empty, black, white, score = new_points(), new_padded(), new_padded(), 0
+        for w in range(words):
+            empty[w] = full[w] & ~(stones[0, w] | stones[1, w])
+        reach(stones[0], empty, black)
+        reach(stones[1], empty, white)
+        for w in range(1, words + 1):
+            score += popcount(black[w] & ~white[w]) - popcount(white[w] & ~black[w])
+        return score
+
+    return area
+
+
+def _make_region_test(board: Board, suicide: bool) -> Any:
+    words, full, new_points = board.words, board.full, board.new_points
+    spread = board.spread
+
+    @register_jitable
+    def is_vital(region: Any, own: Any, other: Any, alive: Any, liberties: Any) -> bool:
+        """Return whether a region (padded) counts, and is vital to the chain with `liberties`.
+
+        Where suicide is allowed, the other side may empty its own stones' points, so these must be
+        next to the chain too.
+        """
+        ring, amiss = new_points(), ZERO
+        spread(region, ring)
+        for w in range(words):
+            amiss |= ring[w] & own[w] & ~alive[w]
+            inside = region[w + 1] if suicide else region[w + 1] & ~other[w]
+            amiss |= inside & full[w] & ~liberties[w]
+        return amiss == ZERO
+
+    return is_vital
+
+
+def _make_vital_count(board: Board, suicide: bool) -> Any:
+    words, full, new_points = board.words, board.full, board.new_points
+    new_padded, spread, find_chain = board.new_padded, board.spread, board.find_chain
+    is_vital = _make_region_test(board, suicide)
+
+    @register_jitable
+    def count_vital(own: Any, other: Any, alive: Any, chain: Any, out: Any) -> int:
+        """Count the vital regions of a chain (padded), and add them to the points `out`."""
+        liberties, todo, outside = new_points(), new_points(), new_points()
+        region, nothing, count = new_padded(), new_points(), 0
+        spread(chain, liberties)
+        for w in range(words):
+            outside[w] = full[w] & ~own[w]
+            todo[w] = liberties[w] & outside[w]
+        for w in range(words):
+            while todo[w] != ZERO:
+                find_chain(outside, nothing, w * WORD_BITS + lowest_bit(todo[w]), 1, region)
+                vital = is_vital(region, own, other, alive, liberties)
+                count += vital
+                for i in range(words):
+                    todo[i] &= ~region[i + 1]
+                    if vital:
+                        out[i] |= region[i + 1]
+        return count
+
+    return count_vital
+
+
+def _make_pass_alive(board: Board, suicide: bool) -> Any:
+    words, new_points, new_padded = board.words, board.new_points, board.new_padded
+    find_chain = board.find_chain
+    count_vital = _make_vital_count(board, suicide)
+
+    @register_jitable
+    def drop_chains(own: Any, other: Any, alive: Any, out: Any) -> bool:
+        """Take from `alive` the chains with fewer than two vital regions; return whether any.
+
+        Adds the vital regions to `out`.
+        """
+        chain, todo, nothing, changed = new_padded(), new_points(), new_points(), False
+        for w in range(words):
+            todo[w] = alive[w]
+        for w in range(words):
+            while todo[w] != ZERO:
+                find_chain(own, nothing, w * WORD_BITS + lowest_bit(todo[w]), 1, chain)
+                drop = count_vital(own, other, alive, chain, out) < 2
+                for i in range(words):
+                    todo[i] &= ~chain[i + 1]
+                    if drop:
+                        alive[i] &= ~chain[i + 1]
+                changed = changed or drop
+        return changed
+
+    @register_jitable
+    def pass_alive(stones: Any, side: int, out: Any) -> None:
+        own, other, alive = stones[side], stones[1 - side], new_points()
+        for w in range(words):
+            alive[w] = own[w]
+        changed = True
+        while changed:
+            for w in range(words):
+                out[w] = ZERO
+            changed = drop_chains(own, other, alive, out)
+        for w in range(words):
+            out[w] |= alive[w]
+
+    return pass_alive

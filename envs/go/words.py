@@ -1,0 +1,89 @@
+"""Sets of bits in uint64 words: counting, the lowest bit, and small arrays on the stack.
+
+Compiled rules need a few words of scratch memory for each step; an allocation would cost more than
+the step. Each function here is one instruction or so in compiled code, and plain Python otherwise.
+"""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, lower_builtin, overload, type_callable
+
+ZERO, ONE = np.uint64(0), np.uint64(1)
+WORD_BITS = 64
+
+
+def popcount(word: Any) -> int:
+    """Count the bits that are set in a uint64."""
+    return int(word).bit_count()
+
+
+def lowest_bit(word: Any) -> int:
+    """Return the index of the lowest bit set in a uint64 that is not zero."""
+    return (int(word) & -int(word)).bit_length() - 1
+
+
+@intrinsic
+def _ctpop(typingctx, word):
+    def codegen(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def _cttz(typingctx, word):
+    def codegen(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))  # undefined for zero
+
+    return types.int64(types.uint64), codegen
+
+
+@overload(popcount)
+def _popcount(word):
+    return lambda word: _ctpop(word)
+
+
+@overload(lowest_bit)
+def _lowest_bit(word):
+    return lambda word: _cttz(word)
+
+
+def stack_words(count: int) -> Callable[[], Any]:
+    """Return a function that makes an array of zeros, uint64 [count], on the caller's stack.
+
+    The array must not outlive the function that asks for it.
+    """
+
+    def words() -> Any:
+        return np.zeros(count, np.uint64)
+
+    @type_callable(words)
+    def _type(context):
+        return lambda: types.Array(types.uint64, 1, "C")
+
+    @lower_builtin(words)
+    def _lower(context, builder, signature, args):
+        kind = ir.ArrayType(ir.IntType(64), count)
+        data = cgutils.alloca_once(builder, kind)
+        builder.store(ir.Constant(kind, None), data)
+        made = context.make_array(signature.return_type)(context, builder)
+        context.populate_array(
+            made,
+            data=builder.bitcast(data, made.data.type),
+            shape=[context.get_constant(types.intp, count)],
+            strides=[context.get_constant(types.intp, 8)],
+            itemsize=context.get_constant(types.intp, 8),
+            meminfo=None,
+        )
+        return made._getvalue()
+
+    return words
