@@ -1,9 +1,9 @@
 """A Go board as a set of points in uint64 words, and the chains on it.
 
-Bit `row * (columns + 1) + column` (row 0 at the top) is a point. The column after the last one stays
-empty, so that a shift by one does not wrap into the next row; a shift by `columns + 1` is a row.
-19x19 takes six words either way. Chains are not stored: a chain is found when a rule asks for it, by
-growing a stone over its neighbours, all words at once.
+Bit `row * (columns + 1) + column` (row 0 at the top) is a point. The column after the last one
+stays empty, so that a shift by one does not wrap into the next row; a shift by `columns + 1` is a
+row. 19x19 takes six words either way. Chains are not stored: a chain is found when a rule asks for
+it, by growing a stone over its neighbours, all words at once.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Compiled rules need a few words of scratch memory for each step; an allocation w
 the step. Each function here is one instruction or so in compiled code, and plain Python otherwise.
 """
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg"
 
 from __future__ import annotations
 

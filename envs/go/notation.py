@@ -1,0 +1,192 @@
+"""Go as text: points as in the Go Text Protocol, positions in one line, drawings, handicap.
+
+A point is a column letter without I and a row from the bottom, such as D4; "pass" is the pass. A
+position is `rows side passes ply komi`: rows from the top, joined by slashes, of X (Black), O
+(White) and numbers of empty points; side is b or w; passes in a row just now; plies so far. The
+last three may be left out (0, 0, the game's komi). Which earlier boards superko forbids is no part
+of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.board_text import EMPTY, FIRST, SECOND
+from envs.game import NotationError
+from envs.go.board import make_board, to_words
+from envs.go.rules import BLACK, BY_CAP, BY_PASSES, EMPTY_KEY, SETTLED, GoRules, zobrist_keys
+from envs.go.scoring import make_scoring
+
+LETTERS = "ABCDEFGHJKLMNOPQRST"
+PASS = "pass"
+
+
+def format_point(action: int, rows: int, columns: int) -> str:
+    """Return an action as the Go Text Protocol writes it."""
+    if action == rows * columns:
+        return PASS
+    return f"{LETTERS[action % columns]}{rows - action // columns}"
+
+
+def parse_point(text: str, rows: int, columns: int) -> int:
+    """Return the action of a point such as D4, or of "pass". Raises ValueError for other text."""
+    if text.lower() == PASS:
+        return rows * columns
+    parts = re.fullmatch(r"([A-HJ-Ta-hj-t])([1-9][0-9]?)", text)
+    column = LETTERS.index(parts[1].upper()) if parts else columns
+    row = rows - int(parts[2]) if parts else -1
+    if column >= columns or row < 0:
+        last = format_point(columns - 1, rows, columns)
+        raise ValueError(f"{text!r} is no point: expected A1 to {last} without I, or pass")
+    return row * columns + column
+
+
+def cells(state: Any, rows: int, columns: int) -> NDArray[np.uint8]:
+    """Return what stands on each point, uint8 [rows * columns]: 0 nothing, 1 Black, 2 White."""
+    board = np.zeros(rows * columns, np.uint8)
+    for side in (0, 1):
+        bits = int.from_bytes(state["stones"][side].astype("<u8").tobytes(), "little")
+        for point in range(rows * columns):
+            if bits >> point + point // columns & 1:
+                board[point] = side + 1
+    return board
+
+
+def set_stones(state: Any, board: NDArray[np.uint8], rules: GoRules) -> None:
+    """Write stones, as `cells` returns them, into a record whose past is not known."""
+    rows, columns = rules.rows, rules.columns
+    stride, full = columns + 1, make_board(rows, columns).full
+    zobrist, key = zobrist_keys(rows * stride), int(EMPTY_KEY)
+    for side in (0, 1):
+        points = [int(point) for point in np.flatnonzero(board == side + 1)]
+        state["stones"][side] = to_words(points, rows, columns)
+        for point in points:
+            key ^= int(zobrist[side, point + point // columns])
+    state["key"] = key
+    state["vacated"] = full  # any point may have been emptied before
+    state["forbidden"] = 0
+
+
+def format_position(state: Any, rules: GoRules) -> str:
+    """Return a position as one line of text."""
+    board = cells(state, rules.rows, rules.columns).reshape(rules.rows, rules.columns)
+    lines = ["".join(".XO"[stone] for stone in row) for row in board]
+    text = re.sub(r"\.+", lambda dots: str(len(dots[0])), "/".join(lines))
+    side = "bw"[state["side"]]
+    return f"{text} {side} {state['passes']} {state['ply']} {rules.komi:g}"
+
+
+def parse_position(text: str, state: Any, rules: GoRules) -> None:
+    """Write the position of a text into a record.
+
+    Raises NotationError, with the text, for anything that is not a position of this board.
+    """
+    words = text.split()
+    if not 2 <= len(words) <= 5:
+        raise NotationError(
+            f"{text!r} is no position of Go: expected rows side passes ply komi, the last three "
+            "of them optional"
+        )
+    board, side = _parse_rows(words[0], rules), words[1]
+    if side not in ("b", "w"):
+        raise NotationError(f"{side!r} in {text!r} is no side to move: expected b or w")
+    numbers = [_parse_number(word, text) for word in words[2:]]
+    numbers += (0.0, 0.0, rules.komi)[len(numbers) :]
+    passes, ply, komi = numbers
+    if passes not in (0, 1, 2) or ply != int(ply) or not 0 <= ply <= rules.cap:
+        raise NotationError(f"{text!r}: expected up to 2 passes, up to {rules.cap} plies")
+    if komi != rules.komi:
+        raise NotationError(f"{text!r} has komi {komi:g}, but this game has {rules.komi:g}")
+    set_stones(state, board, rules)
+    state["side"], state["passes"], state["ply"] = "bw".index(side), passes, ply
+    state["over"] = _why_over(state, rules)
+    _require_liberties(state, text, rules)
+
+
+def _why_over(state: Any, rules: GoRules) -> int:
+    if state["passes"] == 2:
+        return BY_PASSES
+    if rules.end_settled:
+        scoring = make_scoring(make_board(rules.rows, rules.columns), rules.suicide)
+        if scoring.settled(state["stones"]):
+            return SETTLED
+    return BY_CAP if state["ply"] >= rules.cap else 0
+
+
+def _parse_number(word: str, text: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise NotationError(f"{word!r} in {text!r} is no number") from None
+
+
+def _parse_rows(text: str, rules: GoRules) -> NDArray[np.uint8]:
+    lines = text.split("/")
+    board: list[int] = []
+    for line in lines:
+        if not re.fullmatch(r"([XO]|[1-9][0-9]?)+", line):
+            raise NotationError(f"row {line!r} of {text!r}: expected X, O and numbers")
+        row = re.sub(r"[0-9]+", lambda number: "." * int(number[0]), line)
+        if len(row) != rules.columns:
+            raise NotationError(
+                f"row {line!r} of {text!r} has {len(row)} points, expected {rules.columns}"
+            )
+        board += [".XO".index(stone) for stone in row]
+    if len(lines) != rules.rows:
+        raise NotationError(f"{text!r} has {len(lines)} rows, expected {rules.rows}")
+    return np.array(board, np.uint8)
+
+
+def _require_liberties(state: Any, text: str, rules: GoRules) -> None:
+    board = make_board(rules.rows, rules.columns)
+    empty, chain = board.full & ~(state["stones"][0] | state["stones"][1]), board.new_padded()
+    standing = cells(state, rules.rows, rules.columns)
+    for cell in np.flatnonzero(standing):
+        own = state["stones"][standing[cell] - 1]
+        if board.find_chain(own, empty, int(cell + cell // rules.columns), 1, chain) == 0:
+            point = format_point(int(cell), rules.rows, rules.columns)
+            raise NotationError(f"{text!r}: the stones at {point} have no liberty")
+
+
+def handicap_points(size: int, stones: int) -> list[int]:
+    """Return the points of a fixed handicap on a square board, as the Go Text Protocol places them.
+
+    Raises ValueError for a number of stones that the board has no places for.
+    """
+    most = 0 if size < 7 else 9 if size % 2 and size > 7 else 4
+    if not 2 <= stones <= most:
+        raise ValueError(f"{stones} handicap stones on {size}x{size}: expected 2 to {most}")
+    low = 2 if size < 13 else 3
+    high, middle = size - 1 - low, size // 2
+    places = [(high, low), (low, high), (low, low), (high, high)]
+    places += [(middle, low), (middle, high)] if stones >= 6 else []
+    places += [(high, middle), (low, middle)] if stones >= 8 else []
+    if stones in (5, 7, 9):
+        places = [*places[: stones - 1], (middle, middle)]
+    return [row * size + column for row, column in places[:stones]]
+
+
+def handicap_position(size: int, stones: int) -> str:
+    """Return the position with a fixed handicap, White to move, for `parse_position`."""
+    board = ["."] * (size * size)
+    for point in handicap_points(size, stones):
+        board[point] = "X"
+    lines = ["".join(board[row * size : (row + 1) * size]) for row in range(size)]
+    return re.sub(r"\.+", lambda dots: str(len(dots[0])), "/".join(lines)) + " w"
+
+
+def draw(state: Any, rules: GoRules) -> str:
+    """Draw the board in ANSI colours, with letters and row numbers, and who is to move."""
+    board = cells(state, rules.rows, rules.columns).reshape(rules.rows, rules.columns)
+    lines = [
+        f"{rules.rows - row:>2} " + " ".join((EMPTY, FIRST, SECOND)[stone] for stone in board[row])
+        for row in range(rules.rows)
+    ]
+    lines.append("   " + " ".join(LETTERS[: rules.columns]))
+    side = "X (black)" if state["side"] == BLACK else "O (white)"
+    passed = ", after a pass" if state["passes"] else ""
+    return "\n".join([*lines, f"{side} to move{passed}, ply {state['ply']}, komi {rules.komi:g}"])
