@@ -18,6 +18,10 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "connect_four": ("envs.connect_four", "GAME"),
     "othello": ("envs.othello", "GAME"),
     "othello6": ("envs.othello", "GAME_6"),
+    "go7": ("envs.go.game", "GO_7"),
+    "go9": ("envs.go.game", "GO_9"),
+    "go13": ("envs.go.game", "GO_13"),
+    "go19": ("envs.go.game", "GO_19"),
 }
 
 TEAM_GAMES: dict[str, tuple[str, str]] = {

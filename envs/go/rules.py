@@ -25,12 +25,7 @@ from envs.go.words import ONE, WORD_BITS, ZERO, lowest_bit
 BLACK, WHITE = 0, 1
 BY_PASSES, SETTLED, BY_CAP = 1, 2, 3  # why a game is over; 0 while it is not
 EMPTY_KEY = np.uint64(0x9E3779B97F4A7C15)
-MIX, SIDE_KEY, PASS_KEY = (
-    np.uint64(0xC2B2AE3D27D4EB4F),
-    np.uint64(0xD6E8FEB86659FD93),
-    np.uint64(17),
-)
-HALF = np.uint64(32)
+REST_KEY, TWO, EIGHT = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(2), np.uint64(8)
 
 
 class GoRules(NamedTuple):
@@ -376,9 +371,7 @@ def position_key(state: Any) -> Any:
 
 
 def evaluation_key(state: Any) -> Any:
-    """Return a key of the stones, the side to move, passes in a row and what superko forbids."""
-    key = state["key"] ^ (np.uint64(state["side"]) * SIDE_KEY)
-    key = (key + np.uint64(state["passes"]) * PASS_KEY) * MIX
-    for word in state["forbidden"]:
-        key = ((key ^ (key >> HALF)) + word) * MIX
-    return key ^ (key >> HALF)
+    """Return a key of the stones, the side to move, passes in a row and the end of the game."""
+    rest = np.uint64(state["side"]) + np.uint64(state["passes"]) * TWO
+    rest += np.uint64(state["over"]) * EIGHT
+    return state["key"] ^ (rest * REST_KEY)

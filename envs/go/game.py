@@ -1,0 +1,120 @@
+"""Go as a `Game`: a maker for any board up to 19x19, and the boards that have a name."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.game import Game, GameError, Rules, State
+from envs.go.encoding import CHANNELS, PAST_BOARDS, make_encode
+from envs.go.notation import cells, draw, format_point, format_position, parse_point, parse_position
+from envs.go.rules import (
+    GoRules,
+    evaluation_key,
+    is_terminal,
+    make_step_rules,
+    position_key,
+    record_fields,
+    to_play,
+)
+from envs.symmetry import Symmetries, dihedral
+
+MOST_ROWS = 19
+USUAL_KOMI = 7.5
+SEVEN_KOMI = 9.0  # Black wins by nine points with best play, according to strong players
+
+
+def make_go(
+    rows: int,
+    columns: int = 0,
+    komi: float | None = None,
+    *,
+    suicide: bool = False,
+    end_settled: bool = False,
+    max_plies: int = 0,
+) -> Game:
+    """Return Go on a board of `rows` x `columns` points (0: square), 1 to 19 each.
+
+    `komi` is added to White's area (None: 9 on 7x7, else 7.5); `suicide` allows a move to take its
+    own chain; `end_settled` ends a game once every point is pass-alive, for self-play; a game is
+    scored as it stands after `max_plies` (0: twice the number of points). What differs from the
+    usual is part of the game's name: "go9_komi5.5_settled". Raises GameError for other sizes.
+    """
+    columns = columns or rows
+    if not (1 <= rows <= MOST_ROWS and 1 <= columns <= MOST_ROWS):
+        raise GameError(f"a Go board of {rows}x{columns}: expected 1 to {MOST_ROWS} each")
+    usual = SEVEN_KOMI if (rows, columns) == (7, 7) else USUAL_KOMI
+    rules = GoRules(rows, columns, usual if komi is None else komi, suicide, end_settled, max_plies)
+    return _game(_name(rules, usual), rules)
+
+
+def _name(rules: GoRules, usual_komi: float) -> str:
+    square = rules.rows == rules.columns
+    parts = [f"go{rules.rows}" if square else f"go{rules.rows}x{rules.columns}"]
+    parts += [f"komi{rules.komi:g}"] if rules.komi != usual_komi else []
+    parts += ["suicide"] if rules.suicide else []
+    parts += ["settled"] if rules.end_settled else []
+    parts += [f"cap{rules.max_plies}"] if rules.max_plies else []
+    return "_".join(parts)
+
+
+def _symmetries(rows: int, columns: int) -> Symmetries:
+    """Return the eight symmetries of a square board, the four of another; the pass stays."""
+    if rows == columns:
+        turned = dihedral(rows)
+    else:
+        board = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+        images = (board, board[::-1, ::-1], board[:, ::-1], board[::-1])
+        turned = np.stack([image.ravel() for image in images])
+    passes = np.full((len(turned), 1), rows * columns, np.int32)
+    return Symmetries(turned, np.hstack([turned, passes]))
+
+
+def _game(name: str, rules: GoRules) -> Game:
+    rows, columns = rules.rows, rules.columns
+    points = rows * columns
+    reset, legal_actions, step, remember, value_to_play = make_step_rules(rules)
+
+    def parse(text: str) -> State:
+        states = np.zeros(1, game.dtype)
+        parse_position(text, states[0], rules)
+        return states[0]
+
+    def stones(state: State) -> NDArray[np.uint8]:
+        return cells(state, rows, columns)
+
+    game = Game(
+        name=name,
+        title=f"Go {rows}x{columns}",
+        rules=Rules(
+            reset=reset,
+            legal_actions=legal_actions,
+            step=step,
+            is_terminal=is_terminal,
+            value_to_play=value_to_play,
+            to_play=to_play,
+            encode=make_encode(rows, columns),
+            position_key=position_key,
+            remember=remember,
+            evaluation_key=evaluation_key,
+        ),
+        fields=record_fields(rows, columns),
+        num_actions=points + 1,
+        planes_shape=(CHANNELS, rows, columns),
+        max_plies=rules.cap,
+        max_legal=points + 1,
+        format_action=lambda action: format_point(action, rows, columns),
+        parse_action=lambda text: parse_point(text, rows, columns),
+        render=lambda state: draw(state, rules),
+        symmetries=_symmetries(rows, columns),
+        player_names=("X (black)", "O (white)"),
+        mean_legal=points * 3 // 4 + 1,
+        past_boards=PAST_BOARDS,
+        parse_position=parse,
+        format_position=lambda state: format_position(state, rules),
+        cells=stones,
+    )
+    return game
+
+
+GO_7, GO_9, GO_13, GO_19 = (make_go(size) for size in (7, 9, 13, 19))
