@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from envs.game import advance
 from envs.go.board import make_board
 from envs.go.rules import make_step_rules, record_fields
 from envs.go.scoring import make_scoring
@@ -60,3 +61,14 @@ class Driver:
                 if bits >> point & 1:
                     found[divmod(point, stride)] = side
         return found
+
+
+def random_line(game, plies, seed):
+    """The positions of a random game without passes, up to `plies` long or where none is left."""
+    rng, state, moves = np.random.default_rng(seed), game.new_state(), []
+    keys = np.zeros(plies + 1, np.uint64)
+    while len(moves) < plies and not game.rules.is_terminal(state):
+        legal = game.legal_actions(state)
+        moves.append(int(rng.choice(legal[:-1] if len(legal) > 1 else legal)))
+        advance(state, keys, len(moves) - 1, moves[-1])
+    return game.line(moves)
