@@ -65,10 +65,11 @@ class Driver:
 
 def random_line(game, plies, seed):
     """The positions of a random game without passes, up to `plies` long or where none is left."""
-    rng, state, moves = np.random.default_rng(seed), game.new_state(), []
-    keys = np.zeros(plies + 1, np.uint64)
-    while len(moves) < plies and not game.rules.is_terminal(state):
-        legal = game.legal_actions(state)
-        moves.append(int(rng.choice(legal[:-1] if len(legal) > 1 else legal)))
-        advance(state, keys, len(moves) - 1, moves[-1])
-    return game.line(moves)
+    rng, states, keys = np.random.default_rng(seed), [game.new_state()], np.zeros(plies, np.uint64)
+    for ply in range(plies):
+        if game.rules.is_terminal(states[-1]):
+            break
+        legal = game.legal_actions(states[-1])
+        states.append(states[-1].copy())
+        advance(states[-1], keys, ply, int(rng.choice(legal[:-1] if len(legal) > 1 else legal)))
+    return np.array(states)

@@ -57,7 +57,7 @@ def test_a_position_remembers_a_past_that_the_caller_knows():
             some += state["forbidden"].any()
             np.testing.assert_array_equal(state["forbidden"], line[ply]["forbidden"])
             assert game.legal_actions(state).tolist() == game.legal_actions(line[ply]).tolist()
-    assert some > 20
+    assert some > 5
 
 
 @pytest.mark.parametrize(
