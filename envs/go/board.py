@@ -1,14 +1,12 @@
 """A Go board as a set of points in uint64 words, and the chains on it.
 
-Bit `row * (columns + 1) + column` (row 0 at the top) is a point. The column after the last one
-stays empty, so that a shift by one does not wrap into the next row; a shift by `columns + 1` is a
-row. 19x19 takes six words either way. Chains are not stored: a chain is found when a rule asks for
+Points are bits as in `envs.words`. Chains are not stored: a chain is found when a rule asks for
 it, by growing a stone over its neighbours, all words at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,9 +14,7 @@ import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from envs.go.words import ONE, WORD_BITS, ZERO, popcount, stack_words
-
-SIX, LOW_SIX = np.uint64(6), np.uint64(63)
+from envs.words import LOW_SIX, ONE, SIX, WORD_BITS, ZERO, popcount, stack_words, to_words
 
 
 class Board(NamedTuple):
@@ -37,21 +33,6 @@ class Board(NamedTuple):
     new_padded: Callable[..., Any]  # new_padded() -> zeros, uint64 [words + 2]
     spread: Callable[..., Any]  # spread(padded, out): the neighbours of the points, uint64 [words]
     find_chain: Callable[..., Any]
-    has_point: Callable[..., Any]  # has_point(points, point) -> bool, False outside the words
-
-
-@register_jitable
-def set_point(points: Any, point: Any) -> None:
-    """Add a point to a set without padding."""
-    bit = np.uint64(point)
-    points[bit >> SIX] |= ONE << (bit & LOW_SIX)
-
-
-def to_words(points: Iterable[int], rows: int, columns: int) -> NDArray[np.uint64]:
-    """Return a set of points, given as row * columns + column, as uint64 [words]."""
-    bits = sum(1 << point + point // columns for point in points)
-    count = -(-rows * (columns + 1) // WORD_BITS)
-    return np.array([bits >> WORD_BITS * w & (1 << WORD_BITS) - 1 for w in range(count)], np.uint64)
 
 
 @cache
@@ -71,13 +52,6 @@ def make_board(rows: int, columns: int) -> Board:
             out[w] = (
                 inside | (low >> top) | (low >> down_back) | (high << top) | (high << down_back)
             )
-
-    @register_jitable
-    def has_point(points: Any, point: Any) -> bool:
-        if point < 0 or point >= count * WORD_BITS:
-            return False
-        bit = np.uint64(point)
-        return (points[bit >> SIX] >> (bit & LOW_SIX)) & ONE != ZERO
 
     @register_jitable
     def find_chain(stones: Any, empty: Any, point: Any, wanted: Any, chain: Any) -> int:
@@ -102,6 +76,4 @@ def make_board(rows: int, columns: int) -> Board:
             if liberties >= wanted or changed == ZERO:
                 return liberties
 
-    return Board(
-        rows, columns, stride, count, full, new_points, new_padded, spread, find_chain, has_point
-    )
+    return Board(rows, columns, stride, count, full, new_points, new_padded, spread, find_chain)

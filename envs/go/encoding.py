@@ -14,7 +14,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from envs.go.board import make_board
-from envs.go.words import ONE, WORD_BITS, ZERO, lowest_bit
+from envs.words import ONE, WORD_BITS, ZERO, lowest_bit
 
 PAST_BOARDS = 7
 CHANNELS = 2 * (PAST_BOARDS + 1) + 1

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from envs.board_text import EMPTY, FIRST, SECOND
 from envs.game import NotationError
-from envs.go.board import make_board, to_words
+from envs.go.board import make_board
 from envs.go.rules import BLACK, BY_CAP, BY_PASSES, EMPTY_KEY, SETTLED, GoRules, zobrist_keys
 from envs.go.scoring import make_scoring
+from envs.words import to_cells, to_words
 
 LETTERS = "ABCDEFGHJKLMNOPQRST"
 PASS = "pass"
@@ -49,10 +50,7 @@ def cells(state: Any, rows: int, columns: int) -> NDArray[np.uint8]:
     """Return what stands on each point, uint8 [rows * columns]: 0 nothing, 1 Black, 2 White."""
     board = np.zeros(rows * columns, np.uint8)
     for side in (0, 1):
-        bits = int.from_bytes(state["stones"][side].astype("<u8").tobytes(), "little")
-        for point in range(rows * columns):
-            if bits >> point + point // columns & 1:
-                board[point] = side + 1
+        board[to_cells(state["stones"][side], rows, columns)] = side + 1
     return board
 
 

@@ -18,9 +18,9 @@ import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from envs.go.board import LOW_SIX, SIX, Board, make_board, set_point
+from envs.go.board import Board, make_board
 from envs.go.scoring import make_scoring
-from envs.go.words import ONE, WORD_BITS, ZERO, lowest_bit
+from envs.words import LOW_SIX, ONE, SIX, WORD_BITS, ZERO, has_point, lowest_bit, set_point
 
 BLACK, WHITE = 0, 1
 BY_PASSES, SETTLED, BY_CAP = 1, 2, 3  # why a game is over; 0 while it is not
@@ -74,7 +74,7 @@ class Moves(NamedTuple):
 
 def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
     stride, words, full, new_points = board.stride, board.words, board.full, board.new_points
-    new_padded, find_chain, has_point = board.new_padded, board.find_chain, board.has_point
+    new_padded, find_chain = board.new_padded, board.find_chain
     around = (-stride, -1, 1, stride)
 
     @register_jitable
@@ -112,7 +112,7 @@ def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
 
 def _make_legal_points(board: Board, suicide: bool) -> Any:
     stride, words, full, new_points = board.stride, board.words, board.full, board.new_points
-    new_padded, find_chain, has_point = board.new_padded, board.find_chain, board.has_point
+    new_padded, find_chain = board.new_padded, board.find_chain
     spread, around = board.spread, (-stride, -1, 1, stride)
 
     @register_jitable
@@ -171,7 +171,7 @@ def _make_legal_points(board: Board, suicide: bool) -> Any:
 
 def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
     stride, words, full, new_points = board.stride, board.words, board.full, board.new_points
-    new_padded, find_chain, has_point = board.new_padded, board.find_chain, board.has_point
+    new_padded, find_chain = board.new_padded, board.find_chain
     around = (-stride, -1, 1, stride)
 
     @register_jitable

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from numba.extending import register_jitable
 
 from envs.go.board import Board
-from envs.go.words import ONE, WORD_BITS, ZERO, lowest_bit, popcount
+from envs.words import ONE, WORD_BITS, ZERO, lowest_bit, popcount
 
 
 class Scoring(NamedTuple):
