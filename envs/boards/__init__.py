@@ -1,0 +1,1 @@
+"""Games of stones that never move: Hex and Gomoku."""
