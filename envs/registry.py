@@ -22,6 +22,12 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "go9": ("envs.go.game", "GO_9"),
     "go13": ("envs.go.game", "GO_13"),
     "go19": ("envs.go.game", "GO_19"),
+    "hex7": ("envs.boards.hex", "HEX_7"),
+    "hex11": ("envs.boards.hex", "HEX_11"),
+    "gomoku9": ("envs.boards.gomoku", "GOMOKU_9"),
+    "gomoku15": ("envs.boards.gomoku", "GOMOKU_15"),
+    "gomoku9_standard": ("envs.boards.gomoku", "GOMOKU_9_STANDARD"),
+    "gomoku15_standard": ("envs.boards.gomoku", "GOMOKU_15_STANDARD"),
 }
 
 TEAM_GAMES: dict[str, tuple[str, str]] = {
