@@ -1,8 +1,10 @@
 """Sets of a board's points as uint64 words: bit operations, and small arrays on the stack.
 
-Bit `row * (columns + 1) + column` (row 0 at the top) is a point. The column after the last one stays
-empty, so that a shift by one does not wrap into the next row; a shift by `columns + 1` is a row.
-19x19 takes six words either way. Compiled rules need a few words of scratch memory for each step; an allocation would cost more than
+Bit `row * (columns + 1) + column` (row 0 at the top) is a point. The column after the last one
+stays empty, so that a shift by one does not wrap into the next row; a shift by `columns + 1` is a
+row. 19x19 takes six words either way.
+
+Compiled rules need a few words of scratch memory for each step; an allocation would cost more than
 the step. Each function here is one instruction or so in compiled code, and plain Python otherwise.
 """
 

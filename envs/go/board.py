@@ -29,10 +29,23 @@ class Board(NamedTuple):
     stride: int  # bits from one row to the next
     words: int
     full: NDArray[np.uint64]  # every point
+    near: NDArray[np.uint64]  # the neighbours of each bit that is a point, [bits, words]
     new_points: Callable[..., Any]  # new_points() -> zeros, uint64 [words]
     new_padded: Callable[..., Any]  # new_padded() -> zeros, uint64 [words + 2]
     spread: Callable[..., Any]  # spread(padded, out): the neighbours of the points, uint64 [words]
     find_chain: Callable[..., Any]
+
+
+def _neighbours(rows: int, columns: int) -> NDArray[np.uint64]:
+    """Return the neighbours of each point, uint64 [rows * (columns + 1), words]."""
+    words = len(to_words([], rows, columns))
+    near = np.zeros((rows * (columns + 1), words), np.uint64)
+    for row in range(rows):
+        for column in range(columns):
+            places = ((row - 1, column), (row, column - 1), (row, column + 1), (row + 1, column))
+            inside = [r * columns + c for r, c in places if 0 <= r < rows and 0 <= c < columns]
+            near[row * (columns + 1) + column] = to_words(inside, rows, columns)
+    return near
 
 
 @cache
@@ -76,4 +89,15 @@ def make_board(rows: int, columns: int) -> Board:
             if liberties >= wanted or changed == ZERO:
                 return liberties
 
-    return Board(rows, columns, stride, count, full, new_points, new_padded, spread, find_chain)
+    return Board(
+        rows,
+        columns,
+        stride,
+        count,
+        full,
+        _neighbours(rows, columns),
+        new_points,
+        new_padded,
+        spread,
+        find_chain,
+    )

@@ -69,13 +69,13 @@ class Moves(NamedTuple):
 
     place: Any  # place(state, point): put a stone of the side to move, and take what it captures
     legal_points: Any
+    has_way: Any  # whether a point without empty neighbours may be played
     key_after: Any  # key_after(state, point, empty) -> uint64: the board's key after a legal move
 
 
 def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
-    stride, words, full, new_points = board.stride, board.words, board.full, board.new_points
-    new_padded, find_chain = board.new_padded, board.find_chain
-    around = (-stride, -1, 1, stride)
+    words, full, near, new_points = board.words, board.full, board.near, board.new_points
+    new_padded, find_chain, spread = board.new_padded, board.find_chain, board.spread
 
     @register_jitable
     def take(state: Any, side: int, chain: Any) -> None:
@@ -95,15 +95,21 @@ def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
         side = int(state["side"])
         own, other = state["stones"][side], state["stones"][1 - side]
         empty, chain, captured = new_points(), new_padded(), False
+        beside_empty = new_points()
         set_point(own, point)
         state["key"] ^= zobrist[side, point]
         for w in range(words):
             empty[w] = full[w] & ~(own[w] | other[w])
-        for way in around:
-            near = point + way
-            if has_point(other, near) and find_chain(other, empty, near, 1, chain) == 0:
-                take(state, 1 - side, chain)
-                captured = True
+            chain[w + 1] = empty[w]
+        spread(chain, beside_empty)
+        for w in range(words):
+            threatened = near[point, w] & other[w] & ~beside_empty[w]
+            while threatened != ZERO:
+                stone = w * WORD_BITS + lowest_bit(threatened)
+                if find_chain(other, empty, stone, 1, chain) == 0:
+                    take(state, 1 - side, chain)
+                    captured = True
+                threatened &= (threatened - ONE) & other[w]
         if suicide and not captured and find_chain(own, empty, point, 1, chain) == 0:
             take(state, side, chain)
 
@@ -111,9 +117,8 @@ def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
 
 
 def _make_legal_points(board: Board, suicide: bool) -> Any:
-    stride, words, full, new_points = board.stride, board.words, board.full, board.new_points
-    new_padded, find_chain = board.new_padded, board.find_chain
-    spread, around = board.spread, (-stride, -1, 1, stride)
+    words, full, near, new_points = board.words, board.full, board.near, board.new_points
+    new_padded, find_chain, spread = board.new_padded, board.find_chain, board.spread
 
     @register_jitable
     def has_way(point: int, own: Any, other: Any, empty: Any, good: Any, bad: Any) -> bool:
@@ -122,25 +127,24 @@ def _make_legal_points(board: Board, suicide: bool) -> Any:
         `good` and `bad` collect stones whose chain is known to make a move beside it legal or not.
         """
         chain = new_padded()
-        for way in around:
-            near = point + way
-            if has_point(good, near):
+        for w in range(words):
+            if near[point, w] & good[w] != ZERO:
                 return True
-            if has_point(bad, near):
-                continue
-            if has_point(own, near):
-                if suicide:
+        for w in range(words):
+            unknown = near[point, w] & (own[w] | other[w]) & ~bad[w]
+            while unknown != ZERO:
+                stone = w * WORD_BITS + lowest_bit(unknown)
+                mine = has_point(own, stone)
+                if suicide and mine:
                     return True
-                helps = find_chain(own, empty, near, 2, chain) >= 2
-            elif has_point(other, near):
-                helps = find_chain(other, empty, near, 2, chain) == 1
-            else:
-                continue
-            known = good if helps else bad
-            for w in range(words):
-                known[w] |= chain[w + 1]
-            if helps:
-                return True
+                liberties = find_chain(own if mine else other, empty, stone, 2, chain)
+                helps = (liberties >= 2) == mine
+                known = good if helps else bad
+                for i in range(words):
+                    known[i] |= chain[i + 1]
+                if helps:
+                    return True
+                unknown &= ~bad[w]
         return False
 
     @register_jitable
@@ -166,13 +170,12 @@ def _make_legal_points(board: Board, suicide: bool) -> Any:
                     legal[w] |= ONE << np.uint64(bit)
                 rest &= rest - ONE
 
-    return legal_points
+    return legal_points, has_way
 
 
 def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
-    stride, words, full, new_points = board.stride, board.words, board.full, board.new_points
+    words, full, near, new_points = board.words, board.full, board.near, board.new_points
     new_padded, find_chain = board.new_padded, board.find_chain
-    around = (-stride, -1, 1, stride)
 
     @register_jitable
     def chain_key(side: int, chain: Any) -> Any:
@@ -203,15 +206,16 @@ def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
         for w in range(words):
             empty[w] = full[w] & ~(own[w] | other[w])
         key = state["key"] ^ zobrist[side, point]
-        for way in around:
-            near = point + way
-            if not has_point(other, near) or has_point(taken, near):
-                continue
-            if find_chain(other, empty, near, 2, chain) == 1:
-                captured = True
-                key ^= chain_key(1 - side, chain)
-                for w in range(words):
-                    taken[w] |= chain[w + 1]
+        for w in range(words):
+            beside = near[point, w] & other[w] & ~taken[w]
+            while beside != ZERO:
+                stone = w * WORD_BITS + lowest_bit(beside)
+                if find_chain(other, empty, stone, 2, chain) == 1:
+                    captured = True
+                    key ^= chain_key(1 - side, chain)
+                    for i in range(words):
+                        taken[i] |= chain[i + 1]
+                beside &= (beside - ONE) & ~taken[w]
         if suicide and not captured:
             key ^= suicide_key(own, empty, side, point)
         return key
@@ -222,11 +226,9 @@ def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
 def make_moves(board: Board, suicide: bool) -> Moves:
     """Return the functions that place stones on a board."""
     zobrist = zobrist_keys(board.rows * board.stride)
-    return Moves(
-        _make_place(board, suicide, zobrist),
-        _make_legal_points(board, suicide),
-        _make_key_after(board, suicide, zobrist),
-    )
+    legal_points, has_way = _make_legal_points(board, suicide)
+    place = _make_place(board, suicide, zobrist)
+    return Moves(place, legal_points, has_way, _make_key_after(board, suicide, zobrist))
 
 
 def make_step_rules(rules: GoRules) -> tuple[Any, ...]:
