@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 
 from envs.go.rules import BLACK, GoRules, record_fields
+from envs.checks.trial import trace
+from envs.go.game import USUAL_KOMI
+from envs.go.rules import BLACK, GoRules, record_fields
+from envs.registry import find_game
 from tests.envs.go.driving import Driver
 from tests.envs.go.slow_go import SlowGo
 
@@ -55,6 +59,39 @@ def test_interpreted_rules_equal_the_slow_reference(rows, columns, games, suicid
 def test_compiled_rules_equal_the_slow_reference(size, suicide, cap, games):
     driver = Driver(GoRules(size, size, 7.5, suicide, max_plies=cap))
     assert compare_with_reference(driver, GAMES * games, seed=size, keeps_passing=0.01) > games * 9
+def test_compiled_rules_with_suicide_equal_the_slow_reference():
+    driver = Driver(GoRules(4, 4, 7.5, suicide=True))
+    assert compare_with_reference(driver, GAMES * 30, seed=4, keeps_passing=0.01) > 600
+
+
+@pytest.mark.parametrize(("name", "plies", "games"), [("go9", 200, 6), ("go19", 250, 1)])
+def test_registered_games_equal_the_slow_reference(name, plies, games):
+    game, rng, compared = find_game(name), np.random.default_rng(6), 0
+    size = game.planes_shape[1]
+    for _ in range(GAMES * games):
+        slow, actions, boards, legal = SlowGo(size, size), [], [], []
+        while len(actions) < min(plies, game.max_plies):
+            boards.append(slow.stones)
+            legal.append(slow.legal())
+            points = legal[-1][:-1]
+            actions.append(int(rng.choice(points)) if points else legal[-1][-1])
+            slow.step(actions[-1])
+            if slow.passes == 2:
+                break
+        t = trace(game, actions, compiled=True)
+        assert t.actions == actions
+        for ply in range(len(actions)):
+            assert t.legal_at(ply).tolist() == legal[ply]
+            stones = {
+                divmod(p, size): side - 1
+                for p, side in enumerate(game.cells(t.states[ply]).tolist())
+            }
+            assert {p: s for p, s in stones.items() if s in (0, 1)} == boards[ply]
+        if t.over[-1]:
+            lead = (slow.area() - USUAL_KOMI) * (1 - 2 * slow.side)
+            assert t.values[-1] == np.sign(lead)
+        compared += len(actions)
+    assert compared > games * 100
 
 
 def is_legal_position(rows, columns, stones):
