@@ -11,7 +11,6 @@ import os
 import numpy as np
 import pytest
 
-from envs.go.rules import BLACK, GoRules, record_fields
 from envs.checks.trial import trace
 from envs.go.game import USUAL_KOMI
 from envs.go.rules import BLACK, GoRules, record_fields
@@ -59,6 +58,8 @@ def test_interpreted_rules_equal_the_slow_reference(rows, columns, games, suicid
 def test_compiled_rules_equal_the_slow_reference(size, suicide, cap, games):
     driver = Driver(GoRules(size, size, 7.5, suicide, max_plies=cap))
     assert compare_with_reference(driver, GAMES * games, seed=size, keeps_passing=0.01) > games * 9
+
+
 def test_compiled_rules_with_suicide_equal_the_slow_reference():
     driver = Driver(GoRules(4, 4, 7.5, suicide=True))
     assert compare_with_reference(driver, GAMES * 30, seed=4, keeps_passing=0.01) > 600
