@@ -32,8 +32,6 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "gomoku15": ("envs.boards.gomoku", "GOMOKU_15"),
     "gomoku9_standard": ("envs.boards.gomoku", "GOMOKU_9_STANDARD"),
     "gomoku15_standard": ("envs.boards.gomoku", "GOMOKU_15_STANDARD"),
-    "shogi": ("envs.shogi.game", "GAME"),
-    "minishogi": ("envs.shogi.game", "MINISHOGI_GAME"),
 }
 
 TEAM_GAMES: dict[str, tuple[str, str]] = {

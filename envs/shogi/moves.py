@@ -18,8 +18,6 @@ from envs.shogi.bits import ONE, WORD, ZERO, has, lowest_bit, lowest_cell, only,
 from envs.shogi.board import KNIGHT, LANCE, PAWN, Board
 from envs.shogi.pieces import occupied, sort_words, words_of
 
-HAND = 7  # numbers of pieces in one hand
-
 
 class Moves(NamedTuple):
     """Compiled helpers, closures over the tables of one board."""

@@ -52,14 +52,6 @@ def test_interpreted_rules_equal_the_slow_reference(rows, columns, games, suicid
     assert compare_with_reference(driver, GAMES * games, seed=columns) > games * 4
 
 
-@pytest.mark.parametrize(
-    ("size", "suicide", "cap", "games"), [(4, True, 0, 30), (9, False, 0, 5), (19, False, 250, 1)]
-)
-def test_compiled_rules_equal_the_slow_reference(size, suicide, cap, games):
-    driver = Driver(GoRules(size, size, 7.5, suicide, max_plies=cap))
-    assert compare_with_reference(driver, GAMES * games, seed=size, keeps_passing=0.01) > games * 9
-
-
 def test_compiled_rules_with_suicide_equal_the_slow_reference():
     driver = Driver(GoRules(4, 4, 7.5, suicide=True))
     assert compare_with_reference(driver, GAMES * 30, seed=4, keeps_passing=0.01) > 600

@@ -16,7 +16,6 @@ from tests.envs.shogi.playing import legal_sets, random_games, random_positions
 
 cshogi = pytest.importorskip("cshogi")
 GAME = find_game("shogi")
-MANY = int(os.environ.get("SHOGI_POSITIONS", "20000"))
 MANY = int(os.environ.get("SHOGI_POSITIONS", "10000"))
 _ACTIONS = {}
 
@@ -25,16 +24,6 @@ def action_of(move, side):
     """The action of cshogi's move."""
     key = (move, side)
     if key not in _ACTIONS:
-        _ACTIONS[key] = GAME.rules and _parse(cshogi.move_to_usi(move), side)
-    return _ACTIONS[key]
-
-
-def _parse(usi, side):
-    from envs.shogi.usi import parse_action
-
-    return parse_action(usi, SHOGI, second=bool(side))
-
-
         _ACTIONS[key] = parse_action(cshogi.move_to_usi(move), SHOGI, second=bool(side))
     return _ACTIONS[key]
 
@@ -75,8 +64,6 @@ def compare_positions(count, seed, entered):
         board.set_sfen(sfen)
         compare(state, legal, board)
         assert GAME.format_position(state) == sfen
-        declared += state["over"] == DECLARATION
-        checks += state["check"]
         declared += int(state["over"] == DECLARATION)
         checks += int(state["check"])
     return declared, checks

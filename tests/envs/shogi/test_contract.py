@@ -1,4 +1,4 @@
-"""The contract suite on a few games: interpreted rules of this size take milliseconds a position."""
+"""The contract suite on a few games: the rules in plain Python take milliseconds a position."""
 
 import pytest
 
