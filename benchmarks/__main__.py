@@ -10,7 +10,7 @@ from benchmarks.arena import ladder, matches, screen
 from benchmarks.cluster import reading, simulated, soak, workers
 from benchmarks.hosts import failures
 from benchmarks.learning import acting, environment, training
-from benchmarks.selfplay import overlap, search
+from benchmarks.selfplay import overlap, playouts, search
 from benchmarks.selfplay import throughput as selfplay
 from benchmarks.store import requests
 from benchmarks.store import throughput as store
@@ -24,6 +24,7 @@ def _rllib(seconds: float, peer_python: str | None) -> None:
 
 BENCHMARKS = {
     "search": search.run,
+    "playouts": playouts.run,
     "selfplay": selfplay.run,
     "acting": acting.run,
     "learning": training.run,
