@@ -31,7 +31,7 @@ from agents.registry import method_of_run
 from agents.running.run_game import how_to_name_it, is_game_of, registered_game, source_change
 from envs.game import Game
 from envs.registry import TEAM_GAMES
-from mcts.options import apply_options
+from mcts.config import apply_options
 from store import checkpoints
 from store.errors import CheckpointNotFoundError, RunNameError, RunNotFoundError
 from store.run import Run, list_runs, nearest_names, open_run

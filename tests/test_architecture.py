@@ -38,7 +38,7 @@ def _rules(ours: str, third_party: str) -> ImportRules:
 
 # A key may be a folder inside a package; the longest matching key decides.
 IMPORT_RULES = {
-    "envs": _rules("", "numpy numba msgspec gymnasium pettingzoo ale_py chess"),
+    "envs": _rules("", "numpy numba llvmlite msgspec gymnasium pettingzoo ale_py chess"),
     "store": _rules("", "numpy pyarrow fsspec safetensors"),
     "mcts": _rules("envs", "numpy numba msgspec"),
     "agents": _rules("envs store mcts", "numpy numba msgspec torch safetensors"),
@@ -52,7 +52,8 @@ IMPORT_RULES = {
     ),
     "configs": _rules("envs store mcts agents selfplay arena", ""),
     "benchmarks": _rules(
-        "envs store mcts agents selfplay arena configs", "numpy numba torch ray jax mctx pgx"
+        "envs store mcts agents selfplay arena configs",
+        "numpy numba torch ray jax mctx pgx pyspiel",
     ),
     "benchmarks/hosts/s3_server.py": _rules("", "moto werkzeug"),
     "benchmarks/learning/sb3_peer.py": _rules("", "torch ale_py gymnasium stable_baselines3"),

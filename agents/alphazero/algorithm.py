@@ -124,7 +124,7 @@ class AlphaZero(Algorithm[AlphaZeroConfig]):
     ) -> Player:
         """Return its search with these options; 0 simulations play by the network alone."""
         from agents.alphazero.player import network_player, playing_config
-        from mcts.options import apply_options
+        from mcts.config import apply_options
 
         raw = options.get("simulations") == "0"
         config = None if raw else apply_options(playing_config(run), options)

@@ -1,1 +1,1 @@
-"""Games of stones that never move: Hex and Gomoku."""
+"""Hex and Gomoku, and the sets of points that games of stones are made of."""

@@ -13,9 +13,10 @@ from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from envs.board_text import EMPTY, FIRST, SECOND, draw_board, format_cell, parse_cell
+from envs.boards.bits import lowest_bit
+from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, set_point, to_cells, to_words
 from envs.game import Game, GameError, NotationError, Rules, State
 from envs.symmetry import Symmetries, dihedral
-from envs.words import ONE, WORD_BITS, ZERO, has_point, lowest_bit, set_point, to_cells, to_words
 
 MOST_ROWS, FIVE = 19, 5
 KEY, SIDE_KEY, HALF = (

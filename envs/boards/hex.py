@@ -21,10 +21,11 @@ from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from envs.board_text import EMPTY, FIRST, SECOND, format_cell, parse_cell
+from envs.boards.bits import lowest_bit
+from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, set_point, stack_words, to_words
+from envs.boards.words import to_cells as cells_of
 from envs.game import Game, GameError, NotationError, Rules, State
 from envs.symmetry import Symmetries
-from envs.words import ONE, WORD_BITS, ZERO, has_point, lowest_bit, set_point, stack_words, to_words
-from envs.words import to_cells as cells_of
 
 MOST_ROWS = 19
 KEY, SIDE_KEY = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)

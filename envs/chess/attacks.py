@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from envs.bits import rotate_left
+from envs.boards.bits import rotate_left
 from envs.chess.board import (
     EAST,
     FILE_A,

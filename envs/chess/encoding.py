@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from envs.bits import lowest_bit
+from envs.boards.bits import lowest_bit
 from envs.chess.board import ONE, RANK_1, RANK_8, ZERO, Variant
 from envs.chess.moves import occupied_squares
 from envs.chess.rules import NO_PROGRESS_LIMIT, turned

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from envs.bits import lowest_bit, rotate_left
+from envs.boards.bits import lowest_bit, rotate_left
 from envs.chess.attacks import knight_step, step_to
 from envs.chess.board import (
     EAST,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from envs.bits import popcount
+from envs.boards.bits import popcount
 from envs.chess.attacks import (
     diagonal_rays,
     king_attacks,

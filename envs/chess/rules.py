@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from envs.bits import byte_swap, multiply
+from envs.boards.bits import byte_swap, multiply
 from envs.chess.attacks import step_to
 from envs.chess.board import (
     BISHOP,

@@ -1,7 +1,7 @@
 """A Go board as a set of points in uint64 words, and the chains on it.
 
-Points are bits as in `envs.words`. Chains are not stored: a chain is found when a rule asks for
-it, by growing a stone over its neighbours, all words at once.
+Points are bits as in `envs.boards.words`. Chains are not stored: a chain is found when a rule asks
+for it, by growing a stone over its neighbours, all words at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from envs.words import LOW_SIX, ONE, SIX, WORD_BITS, ZERO, popcount, stack_words, to_words
+from envs.boards.bits import popcount
+from envs.boards.words import LOW_SIX, ONE, SIX, WORD_BITS, ZERO, stack_words, to_words
 
 
 class Board(NamedTuple):
@@ -48,24 +49,7 @@ def _neighbours(rows: int, columns: int) -> NDArray[np.uint64]:
     return near
 
 
-@cache
-def make_board(rows: int, columns: int) -> Board:
-    """Return the functions of a board with 1 to 19 rows and columns."""
-    stride, full = columns + 1, to_words(range(rows * columns), rows, columns)
-    count = len(full)
-    new_points, new_padded = stack_words(count), stack_words(count + 2)
-    down, down_back = np.uint64(stride), np.uint64(WORD_BITS - stride)
-    top = np.uint64(WORD_BITS - 1)
-
-    @register_jitable
-    def spread(padded: Any, out: Any) -> None:
-        for w in range(count):
-            word, low, high = padded[w + 1], padded[w], padded[w + 2]
-            inside = (word << ONE) | (word >> ONE) | (word << down) | (word >> down)
-            out[w] = (
-                inside | (low >> top) | (low >> down_back) | (high << top) | (high << down_back)
-            )
-
+def _make_find_chain(count: int, new_points: Any, spread: Any) -> Any:
     @register_jitable
     def find_chain(stones: Any, empty: Any, point: Any, wanted: Any, chain: Any) -> int:
         """Grow `chain` (padded) from a stone until it is whole or has `wanted` liberties or more.
@@ -89,6 +73,28 @@ def make_board(rows: int, columns: int) -> Board:
             if liberties >= wanted or changed == ZERO:
                 return liberties
 
+    return find_chain
+
+
+@cache
+def make_board(rows: int, columns: int) -> Board:
+    """Return the functions of a board with 1 to 19 rows and columns."""
+    stride, full = columns + 1, to_words(range(rows * columns), rows, columns)
+    count = len(full)
+    new_points, new_padded = stack_words(count), stack_words(count + 2)
+    down, down_back = np.uint64(stride), np.uint64(WORD_BITS - stride)
+    top = np.uint64(WORD_BITS - 1)
+
+    @register_jitable
+    def spread(padded: Any, out: Any) -> None:
+        for w in range(count):
+            word, low, high = padded[w + 1], padded[w], padded[w + 2]
+            inside = (word << ONE) | (word >> ONE) | (word << down) | (word >> down)
+            out[w] = (
+                inside | (low >> top) | (low >> down_back) | (high << top) | (high << down_back)
+            )
+
+    find_chain = _make_find_chain(count, new_points, spread)
     return Board(
         rows,
         columns,

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
+from envs.boards.bits import lowest_bit
+from envs.boards.words import ONE, WORD_BITS, ZERO
 from envs.go.board import make_board
-from envs.words import ONE, WORD_BITS, ZERO, lowest_bit
 
 PAST_BOARDS = 7
 CHANNELS = 2 * (PAST_BOARDS + 1) + 1

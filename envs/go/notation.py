@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.board_text import EMPTY, FIRST, SECOND
+from envs.boards.words import to_cells, to_words
 from envs.game import NotationError
 from envs.go.board import make_board
 from envs.go.rules import BLACK, BY_CAP, BY_PASSES, EMPTY_KEY, SETTLED, GoRules, zobrist_keys
 from envs.go.scoring import make_scoring
-from envs.words import to_cells, to_words
 
 LETTERS = "ABCDEFGHJKLMNOPQRST"
 PASS = "pass"

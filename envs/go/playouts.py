@@ -18,10 +18,11 @@ from numba import njit
 from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
+from envs.boards.bits import popcount
+from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, to_words
 from envs.game import Game, GameError, is_terminal, position_key, step, to_play, value_to_play
 from envs.go.board import Board, make_board
 from envs.go.rules import Moves, make_moves
-from envs.words import ONE, WORD_BITS, ZERO, has_point, popcount, to_words
 
 _RANDOM_MOVES: dict[Any, Any] = {}  # Numba type of a record -> the compilable function
 

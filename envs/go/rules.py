@@ -18,9 +18,10 @@ import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
+from envs.boards.bits import lowest_bit
+from envs.boards.words import LOW_SIX, ONE, SIX, WORD_BITS, ZERO, has_point, set_point
 from envs.go.board import Board, make_board
 from envs.go.scoring import make_scoring
-from envs.words import LOW_SIX, ONE, SIX, WORD_BITS, ZERO, has_point, lowest_bit, set_point
 
 BLACK, WHITE = 0, 1
 BY_PASSES, SETTLED, BY_CAP = 1, 2, 3  # why a game is over; 0 while it is not
@@ -116,9 +117,13 @@ def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
     return place
 
 
-def _make_legal_points(board: Board, suicide: bool) -> Any:
-    words, full, near, new_points = board.words, board.full, board.near, board.new_points
-    new_padded, find_chain, spread = board.new_padded, board.find_chain, board.spread
+def _make_has_way(board: Board, suicide: bool) -> Any:
+    words, near, new_padded, find_chain = (
+        board.words,
+        board.near,
+        board.new_padded,
+        board.find_chain,
+    )
 
     @register_jitable
     def has_way(point: int, own: Any, other: Any, empty: Any, good: Any, bad: Any) -> bool:
@@ -147,6 +152,13 @@ def _make_legal_points(board: Board, suicide: bool) -> Any:
                 unknown &= ~bad[w]
         return False
 
+    return has_way
+
+
+def _make_legal_points(board: Board, has_way: Any) -> Any:
+    words, full, spread = board.words, board.full, board.spread
+    new_points, new_padded = board.new_points, board.new_padded
+
     @register_jitable
     def legal_points(state: Any, wanted: Any, legal: Any) -> None:
         """Write to `legal` the empty points of `wanted` that the side to move may play.
@@ -170,7 +182,7 @@ def _make_legal_points(board: Board, suicide: bool) -> Any:
                     legal[w] |= ONE << np.uint64(bit)
                 rest &= rest - ONE
 
-    return legal_points, has_way
+    return legal_points
 
 
 def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
@@ -226,8 +238,8 @@ def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
 def make_moves(board: Board, suicide: bool) -> Moves:
     """Return the functions that place stones on a board."""
     zobrist = zobrist_keys(board.rows * board.stride)
-    legal_points, has_way = _make_legal_points(board, suicide)
-    place = _make_place(board, suicide, zobrist)
+    has_way = _make_has_way(board, suicide)
+    legal_points, place = _make_legal_points(board, has_way), _make_place(board, suicide, zobrist)
     return Moves(place, legal_points, has_way, _make_key_after(board, suicide, zobrist))
 
 

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from numba.extending import register_jitable
 
+from envs.boards.bits import lowest_bit, popcount
+from envs.boards.words import ONE, WORD_BITS, ZERO
 from envs.go.board import Board
-from envs.words import ONE, WORD_BITS, ZERO, lowest_bit, popcount
 
 
 class Scoring(NamedTuple):

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
+from envs.boards.bits import popcount
 from envs.game import Rule
-from envs.shogi.bits import ZERO, highest_cell, lowest_cell, only, popcount
+from envs.shogi.bits import ZERO, highest_cell, lowest_cell, only
 from envs.shogi.board import Board
 
 WORD = np.uint64(64)

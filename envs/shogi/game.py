@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from envs.game import Game, Rules, State
+from envs.game import Game, Rule, Rules, State
 from envs.shogi import drawing, sfen, usi
 from envs.shogi.board import MINISHOGI, SHOGI, Board
-from envs.shogi.moves import make_moves
+from envs.shogi.moves import Moves, make_moves
 from envs.shogi.planes import PAST_BOARDS, make_encode, planes_shape
 from envs.shogi.rules import (
     FIELDS,
@@ -23,6 +23,21 @@ from envs.shogi.rules import (
     to_play,
     value_to_play,
 )
+
+
+def _rules(board: Board, moves: Moves, settle: Rule) -> Rules:
+    return Rules(
+        make_reset(board),
+        moves.legal_actions,
+        make_step(board, moves, settle),
+        is_terminal,
+        value_to_play,
+        to_play,
+        make_encode(board),
+        position_key,
+        make_remember(board),
+        evaluation_key,
+    )
 
 
 def _game(board: Board, title: str, mean_legal: int) -> Game:
@@ -47,18 +62,7 @@ def _game(board: Board, title: str, mean_legal: int) -> Game:
     game = Game(
         name=board.name,
         title=title,
-        rules=Rules(
-            make_reset(board),
-            moves.legal_actions,
-            make_step(board, moves, settle),
-            is_terminal,
-            value_to_play,
-            to_play,
-            make_encode(board),
-            position_key,
-            make_remember(board),
-            evaluation_key,
-        ),
+        rules=_rules(board, moves, settle),
         fields=FIELDS,
         num_actions=board.policy_planes * board.cells,
         planes_shape=planes_shape(board),

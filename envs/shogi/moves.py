@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
+from envs.boards.bits import lowest_bit, reverse_bits
 from envs.game import Rule, State
 from envs.shogi.attacks import Attacks, make_attacks, sliders, steppers
-from envs.shogi.bits import ONE, WORD, ZERO, has, lowest_bit, lowest_cell, only, reverse_bits
+from envs.shogi.bits import ONE, WORD, ZERO, has, lowest_cell, only
 from envs.shogi.board import KNIGHT, LANCE, PAWN, Board
 from envs.shogi.pieces import occupied, sort_words, words_of
 

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
+from envs.boards.bits import popcount
 from envs.game import Rule, State
-from envs.shogi.bits import ZERO, highest_cell, popcount
+from envs.shogi.bits import ZERO, highest_cell
 from envs.shogi.board import BISHOP, BOARD_WORDS, POINTS, PROMOTED, ROOK, Board, zobrist
 from envs.shogi.moves import Moves
 from envs.shogi.pieces import code_at, occupied, sort_words, toggle, words_of
@@ -181,18 +182,10 @@ def make_reset(board: Board) -> Rule:
     return reset
 
 
-def make_step(board: Board, moves: Moves, settle: Rule) -> Rule:
-    """Return the rule `step`."""
-    cells, size, reach = board.cells, board.size, board.reach
-    promoting, drops, last = board.promoting, board.drops, board.cells - 1
-    offsets, kinds = np.array(board.offsets), np.array(board.kinds)
-    piece_keys, hand_keys, side_key = zobrist(cells)
-    turn = moves.turn
-
-    @register_jitable
-    def seen(cell: int, side: int) -> int:
-        """Return the cell as the first player sees it: keys are of that view."""
-        return last - cell if side else cell
+def _target_finder(board: Board) -> Rule:
+    """Return `target_of`: where a move of a piece on the board goes."""
+    size, reach, promoting = board.size, board.reach, board.promoting
+    offsets = np.array(board.offsets)
 
     @register_jitable
     def target_of(plane: int, cell: int) -> int:
@@ -202,12 +195,11 @@ def make_step(board: Board, moves: Moves, settle: Rule) -> Rule:
             return cell - 2 * size + 2 * (plane - 8 * reach) - 1
         return cell + offsets[plane // reach] * (plane % reach + 1)
 
-    @register_jitable
-    def add_to_hand(state: State, slot: int, change: int) -> None:
-        """Change the number of pieces in hand of the side to move, and the key."""
-        side, count = state["side"], np.int64(state["hand"][slot])
-        state["key"] ^= hand_keys[side, slot, count] ^ hand_keys[side, slot, count + change]
-        state["hand"][slot] = count + change
+    return target_of
+
+
+def _board_turner(turn: Rule, side_key: Any) -> Rule:
+    """Return `turn_board`, which passes the move to the other side."""
 
     @register_jitable
     def turn_board(state: State) -> None:
@@ -221,6 +213,28 @@ def make_step(board: Board, moves: Moves, settle: Rule) -> Rule:
             hand[i], hand[i + 7] = hand[i + 7], hand[i]
         state["side"] ^= 1
         state["key"] ^= side_key
+
+    return turn_board
+
+
+def make_step(board: Board, moves: Moves, settle: Rule) -> Rule:
+    """Return the rule `step`."""
+    cells, last, kinds = board.cells, board.cells - 1, np.array(board.kinds)
+    promoting, drops = board.promoting, board.drops
+    piece_keys, hand_keys, side_key = zobrist(cells)
+    target_of, turn_board = _target_finder(board), _board_turner(moves.turn, side_key)
+
+    @register_jitable
+    def seen(cell: int, side: int) -> int:
+        """Return the cell as the first player sees it: keys are of that view."""
+        return last - cell if side else cell
+
+    @register_jitable
+    def add_to_hand(state: State, slot: int, change: int) -> None:
+        """Change the number of pieces in hand of the side to move, and the key."""
+        side, count = state["side"], np.int64(state["hand"][slot])
+        state["key"] ^= hand_keys[side, slot, count] ^ hand_keys[side, slot, count + change]
+        state["hand"][slot] = count + change
 
     def step(state: State, action: int) -> None:
         plane, cell = action // cells, action % cells

@@ -25,7 +25,6 @@ def eyes_of(slow, side):
     return eyes
 
 
-@pytest.mark.parametrize("eyes", [True, False])
 def test_moves_are_legal_and_fill_no_eye():
     """Interpreted; a pass is drawn only where nothing else is left."""
     prepare(GO_9)

@@ -18,7 +18,7 @@ from envs.shogi.usi import target_of
 from tests.envs.shogi.playing import legal_sets, random_games
 
 pyffish = pytest.importorskip("pyffish")
-MANY = int(os.environ.get("SHOGI_POSITIONS", "10000"))
+MANY = int(os.environ.get("SHOGI_POSITIONS", "5000"))
 BOARDS = {"shogi": SHOGI, "minishogi": MINISHOGI}
 
 

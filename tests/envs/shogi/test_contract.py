@@ -1,4 +1,4 @@
-"""The contract suite on a few games: the rules in plain Python take milliseconds a position."""
+"""The contract suite on a few games: plain Python takes milliseconds a position."""
 
 import pytest
 

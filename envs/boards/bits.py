@@ -1,4 +1,4 @@
-"""Instructions on 64-bit boards: popcount, lowest bit, byte swap, rotation.
+"""Instructions on 64-bit boards: popcount, lowest and highest bit, reversal, rotation.
 
 Numba has no such functions, so compiled code gets LLVM's intrinsics; in plain Python the same names
 are ordinary functions of `np.uint64`.
@@ -28,6 +28,16 @@ def lowest_bit(bits: Any) -> int:
     """Return the index of the lowest bit set in a uint64, as an int64; 64 if there is none."""
     number = int(bits)
     return (number & -number).bit_length() - 1 if number else 64
+
+
+def highest_bit(bits: Any) -> int:
+    """Return the index of the highest bit set in a uint64, as an int64; -1 if there is none."""
+    return int(bits).bit_length() - 1
+
+
+def reverse_bits(bits: Any) -> Any:
+    """Return a uint64 with its 64 bits in the opposite order."""
+    return np.uint64(int(f"{int(bits):064b}"[::-1], 2))
 
 
 def byte_swap(bits: Any) -> Any:
@@ -63,6 +73,23 @@ def _cttz(typingctx, bits):
 
 
 @intrinsic
+def _ctlz(typingctx, bits):
+    def build(context, builder, signature, args):
+        zeros = builder.ctlz(args[0], false_bit)
+        return builder.sub(context.get_constant(types.int64, 63), zeros)
+
+    return types.int64(types.uint64), build
+
+
+@intrinsic
+def _bitreverse(typingctx, bits):
+    def build(context, builder, signature, args):
+        return builder.bitreverse(args[0])
+
+    return types.uint64(types.uint64), build
+
+
+@intrinsic
 def _bswap(typingctx, bits):
     def build(context, builder, signature, args):
         return builder.bswap(args[0])
@@ -78,6 +105,16 @@ def _popcount(bits):
 @overload(lowest_bit)
 def _lowest_bit(bits):
     return lambda bits: _cttz(bits)  # type: ignore[call-arg]
+
+
+@overload(highest_bit)
+def _highest_bit(bits):
+    return lambda bits: _ctlz(bits)  # type: ignore[call-arg]
+
+
+@overload(reverse_bits)
+def _reverse_bits(bits):
+    return lambda bits: _bitreverse(bits)  # type: ignore[call-arg]
 
 
 @overload(byte_swap)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from envs import bits
+from envs.boards import bits
 
 NUMBERS = [0, 1, 2, 1 << 63, 2**64 - 1, *(random.Random(0).getrandbits(64) for _ in range(20))]
 
@@ -16,6 +16,8 @@ def all_compiled(number, amount):
     return (
         bits.popcount(number),
         bits.lowest_bit(number),
+        bits.highest_bit(number),
+        bits.reverse_bits(number),
         bits.byte_swap(number),
         bits.rotate_left(number, amount),
         bits.multiply(number, number),
@@ -32,6 +34,8 @@ def test_against_text(apply, amount):
         assert apply(np.uint64(number), np.uint64(amount)) == (
             text.count("1"),
             64 - len(text.rstrip("0")),
+            len(text.lstrip("0")) - 1,
+            int(text[::-1], 2),
             int("".join(reversed(octets)), 2),
             int(rotated, 2),
             number * number % 2**64,

@@ -19,7 +19,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, lower_builtin, overload, register_jitable, type_callable
+from numba.extending import lower_builtin, register_jitable, type_callable
 from numpy.typing import NDArray
 
 ZERO, ONE, SIX, LOW_SIX = np.uint64(0), np.uint64(1), np.uint64(6), np.uint64(63)
@@ -53,42 +53,6 @@ def has_point(points: Any, point: Any) -> bool:
         return False
     bit = np.uint64(point)
     return (points[bit >> SIX] >> (bit & LOW_SIX)) & ONE != ZERO
-
-
-def popcount(word: Any) -> int:
-    """Count the bits that are set in a uint64."""
-    return int(word).bit_count()
-
-
-def lowest_bit(word: Any) -> int:
-    """Return the index of the lowest bit set in a uint64 that is not zero."""
-    return (int(word) & -int(word)).bit_length() - 1
-
-
-@intrinsic
-def _ctpop(typingctx, word):
-    def codegen(context, builder, signature, args):
-        return builder.ctpop(args[0])
-
-    return types.int64(types.uint64), codegen
-
-
-@intrinsic
-def _cttz(typingctx, word):
-    def codegen(context, builder, signature, args):
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))  # undefined for zero
-
-    return types.int64(types.uint64), codegen
-
-
-@overload(popcount)
-def _popcount(word):
-    return lambda word: _ctpop(word)
-
-
-@overload(lowest_bit)
-def _lowest_bit(word):
-    return lambda word: _cttz(word)
 
 
 def stack_words(count: int) -> Callable[[], Any]:
