@@ -113,8 +113,10 @@ class RandomPlayer:
     ) -> NDArray[np.int64]:
         """See Player."""
         legal_NL, count_N = legal_lists(self.game, states)
-        drawn_N = (rng.random(len(states)) * count_N).astype(np.int64)
-        return legal_NL[np.arange(len(states)), drawn_N].astype(np.int64)
+        draws_NA = rng.random((len(states), self.game.num_actions))  # a number for every action
+        draws_NL = np.take_along_axis(draws_NA, legal_NL.astype(np.int64), 1)
+        draws_NL[np.arange(legal_NL.shape[1]) >= count_N[:, None]] = -1.0
+        return legal_NL[np.arange(len(states)), draws_NL.argmax(axis=1)].astype(np.int64)
 
     def analyze(self, states: NDArray[Any], past: Past | None = None) -> Analysis:
         """Return the uniform policy, and no value."""

@@ -74,7 +74,7 @@ def compare_with_reference(size, traces):
             if t.over[ply]:
                 assert t.values[ply] == slow.value_to_play()
             else:
-                assert np.flatnonzero(t.masks[ply]).tolist() == slow.legal()
+                assert t.legal_at(ply).tolist() == slow.legal()
                 slow.step(t.actions[ply])
     return sum(len(t.states) for t in traces)
 

@@ -12,9 +12,8 @@ def play(moves):
     reset(state)
     for cell in moves:
         assert not is_terminal(state)
-        legal = np.zeros(CELLS, dtype=bool)
-        legal_actions(state, legal)
-        assert legal[cell]
+        actions = np.zeros(CELLS, dtype=np.int32)
+        assert cell in actions[: legal_actions(state, actions)]
         step(state, cell)
     return state
 
