@@ -128,7 +128,7 @@ def test_reports_come_while_a_round_is_played_and_nothing_acts_meanwhile(tmp_pat
         before = len(pieces)
         time.sleep(0.005)
         assert len(pieces) == before
-    assert events.count("games") > 3 * events.count("learned")
+    assert events.count("games") > 2 * events.count("learned")  # several a round, however slow
 
 
 def lake_weights(store):
