@@ -65,7 +65,7 @@ class Rules:
 
     `state` is one record, changed in place where stated. Parameter names are part of the protocol
     (Numba requires them to agree). The last two rules are for games whose rules look back:
-    repetition in chess and shogi, superko in Go. Such a game is told the keys of its earlier
+    repetition in chess and shogi, superko in Go. Such a game gets the keys of its earlier
     positions once, when a position is made, and writes what follows from them into the record.
     """
 

@@ -1,7 +1,7 @@
 """Gomoku: free-style, where five or more stones in a row win, and standard, where only five do.
 
 Cell `row * size + column` (row 0 at the top), written as in "f5" (column letter, row from the top).
-In the standard game a longer row wins for nobody, and does not lose either. A full board is a draw.
+In the standard game a row of six or more does not count. A full board is a draw.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ KNIGHT_TURNS = (KNIGHT_STEPS % 64).astype(np.uint64)
 
 
 def _inside(files: int, ranks: int) -> np.uint64:
-    """Return the squares that a step of so many files and ranks can reach on 8x8."""
+    """Return the squares of 8x8 that a step of the given files and ranks can reach."""
     squares = range(64)
     reached = [s for s in squares if 0 <= s % 8 - files < 8 and 0 <= s // 8 - ranks < 8]
     return np.uint64(sum(1 << s for s in reached))

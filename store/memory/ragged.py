@@ -67,7 +67,7 @@ class RaggedEntries:
         return first
 
     def _make_room(self, wanted: int) -> None:
-        """Double the arrays until they hold so many entries; each keeps its number."""
+        """Double the arrays until they hold `wanted` entries; each entry keeps its number."""
         size = self._size
         while size < wanted:
             size *= 2

@@ -1,7 +1,7 @@
 """Random finished games against GNU Go: every legal move on the way, and the final score.
 
 More games by hand: `LUDENS_GO_GAMES=10 pytest tests/envs/go/test_against_gnugo.py` plays ten times
-as many. GNU Go estimates which stones are dead unless it is told to capture them all, so a game
+as many. GNU Go estimates which stones are dead unless it must capture them all, so a game
 goes on until no side has a move left but into its own eyes.
 """
 
