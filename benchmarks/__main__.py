@@ -10,7 +10,7 @@ from benchmarks.arena import ladder, matches, screen
 from benchmarks.cluster import reading, simulated, soak, workers
 from benchmarks.hosts import failures
 from benchmarks.learning import acting, environment, training
-from benchmarks.selfplay import overlap, playouts, search
+from benchmarks.selfplay import gpu, overlap, playouts, search
 from benchmarks.selfplay import throughput as selfplay
 from benchmarks.store import requests
 from benchmarks.store import throughput as store
@@ -26,6 +26,7 @@ BENCHMARKS = {
     "search": search.run,
     "playouts": playouts.run,
     "selfplay": selfplay.run,
+    "gpu": gpu.run,
     "acting": acting.run,
     "learning": training.run,
     "environment": environment.run,
@@ -57,6 +58,7 @@ def main() -> None:
         "--peer-python",
         help="a Python with the `peers` extra, or stable-baselines3 for `learning`",
     )
+    parser.add_argument("--sets", help="a folder of solved Connect Four positions, for `gpu`")
     parser.add_argument("--other", help="another checkout of the project, for `versions`")
     options = parser.parse_args()
     for name in options.names:
@@ -70,6 +72,8 @@ def main() -> None:
     for name in options.names or _possible():
         if name == "versions":
             versions.run(seconds, options.other)
+        elif name == "gpu":
+            gpu.run(seconds, options.peer_python, options.sets)
         else:
             BENCHMARKS[name](seconds, options.peer_python)
 

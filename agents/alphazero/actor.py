@@ -66,8 +66,10 @@ class AlphaZeroActor:
         """Switch to these safetensors weights; forget the evaluations of the old ones."""
         state = load_state(data)
         networks = [e for e in self.evaluators if isinstance(e, NetworkEvaluator)]
-        for network in networks:
-            network.update(state, step)
+        if networks:
+            networks[0].update(state, step)
+        for network in networks[1:]:
+            network.copy_weights(networks[0])
         self.use(networks or self._compiled(state, step), step)
 
     def _compiled(self, state: dict[str, torch.Tensor], step: int) -> list[NetworkEvaluator]:

@@ -38,7 +38,8 @@ class NetworkConfig(Settings):
     global_pooling: bool = False
     """Add the board's mean and maximum to the second half of the blocks (KataGo 2019, 3.3)."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Inference precision; `auto` is bfloat16 where the processor computes in it, else float32."""
+    """Precision of inference, and on a card of training; `auto` is bfloat16 where the device
+    computes in it, else float32."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.alphazero.config import NetworkConfig
+from agents.alphazero.graphed import GraphedInference
 from agents.alphazero.network import PolicyValueNetwork, build_network, value_of
 from agents.torch_device import choose_device, choose_precision
 from agents.torch_state import load_state
@@ -76,6 +77,7 @@ class NetworkEvaluator:
         self.dtype = choose_precision(config.precision, self.device)
         self._state = _copied(state)
         self._module = self._compile(self._state)
+        self._graphed = self._on_card()
 
     def _compile(self, state: dict[str, Tensor]) -> Any:
         """Compile the network: traced, because Python would make the threads wait for each other.
@@ -91,6 +93,22 @@ class NetworkEvaluator:
             warnings.simplefilter("ignore")  # TorchScript is called old, and is the fastest here
             return torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
 
+    @property
+    def module(self) -> Any:
+        """Return the folded network: planes -> float32 logits [n, A] and value_to_play [n]."""
+        return self._module
+
+    def without_graphs(self) -> NetworkEvaluator:
+        """Return the same network, whose kernels are launched one by one; for comparison."""
+        other = copy.copy(self)
+        other._graphed = None
+        return other
+
+    def _on_card(self) -> GraphedInference | None:
+        if self.device.type != "cuda":
+            return None
+        return GraphedInference(self._module, self.game, self.device)
+
     def _folded(self, state: dict[str, Tensor]) -> _Inference:
         network = build_network(self.game, self.config, seed=0)
         network.load_state_dict(state)
@@ -100,8 +118,19 @@ class NetworkEvaluator:
     def update(self, state: dict[str, Tensor], step: int) -> None:
         """Switch to other weights of the same network; not while another thread evaluates."""
         self._state = _copied(state)
+        self._switch(self._folded(self._state), step)
+
+    def copy_weights(self, other: NetworkEvaluator) -> None:
+        """`update` with the weights of another evaluator of the same network, on its device."""
+        self._state = other._state
+        self._switch(other._module, other.step)
+
+    def _switch(self, module: Any, step: int) -> None:
+        """Copy the weights of a folded network to where this one's are, which graphs read."""
         with torch.no_grad():
-            self._module.load_state_dict(self._folded(self._state).state_dict())
+            self._module.load_state_dict(module.state_dict())
+        if self.device.type == "cuda":  # evaluations do not wait for this stream
+            torch.cuda.current_stream(self.device).synchronize()
         self.step = step
 
     def load_weights(self, data: bytes, step: int) -> None:
@@ -112,10 +141,13 @@ class NetworkEvaluator:
         """Compile the same network again, for another thread."""
         other = copy.copy(self)
         other._module = other._compile(self._state)
+        other._graphed = other._on_card()
         return other
 
     def __call__(self, leaves: Leaves) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See the class."""
+        if self._graphed is not None:
+            return self._graphed(leaves)
         count = len(leaves.counts)
         width = int(leaves.counts.max(initial=0))
         at_once = CPU_ROWS if self.device.type == "cpu" else max(count, 1)

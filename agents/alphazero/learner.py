@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,9 @@ from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import POLICY_ENTRIES, TrainingRows, ring_fields, to_rows
 from agents.alphazero.network import build_network
 from agents.random_state import rng_state, set_rng_state
-from agents.torch_device import choose_device
+from agents.torch_device import choose_device, choose_precision
+from agents.torch_graphs import GraphedCall, recorder_of
+from agents.torch_optimiser import load_optimiser, set_rate
 from agents.torch_state import dump_state
 from envs.batch import encode_many
 from envs.game import Game
@@ -44,7 +47,8 @@ def alphazero_loss(
     policy loss is the mean over the other rows, 0 if there are none.
     """
     with_policy = policy.weight.sum().clamp(min=1.0)  # a policy sums to 1
-    likely = functional.log_softmax(policy_logits, 1)[policy.row, policy.action]
+    entries = policy.row * policy_logits.shape[1] + policy.action
+    likely = functional.log_softmax(policy_logits, 1).flatten().gather(0, entries)
     policy_loss = -(policy.weight * likely).sum() / with_policy
     value_loss = -(outcome * functional.log_softmax(outcome_logits, 1)).sum(1).mean()
     return policy_loss, value_loss
@@ -68,9 +72,14 @@ class AlphaZeroLearner:
         self.game = game
         self.config = config
         self.device = choose_device(device)
+        self.is_on_card = self.device.type == "cuda"
+        self.precision = choose_precision(network.precision, self.device)
         self.network = build_network(game, network, seed).to(self.device)
         self.averaged = copy.deepcopy(self.network)
-        self.optimizer = torch.optim.AdamW(self._parameter_groups(), lr=config.learning_rate)
+        self.optimizer = self._make_optimizer()
+        self._on_rows = GraphedCall(
+            self._update, self.device, recorder_of(self.device, asked=self.is_on_card)
+        )
         self.ring = Ring(
             config.window_rows,
             ring_fields(game),
@@ -97,6 +106,13 @@ class AlphaZeroLearner:
     def window_rows(self) -> int:
         """Return the training rows in the window."""
         return self.ring.sampled_rows
+
+    def _make_optimizer(self) -> torch.optim.AdamW:
+        groups, rate = self._parameter_groups(), self.config.learning_rate
+        if not self.is_on_card:
+            return torch.optim.AdamW(groups, lr=rate)
+        on_card = torch.tensor(rate, device=self.device)  # where the graph of a step reads it
+        return torch.optim.AdamW(groups, lr=on_card, fused=True, capturable=True)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         weights = [p for p in self.network.parameters() if p.ndim > 1]
@@ -137,8 +153,7 @@ class AlphaZeroLearner:
     def train(self, steps: int, progress: float) -> dict[str, float]:
         """Train `steps` steps; return mean losses in nats. The window must not be empty."""
         rate = self.config.learning_rate_at(progress)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, rate)
         self.network.train()
         policy_sum = torch.zeros((), device=self.device)
         value_sum = torch.zeros((), device=self.device)
@@ -154,15 +169,26 @@ class AlphaZeroLearner:
 
     def _step(self) -> tuple[Tensor, Tensor]:
         planes, policy, outcome = self.sample(self.config.batch_size)
-        policy_logits, outcome_logits = self.network(planes)
-        policy_loss, value_loss = alphazero_loss(policy_logits, outcome_logits, policy, outcome)
+        policy_loss, value_loss = self._on_rows(planes, *policy, outcome)
+        self.steps += 1
+        self._average()
+        return policy_loss, value_loss
+
+    def _update(
+        self, planes: Tensor, row: Tensor, action: Tensor, weight: Tensor, outcome: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Make a step of the optimiser on a batch; return the losses. On a card it is one graph."""
+        with torch.autocast(self.device.type, self.precision, enabled=self.is_on_card):
+            policy_logits, outcome_logits = self.network(planes)
+        policy = SparsePolicy(row, action, weight)
+        policy_loss, value_loss = alphazero_loss(
+            policy_logits.float(), outcome_logits.float(), policy, outcome
+        )
         self.optimizer.zero_grad(set_to_none=True)
         total: Tensor = policy_loss + self.config.value_weight * value_loss
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         self.optimizer.step()
-        self.steps += 1
-        self._average()
         return policy_loss.detach(), value_loss.detach()
 
     def sample(self, count: int) -> tuple[Tensor, SparsePolicy, Tensor]:
@@ -176,26 +202,40 @@ class AlphaZeroLearner:
         planes = augment(planes, symmetries.cells, chosen)
         row = np.repeat(np.arange(count), rows["policy_count"])
         action = self._action_images[chosen[row], policies["action"]].astype(np.int64)
-        on_device = [
-            torch.from_numpy(array).to(self.device)
-            for array in (planes, row, action, policies["weight"], rows["outcome"])
-        ]
+        entries = [row, action, policies["weight"]]
+        if self.is_on_card:  # the graph of a step takes batches of one shape
+            most = count * min(self.game.max_legal, 2 * self.game.typical_legal)
+            entries = [np.pad(each, (0, max(0, most - len(each)))) for each in entries]
+        on_device = [self._sent(array) for array in (planes, *entries, rows["outcome"])]
         return (
             on_device[0].contiguous(memory_format=torch.channels_last),
             SparsePolicy(*on_device[1:4]),
             on_device[4],
         )
 
+    def _sent(self, array: NDArray[Any]) -> Tensor:
+        """Return an array as a tensor on the device, which need not wait for a card."""
+        tensor = torch.from_numpy(array)
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.is_on_card else tensor
+
     @torch.no_grad()
     def _average(self) -> None:
         """Move the averaged weights towards the trained ones; young averages move faster."""
         decay = min(self.config.averaging, self.steps / (self.steps + 9.0))
-        trained, averaged = self.network.state_dict(), self.averaged.state_dict()
-        for name, tensor in averaged.items():
-            if tensor.is_floating_point():
-                tensor.lerp_(trained[name], 1.0 - decay)
-            else:
-                tensor.copy_(trained[name])
+        averaged, trained, counts, trained_counts = self._averaging
+        torch._foreach_lerp_(averaged, trained, 1.0 - decay)
+        torch._foreach_copy_(counts, trained_counts)
+
+    @cached_property
+    def _averaging(self) -> tuple[list[Tensor], ...]:
+        """Tensors that are averaged, those that are trained, and the counts of norms likewise.
+
+        Loading weights leaves them in their places.
+        """
+        states = self.averaged.state_dict(), self.network.state_dict()
+        floating = [[t for t in s.values() if t.is_floating_point()] for s in states]
+        counts = [[t for t in s.values() if not t.is_floating_point()] for s in states]
+        return *floating, *counts
 
     def weights(self) -> bytes:
         """Return the averaged weights, which play, as safetensors bytes."""
@@ -223,7 +263,8 @@ class AlphaZeroLearner:
         self._grow_window()
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimiser(self.optimizer, state["optimizer"])
+        self._on_rows.forget()
         self.steps = state["steps"]
         set_rng_state(self.rng, state["rng"])
 

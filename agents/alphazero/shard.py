@@ -1,7 +1,7 @@
 """A shard: some of an actor's games, searched together in one thread.
 
-Games do not wait for each other. After each round of evaluations every game whose search is over
-plays its move and begins its next search at once, so that batches stay full.
+Games do not wait for each other. After a round of evaluations the games whose searches are over
+play their moves and begin their next searches, a few games together, so that batches stay full.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ from mcts.config import SearchConfig
 from mcts.search import Evaluator, RootResults, Search
 from store.errors import CheckpointError
 from store.replay.episodes import Episode
+
+DECIDED_AT_ONCE = 16
+"""The part of the games, a sixteenth, whose searches have ended before their moves are played: the
+interpreter's work between two batches is mostly the same for one game and for many."""
 
 
 @dataclass
@@ -173,7 +177,8 @@ class Shard:
         if len(leaves.counts):
             self.search.receive(*evaluator(leaves))
         done = self.search.done()
-        return self.finish_moves(done) if len(done) else []
+        is_enough = len(done) * DECIDED_AT_ONCE >= len(self.ply) or not len(leaves.counts)
+        return self.finish_moves(done) if len(done) and is_enough else []
 
     def finish_moves(self, slots: NDArray[np.int64]) -> list[Episode]:
         """Play the moves of the finished searches; return the games that ended."""

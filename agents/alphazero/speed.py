@@ -83,7 +83,7 @@ def measure_speeds(config: AlphaZeroConfig, seconds: float) -> Speeds:
         for games in play_sizes(config):
             part = PLAY * seconds / len(play_sizes(config))
             found.play[games] = threads.play(evaluators, games, part)
-    found.learner = _learner_speeds(game, config, LEARNER * seconds)
+    found.learner = learner_speeds(game, config, LEARNER * seconds)
     return found
 
 
@@ -157,7 +157,7 @@ def _torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _learner_speeds(game: Game, config: AlphaZeroConfig, seconds: float) -> dict[int, float]:
+def learner_speeds(game: Game, config: AlphaZeroConfig, seconds: float) -> dict[int, float]:
     """Measure rows/s by batch size, learning from initial positions and a uniform policy."""
     threads = config.cluster.learner_cpus if config.workers else config.selfplay.shards
     legal = game.legal_actions(game.new_state()).astype(np.uint16)

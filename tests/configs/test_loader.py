@@ -20,7 +20,7 @@ def _presets_of(algorithm: str) -> list[str]:
 
 @pytest.mark.parametrize("name", _presets_of("alphazero"))
 def test_every_preset_of_a_board_game_trains_that_game(name: str) -> None:
-    assert load_config(name).game == name
+    assert name.startswith(load_config(name).game)
 
 
 def test_a_preset_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:

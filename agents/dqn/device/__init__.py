@@ -1,1 +1,1 @@
-"""What DQN does so that a graphics card is not waiting: replay, and CUDA graphs."""
+"""What DQN does so that a graphics card is not waiting: replay there."""

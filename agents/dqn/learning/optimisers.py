@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, overload
 
 import torch
@@ -85,18 +85,3 @@ def build_optimiser(
     if config.optimiser == "radam":  # one call for all parameters: half the time
         return torch.optim.RAdam(trained, lr=rate, eps=epsilon, foreach=True, capturable=capturable)
     return CentredRMSprop(trained, rate, 0.95, epsilon)
-
-
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate, in its place where a CUDA graph reads it."""
-    for group in optimiser.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
-
-
-def load_optimiser(optimiser: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Load the state that another one saved, maybe on another device; keep its own options."""
-    own = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": state["state"], "param_groups": own})

@@ -39,12 +39,21 @@ class CudaRecorder:
     Args:
         device: the card.
         generator: what the calls draw with, of that device; each launch draws on from its state.
+        shares_memory: its graphs have one memory, so that one at a time is launched, and the
+            results of the last are overwritten.
     """
 
-    def __init__(self, device: torch.device, generator: Generator | None = None) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        generator: Generator | None = None,
+        *,
+        shares_memory: bool = False,
+    ) -> None:
         self._device = device
         self._generator = generator
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._memory = torch.cuda.graph_pool_handle() if shares_memory else None
 
     def run(self, call: Callable[[], Tensors]) -> Tensors:
         """See `Recorder`."""
@@ -61,7 +70,12 @@ class CudaRecorder:
         if self._generator is not None:
             graph.register_generator_state(self._generator)
         # "thread_local": acting goes on in another thread, and may allocate memory meanwhile
-        recording = torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local")
+        recording = torch.cuda.graph(
+            graph,
+            pool=self._memory,
+            stream=self._stream,
+            capture_error_mode="thread_local",
+        )
         with _capturing, recording:
             results = call()
 
@@ -105,7 +119,7 @@ class GraphedCall:
         if self._recorder is None or not self._fits(inputs):
             return self._function(*(each.to(self._device) for each in inputs))
         for own, given in zip(self._inputs, inputs, strict=True):
-            own.copy_(given)
+            own.copy_(given, non_blocking=True)
         if self._launch is not None:
             return self._launch()
         self._calls += 1
