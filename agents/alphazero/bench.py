@@ -16,19 +16,25 @@ from agents.alphazero.game import game_of
 from agents.alphazero.inference import NetworkEvaluator
 from agents.alphazero.network import build_network
 from agents.alphazero.shard import Shard
+from envs.game import Game
 from mcts.search import Leaves
 
 BATCHES = (32, 64, 128, 256, 512)
+CARD_BATCHES = (256, 512, 768, 1024)
 
 
-def raw_speed(evaluator: NetworkEvaluator, batch: int, seconds: float) -> float:
-    """Measure evaluations/s of one thread with batches of `batch` positions."""
-    game = evaluator.game
-    leaves = Leaves(
+def leaves_like(game: Game, batch: int) -> Leaves:
+    """Return leaves that cost what those of a search do."""
+    return Leaves(
         np.zeros((batch, *game.planes_shape), np.float32),
         np.zeros((batch, game.max_legal), np.int32),
         np.full(batch, game.typical_legal, np.int32),
     )
+
+
+def raw_speed(evaluator: NetworkEvaluator, batch: int, seconds: float) -> float:
+    """Measure evaluations/s of one thread with batches of `batch` positions."""
+    leaves = leaves_like(evaluator.game, batch)
     evaluator(leaves)
     count, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
@@ -81,9 +87,11 @@ def measure(
         everywhere(lambda i: play_speed(shards[i], evaluators[i], seconds / 3))
 
         def raw_sum(batch: int, duration: float) -> float:
+            everywhere(lambda i: evaluators[i](leaves_like(game, batch)))  # graphs are recorded
             return sum(everywhere(lambda i: raw_speed(evaluators[i], batch, duration)))
 
-        scan = {batch: raw_sum(batch, part / len(BATCHES)) for batch in BATCHES}
+        batches = CARD_BATCHES if evaluator.device.type == "cuda" else BATCHES
+        scan = {batch: raw_sum(batch, part / len(batches)) for batch in batches}
         best = max(scan, key=lambda batch: scan[batch])
         raw, played = [], []
         for _ in range(repetitions):

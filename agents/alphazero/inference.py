@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.alphazero.config import NetworkConfig
-from agents.alphazero.graphed import GraphedInference
+from agents.alphazero.device.fused import fused_forward, fusing_is_faster
+from agents.alphazero.device.graphed import GraphedInference
 from agents.alphazero.network import PolicyValueNetwork, build_network, value_of
 from agents.torch_device import choose_device, choose_precision
 from agents.torch_state import load_state
@@ -47,9 +48,13 @@ class _Inference(nn.Module):
         super().__init__()
         self.network = network.to(dtype)
         self.dtype = dtype
+        self.fuses = False
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
-        policy, outcome = self.network(planes.to(self.dtype))
+        planes = planes.to(self.dtype)
+        policy, outcome = (
+            fused_forward(self.network, planes) if self.fuses else self.network(planes)
+        )
         return policy.float(), value_of(outcome.float())
 
 
@@ -76,6 +81,7 @@ class NetworkEvaluator:
         self.device = choose_device(device)
         self.dtype = choose_precision(config.precision, self.device)
         self._state = _copied(state)
+        self._fuses: bool | None = None  # not known yet
         self._module = self._compile(self._state)
         self._graphed = self._on_card()
 
@@ -87,22 +93,32 @@ class NetworkEvaluator:
         """
         module = self._folded(state)
         if self.device.type != "cpu":
+            if self._fuses is None:
+                self._fuses = fusing_is_faster(module.network, self.game.planes_shape)
+            module.fuses = self._fuses
             return module
         example = torch.zeros(ROW_MULTIPLE, *self.game.planes_shape)
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TorchScript is called old, and is the fastest here
             return torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
 
-    @property
-    def module(self) -> Any:
-        """Return the folded network: planes -> float32 logits [n, A] and value_to_play [n]."""
-        return self._module
-
     def without_graphs(self) -> NetworkEvaluator:
         """Return the same network, whose kernels are launched one by one; for comparison."""
         other = copy.copy(self)
         other._graphed = None
         return other
+
+    def compiled(self) -> NetworkEvaluator:
+        """Return the same network on a card, compiled by TorchInductor; for comparison."""
+        other = copy.copy(self)
+        compiled = torch.compile(self._module, dynamic=False)
+        other._graphed = GraphedInference(compiled, self.game, self.device)
+        return other
+
+    @property
+    def fuses(self) -> bool:
+        """Whether a card computes convolution, bias, skip and ReLU in one kernel."""
+        return bool(self._fuses)
 
     def _on_card(self) -> GraphedInference | None:
         if self.device.type != "cuda":

@@ -17,10 +17,10 @@ from torch.nn import functional
 from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import POLICY_ENTRIES, TrainingRows, ring_fields, to_rows
 from agents.alphazero.network import build_network
+from agents.device.graphs import GraphedCall, recorder_of
+from agents.device.optimiser import load_optimiser, set_rate
 from agents.random_state import rng_state, set_rng_state
 from agents.torch_device import choose_device, choose_precision
-from agents.torch_graphs import GraphedCall, recorder_of
-from agents.torch_optimiser import load_optimiser, set_rate
 from agents.torch_state import dump_state
 from envs.batch import encode_many
 from envs.game import Game

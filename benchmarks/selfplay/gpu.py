@@ -9,7 +9,8 @@ the positions are the project's own; AlphaZero.jl's figures are of Pascal Pons' 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,14 +19,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.alphazero.bench import measure, raw_speed
+from agents.alphazero.bench import leaves_like, measure, raw_speed
 from agents.alphazero.config import AlphaZeroConfig, NetworkConfig
-from agents.alphazero.graphed import GraphedInference
 from agents.alphazero.inference import NetworkEvaluator, load_evaluator
 from agents.alphazero.network import build_network
 from agents.alphazero.player import PLAYING_SIMULATIONS
 from agents.alphazero.speed import learner_speeds
 from agents.players import SearchPlayer
+from agents.progress import Progress
 from arena.solvers.connect_four.adapter import ConnectFour
 from arena.solvers.error_rates import error_rates
 from arena.solvers.solver import SolvedSet
@@ -58,52 +59,54 @@ PUBLISHED = {
 EVALUATORS = 8  # threads that measure a checkpoint
 
 
-def inference_rates(seconds: float) -> dict[str, dict[str, dict[str, float]]]:
+def inference_rates(seconds: float, ways: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Measure evaluations/s by network, way of computing and batch; each for `seconds`."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, (game_name, config) in NETWORKS.items():
         game = find_game(game_name)
         state = build_network(game, config, 0).state_dict()
         evaluator = NetworkEvaluator(game, config, state, device="cuda")
-        found[name] = {}
-        for way, changed in _ways(evaluator):
+        found[name] = {"fuses": evaluator.fuses}
+        for way in ways:
+            if way == "compiled" and config.filters > 64:  # minutes of compiling
+                continue
+            changed = _computed(evaluator, way)
             rates = {str(batch): raw_speed(changed, batch, seconds) for batch in BATCHES}
             found[name][way] = rounded(rates)
-            print(f"  {name:20} {way:16} {_listed(rates)} evaluations/s", flush=True)
+            listed = ", ".join(f"{rate:,.0f} at {batch}" for batch, rate in rates.items())
+            print(f"  {name:20} {way:8} {listed} evaluations/s", flush=True)
     return found
 
 
-def _ways(evaluator: NetworkEvaluator) -> Iterator[tuple[str, Any]]:
-    """Yield a network computed kernel by kernel, as a graph, and compiled and as a graph."""
-    yield "kernel by kernel", evaluator.without_graphs()
-    yield "graph", evaluator
-    if evaluator.config.filters == 64:  # the others take minutes to compile
-        compiled = torch.compile(evaluator.module, dynamic=False)
-        graphed = GraphedInference(compiled, evaluator.game, evaluator.device)
-        yield "compiled, graph", _With(evaluator, graphed)
+def _computed(evaluator: NetworkEvaluator, way: str) -> NetworkEvaluator:
+    """Return the network computed "eager", kernel by kernel, as a "graph", or "compiled" too."""
+    if way == "graph":
+        return evaluator
+    return evaluator.without_graphs() if way == "eager" else evaluator.compiled()
 
 
-class _With:
-    """An evaluator's game, and another way of computing it."""
-
-    def __init__(self, evaluator: NetworkEvaluator, call: GraphedInference) -> None:
-        self.game = evaluator.game
-        self._call = call
-
-    def __call__(self, leaves: Any) -> Any:
-        return self._call(leaves)
-
-
-def _listed(rates: dict[str, float]) -> str:
-    return ", ".join(f"{rate:,.0f} at {batch}" for batch, rate in rates.items())
+def thread_rates(config: AlphaZeroConfig, seconds: float) -> dict[str, float]:
+    """Measure evaluations/s of the preset's network by threads, each with a shard's batch."""
+    game, state = GAME, build_network(GAME, config.network, 0).state_dict()
+    evaluator = NetworkEvaluator(game, config.network, state, device="cuda")
+    most, batch = config.selfplay.shards, config.selfplay.games // config.selfplay.shards
+    evaluators = [evaluator, *(evaluator.replica() for _ in range(most - 1))]
+    rates = {}
+    for count in sorted({1, most // 4, most // 2, most} - {0}):
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(lambda e: e(leaves_like(game, batch)), evaluators[:count]))
+            each = pool.map(lambda e: raw_speed(e, batch, seconds), evaluators[:count])
+            rates[str(count)] = float(sum(each))
+            print(f"  {count} threads: {rates[str(count)]:,.0f} evaluations/s", flush=True)
+    return rates
 
 
 def learned(config: AlphaZeroConfig, sets: list[SolvedSet]) -> dict[str, Any]:
     """Train for `config.minutes`, then measure the checkpoints; see the module's text."""
     with TemporaryDirectory() as folder:
         for progress in train(config, store_url=folder, run_name="gpu"):
-            if progress.event == "checkpoint":
-                print(f"  {progress.elapsed_s:.0f} s: {progress.games:,} games", flush=True)
+            if progress.event in ("checkpoint", "finished"):
+                print(f"  {_line(progress)}", flush=True)
         curve = [_measured(open_run(folder, "gpu"), step, sets, config) for step in _steps(folder)]
     reached = [point for point in curve if point["reached"]]
     return {
@@ -115,6 +118,11 @@ def learned(config: AlphaZeroConfig, sets: list[SolvedSet]) -> dict[str, Any]:
         "published": {name: bar for name, (bar, _) in PUBLISHED.items()},
         "curve": curve,
     }
+
+
+def _line(progress: Progress) -> str:
+    figures = ", ".join(f"{name} {value:,.4g}" for name, value in progress.metrics.items() if value)
+    return f"{progress.elapsed_s:.0f} s: {progress.games:,} games, {figures}"
 
 
 def _steps(folder: str) -> list[int]:
@@ -173,14 +181,15 @@ def run(seconds: float, peer_python: str | None, sets: str | None = None) -> Non
         write_result("gpu", result)
         print(f"gpu: {name} after {time.monotonic() - began:.0f} s", flush=True)
 
+    keep("inference", inference_rates(seconds / 60.0, ("eager", "graph")))
+    keep("evaluations_per_s_by_threads", rounded(thread_rates(config, seconds / 20.0)))
     played = rounded(measure(config, seconds, repetitions=2))
-    print(
-        f"  {played['simulations_per_s']:,} simulations/s, {played['evaluations_per_s']:,} of them"
-    )
+    made, evaluated = played["simulations_per_s"], played["evaluations_per_s"]
+    print(f"  {made:,} simulations/s, {evaluated:,} evaluations/s", flush=True)
     keep("selfplay", played)
     positions = sets_of(Path(sets)) if sets else ConnectFour().solved_sets()
     trained = replace(config, minutes=config.minutes * seconds / 30.0, keep_all=True)
     keep("learned", {"sets": "Pons" if sets else "own", **learned(trained, positions)})
     rows = learner_speeds(GAME, config, seconds / 3)
     keep("learner_rows_per_s", rounded({str(batch): rate for batch, rate in rows.items()}))
-    keep("inference", inference_rates(seconds / 60.0))
+    keep("inference_compiled", inference_rates(seconds / 60.0, ("compiled",)))

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.device.graphs import CudaRecorder, GraphedCall, recorder_of
+from agents.device.optimiser import load_optimiser, set_rate
 from agents.dqn.config import DQNConfig
 from agents.dqn.device.replay import make_replay
 from agents.dqn.learning.objective import Objective, Rollout, Transitions
@@ -20,8 +22,6 @@ from agents.dqn.network.q_network import TargetNetwork, build_network
 from agents.dqn.schedules import beta_at, epsilon_at, learning_rate_at
 from agents.random_state import rng_state, set_rng_state
 from agents.torch_device import choose_device
-from agents.torch_graphs import CudaRecorder, GraphedCall, recorder_of
-from agents.torch_optimiser import load_optimiser, set_rate
 from agents.torch_state import dump_state, set_generator_state
 from envs.vector import EnvironmentSpec
 from store.memory.frame_ring import FrameRing

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.device.graphs import GraphedCall, recorder_of
 from agents.dqn.config import DQNConfig
 from agents.dqn.network.q_network import QNetwork, build_network
 from agents.torch_device import choose_device
-from agents.torch_graphs import GraphedCall, recorder_of
 from agents.torch_state import load_state
 from envs.vector import EnvironmentSpec
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -23,6 +24,16 @@ in PyTorch's `make_graphed_callables`)."""
 _capturing = threading.Lock()  # one at a time in a process, and it begins by waiting for all work
 
 
+@cache
+def _capture_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the one stream of a card on which graphs are captured, and nothing is launched.
+
+    PyTorch has 32 streams of a priority and returns them in turns: what another thread launched
+    on the same one would be captured. So streams to launch on are of high priority.
+    """
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
 class Recorder(Protocol):
     """Records the kernels of a call, to be launched again."""
 
@@ -34,7 +45,7 @@ class Recorder(Protocol):
 
 
 class CudaRecorder:
-    """Records CUDA graphs, on a stream of its own.
+    """Records CUDA graphs, which are launched on other streams.
 
     Args:
         device: the card.
@@ -52,16 +63,17 @@ class CudaRecorder:
     ) -> None:
         self._device = device
         self._generator = generator
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._stream = _capture_stream(device)
         self._memory = torch.cuda.graph_pool_handle() if shares_memory else None
 
     def run(self, call: Callable[[], Tensors]) -> Tensors:
         """See `Recorder`."""
         current = torch.cuda.current_stream(self._device)
-        self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
-            results = call()
-        current.wait_stream(self._stream)
+        with _capturing:
+            self._stream.wait_stream(current)
+            with torch.cuda.stream(self._stream):
+                results = call()
+            current.wait_stream(self._stream)
         return results
 
     def capture(self, call: Callable[[], Tensors]) -> Callable[[], Tensors]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from agents.alphazero.config import LearnerConfig, NetworkConfig
-from agents.alphazero.graphed import GraphedInference, graph_rows
+from agents.alphazero.device.graphed import GraphedInference, graph_rows
 from agents.alphazero.inference import NetworkEvaluator
 from agents.alphazero.learner import AlphaZeroLearner
 from agents.alphazero.network import build_network
@@ -15,7 +15,7 @@ from envs.registry import find_game
 from mcts.config import SearchConfig
 from mcts.search import Search
 from tests.agents.alphazero.test_learner import _batch, _record
-from tests.agents.test_torch_graphs import StandIn, has_card
+from tests.agents.device.test_graphs import StandIn, has_card
 from tests.search_setup import with_every_action
 
 GAME = find_game("connect_four")
@@ -45,7 +45,7 @@ def test_batches_have_sizes_of_few_graphs():
 def test_batches_of_many_sizes_are_answered_as_the_network_answers_them():
     evaluator = NetworkEvaluator(GAME, CONFIG, STATE, device="cpu")
     recorder = StandIn()
-    graphed = GraphedInference(evaluator.module, GAME, torch.device("cpu"), recorder)
+    graphed = GraphedInference(evaluator._module, GAME, torch.device("cpu"), recorder)
     for turn, count in enumerate([5, 30, 1, 30, 64, 29, 64]):
         leaves = leaves_of(count, turn)
         kept = graphed(leaves)

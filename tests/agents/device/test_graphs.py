@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from agents import torch_graphs as graphs
+from agents.device import graphs
+from agents.device.graphs import WARM_UP, CudaRecorder, GraphedCall, recorder_of
 from agents.dqn.learning.learner import DQNLearner
 from agents.dqn.playing.policy import QPolicy
-from agents.torch_graphs import WARM_UP, CudaRecorder, GraphedCall, recorder_of
 from agents.torch_state import dump_trainer, load_trainer
 from store.memory.frames import TRUNCATED
 from store.replay.window import ReplayWindow

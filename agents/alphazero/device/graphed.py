@@ -7,7 +7,6 @@ core, one searches while the other's leaves are evaluated.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -17,14 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.torch_graphs import WARM_UP, CudaRecorder, Recorder
+from agents.device.graphs import WARM_UP, CudaRecorder, Recorder
 from envs.game import Game
 from mcts.search import Leaves
 
 FEWEST_ROWS = 8  # of a graph
-
-# The kernels that cuDNN finds fastest are those of a shape, the same for all threads.
-_recording = threading.Lock()
 
 
 def graph_rows(count: int) -> int:
@@ -57,7 +53,8 @@ class GraphedInference:
         self._device = device
         self._is_card = device.type == "cuda"
         self._recorder = recorder or CudaRecorder(device, shares_memory=True)
-        self._stream = torch.cuda.Stream(device) if self._is_card else None  # type: ignore[no-untyped-call]
+        # of high priority, as graphs are captured on one of the others
+        self._stream = torch.cuda.Stream(device, -1) if self._is_card else None  # type: ignore[no-untyped-call]
         self._answered = torch.cuda.Event(blocking=True) if self._is_card else None  # type: ignore[no-untyped-call]
         self._reserve(0)
 
@@ -96,10 +93,9 @@ class GraphedInference:
         def call() -> tuple[Tensor, Tensor]:
             return self._evaluate(rows)
 
-        with _recording, torch.backends.cudnn.flags(benchmark=True):
-            for _ in range(WARM_UP):
-                self._recorder.run(call)
-            self._launches[rows] = launch = self._recorder.capture(call)
+        for _ in range(WARM_UP):
+            self._recorder.run(call)
+        self._launches[rows] = launch = self._recorder.capture(call)
         return launch
 
     def _evaluate(self, rows: int) -> tuple[Tensor, Tensor]:

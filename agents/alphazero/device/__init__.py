@@ -1,0 +1,1 @@
+"""What AlphaZero does so that a graphics card is not waiting."""

@@ -1,0 +1,1 @@
+"""What learners and actors of all algorithms share on a graphics card: graphs, optimisers."""
