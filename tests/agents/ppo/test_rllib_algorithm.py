@@ -175,6 +175,7 @@ def test_a_killed_runner_comes_back_with_the_pool() -> None:
         assert known == [sorted(ppo.past)] * 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_bare_ppo_has_the_same_curve() -> None:
     """Steps until the mean return of an iteration's games is 195, the median of three seeds."""

@@ -221,6 +221,7 @@ def test_a_second_training_of_the_run_is_refused(cluster, tmp_path):
     stages.close()
 
 
+@pytest.mark.exhaustive
 def test_workers_that_can_never_work_stop_the_training_with_the_reason(cluster, tmp_path):
     stages = train(CONFIG, store_url=str(tmp_path), run_name="run")
     next(stages)
