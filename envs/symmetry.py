@@ -1,7 +1,8 @@
-"""Symmetries of a board as permutations of its cells and of the actions.
+"""Symmetries of a board as permutations of its cells, of the actions, and of the planes.
 
-Symmetry s moves the content of cell `cells[s, i]` to cell i, and action `actions[s, a]` to a, so
-indexing an array with row s gives the array of the transformed board. Row 0 is the identity.
+Symmetry s moves the content of cell `cells[s, i]` to cell i, action `actions[s, a]` to a, and plane
+`channels[s, c]` to c, so indexing an array with row s gives the array of the transformed board. Row
+0 is the identity. Planes change places where they name a direction, such as a move to the left.
 """
 
 from __future__ import annotations
@@ -14,19 +15,37 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Symmetries:
-    """The symmetries of a game: `cells` int32 [S, H*W], `actions` int32 [S, A]."""
+    """The symmetries of a game: `cells` int32 [S, H*W], `actions` int32 [S, A].
+
+    `channels` int32 [S, C] is None where all planes stay in their places.
+    """
 
     cells: NDArray[np.int32]
     actions: NDArray[np.int32]
+    channels: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.cells)
 
     def planes(self, planes: NDArray[np.float32], symmetry: int) -> NDArray[np.float32]:
-        """Transform encoded planes float32 [..., H, W] by one symmetry."""
+        """Transform encoded planes float32 [..., C, H, W] by one symmetry."""
         height, width = planes.shape[-2:]
+        if self.channels is not None:
+            planes = planes[..., self.channels[symmetry], :, :]
         flat = planes.reshape(*planes.shape[:-2], height * width)
         return flat[..., self.cells[symmetry]].reshape(planes.shape)
+
+    def transform(
+        self, planes: NDArray[np.float32], symmetries: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Transform planes float32 [n, C, H, W], each by a symmetry of its own [n]."""
+        flat = planes.reshape(*planes.shape[:2], -1)
+        cells = self.cells[symmetries][:, None, :].astype(np.int64)
+        turned = np.take_along_axis(flat, cells, 2)
+        if self.channels is not None:
+            rows = self.channels[symmetries][:, :, None].astype(np.int64)
+            turned = np.take_along_axis(turned, rows, 1)
+        return turned.reshape(planes.shape)
 
     def action_image(self, symmetry: int) -> NDArray[np.int32]:
         """Return the image of each action: int32 [A] with `image[actions[s, a]] == a`."""

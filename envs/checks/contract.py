@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from envs import game as generic
+from envs.checks.caching import LARGEST_TABLE, large_table, recursion, rule_functions
 from envs.checks.trial import SPARE, ContractError, Trace, Trial, explain, make_trial, written
 from envs.game import Game, NotationError, advance, step
 
@@ -204,11 +205,14 @@ def check_encode(trial: Trial) -> int:
 def check_symmetries(trial: Trial) -> int:
     """Symmetries are permutations that commute with legal_actions, step, encode and the end."""
     game, symmetries = trial.game, trial.game.symmetries
-    _, height, width = game.planes_shape
-    for label, rows, size in (
+    channels, height, width = game.planes_shape
+    permuted = [
         ("cells", symmetries.cells, height * width),
         ("actions", symmetries.actions, game.num_actions),
-    ):
+    ]
+    if symmetries.channels is not None:
+        permuted.append(("channels", symmetries.channels, channels))
+    for label, rows, size in permuted:
         good = rows.shape == (len(symmetries), size) and np.all(np.sort(rows) == np.arange(size))
         trial.require(bool(good), [], f"symmetries.{label} are not permutations of {size}")
         identical = np.array_equal(rows[0], np.arange(size))
@@ -312,6 +316,18 @@ def _transpositions(trial: Trial, t: Trace) -> list[tuple[Trace, Trace, int]]:
     return pairs
 
 
+def check_caching(trial: Trial) -> int:
+    """Rules read no table of over a megabyte and call no circle, so that kernels can be cached."""
+    functions = rule_functions(trial.game.rules)
+    for name, function in functions.items():
+        if table := large_table(function):
+            what = f"{name} reads the table {table[0]!r} of {table[1]:,} bytes"
+            trial.fail([], f"{what}, expected at most {LARGEST_TABLE:,}: it could not be cached")
+        if circle := recursion(function):
+            trial.fail([], f"{name} calls itself ({' -> '.join(circle)}), expected a loop")
+    return len(functions)
+
+
 def check_rendering(trial: Trial) -> int:
     """Every position can be drawn, and a move changes the drawing."""
     game, drawn = trial.game, 0
@@ -342,6 +358,7 @@ CHECKS: tuple[Callable[[Trial], int], ...] = (
     check_symmetries,
     check_notation,
     check_position_key,
+    check_caching,
     check_rendering,
 )
 

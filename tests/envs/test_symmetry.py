@@ -49,3 +49,24 @@ def test_identity_leaves_everything():
     assert len(symmetries) == 1
     np.testing.assert_array_equal(symmetries.planes(BOARD, 0), BOARD)
     assert symmetries.action_image(0).tolist() == [0, 1, 2, 3, 4]
+
+
+CROSSED = np.array([[0, 1, 2], [2, 1, 0]], np.int32)
+
+
+def test_planes_that_name_a_direction_change_places():
+    symmetries = Symmetries(mirror(3, 4), np.zeros((2, 1), np.int32), CROSSED)
+    planes = np.random.default_rng(0).random((3, 3, 4), np.float32)
+    np.testing.assert_array_equal(symmetries.planes(planes, 0), planes)
+    np.testing.assert_array_equal(symmetries.planes(planes, 1), planes[::-1, :, ::-1])
+
+
+@pytest.mark.parametrize(
+    "channels", [None, np.tile(np.roll(np.arange(3, dtype=np.int32), 1), (8, 1))]
+)
+def test_each_of_a_batch_has_a_symmetry_of_its_own(channels):
+    symmetries = Symmetries(dihedral(4), dihedral(4), channels)
+    planes = np.random.default_rng(0).random((20, 3, 4, 4), np.float32)
+    chosen = np.random.default_rng(1).integers(8, size=20)
+    for turned, plain, symmetry in zip(symmetries.transform(planes, chosen), planes, chosen):
+        np.testing.assert_array_equal(turned, symmetries.planes(plain, symmetry))

@@ -197,6 +197,30 @@ def step_with_history(state, action):
     state["key"] = (state["key"] * 31 + action + 1) % 1000003
 
 
+BIG_TABLE = np.zeros(126_000)
+
+
+def terminal_by_a_table(state):
+    return tic_tac_toe.is_terminal(state) or look_up(state["own"]) > 0.0
+
+
+@register_jitable
+def look_up(index):
+    return BIG_TABLE[index]
+
+
+def count_down(number):
+    return 0 if number <= 0 else count_further(number - 1)
+
+
+def count_further(number):
+    return count_down(number - 1)
+
+
+def side_by_recursion(state):
+    return state["side"] + count_down(int(state["side"]))
+
+
 WITH_UNSEEN = [*GAME.fields, ("unseen", "i4")]
 WITH_KEY = [*GAME.fields, ("key", "i8")]
 
@@ -210,6 +234,8 @@ def reset_key(state):
     clear_board(state)
     state["key"] = 0
 
+
+CROSSED = np.array([[0, 1]] + 7 * [[1, 0]], np.int32)
 
 PLANTED = [
     # name, check that must fail, words of its message, what is broken
@@ -320,6 +346,30 @@ PLANTED = [
             "reset": reset_key,
             "fields": WITH_KEY,
         },
+    ),
+    (
+        "table",
+        "caching",
+        "is_terminal reads the table 'BIG_TABLE' of 1,008,000 bytes, expected at most 1,000,000",
+        {"is_terminal": terminal_by_a_table},
+    ),
+    (
+        "recursion",
+        "caching",
+        r"to_play calls itself \(count_down -> count_further -> count_down\), expected a loop",
+        {"to_play": side_by_recursion},
+    ),
+    (
+        "swapped",
+        "symmetries",
+        "symmetries.channels are not permutations of 2",
+        {"symmetries": Symmetries(dihedral(3), dihedral(3), np.zeros((8, 2), np.int32))},
+    ),
+    (
+        "crossed",
+        "symmetries",
+        "symmetry 1 does not commute with encode",
+        {"symmetries": Symmetries(dihedral(3), dihedral(3), CROSSED)},
     ),
     ("blank", "rendering", "render gives ' ', expected a drawing", {"render": lambda state: " "}),
     ("still", "rendering", "draws the position as before", {"render": lambda state: "board"}),
