@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import POLICY_ENTRIES, TrainingRows, ring_fields, to_rows
-from agents.alphazero.network import build_network
+from agents.alphazero.network import AuxiliaryHeads, build_heads, build_network
 from agents.random_state import rng_state, set_rng_state
 from agents.torch_device import choose_device
 from agents.torch_state import dump_state
@@ -34,20 +34,75 @@ class SparsePolicy(NamedTuple):
     weight: Tensor  # float32 [E], sums to 1 in a row that has a policy
 
 
+class Batch(NamedTuple):
+    """Sampled rows, [n]; None of a target that the settings do not ask for."""
+
+    planes: Tensor  # [n, C, H, W]
+    policy: SparsePolicy
+    outcome: Tensor  # [n, 3]
+    weight: Tensor | None = None  # [n] of a row in all losses
+    reply: SparsePolicy | None = None  # the policies of the next ply
+    ownership: Tensor | None = None  # [n, H*W] of the finished board: 1 the mover's, -1 the other's
+    lead: Tensor | None = None  # [n] of the mover in points at the end, NaN if unknown
+
+
 def alphazero_loss(
-    policy_logits: Tensor, outcome_logits: Tensor, policy: SparsePolicy, outcome: Tensor
+    policy_logits: Tensor,
+    outcome_logits: Tensor,
+    policy: SparsePolicy,
+    outcome: Tensor,
+    weight: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return cross-entropies of policy [N, A] and win/draw/loss [N, 3] with the targets, in nats.
 
     AlphaZero's loss (2018, equation 1) with the squared error replaced by win/draw/loss
     cross-entropy; weight decay is the optimiser's. A row without entries has no policy target: the
-    policy loss is the mean over the other rows, 0 if there are none.
+    policy loss is the mean over the other rows, 0 if there are none. Means are by `weight` [N].
     """
-    with_policy = policy.weight.sum().clamp(min=1.0)  # a policy sums to 1
-    likely = functional.log_softmax(policy_logits, 1)[policy.row, policy.action]
-    policy_loss = -(policy.weight * likely).sum() / with_policy
-    value_loss = -(outcome * functional.log_softmax(outcome_logits, 1)).sum(1).mean()
-    return policy_loss, value_loss
+    policy_loss = policy_cross_entropy(policy_logits, policy, weight)
+    by_row = -(outcome * functional.log_softmax(outcome_logits, 1)).sum(1)
+    return policy_loss, _mean(by_row, weight)
+
+
+def policy_cross_entropy(
+    logits: Tensor, policy: SparsePolicy, weight: Tensor | None = None
+) -> Tensor:
+    """Return the mean cross-entropy of logits [N, A] with the rows that have a policy, in nats."""
+    share = policy.weight if weight is None else policy.weight * weight[policy.row]
+    total = share.sum()  # a policy sums to 1
+    total = total.clamp(min=1.0) if weight is None else total.clamp(min=1e-6)
+    likely = functional.log_softmax(logits, 1)[policy.row, policy.action]
+    return -(share * likely).sum() / total
+
+
+def _mean(by_row: Tensor, weight: Tensor | None) -> Tensor:
+    if weight is None:
+        return by_row.mean()
+    return (by_row * weight).sum() / weight.sum().clamp(min=1e-6)
+
+
+def ownership_loss(logits: Tensor, ownership: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean cross-entropy over points [N, P] in nats (KataGo 2019, 4.1).
+
+    A point that neither owns is half the mover's. The mean is over rows by `weight` [N].
+    """
+    mine = (ownership + 1.0) / 2.0
+    by_point = functional.binary_cross_entropy_with_logits(logits, mine, reduction="none")
+    return _mean(by_point.mean(1), weight)
+
+
+def lead_loss(logits: Tensor, bins: Tensor, weight: Tensor) -> Tensor:
+    """Return the loss of a distribution over leads [N, S], whose right bins are int64 [N].
+
+    The cross-entropy in nats, plus the squared errors of the cumulative sums, by which a guess
+    nearby is better than one far away (KataGo 2019, 4.1). The mean is over rows by `weight` [N].
+    """
+    chance = functional.log_softmax(logits, 1)
+    by_bin = -chance.gather(1, bins[:, None])[:, 0]
+    places = torch.arange(logits.shape[1], device=logits.device)
+    reached = (places[None] >= bins[:, None]).to(chance.dtype)
+    by_sum = (chance.exp().cumsum(1) - reached).square().sum(1)
+    return _mean(by_bin + by_sum, weight)
 
 
 class AlphaZeroLearner:
@@ -70,10 +125,12 @@ class AlphaZeroLearner:
         self.device = choose_device(device)
         self.network = build_network(game, network, seed).to(self.device)
         self.averaged = copy.deepcopy(self.network)
+        heads = build_heads(game, network, config, seed)
+        self.heads = None if heads is None else heads.to(self.device)
         self.optimizer = torch.optim.AdamW(self._parameter_groups(), lr=config.learning_rate)
         self.ring = Ring(
             config.window_rows,
-            ring_fields(game),
+            ring_fields(game, config),
             window=min(config.window_start_rows, config.window_rows),
         )
         self.policies = RaggedEntries(POLICY_ENTRIES)
@@ -98,9 +155,14 @@ class AlphaZeroLearner:
         """Return the training rows in the window."""
         return self.ring.sampled_rows
 
+    def _trained(self) -> list[torch.nn.Parameter]:
+        """Return the parameters of the network and of the auxiliary heads."""
+        heads = () if self.heads is None else self.heads.parameters()
+        return [*self.network.parameters(), *heads]
+
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        weights = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        weights = [p for p in self._trained() if p.ndim > 1]
+        others = [p for p in self._trained() if p.ndim <= 1]
         return [
             {"params": weights, "weight_decay": self.config.weight_decay},
             {"params": others, "weight_decay": 0.0},
@@ -125,6 +187,7 @@ class AlphaZeroLearner:
             outcome=rows.outcome,
             policy_start=first + np.cumsum(counts) - counts,
             policy_count=rows.policy_count,
+            **rows.extras,
         )
         if len(self.ring):
             oldest = self.ring.gather(np.array([self.ring.oldest]), ["policy_start"])
@@ -140,51 +203,94 @@ class AlphaZeroLearner:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.network.train()
-        policy_sum = torch.zeros((), device=self.device)
-        value_sum = torch.zeros((), device=self.device)
+        sums: dict[str, Tensor] = {}
         for _ in range(steps):
-            policy_loss, value_loss = self._step()
-            policy_sum += policy_loss
-            value_sum += value_loss
-        return {
-            "policy_loss": policy_sum.item() / max(steps, 1),
-            "value_loss": value_sum.item() / max(steps, 1),
-            "learning_rate": rate,
-        }
+            for name, loss in self._step().items():
+                sums[name] = sums[name] + loss if name in sums else loss
+        means = {name: total.item() / steps for name, total in sums.items()}
+        return {"policy_loss": 0.0, "value_loss": 0.0, **means, "learning_rate": rate}
 
-    def _step(self) -> tuple[Tensor, Tensor]:
-        planes, policy, outcome = self.sample(self.config.batch_size)
-        policy_logits, outcome_logits = self.network(planes)
-        policy_loss, value_loss = alphazero_loss(policy_logits, outcome_logits, policy, outcome)
-        self.optimizer.zero_grad(set_to_none=True)
+    def _step(self) -> dict[str, Tensor]:
+        batch = self.sample(self.config.batch_size)
+        trunk = self.network.trunk(batch.planes)
+        policy_loss, value_loss = alphazero_loss(
+            *self.network.answer(trunk), batch.policy, batch.outcome, batch.weight
+        )
+        losses = {"policy_loss": policy_loss, "value_loss": value_loss}
         total: Tensor = policy_loss + self.config.value_weight * value_loss
+        if self.heads is not None:
+            for name, (share, loss) in self._auxiliary_losses(self.heads, trunk, batch).items():
+                total = total + share * loss
+                losses[name] = loss
+        self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        torch.nn.utils.clip_grad_norm_(self._trained(), self.config.gradient_clip)
         self.optimizer.step()
         self.steps += 1
         self._average()
-        return policy_loss.detach(), value_loss.detach()
+        return {name: loss.detach() for name, loss in losses.items()}
 
-    def sample(self, count: int) -> tuple[Tensor, SparsePolicy, Tensor]:
-        """Sample rows under random symmetries: planes [n, C, H, W], policies, outcomes [n, 3]."""
+    def _auxiliary_losses(
+        self, heads: AuxiliaryHeads, trunk: Tensor, batch: Batch
+    ) -> dict[str, tuple[float, Tensor]]:
+        """Return the weight and the loss of each auxiliary head."""
+        config, guesses = self.config, heads(trunk)
+        losses: dict[str, tuple[float, Tensor]] = {}
+        if guesses.reply is not None and batch.reply is not None:
+            loss = policy_cross_entropy(guesses.reply, batch.reply, batch.weight)
+            losses["reply_loss"] = config.reply_weight, loss
+        if batch.lead is None:
+            return losses
+        known = ~batch.lead.isnan()
+        weight = known.float() if batch.weight is None else batch.weight * known
+        if guesses.ownership is not None and batch.ownership is not None:
+            loss = ownership_loss(guesses.ownership, batch.ownership, weight)
+            losses["ownership_loss"] = config.ownership_weight, loss
+        if guesses.lead is not None:
+            bins = heads.lead_bins(batch.lead.nan_to_num())
+            losses["score_loss"] = config.score_weight, lead_loss(guesses.lead, bins, weight)
+        return losses
+
+    def sample(self, count: int) -> Batch:
+        """Sample rows under random symmetries."""
         rows = self.ring.sample(self.rng, count)
         planes = np.empty((count, *self.game.planes_shape), np.float32)
         encode_many(rows["state"], rows["past"], planes)
-        policies = self.policies.gather(rows["policy_start"], rows["policy_count"])
         symmetries = self.game.symmetries
         chosen = self.rng.integers(len(symmetries), size=count)
         planes = augment(planes, symmetries.cells, chosen)
-        row = np.repeat(np.arange(count), rows["policy_count"])
-        action = self._action_images[chosen[row], policies["action"]].astype(np.int64)
-        on_device = [
-            torch.from_numpy(array).to(self.device)
-            for array in (planes, row, action, policies["weight"], rows["outcome"])
-        ]
-        return (
-            on_device[0].contiguous(memory_format=torch.channels_last),
-            SparsePolicy(*on_device[1:4]),
-            on_device[4],
+        policy = self._policies(rows["policy_start"], rows["policy_count"], chosen)
+        reply = ownership = None
+        if "reply_count" in rows:
+            follows = rows["policy_start"] + rows["policy_count"]
+            reply = self._policies(follows, rows["reply_count"], chosen)
+        if "ownership" in rows:
+            shape = count, 1, *self.game.planes_shape[1:]
+            owners = rows["ownership"].astype(np.float32).reshape(shape)
+            ownership = self._on_device(
+                augment(owners, symmetries.cells, chosen).reshape(count, -1)
+            )
+        return Batch(
+            self._on_device(planes).contiguous(memory_format=torch.channels_last),
+            policy,
+            self._on_device(rows["outcome"]),
+            self._on_device(rows["weight"]) if "weight" in rows else None,
+            reply,
+            ownership,
+            self._on_device(rows["lead"]) if "lead" in rows else None,
         )
+
+    def _policies(
+        self, starts: NDArray[np.int64], counts: NDArray[Any], chosen: NDArray[np.int64]
+    ) -> SparsePolicy:
+        """Return the policies of rows [n] under the chosen symmetries [n]."""
+        policies = self.policies.gather(starts, counts)
+        row = np.repeat(np.arange(len(counts)), counts)
+        action = self._action_images[chosen[row], policies["action"]].astype(np.int64)
+        return SparsePolicy(*(self._on_device(a) for a in (row, action, policies["weight"])))
+
+    def _on_device(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -203,7 +309,8 @@ class AlphaZeroLearner:
 
     def state(self) -> dict[str, Any]:
         """Return all state but the window: weights, optimiser, counters and random state."""
-        return {
+        heads = {} if self.heads is None else {"heads": self.heads.state_dict()}
+        return heads | {
             "config": asdict(self.config),
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
@@ -223,6 +330,8 @@ class AlphaZeroLearner:
         self._grow_window()
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
+        if self.heads is not None:
+            self.heads.load_state_dict(state["heads"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.steps = state["steps"]
         set_rng_state(self.rng, state["rng"])
