@@ -228,7 +228,7 @@ def _replay(
 
 def _starts(game: Game, batch: EpisodeBatch) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return the positions that games began from, records [games], and which are positions."""
-    starts, known = game.new_states(len(batch)), np.ones(len(batch), np.bool_)
+    starts, known = np.full(len(batch), game.new_state(), game.dtype), np.ones(len(batch), np.bool_)
     read: dict[bytes, Any] = {}
     for i in np.flatnonzero(batch.lengths("start")):
         first, end = batch.offsets["start"][i : i + 2]

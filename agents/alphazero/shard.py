@@ -121,7 +121,7 @@ class Shard:
         """Begin new games in these slots, some from given positions or random openings."""
         for slot in slots:
             self.start_texts[slot] = ""
-        self.start_states[slots] = self.game.new_states(len(slots))
+        self.start_states[slots] = self.game.new_state()
         states = self._openings(slots)
         if self.starts:
             self._take_starts(states, slots)
