@@ -14,9 +14,9 @@ from envs.game import (
     Game,
     advance,
     encode,
+    final_ownership,
     is_terminal,
     legal_actions,
-    reset,
     step,
     to_play,
     value_to_play,
@@ -68,10 +68,13 @@ def legal_actions_many(states, actions, counts):
 
 
 @njit(cache=True, nogil=True)
-def replay_rows(scratch, moves, move_offsets, plies, ply_offsets, states, past, players, legal):
+def replay_rows(
+    scratch, starts, moves, move_offsets, plies, ply_offsets, states, past, players, legal
+):
     """Write the positions at given plies of many games: `states` [rows], and who is to move.
 
-    Game g has the actions `moves[move_offsets[g]:move_offsets[g + 1]]`; its rows are at the plies
+    Game g begins at the record `starts[g]`, before which nothing is known, and has the actions
+    `moves[move_offsets[g]:move_offsets[g + 1]]`, at most `max_plies`; its rows are at the plies
     `plies[ply_offsets[g]:ply_offsets[g + 1]]`, in ascending order. `past` are the boards before
     each row, records [rows, past_boards], newest first; `players` int8 [rows].
 
@@ -79,9 +82,10 @@ def replay_rows(scratch, moves, move_offsets, plies, ply_offsets, states, past, 
     compiled code checks no index. So each move is checked before it is played. `legal` bool [games]
     marks the games whose moves were all legal; the rows of the others are left unchanged.
     """
-    state = np.zeros_like(scratch.boards[:1])[0]
+    here = np.zeros_like(scratch.boards[:1])
     for g in range(len(move_offsets) - 1):
-        reset(state)
+        here[0] = starts[g]
+        state = here[0]
         ply = 0
         legal[g] = True
         for row in range(ply_offsets[g], ply_offsets[g + 1]):
@@ -124,6 +128,18 @@ def statuses(states, players, over, values_to_play):
         players[i] = to_play(states[i])
         over[i] = is_terminal(states[i])
         values_to_play[i] = value_to_play(states[i]) if over[i] else 0.0
+
+
+@njit(cache=True, nogil=True)
+def final_areas(states, owners, leads):
+    """Write who owns each cell of finished games: int8 [n, H*W] and float32 [n]; NaN if unfinished.
+
+    See `envs.game.final_ownership`; the cells of an unfinished game are left as they are.
+    """
+    for i in range(len(states)):
+        leads[i] = np.nan
+        if is_terminal(states[i]):
+            leads[i] = final_ownership(states[i], owners[i])
 
 
 @njit(cache=True, nogil=True)

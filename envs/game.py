@@ -42,8 +42,9 @@ RULE_PARAMETERS: dict[str, tuple[str, ...]] = {
     "position_key": ("state",),
     "remember": ("state", "keys", "count"),
     "evaluation_key": ("state",),
+    "final_ownership": ("state", "owners"),
 }
-OPTIONAL_RULES = ("remember", "evaluation_key")
+OPTIONAL_RULES = ("remember", "evaluation_key", "final_ownership")
 ENCODE_WITH_PAST = ("state", "past", "planes")  # `encode` of a game with `past_boards`
 
 MIX = np.uint64(0xD6E8FEB86659FD93)  # odd, to mix the parts of a key
@@ -64,9 +65,10 @@ class Rules:
     """The rules of a game, compiled by Numba and also run as plain Python.
 
     `state` is one record, changed in place where stated. Parameter names are part of the protocol
-    (Numba requires them to agree). The last two rules are for games whose rules look back:
-    repetition in chess and shogi, superko in Go. Such a game gets the keys of its earlier
+    (Numba requires them to agree). `remember` and `evaluation_key` are for games whose rules look
+    back: repetition in chess and shogi, superko in Go. Such a game gets the keys of its earlier
     positions once, when a position is made, and writes what follows from them into the record.
+    `final_ownership` is for games that count points, which a learner may predict.
     """
 
     reset: Rule  # reset(state): write the initial position
@@ -86,6 +88,9 @@ class Rules:
     remember: Rule | None = None
     # evaluation_key(state) -> uint64, equal where `encode` and the rules agree; None: position_key
     evaluation_key: Rule | None = None
+    # final_ownership(state, owners) -> float: write who owns each cell of a finished board into
+    # int8 [H*W], 1 for the first player, -1 for the second; return the first player's lead
+    final_ownership: Rule | None = None
 
     def __post_init__(self) -> None:
         for name, wanted in RULE_PARAMETERS.items():
@@ -434,6 +439,16 @@ def evaluation_key(state: State) -> int:
         return int((rules.evaluation_key or rules.position_key)(state))
 
 
+def final_ownership(state: State, owners: NDArray[np.int8]) -> float:
+    """Write who owns each cell of a finished board into int8 [H*W]; return the lead in points.
+
+    1 is the first player, -1 the second, 0 neither; the lead is the first player's. In games that
+    count no points nothing is written, and the lead is 0.
+    """
+    rule = game_of(state).rules.final_ownership
+    return 0.0 if rule is None else float(rule(state, owners))
+
+
 def remembers(state: State) -> bool:
     """Return whether the game's rules look back at its earlier positions."""
     return game_of(state).rules.remember is not None
@@ -541,6 +556,18 @@ def _evaluation_key(state):  # type: ignore[no-untyped-def]
     game = _BY_TYPE.get(state)
     named = game is not None and game.rules.evaluation_key is not None
     return _rule_of(state, "evaluation_key" if named else "position_key")
+
+
+def _count_no_points(state, owners):  # type: ignore[no-untyped-def]
+    return 0.0
+
+
+@overload(final_ownership)
+def _final_ownership(state, owners):  # type: ignore[no-untyped-def]
+    game = _BY_TYPE.get(state)
+    if game is not None and game.rules.final_ownership is not None:
+        return _rule_of(state, "final_ownership")
+    return _count_no_points
 
 
 @overload(remembers)

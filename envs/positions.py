@@ -12,18 +12,43 @@ from numba import njit
 from numpy.typing import NDArray
 
 from envs.batch import is_legal, no_past, replay_rows, scratch_for
-from envs.game import Game, GameError, advance, position_key
+from envs.game import Game, GameError, State, advance, position_key
+
+MOST_START_BYTES = 1024  # of a stored position's text; one of Go on 19 x 19 has some 400
 
 
-def played(game: Game, moves: NDArray[Any]) -> NDArray[Any]:
+def read_start(game: Game, text: str) -> State:
+    """Return the position that a stored game began from, a record; "" is the game's start.
+
+    Raises GameError for any other text than a position: the text is untrusted.
+    """
+    if not text:
+        return game.new_state()
+    if len(text.encode()) > MOST_START_BYTES:
+        raise GameError(f"a position of {len(text)} characters, expected up to {MOST_START_BYTES}")
+    try:
+        state, moves = game.read_position(text)
+    except (ValueError, LookupError) as error:  # of a game's own reader, which anyone may write
+        raise GameError(f"{text!r:.80} is no position of {game.name}: {error}") from error
+    if state is None or moves:
+        raise GameError(f"{text!r:.80} is no position of {game.name}, but moves")
+    return state
+
+
+def played(game: Game, moves: NDArray[Any], start: State | None = None) -> NDArray[Any]:
     """Return the positions of a game, from the start to after `moves` [n], records [n + 1].
 
-    Raises GameError for a move that is not legal. Compiled, unlike `Game.line`.
+    It begins at `start` if given, as a game without a past, else at the initial position. Raises
+    GameError for a move that is not legal. Compiled, unlike `Game.line`.
     """
+    starts = game.new_states(1)
+    if start is not None:
+        starts[0] = start
     states, plies = game.new_states(len(moves) + 1), np.arange(len(moves) + 1)
     legal = np.zeros(1, np.bool_)
     replay_rows(
         scratch_for(game),
+        starts,
         np.asarray(moves, np.int64),
         np.array([0, len(moves)]),
         plies,

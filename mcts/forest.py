@@ -101,6 +101,7 @@ class Forest(NamedTuple):
     slots: NDArray[Any]  # SLOT [B+1, K]
     path: NDArray[Any]  # HOP [B+1, K * D]
     root_gumbel: NDArray[np.float64]  # [B+1, L] noise of the root's edges, scaled
+    root_prior: NDArray[np.float32]  # [B+1, L] the evaluator's prior of the root's edges, no noise
     improved: NDArray[np.float64]  # [L] scratch: logits of a node's improved policy (Gumbel)
     considered: NDArray[np.int32]  # [B+1, simulations] visit count for each (Gumbel)
     exploration: NDArray[np.float64]  # [N] of PUCT by a node's visits, see `mcts.scores`
@@ -127,6 +128,7 @@ class Tree(NamedTuple):
     slots: Any  # SLOT [K]
     path: Any  # HOP [K * D], a slot's begin at its first_hop
     root_gumbel: Any  # [L]
+    root_prior: Any  # [L]
     improved: Any  # [L]
     considered: Any  # [simulations]
     keys: Any  # [M]
@@ -153,6 +155,7 @@ def tree_at(forest: Any, t: int) -> Tree:
         row_of(forest.slots, t),
         row_of(forest.path, t),
         row_of(forest.root_gumbel, t),
+        row_of(forest.root_prior, t),
         rows_of(forest.improved),
         row_of(forest.considered, t),
         row_of(forest.keys, t),
@@ -243,8 +246,7 @@ def allocate(
     edges = nodes * game.typical_legal + 1  # one to write past
     if game.typical_legal < game.max_legal:
         edges += game.max_legal  # room for one more node, whatever it has
-    lookahead = lookahead_of(game, config)
-    leaves = config.leaves_per_tree
+    lookahead, leaves = lookahead_of(game, config), config.leaves_per_tree
     planned = max_simulations if config.root == "gumbel" else 1
     cache = 1 << (config.cache_size - 1).bit_length() if config.cache_size else 0
     forest = Forest(
@@ -255,6 +257,7 @@ def allocate(
         slots=np.zeros((trees + 1, leaves), SLOT),
         path=np.zeros((trees + 1, leaves * depth), HOP),
         root_gumbel=np.zeros((trees + 1, game.max_legal)),
+        root_prior=np.zeros((trees + 1, game.max_legal), np.float32),
         improved=np.zeros(game.max_legal),
         considered=np.zeros((trees + 1, planned), np.int32),
         batch=np.zeros((trees * leaves, 2), np.int32),

@@ -174,7 +174,11 @@ def read_roots(forest, params, trees, temperatures, out):
         out.exact[i] = nodes[0].exact
         out.plies[i] = nodes[0].plies
         out.counts[i] = count
+        if tree.info[0].ready:
+            out.prior[i] = 0.0
         for k in range(count):
+            if tree.info[0].ready:
+                out.prior[i, k] = tree.root_prior[k]
             out.legal[i, k] = edges[first + k].action
             out.visits[i, k] = edges[first + k].visits
             out.q[i, k] = edge_value(tree, first + k, np.nan)

@@ -20,8 +20,11 @@ def root_simulations(tree):
 
 @inlined
 def make_ready(tree, params):
-    """Add noise to an expanded root, once per search."""
+    """Note the priors of an expanded root, then add noise to them; once per search."""
     tree.info[0].ready = 1
+    first = np.int64(tree.nodes[0].first_edge)
+    for k in range(tree.nodes[0].num_edges):
+        tree.root_prior[k] = tree.edges[first + k].prior
     if params.gumbel:
         draw_gumbel(tree, params)
     elif tree.info[0].explore and params.dirichlet_fraction > 0.0:

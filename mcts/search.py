@@ -65,6 +65,7 @@ class RootResults(NamedTuple):
     counts: NDArray[np.int32]  # [n] legal actions
     legal: NDArray[np.int32]  # [n, L]
     policy: NDArray[np.float32]  # [n, L] training target, sums to 1
+    prior: NDArray[np.float32]  # [n, L] the evaluator's, no noise; NaN where none was asked
     value_to_play: NDArray[np.float32]  # [n]
     action: NDArray[np.int64]  # [n] sampled at the temperature
     best_action: NDArray[np.int64]  # [n] without sampling
@@ -80,6 +81,7 @@ def empty_results(count: int, max_legal: int) -> RootResults:
         counts=np.zeros(count, np.int32),
         legal=np.zeros((count, max_legal), np.int32),
         policy=np.zeros((count, max_legal), np.float32),
+        prior=np.full((count, max_legal), np.nan, np.float32),
         value_to_play=np.zeros(count, np.float32),
         action=np.zeros(count, np.int64),
         best_action=np.zeros(count, np.int64),

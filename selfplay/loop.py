@@ -172,10 +172,16 @@ class Training:
         """
         self.actor.begin_round(self._rows_of_round(), self._elapsed())
         meanwhile: Callable[[], None] = partial(self.learn, self.totals())
+        enough = max(self.totals()["rows"], self.algorithm.start_rows(self.config))
+
+        def is_over() -> bool:  # a round of a slow game may be longer than all of the minutes
+            is_late = self.budget.time_is_up()
+            return interrupted() or (is_late and self.totals()["rows"] > enough)
+
         reached = False
-        while not (reached or interrupted()):
+        while not (reached or is_over()):
             with self.in_stage():
-                reached = self._act(interrupted, meanwhile)
+                reached = self._act(is_over, meanwhile)
             meanwhile = _nothing
             self.reports.note(self.actor.counters())
             yield self.report("games")
@@ -366,7 +372,8 @@ def _nothing() -> None:
 def _rounds(training: Training, stop: Callable[[], bool]) -> Iterator[Progress]:
     """Play and train in turn, or both at once, until the budget is used or `stop` returns True.
 
-    A session that begins with budget left makes a training step before time can end it.
+    A session that begins with budget left makes a training step before time can end it; once the
+    time is up, it makes one on the first rows that there are.
     """
     budget = training.budget
     if not budget.runs:  # it was used up before this session

@@ -298,3 +298,15 @@ def _policies_as_entries_from_now_on(document: dict[str, Any]) -> dict[str, Any]
         arrays[f"{shard}.policy_action"] = action.astype(np.uint16)
         arrays[f"{shard}.policy_weight"] = policy[row, action]
     return {**document, "arrays": arrays}
+
+
+@ACTOR.step(3)
+def _starts_and_surprise_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 4 has the positions that the running games began from, and their rows' surprise."""
+    arrays = dict(document["arrays"])
+    for name in [name for name in arrays if name.endswith(".row_value")]:
+        shard = name.removesuffix(".row_value")
+        arrays[f"{shard}.row_surprise"] = np.full_like(arrays[name], np.nan)
+        arrays[f"{shard}.start"] = np.zeros(0, np.uint8)
+        arrays[f"{shard}.start_bytes"] = np.zeros(len(arrays[name]), np.int64)
+    return {**document, "arrays": arrays}

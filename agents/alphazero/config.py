@@ -70,6 +70,19 @@ class LearnerConfig(Settings):
     lost_policy: bool = True
     """Learn a policy from proven losses too (the longest defence), not their value alone; without
     it Connect Four measured worse (docs/benchmarks.md)."""
+    surprise_share: Share = 0.0
+    """Share of a game's weight in the loss that its rows have in proportion to their surprise, the
+    divergence of the search's policy from the network's (KataGo, "Other methods": 0.5); 0 is off.
+    """
+    reply_weight: NonNegativeFloat = 0.0
+    """Weight of predicting the policy of the next ply, the opponent's reply, where that was
+    searched in full (KataGo 2019, 3.4: 0.15); 0 is off."""
+    ownership_weight: NonNegativeFloat = 0.0
+    """Weight of predicting who owns each point of the finished board, in games that count points
+    and were played to their end (KataGo 2019, 4.1: 1.5); 0 is off."""
+    score_weight: NonNegativeFloat = 0.0
+    """Weight of predicting the lead in points at the end, likewise, as a distribution and by its
+    cumulative sums (KataGo 2019, 4.1: 0.02); 0 is off."""
     gradient_clip: PositiveFloat = 2.0
     """Largest norm of the gradient."""
     window_rows: PositiveInt = 400_000
@@ -80,6 +93,11 @@ class LearnerConfig(Settings):
     """Training rows per new row at most (KataGo: 4)."""
     averaging: Share = 0.99
     """Decay per step of the averaged weights that play and are published; 0 is off."""
+
+    @property
+    def counts_points(self) -> bool:
+        """Whether rows need the points of the finished board."""
+        return self.ownership_weight > 0.0 or self.score_weight > 0.0
 
     def learning_rate_at(self, progress: float) -> float:
         """Constant until `decay_start`, then a cosine down to `final_learning_rate`.
@@ -125,6 +143,17 @@ class SelfPlayConfig(Settings):
     """Share of games that begin with random moves."""
     opening_plies: NonNegativeInt = 16
     """Most random moves of such an opening; their number is uniform from 1 on."""
+    opening_moves: Literal["uniform", "policy"] = "uniform"
+    """What those moves are drawn from: all legal ones alike, or the network's policy without a
+    search (KataGo 2019, appendix D), in which openings stay as sound as the network plays."""
+    opening_temperature: PositiveFloat = 1.0
+    """Temperature of the policy in `opening_moves = "policy"` (KataGo 2019: 1)."""
+    starts: str = ""
+    """Positions to begin games from, one a line, as the game writes them (FEN, say) or as the moves
+    that lead there; "" is none. A position that is no list of moves has no past."""
+    starts_share: Share = 1.0
+    """Share of games that begin from one of `starts`, drawn uniformly, and then without a random
+    opening; the others begin as ever."""
     resign_value: Annotated[float, Meta(ge=-1, le=1)] = -1.0
     """Resign below this value on two own moves in a row; -1 never resigns."""
     resign_playout_share: Share = 0.1
@@ -168,5 +197,9 @@ TECHNIQUES: dict[str, dict[str, str]] = {
     "averaging": {"learner.averaging": "0"},
     "rate_decay": {"learner.decay_start": "1"},
     "global_pooling": {"network.global_pooling": "false"},
+    "policy_openings": {"selfplay.opening_moves": "uniform"},
+    "surprise": {"learner.surprise_share": "0"},
+    "reply": {"learner.reply_weight": "0"},
+    "points": {"learner.ownership_weight": "0", "learner.score_weight": "0"},
 }
 """What a preset has instead when an ablation leaves a technique out."""

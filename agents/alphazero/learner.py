@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import POLICY_ENTRIES, TrainingRows, ring_fields, to_rows
-from agents.alphazero.network import build_network
+from agents.alphazero.network import AuxiliaryHeads, build_heads, build_network
 from agents.device.graphs import GraphedCall, recorder_of
 from agents.device.optimiser import load_optimiser, set_rate
 from agents.random_state import rng_state, set_rng_state
@@ -37,21 +37,94 @@ class SparsePolicy(NamedTuple):
     weight: Tensor  # float32 [E], sums to 1 in a row that has a policy
 
 
+class Batch(NamedTuple):
+    """Sampled rows, [n]; None of a target that the settings do not ask for."""
+
+    planes: Tensor  # [n, C, H, W]
+    policy: SparsePolicy
+    outcome: Tensor  # [n, 3]
+    weight: Tensor | None = None  # [n] of a row in all losses
+    reply: SparsePolicy | None = None  # the policies of the next ply
+    ownership: Tensor | None = None  # [n, H*W] of the finished board: 1 the mover's, -1 the other's
+    lead: Tensor | None = None  # [n] of the mover in points at the end, NaN if unknown
+
+
+def tensors_of(batch: Batch) -> list[Tensor]:
+    """Return a batch's tensors in their order, those of policies among them."""
+    parts = ([part] if isinstance(part, Tensor) else part or () for part in batch)
+    return [tensor for part in parts for tensor in part]
+
+
+def with_tensors(batch: Batch, tensors: Sequence[Tensor]) -> Batch:
+    """Return a batch like this one, of other tensors in the order of `tensors_of`."""
+    left = iter(tensors)
+    parts: list[Any] = []
+    for part in batch:
+        if isinstance(part, SparsePolicy):
+            parts.append(SparsePolicy(next(left), next(left), next(left)))
+        else:
+            parts.append(None if part is None else next(left))
+    return Batch(*parts)
+
+
 def alphazero_loss(
-    policy_logits: Tensor, outcome_logits: Tensor, policy: SparsePolicy, outcome: Tensor
+    policy_logits: Tensor,
+    outcome_logits: Tensor,
+    policy: SparsePolicy,
+    outcome: Tensor,
+    weight: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return cross-entropies of policy [N, A] and win/draw/loss [N, 3] with the targets, in nats.
 
     AlphaZero's loss (2018, equation 1) with the squared error replaced by win/draw/loss
     cross-entropy; weight decay is the optimiser's. A row without entries has no policy target: the
-    policy loss is the mean over the other rows, 0 if there are none.
+    policy loss is the mean over the other rows, 0 if there are none. Means are by `weight` [N].
     """
-    with_policy = policy.weight.sum().clamp(min=1.0)  # a policy sums to 1
-    entries = policy.row * policy_logits.shape[1] + policy.action
-    likely = functional.log_softmax(policy_logits, 1).flatten().gather(0, entries)
-    policy_loss = -(policy.weight * likely).sum() / with_policy
-    value_loss = -(outcome * functional.log_softmax(outcome_logits, 1)).sum(1).mean()
-    return policy_loss, value_loss
+    policy_loss = policy_cross_entropy(policy_logits, policy, weight)
+    by_row = -(outcome * functional.log_softmax(outcome_logits, 1)).sum(1)
+    return policy_loss, _mean(by_row, weight)
+
+
+def policy_cross_entropy(
+    logits: Tensor, policy: SparsePolicy, weight: Tensor | None = None
+) -> Tensor:
+    """Return the mean cross-entropy of logits [N, A] with the rows that have a policy, in nats."""
+    share = policy.weight if weight is None else policy.weight * weight[policy.row]
+    total = share.sum()  # a policy sums to 1
+    total = total.clamp(min=1.0) if weight is None else total.clamp(min=1e-6)
+    entries = policy.row * logits.shape[1] + policy.action
+    likely = functional.log_softmax(logits, 1).flatten().gather(0, entries)
+    return -(share * likely).sum() / total
+
+
+def _mean(by_row: Tensor, weight: Tensor | None) -> Tensor:
+    if weight is None:
+        return by_row.mean()
+    return (by_row * weight).sum() / weight.sum().clamp(min=1e-6)
+
+
+def ownership_loss(logits: Tensor, ownership: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean cross-entropy over points [N, P] in nats (KataGo 2019, 4.1).
+
+    A point that neither owns is half the mover's. The mean is over rows by `weight` [N].
+    """
+    mine = (ownership + 1.0) / 2.0
+    by_point = functional.binary_cross_entropy_with_logits(logits, mine, reduction="none")
+    return _mean(by_point.mean(1), weight)
+
+
+def lead_loss(logits: Tensor, bins: Tensor, weight: Tensor) -> Tensor:
+    """Return the loss of a distribution over leads [N, S], whose right bins are int64 [N].
+
+    The cross-entropy in nats, plus the squared errors of the cumulative sums, by which a guess
+    nearby is better than one far away (KataGo 2019, 4.1). The mean is over rows by `weight` [N].
+    """
+    chance = functional.log_softmax(logits, 1)
+    by_bin = -chance.gather(1, bins[:, None])[:, 0]
+    places = torch.arange(logits.shape[1], device=logits.device)
+    reached = (places[None] >= bins[:, None]).to(chance.dtype)
+    by_sum = (chance.exp().cumsum(1) - reached).square().sum(1)
+    return _mean(by_bin + by_sum, weight)
 
 
 class AlphaZeroLearner:
@@ -76,13 +149,16 @@ class AlphaZeroLearner:
         self.precision = choose_precision(network.precision, self.device)
         self.network = build_network(game, network, seed).to(self.device)
         self.averaged = copy.deepcopy(self.network)
+        heads = build_heads(game, network, config, seed)
+        self.heads = None if heads is None else heads.to(self.device)
         self.optimizer = self._make_optimizer()
+        self._layout: Batch | None = None  # of the batches of `_on_rows`
         self._on_rows = GraphedCall(
             self._update, self.device, recorder_of(self.device, asked=self.is_on_card)
         )
         self.ring = Ring(
             config.window_rows,
-            ring_fields(game),
+            ring_fields(game, config),
             window=min(config.window_start_rows, config.window_rows),
         )
         self.policies = RaggedEntries(POLICY_ENTRIES)
@@ -107,6 +183,11 @@ class AlphaZeroLearner:
         """Return the training rows in the window."""
         return self.ring.sampled_rows
 
+    def _trained(self) -> list[torch.nn.Parameter]:
+        """Return the parameters of the network and of the auxiliary heads."""
+        heads = () if self.heads is None else self.heads.parameters()
+        return [*self.network.parameters(), *heads]
+
     def _make_optimizer(self) -> torch.optim.AdamW:
         groups, rate = self._parameter_groups(), self.config.learning_rate
         if not self.is_on_card:
@@ -115,8 +196,8 @@ class AlphaZeroLearner:
         return torch.optim.AdamW(groups, lr=on_card, fused=True, capturable=True)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        weights = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        weights = [p for p in self._trained() if p.ndim > 1]
+        others = [p for p in self._trained() if p.ndim <= 1]
         return [
             {"params": weights, "weight_decay": self.config.weight_decay},
             {"params": others, "weight_decay": 0.0},
@@ -141,6 +222,7 @@ class AlphaZeroLearner:
             outcome=rows.outcome,
             policy_start=first + np.cumsum(counts) - counts,
             policy_count=rows.policy_count,
+            **rows.extras,
         )
         if len(self.ring):
             oldest = self.ring.gather(np.array([self.ring.oldest]), ["policy_start"])
@@ -155,65 +237,108 @@ class AlphaZeroLearner:
         rate = self.config.learning_rate_at(progress)
         set_rate(self.optimizer, rate)
         self.network.train()
-        policy_sum = torch.zeros((), device=self.device)
-        value_sum = torch.zeros((), device=self.device)
+        sums: dict[str, Tensor] = {}
         for _ in range(steps):
-            policy_loss, value_loss = self._step()
-            policy_sum += policy_loss
-            value_sum += value_loss
-        return {
-            "policy_loss": policy_sum.item() / max(steps, 1),
-            "value_loss": value_sum.item() / max(steps, 1),
-            "learning_rate": rate,
-        }
+            for name, loss in self._step().items():
+                sums[name] = sums[name] + loss if name in sums else loss
+        means = {name: total.item() / steps for name, total in sums.items()}
+        return {"policy_loss": 0.0, "value_loss": 0.0, **means, "learning_rate": rate}
 
-    def _step(self) -> tuple[Tensor, Tensor]:
-        planes, policy, outcome = self.sample(self.config.batch_size)
-        policy_loss, value_loss = self._on_rows(planes, *policy, outcome)
+    def _step(self) -> dict[str, Tensor]:
+        batch = self._layout = self.sample(self.config.batch_size)
+        losses = self._on_rows(*tensors_of(batch))
         self.steps += 1
         self._average()
-        return policy_loss, value_loss
+        return dict(zip(self._losses, losses, strict=True))
 
-    def _update(
-        self, planes: Tensor, row: Tensor, action: Tensor, weight: Tensor, outcome: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _update(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Make a step of the optimiser on a batch; return the losses. On a card it is one graph."""
+        assert self._layout is not None
+        batch = with_tensors(self._layout, tensors)
         with torch.autocast(self.device.type, self.precision, enabled=self.is_on_card):
-            policy_logits, outcome_logits = self.network(planes)
-        policy = SparsePolicy(row, action, weight)
+            trunk = self.network.trunk(batch.planes)
+            policy_logits, outcome_logits = self.network.answer(trunk)
         policy_loss, value_loss = alphazero_loss(
-            policy_logits.float(), outcome_logits.float(), policy, outcome
+            policy_logits.float(), outcome_logits.float(), batch.policy, batch.outcome, batch.weight
         )
-        self.optimizer.zero_grad(set_to_none=True)
+        losses = {"policy_loss": policy_loss, "value_loss": value_loss}
         total: Tensor = policy_loss + self.config.value_weight * value_loss
+        if self.heads is not None:
+            for name, (share, loss) in self._auxiliary_losses(
+                self.heads, trunk.float(), batch
+            ).items():
+                total = total + share * loss
+                losses[name] = loss
+        self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        torch.nn.utils.clip_grad_norm_(self._trained(), self.config.gradient_clip)
         self.optimizer.step()
-        return policy_loss.detach(), value_loss.detach()
+        self._losses = tuple(losses)
+        return tuple(loss.detach() for loss in losses.values())
 
-    def sample(self, count: int) -> tuple[Tensor, SparsePolicy, Tensor]:
-        """Sample rows under random symmetries: planes [n, C, H, W], policies, outcomes [n, 3]."""
+    def _auxiliary_losses(
+        self, heads: AuxiliaryHeads, trunk: Tensor, batch: Batch
+    ) -> dict[str, tuple[float, Tensor]]:
+        """Return the weight and the loss of each auxiliary head."""
+        config, guesses = self.config, heads(trunk)
+        losses: dict[str, tuple[float, Tensor]] = {}
+        if guesses.reply is not None and batch.reply is not None:
+            loss = policy_cross_entropy(guesses.reply, batch.reply, batch.weight)
+            losses["reply_loss"] = config.reply_weight, loss
+        if batch.lead is None:
+            return losses
+        known = ~batch.lead.isnan()
+        weight = known.float() if batch.weight is None else batch.weight * known
+        if guesses.ownership is not None and batch.ownership is not None:
+            loss = ownership_loss(guesses.ownership, batch.ownership, weight)
+            losses["ownership_loss"] = config.ownership_weight, loss
+        if guesses.lead is not None:
+            bins = heads.lead_bins(batch.lead.nan_to_num())
+            losses["score_loss"] = config.score_weight, lead_loss(guesses.lead, bins, weight)
+        return losses
+
+    def sample(self, count: int) -> Batch:
+        """Sample rows under random symmetries."""
         rows = self.ring.sample(self.rng, count)
         planes = np.empty((count, *self.game.planes_shape), np.float32)
         encode_many(rows["state"], rows["past"], planes)
-        policies = self.policies.gather(rows["policy_start"], rows["policy_count"])
         symmetries = self.game.symmetries
         chosen = self.rng.integers(len(symmetries), size=count)
-        planes = augment(planes, symmetries.cells, chosen)
-        row = np.repeat(np.arange(count), rows["policy_count"])
+        planes = symmetries.transform(planes, chosen)
+        policy = self._policies(rows["policy_start"], rows["policy_count"], chosen)
+        reply = ownership = None
+        if "reply_count" in rows:
+            follows = rows["policy_start"] + rows["policy_count"]
+            reply = self._policies(follows, rows["reply_count"], chosen)
+        if "ownership" in rows:
+            shape = count, 1, *self.game.planes_shape[1:]
+            owners = rows["ownership"].astype(np.float32).reshape(shape)
+            turned = replace(symmetries, channels=None).transform(owners, chosen)
+            ownership = self._on_device(turned.reshape(count, -1))
+        return Batch(
+            self._on_device(planes).contiguous(memory_format=torch.channels_last),
+            policy,
+            self._on_device(rows["outcome"]),
+            self._on_device(rows["weight"]) if "weight" in rows else None,
+            reply,
+            ownership,
+            self._on_device(rows["lead"]) if "lead" in rows else None,
+        )
+
+    def _policies(
+        self, starts: NDArray[np.int64], counts: NDArray[Any], chosen: NDArray[np.int64]
+    ) -> SparsePolicy:
+        """Return the policies of rows [n] under the chosen symmetries [n]."""
+        policies = self.policies.gather(starts, counts)
+        row = np.repeat(np.arange(len(counts)), counts)
         action = self._action_images[chosen[row], policies["action"]].astype(np.int64)
         entries = [row, action, policies["weight"]]
         if self.is_on_card:  # the graph of a step takes batches of one shape
-            most = count * min(self.game.max_legal, 2 * self.game.typical_legal)
+            most = len(counts) * min(self.game.max_legal, 2 * self.game.typical_legal)
             entries = [np.pad(each, (0, max(0, most - len(each)))) for each in entries]
-        on_device = [self._sent(array) for array in (planes, *entries, rows["outcome"])]
-        return (
-            on_device[0].contiguous(memory_format=torch.channels_last),
-            SparsePolicy(*on_device[1:4]),
-            on_device[4],
-        )
+        return SparsePolicy(*(self._on_device(each) for each in entries))
 
-    def _sent(self, array: NDArray[Any]) -> Tensor:
+    def _on_device(self, array: NDArray[Any]) -> Tensor:
         """Return an array as a tensor on the device, which need not wait for a card."""
         tensor = torch.from_numpy(array)
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.is_on_card else tensor
@@ -243,7 +368,8 @@ class AlphaZeroLearner:
 
     def state(self) -> dict[str, Any]:
         """Return all state but the window: weights, optimiser, counters and random state."""
-        return {
+        heads = {} if self.heads is None else {"heads": self.heads.state_dict()}
+        return heads | {
             "config": asdict(self.config),
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
@@ -263,16 +389,9 @@ class AlphaZeroLearner:
         self._grow_window()
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
+        if self.heads is not None:
+            self.heads.load_state_dict(state["heads"])
         load_optimiser(self.optimizer, state["optimizer"])
         self._on_rows.forget()
         self.steps = state["steps"]
         set_rng_state(self.rng, state["rng"])
-
-
-def augment(
-    planes: NDArray[np.float32], cells: NDArray[np.int32], chosen: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Permute planes [n, C, H, W] by the chosen symmetries [n] of `cells` int32 [S, H*W]."""
-    flat = planes.reshape(*planes.shape[:2], -1)
-    turned = np.take_along_axis(flat, cells[chosen][:, None, :].astype(np.int64), 2)
-    return turned.reshape(planes.shape)

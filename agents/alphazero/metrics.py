@@ -75,6 +75,27 @@ METRICS = (
         chart=LOSSES,
     ),
     MetricSpec(
+        "reply_loss",
+        "reply loss",
+        "Loss of predicting the next ply's policy in nats",
+        look="loss",
+        chart=LOSSES,
+    ),
+    MetricSpec(
+        "ownership_loss",
+        "ownership loss",
+        "Loss of predicting who owns a point of the finished board in nats",
+        look="loss",
+        chart=LOSSES,
+    ),
+    MetricSpec(
+        "score_loss",
+        "score loss",
+        "Loss of predicting the lead in points at the end",
+        look="loss",
+        chart=LOSSES,
+    ),
+    MetricSpec(
         "mean_plies",
         "plies a game",
         "Plies of a game, the mean over the run",

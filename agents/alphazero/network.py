@@ -6,13 +6,17 @@ loss for the side to move.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from agents.alphazero.config import NetworkConfig
+from agents.alphazero.config import LearnerConfig, NetworkConfig
 from envs.game import Game
+
+KOMI_ROOM = 30  # points by which a lead may exceed the board (KataGo 2019, 4.1: likewise)
 
 
 class ConvBlock(nn.Module):
@@ -62,6 +66,23 @@ class ResidualBlock(nn.Module):
         return functional.relu(x + self.second(self.pool(functional.relu(self.first(x)))))
 
 
+def _policy_layer(
+    planes_shape: tuple[int, int, int], num_actions: int, config: NetworkConfig, policy_planes: int
+) -> nn.Module:
+    """Return a policy head's last layer: by planes, or linear where the policy has none."""
+    _, height, width = planes_shape
+    if policy_planes:  # an action is a plane and a cell (AlphaZero 2018, table S2)
+        return nn.Conv2d(config.head_filters, policy_planes, 1)
+    return nn.Linear(config.head_filters * height * width, num_actions)
+
+
+def _policy_logits(conv: ConvBlock, layer: nn.Module, x: Tensor) -> Tensor:
+    """[N, F, H, W] -> [N, A]."""
+    policy = functional.relu(conv(x))
+    logits: Tensor = layer(policy if isinstance(layer, nn.Conv2d) else policy.flatten(1))
+    return logits.flatten(1)
+
+
 class PolicyValueNetwork(nn.Module):
     """Planes [N, C, H, W] -> policy logits [N, A] and win/draw/loss logits [N, 3].
 
@@ -85,12 +106,7 @@ class PolicyValueNetwork(nn.Module):
             for i in range(config.blocks)
         )
         self.policy_conv = ConvBlock(filters, head, 1)
-        self.policy_out: nn.Module
-        if policy_planes:  # an action is a plane and a cell (AlphaZero 2018, table S2)
-            self.policy_out = nn.Conv2d(head, policy_planes, 1)
-        else:
-            self.policy_out = nn.Linear(head * height * width, num_actions)
-        self.policy_planes = policy_planes
+        self.policy_out = _policy_layer(planes_shape, num_actions, config, policy_planes)
         self.value_conv = ConvBlock(filters, head, 1)
         self.value_hidden = nn.Linear(head * height * width, config.value_hidden)
         self.value_out = nn.Linear(config.value_hidden, 3)
@@ -99,14 +115,18 @@ class PolicyValueNetwork(nn.Module):
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
-        x = functional.relu(self.stem(planes))
+        return self.answer(self.trunk(planes))
+
+    def trunk(self, planes: Tensor) -> Tensor:
+        """[N, C, H, W] -> [N, F, H, W], what all heads see."""
+        x: Tensor = functional.relu(self.stem(planes))
         for block in self.blocks:
             x = block(x)
-        policy = functional.relu(self.policy_conv(x))
-        if self.policy_planes:
-            policy = self.policy_out(policy).flatten(1)
-        else:
-            policy = self.policy_out(policy.flatten(1))
+        return x
+
+    def answer(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return policy and win/draw/loss logits of the trunk's [N, F, H, W]."""
+        policy = _policy_logits(self.policy_conv, self.policy_out, x)
         hidden = functional.relu(self.value_conv(x)).flatten(1)
         value = self.value_out(functional.relu(self.value_hidden(hidden)))
         return policy, value
@@ -117,6 +137,60 @@ class PolicyValueNetwork(nn.Module):
         for module in self.modules():
             if isinstance(module, ConvBlock):
                 module.fold()
+
+
+class Guesses(NamedTuple):
+    """What the auxiliary heads answer; None of a head that is not there."""
+
+    reply: Tensor | None  # [N, A] logits of the next ply's policy
+    ownership: Tensor | None  # [N, H*W] logits of a point being the mover's in the end
+    lead: Tensor | None  # [N, S] logits of the mover's lead, see `AuxiliaryHeads.lead_bins`
+
+
+class AuxiliaryHeads(nn.Module):
+    """Heads that only training has: what they must predict shapes the trunk (KataGo 2019)."""
+
+    def __init__(self, game: Game, network: NetworkConfig, learner: LearnerConfig) -> None:
+        super().__init__()
+        filters, head = network.filters, network.head_filters
+        shape, actions = game.planes_shape, game.num_actions
+        self.most_lead = shape[1] * shape[2] + KOMI_ROOM
+        if learner.reply_weight > 0.0:  # 3.4
+            self.reply_conv = ConvBlock(filters, head, 1)
+            self.reply_out = _policy_layer(shape, actions, network, game.policy_planes)
+        if learner.ownership_weight > 0.0:  # 4.1
+            self.ownership_out = nn.Conv2d(filters, 1, 1)
+        if learner.score_weight > 0.0:  # 4.1
+            self.lead_hidden = nn.Linear(2 * filters, network.value_hidden)
+            self.lead_out = nn.Linear(network.value_hidden, 2 * self.most_lead)
+
+    def forward(self, x: Tensor) -> Guesses:
+        """Trunk [N, F, H, W] -> guesses."""
+        reply = ownership = lead = None
+        if hasattr(self, "reply_out"):
+            reply = _policy_logits(self.reply_conv, self.reply_out, x)
+        if hasattr(self, "ownership_out"):
+            ownership = self.ownership_out(x).flatten(1)
+        if hasattr(self, "lead_out"):
+            pooled = torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)
+            lead = self.lead_out(functional.relu(self.lead_hidden(pooled)))
+        return Guesses(reply, ownership, lead)
+
+    def lead_bins(self, lead: Tensor) -> Tensor:
+        """Return the bins int64 [N] of leads in points [N]; bin b is [b - S/2, b - S/2 + 1)."""
+        bins = torch.floor(lead).long() + self.most_lead
+        return bins.clamp(0, 2 * self.most_lead - 1)
+
+
+def build_heads(
+    game: Game, network: NetworkConfig, learner: LearnerConfig, seed: int
+) -> AuxiliaryHeads | None:
+    """Create the auxiliary heads, the same for the same seed; None if the settings ask for none."""
+    if not (learner.reply_weight > 0.0 or learner.counts_points):
+        return None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed + 1)
+        return AuxiliaryHeads(game, network, learner)
 
 
 def build_network(game: Game, config: NetworkConfig, seed: int) -> PolicyValueNetwork:

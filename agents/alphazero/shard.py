@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from agents.alphazero.config import SelfPlayConfig
 from agents.alphazero.episodes import GameRecord, to_episode
+from agents.alphazero.game import read_starts
 from agents.random_state import rng_state, set_rng_state
 from envs.batch import no_past, play_random, replay_rows, scratch_for, statuses
-from envs.game import Game
-from envs.positions import past_of, played
+from envs.game import Game, GameError
+from envs.positions import past_of, played, read_start
 from mcts.config import SearchConfig
 from mcts.search import Evaluator, RootResults, Search
 from store.errors import CheckpointError
@@ -37,6 +38,17 @@ class ResignStatistics:
     resigned: int = 0
     played_on: int = 0
     false_positives: int = 0  # played on and not lost by the side that would have resigned
+
+
+def surprise_of(policy: NDArray[np.float32], prior: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the divergence of policies from the network's priors [n, L] in nats, float32 [n].
+
+    KL(policy || prior); NaN where the prior is.
+    """
+    target, guess = policy.astype(np.float64), prior.astype(np.float64)
+    ratio = np.where(target > 0.0, target / np.maximum(guess, 1e-30), 1.0)
+    nats: NDArray[np.float32] = (target * np.log(ratio)).sum(1).astype(np.float32)
+    return np.maximum(nats, 0.0)
 
 
 def status_of(
@@ -69,6 +81,7 @@ class Shard:
     ) -> None:
         self.game = game
         self.config = config
+        self.starts = read_starts(game, config.starts)
         self.number = number
         self.full_simulations = search.simulations
         self.seed = seed
@@ -88,7 +101,9 @@ class Shard:
         plies, most = game.max_plies, game.max_legal
         self.moves = np.zeros((games, plies), np.uint16)
         self.ply = np.zeros(games, np.int64)
-        self.opening = np.zeros(games, np.int64)
+        self.opening = np.zeros(games, np.int64)  # its plies; a game may be within it
+        self.start_texts = [""] * games  # positions that the games began from; "": the game's start
+        self.start_states = game.new_states(games)
         self.full = np.zeros(games, np.bool_)  # the running search is a full one
         self.plays_on = np.zeros(games, np.bool_)  # a proven result does not end the game
         self.never_resigns = np.zeros(games, np.bool_)
@@ -101,13 +116,19 @@ class Shard:
         self.row_policy = np.zeros((games, plies, most), np.float32)
         self.row_value = np.zeros((games, plies), np.float32)
         self.row_exact = np.zeros((games, plies), np.float32)
+        self.row_surprise = np.zeros((games, plies), np.float32)
         self.start(np.arange(games))
 
     # -- beginning ---------------------------------------------------------------------------
 
     def start(self, slots: NDArray[np.int64]) -> None:
-        """Begin new games in these slots, some from random openings."""
+        """Begin new games in these slots, some from given positions or random openings."""
+        for slot in slots:
+            self.start_texts[slot] = ""
+        self.start_states[slots] = self.game.new_state()
         states = self._openings(slots)
+        if self.starts:
+            self._take_starts(states, slots)
         self.plays_on[slots] = self.rng.random(len(slots)) < self.config.proof_playout_share
         self.never_resigns[slots] = self.rng.random(len(slots)) < self.config.resign_playout_share
         self.low_moves[slots] = 0
@@ -120,20 +141,38 @@ class Shard:
         """Make positions the roots, with the games before them where those matter."""
         past = None
         if self.game.has_history:
-            games = [played(self.game, self.moves[slot, : self.ply[slot]]) for slot in slots]
+            games = [
+                played(self.game, self.moves[slot, : self.ply[slot]], self.start_states[slot])
+                for slot in slots
+            ]
             past = past_of(self.game, games)
         self.search.place(states, slots, past)
+
+    def _take_starts(self, states: NDArray[Any], slots: NDArray[np.int64]) -> None:
+        """Let a share of new games begin from the given positions instead, in place."""
+        chosen = self.rng.random(len(slots)) < self.config.starts_share
+        drawn = self.rng.integers(len(self.starts), size=len(slots))
+        for i in np.flatnonzero(chosen):
+            start, slot = self.starts[drawn[i]], slots[i]
+            self.start_texts[slot] = start.text
+            self.start_states[slot] = start.state
+            self.moves[slot, : len(start.moves)] = start.moves
+            self.ply[slot] = self.opening[slot] = len(start.moves)
+            states[i] = played(self.game, np.array(start.moves, np.int64), start.state)[-1]
 
     def _openings(self, slots: NDArray[np.int64]) -> NDArray[Any]:
         """Return positions [n] to start from, some after recorded random moves; none is terminal.
 
-        An opening that ends its game is drawn again, one ply shorter.
+        An opening that ends its game is drawn again, one ply shorter. One by the network's policy
+        is not played here: its game has no ply yet, and `opening` says how many are to be drawn.
         """
         states = self.game.new_states(len(slots))
         longest = min(self.config.opening_plies, self.game.max_plies - 1)
         random = self.rng.random(len(slots)) < self.config.opening_share
         wanted = self.rng.integers(min(longest, 1), longest + 1, len(slots)) * random
-        pending = np.flatnonzero(wanted)
+        self.ply[slots] = 0
+        by_policy = self.config.opening_moves == "policy"
+        pending = np.flatnonzero(wanted)[: 0 if by_policy else None]
         while len(pending):
             drawn = self.game.new_states(len(pending))
             shape = len(pending), int(wanted[pending].max())
@@ -144,16 +183,27 @@ class Shard:
             _, over, _ = status_of(drawn)
             pending = pending[over]
             wanted[pending] = np.maximum(wanted[pending] - 1, 1)
-        self.ply[slots] = self.opening[slots] = wanted
+        self.opening[slots] = wanted
+        if not by_policy:
+            self.ply[slots] = wanted
         return states
 
+    def _in_opening(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether games are within an opening by the network's policy."""
+        return self.ply[slots] < self.opening[slots]
+
     def begin_searches(self, slots: NDArray[np.int64]) -> None:
-        """Start the next search of each slot: full with noise, or fast (playout cap)."""
-        full = self.rng.random(len(slots)) < self.config.full_share
+        """Start the next search of each slot: full with noise, or fast (playout cap).
+
+        Within an opening by the policy, a search of one simulation evaluates the position.
+        """
+        opens = self._in_opening(slots)
+        full = (self.rng.random(len(slots)) < self.config.full_share) & ~opens
         self.full[slots] = full
         if self.config.fresh_full_searches:
             self.search.restart(slots[full])
         simulations = np.where(full, self.full_simulations, self.config.fast_simulations)
+        simulations[opens] = 1
         degrees = self._temperatures(slots)
         self.search.begin(slots, simulations.astype(np.int32), full, degrees)
 
@@ -183,10 +233,13 @@ class Shard:
     def finish_moves(self, slots: NDArray[np.int64]) -> list[Episode]:
         """Play the moves of the finished searches; return the games that ended."""
         results = self.search.read(slots, self._temperatures(slots))
+        opens = self._in_opening(slots)
+        if opens.any():
+            results.action[opens] = self._opening_moves(results, opens)
         self._note_rows(slots, results)
         players, _, _ = status_of(self.search.roots(slots))
         resigns = self._resignations(slots, players, results)
-        adjudged = ~np.isnan(results.exact) & ~self.plays_on[slots]
+        adjudged = ~np.isnan(results.exact) & ~self.plays_on[slots] & ~opens
         stops = adjudged | resigns
         episodes = [
             self._finish(slots[i], players[i], results.exact[i] if adjudged[i] else -1.0)
@@ -195,15 +248,29 @@ class Shard:
         going, actions = slots[~stops], results.action[~stops]
         self.moves[going, self.ply[going]] = actions
         self.ply[going] += 1
-        self.plies_played += len(going)
+        self.plies_played += int(np.sum(~opens[~stops]))
         self.search.play(going, actions)
         players, ended, values = status_of(self.search.roots(going))
-        episodes += [self._finish(going[i], players[i], values[i]) for i in np.flatnonzero(ended)]
+        whole = ended & ~opens[~stops]  # a game that ends within its opening is begun again
+        episodes += [self._finish(going[i], players[i], values[i]) for i in np.flatnonzero(whole)]
         self.begin_searches(going[~ended])
         over = np.concatenate([slots[stops], going[ended]])
         if len(over):
             self.start(over)
         return episodes
+
+    def _opening_moves(self, results: RootResults, opens: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Draw a move of each game that `opens` from the network's policy at a temperature.
+
+        Where the network was not asked, because the result is proven, from the moves that prove it.
+        """
+        prior, policy = results.prior[opens], results.policy[opens]
+        odds = np.where(np.isnan(prior), policy, prior).astype(np.float64)
+        odds /= odds.max(1, keepdims=True)
+        summed = np.cumsum(odds ** (1.0 / self.config.opening_temperature), 1)
+        drawn = self.rng.random(len(odds)) * summed[:, -1]
+        column = np.argmax(summed > drawn[:, None], 1)
+        return results.legal[opens][np.arange(len(odds)), column].astype(np.int64)
 
     def _temperatures(self, slots: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the temperature by plies since the opening: exponential from first to final."""
@@ -216,7 +283,7 @@ class Shard:
         keep = self.full[slots].copy()
         if self.config.proven_row_share > 0.0:
             drawn = self.rng.random(len(slots)) < self.config.proven_row_share
-            keep |= drawn & ~np.isnan(results.exact)
+            keep |= drawn & ~np.isnan(results.exact) & ~self._in_opening(slots)
         kept = slots[keep]
         row = self.row_count[kept]
         self.row_ply[kept, row] = self.ply[kept]
@@ -224,6 +291,7 @@ class Shard:
         self.row_policy[kept, row] = results.policy[keep]
         self.row_value[kept, row] = results.value_to_play[keep]
         self.row_exact[kept, row] = results.exact[keep]
+        self.row_surprise[kept, row] = surprise_of(results.policy[keep], results.prior[keep])
         self.row_count[kept] += 1
 
     def _resignations(
@@ -233,6 +301,7 @@ class Shard:
         if self.config.resign_value <= -1.0:
             return np.zeros(len(slots), np.bool_)
         low = (results.value_to_play < self.config.resign_value) & np.isnan(results.exact)
+        low &= ~self._in_opening(slots)
         self.low_moves[slots, players] = np.where(low, self.low_moves[slots, players] + 1, 0)
         wants = self.low_moves[slots, players] >= 2
         first = wants & (self.would_resign[slots] < 0)
@@ -261,6 +330,8 @@ class Shard:
             row_policy=self.row_policy[slot, :rows].copy(),
             row_value=self.row_value[slot, :rows].copy(),
             row_exact=self.row_exact[slot, :rows].copy(),
+            row_surprise=self.row_surprise[slot, :rows].copy(),
+            start=self.start_texts[slot],
         )
         name = f"{self.seed}/{self.number}/{self.games_finished}".encode()
         self.games_finished += 1
@@ -287,13 +358,16 @@ class Shard:
 
     _GAME_ARRAYS = (
         "moves", "ply", "opening", "plays_on", "never_resigns", "low_moves", "would_resign",
-        "row_count", "row_ply", "row_value", "row_exact",
+        "row_count", "row_ply", "row_value", "row_exact", "row_surprise",
     )  # fmt: skip
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the running games and random streams as arrays, between two rounds."""
         arrays: dict[str, NDArray[Any]] = {n: getattr(self, n) for n in self._GAME_ARRAYS}
         arrays |= self._policy_arrays()
+        texts = [text.encode() for text in self.start_texts]
+        arrays["start"] = np.frombuffer(b"".join(texts), np.uint8)
+        arrays["start_bytes"] = np.array([len(text) for text in texts])
         arrays["streams"] = self.search.forest.info["stream"].copy()
         arrays["totals"] = np.array(
             [self.games_finished, self.rows_made, self.plies_played, self.resign.resigned,
@@ -330,6 +404,19 @@ class Shard:
         self.row_legal[game[row], ply[row], column] = actions
         self.row_policy[game[row], ply[row], column] = weights
 
+    def _load_starts(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take the positions that the running games began from; raises CheckpointError."""
+        lengths = arrays["start_bytes"].astype(np.int64)
+        ends, data = np.cumsum(lengths), arrays["start"].tobytes()
+        if len(lengths) != len(self.ply) or lengths.min() < 0 or ends[-1] != len(data):
+            raise CheckpointError(f"the starts of {len(self.ply)} running games do not fit them")
+        for slot, (length, end) in enumerate(zip(lengths, ends, strict=True)):
+            try:
+                self.start_texts[slot] = data[end - length : end].decode()
+                self.start_states[slot] = read_start(self.game, self.start_texts[slot])
+            except (GameError, UnicodeDecodeError) as error:
+                raise CheckpointError(f"running game {slot} began nowhere: {error}") from error
+
     def state_dict(self) -> dict[str, Any]:
         """Return the random generator's state, which belongs to `state_arrays`."""
         return rng_state(self.rng)
@@ -342,6 +429,7 @@ class Shard:
         for name in self._GAME_ARRAYS:
             getattr(self, name)[...] = arrays[name]
         self._load_policies(arrays)
+        self._load_starts(arrays)
         totals = [int(x) for x in arrays["totals"]]
         self.games_finished, self.rows_made, self.plies_played = totals[:3]
         self.resign = ResignStatistics(*totals[3:])
@@ -357,6 +445,7 @@ class Shard:
         states, legal = self.game.new_states(games), np.zeros(games, np.bool_)
         replay_rows(
             scratch_for(self.game),
+            self.start_states,
             self.moves.astype(np.int64).ravel(),
             np.arange(games + 1) * longest,
             self.ply,
@@ -366,7 +455,7 @@ class Shard:
             np.zeros(games, np.int8),
             legal,
         )
-        bad = int((~legal | status_of(states)[1]).sum())
+        bad = int((~legal | (self.ply > longest) | status_of(states)[1]).sum())
         if bad:
             raise CheckpointError(
                 f"{bad} of {games} running games that were stored are none of {self.game.name!r}"

@@ -21,7 +21,7 @@ import torch
 
 from agents.alphazero.bench import BATCHES, play_speed, raw_speed
 from agents.alphazero.config import AlphaZeroConfig
-from agents.alphazero.episodes import TrainingRows, outcome_shares
+from agents.alphazero.episodes import TrainingRows, extra_fields, outcome_shares
 from agents.alphazero.game import game_of
 from agents.alphazero.inference import NetworkEvaluator
 from agents.alphazero.learner import AlphaZeroLearner
@@ -168,6 +168,10 @@ def learner_speeds(game: Game, config: AlphaZeroConfig, seconds: float) -> dict[
         np.full(LEARNER_ROWS, len(legal), np.uint16),
         np.tile(legal, LEARNER_ROWS),
         np.full(LEARNER_ROWS * len(legal), 1.0 / len(legal), np.float32),
+        {
+            name: np.zeros((LEARNER_ROWS, *shape), dtype)
+            for name, (dtype, shape) in extra_fields(game, config.learner).items()
+        },
     )
     speeds = {}
     for batch in sorted({max(1, round(s * config.learner.batch_size)) for s in LEARNER_SIZES}):

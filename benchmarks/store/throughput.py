@@ -24,7 +24,6 @@ import numpy as np
 
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig
 from agents.alphazero.episodes import POLICY_ENTRIES, SCHEMA, outcome_shares, ring_fields, to_rows
-from agents.alphazero.learner import augment
 from benchmarks.machine import RESULTS, machine_facts, write_result
 from benchmarks.store.data import (
     FRAMES,
@@ -187,7 +186,7 @@ def sampling_positions(game: Game) -> dict[str, Work]:
         entries = policies.gather(rows["policy_start"], rows["policy_count"])
         if symmetric:
             chosen = rng.integers(len(game.symmetries), size=BATCH)
-            augment(encoded, game.symmetries.cells, chosen)
+            game.symmetries.transform(encoded, chosen)
             images[np.repeat(chosen, rows["policy_count"]), entries["action"]].astype(np.int64)
         return BATCH
 

@@ -130,6 +130,7 @@ def check_reading(trial: Trial) -> int:
     game, asked = trial.game, 0
     actions = np.zeros(game.max_legal + SPARE, np.int32)
     planes = np.zeros(game.planes_shape, np.float32)
+    owners = np.zeros(planes[0].size, np.int8)
     for t in trial.traces:
         for ply in _sample(trial, t):
             questions: dict[str, tuple[Any, ...]] = {
@@ -139,7 +140,8 @@ def check_reading(trial: Trial) -> int:
                 "evaluation_key": (),
                 "encode": (np.repeat(t.states[ply : ply + 1], game.past_boards), planes),
             }
-            questions |= {"value_to_play": ()} if t.over[ply] else {"legal_actions": (actions,)}
+            ended = {"value_to_play": (), "final_ownership": (owners,)}
+            questions |= ended if t.over[ply] else {"legal_actions": (actions,)}
             for name, outputs in questions.items():
                 state = t.states[ply : ply + 1].copy()[0]
                 getattr(generic, name)(state, *outputs)

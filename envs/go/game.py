@@ -73,7 +73,7 @@ def _symmetries(rows: int, columns: int) -> Symmetries:
 def _game(name: str, rules: GoRules) -> Game:
     rows, columns = rules.rows, rules.columns
     points = rows * columns
-    reset, legal_actions, step, remember, value_to_play = make_step_rules(rules)
+    reset, legal_actions, step, remember, value_to_play, ownership = make_step_rules(rules)
 
     def parse(text: str) -> State:
         states = np.zeros(1, game.dtype)
@@ -97,6 +97,7 @@ def _game(name: str, rules: GoRules) -> Game:
             position_key=position_key,
             remember=remember,
             evaluation_key=evaluation_key,
+            final_ownership=ownership,
         ),
         fields=record_fields(rows, columns),
         num_actions=points + 1,

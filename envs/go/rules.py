@@ -244,7 +244,10 @@ def make_moves(board: Board, suicide: bool) -> Moves:
 
 
 def make_step_rules(rules: GoRules) -> tuple[Any, ...]:
-    """Return the rules reset, legal_actions, step, remember, value_to_play of a variant."""
+    """Return the rules of a variant that need its board.
+
+    They are reset, legal_actions, step, remember, value_to_play and final_ownership.
+    """
     board = make_board(rules.rows, rules.columns)
     moves, scoring = make_moves(board, rules.suicide), make_scoring(board, rules.suicide)
     return (
@@ -253,6 +256,7 @@ def make_step_rules(rules: GoRules) -> tuple[Any, ...]:
         _make_step(rules, board, moves, scoring.settled),
         _make_remember(board, moves, rules.suicide),
         _make_value(rules, scoring.area, scoring.settled_area),
+        _make_final_ownership(rules, scoring.write_area),
     )
 
 
@@ -369,6 +373,15 @@ def _make_value(rules: GoRules, area: Any, settled_area: Any) -> Any:
         return 1.0 if (lead > 0.0) == (state["side"] == 0) else -1.0
 
     return value_to_play
+
+
+def _make_final_ownership(rules: GoRules, write_area: Any) -> Any:
+    komi = rules.komi
+
+    def final_ownership(state: Any, owners: Any) -> float:
+        return write_area(state["stones"], state["over"] == SETTLED, owners) - komi
+
+    return final_ownership
 
 
 def is_terminal(state: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from numba.extending import register_jitable
 
 from envs.boards.bits import lowest_bit, popcount
-from envs.boards.words import ONE, WORD_BITS, ZERO
+from envs.boards.words import ONE, WORD_BITS, ZERO, has_point
 from envs.go.board import Board
 
 
@@ -21,6 +21,9 @@ class Scoring(NamedTuple):
     """The compilable functions of scoring; `stones` is uint64 [2, words], Black's set first."""
 
     area: Any  # area(stones) -> int: Black's points minus White's, no stone taken for dead
+    # write_area(stones, settled, owners) -> int: the area or the settled area, and whose each point
+    # is: 1 Black's, -1 White's
+    write_area: Any
     pass_alive: Any  # pass_alive(stones, side, out): write the side's pass-alive area to `out`
     settled: Any  # settled(stones) -> bool: every point is in either side's pass-alive area
     settled_area: Any  # settled_area(stones) -> int: Black's pass-alive points minus White's
@@ -29,7 +32,8 @@ class Scoring(NamedTuple):
 def make_scoring(board: Board, suicide: bool) -> Scoring:
     """Return the scoring of a board; `suicide` says whether a move may take its own chain."""
     pass_alive = _make_pass_alive(board, suicide)
-    area = _make_area(board)
+    area, reach_both = _make_area(board)
+    write_area = _make_write_area(board, reach_both, pass_alive)
     words, full, new_points = board.words, board.full, board.new_points
     new_padded, spread = board.new_padded, board.spread
 
@@ -63,10 +67,11 @@ def make_scoring(board: Board, suicide: bool) -> Scoring:
             score += popcount(black[w]) - popcount(white[w])
         return score
 
-    return Scoring(area, pass_alive, settled, settled_area)
+    return Scoring(area, write_area, pass_alive, settled, settled_area)
 
 
-def _make_area(board: Board) -> Any:
+def _make_area(board: Board) -> tuple[Any, Any]:
+    """Return `area`, and the function that writes the points that each side reaches."""
     words, full, new_points = board.words, board.full, board.new_points
     new_padded, spread = board.new_padded, board.spread
 
@@ -85,8 +90,9 @@ def _make_area(board: Board) -> Any:
                 changed |= added
 
     @register_jitable
-    def area(stones: Any) -> int:
-        empty, black, white, score = new_points(), new_padded(), new_padded(), 0
+    def reach_both(stones: Any, black: Any, white: Any) -> int:
+        """Write what each side reaches (padded); return the points that Black alone does, less."""
+        empty, score = new_points(), 0
         for w in range(words):
             empty[w] = full[w] & ~(stones[0, w] | stones[1, w])
         reach(stones[0], empty, black)
@@ -95,7 +101,32 @@ def _make_area(board: Board) -> Any:
             score += popcount(black[w] & ~white[w]) - popcount(white[w] & ~black[w])
         return score
 
-    return area
+    @register_jitable
+    def area(stones: Any) -> int:
+        return reach_both(stones, new_padded(), new_padded())
+
+    return area, reach_both
+
+
+def _make_write_area(board: Board, reach_both: Any, pass_alive: Any) -> Any:
+    rows, columns, new_padded = board.rows, board.columns, board.new_padded
+
+    @register_jitable
+    def write_area(stones: Any, settled: bool, owners: Any) -> int:
+        black, white, score = new_padded(), new_padded(), 0
+        if settled:
+            pass_alive(stones, 0, black[1:])
+            pass_alive(stones, 1, white[1:])
+        else:
+            reach_both(stones, black, white)
+        for cell in range(rows * columns):
+            bit = WORD_BITS + cell + cell // columns  # after the padding
+            owner = int(has_point(black, bit)) - int(has_point(white, bit))
+            owners[cell] = owner
+            score += owner
+        return score
+
+    return write_area
 
 
 def _make_region_test(board: Board, suicide: bool) -> Any:

@@ -1,14 +1,19 @@
 import dataclasses
+import math
 import tomllib
 from argparse import ArgumentParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agents.alphazero.config import AlphaZeroConfig
+from agents.alphazero.episodes import ring_fields
+from agents.alphazero.game import game_of
 from configs.fields import ConfigError, meanings, train_fields
 from configs.loader import FOLDER, default_run_name, load_config, preset_names
 from configs.options import add_config_options, given_options
+from mcts.forest import params_of
 
 
 def _presets_of(algorithm: str) -> list[str]:
@@ -18,9 +23,22 @@ def _presets_of(algorithm: str) -> list[str]:
     return [name for name, document in documents.items() if document["algorithm"] == algorithm]
 
 
+BOARDS = {"chess_small": "chess", "connect_four_gpu": "connect_four"}
+
+
 @pytest.mark.parametrize("name", _presets_of("alphazero"))
 def test_every_preset_of_a_board_game_trains_that_game(name: str) -> None:
-    assert name.startswith(load_config(name).game)
+    config = load_config(name)
+    assert isinstance(config, AlphaZeroConfig)
+    assert config.game == BOARDS.get(name, name)
+    game = game_of(config)
+    assert game.name == config.game
+    params_of(game, config.search)  # raises where the search refuses the game
+    row = sum(np.dtype(dtype).itemsize * math.prod(n) for dtype, n in ring_fields(game).values())
+    most = 4 if config.minutes else 16  # GiB; those without a time are for a cluster
+    assert config.learner.window_rows * row < most * 2**30
+    assert config.learner.window_start_rows <= config.learner.window_rows
+    assert config.learner.batch_size <= config.learner.window_start_rows
 
 
 def test_a_preset_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:

@@ -135,3 +135,34 @@ def test_first_play_reduction_can_be_off_under_noise() -> None:
     np.testing.assert_array_equal(visits(True, **off), visits(True, fpu_value=0.0))
     assert (visits(True, **off) != visits(True, **reduced)).any()
     np.testing.assert_array_equal(visits(False, **off), visits(False, **reduced))
+
+
+@pytest.mark.parametrize("cache_size", [0, 256])
+def test_a_root_tells_its_prior_without_the_noise(cache_size: int) -> None:
+    """The second search finds the evaluation in its cache, where it has one."""
+    game = find_game("connect_four")
+    network = HashedNetwork(game)
+    states = openings(game, 5, 4)
+    logits = np.stack([network.of_state(state)[0] for state in states])
+    expected = np.where([game.legal_mask(s) for s in states], np.exp(logits), 0.0)
+    expected /= expected.sum(axis=1, keepdims=True)
+    search = Search(game, SearchConfig(cache_size=cache_size, solve=False), 5)
+    for _ in range(2):
+        search.place(states)
+        search.begin(np.arange(5), 20, explore=True)
+        search.run(network)
+        found = search.read(np.arange(5))
+        np.testing.assert_allclose(spread(found, "prior", game), expected, atol=1e-6)
+    mixed = search.forest.edges["prior"][0, : found.counts[0]]
+    assert np.abs(mixed - found.prior[0, : found.counts[0]]).max() > 1e-3
+
+
+def test_a_root_that_was_proven_without_an_evaluation_has_no_prior() -> None:
+    game = find_game("connect_four")
+    search = Search(game, SearchConfig(), 1)
+    search.place(game.line(game.parse_moves("112233"))[-1:])
+    search.begin(np.arange(1), 20)
+    search.run(HashedNetwork(game))
+    found = search.read(np.arange(1))
+    assert found.exact[0] == 1.0
+    assert np.isnan(found.prior).all()

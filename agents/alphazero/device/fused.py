@@ -32,7 +32,7 @@ def fused_forward(network: PolicyValueNetwork, planes: Tensor) -> tuple[Tensor, 
     for block in network.blocks:
         x = _convolved(block.second, block.pool(_convolved(block.first, x)), x)  # type: ignore[arg-type, operator]
     policy = _convolved(network.policy_conv, x)
-    if network.policy_planes:
+    if isinstance(network.policy_out, Conv2d):  # by planes
         policy = network.policy_out(policy).flatten(1)
     else:
         policy = network.policy_out(policy.flatten(1))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.game import Game, advance
+from envs.game import Game, GameError, advance
+from envs.positions import read_start
 from store.errors import ForeignSegmentError, SegmentError
 from store.files.protocol import Files
 from store.replay.episodes import Episode, EpisodeBatch
@@ -30,8 +31,8 @@ class SampleGame:
 
     Attributes:
         when: which of the log's games it is: "first", "middle" or "newest".
-        moves: actions from the initial position.
-        opening_plies: how many of them were random.
+        moves: actions from the position that it began from.
+        opening_plies: how many of them were its opening.
         outcome: for the first player: 1, 0 or -1.
         network_step: version of the network at its end.
     """
@@ -41,6 +42,7 @@ class SampleGame:
     opening_plies: int
     outcome: float
     network_step: int
+    start: str = ""  # text of the position that it began from; "" is the game's start
 
 
 def sample_games(files: Files) -> list[SampleGame]:
@@ -92,6 +94,7 @@ def _game(when: str, episode: Episode) -> SampleGame:
         int(arrays["opening_plies"][0]),
         float(arrays["outcome"][0]),
         int(arrays["network_step"][0]),
+        arrays["start"].tobytes().decode(errors="replace") if "start" in arrays else "",
     )
 
 
@@ -134,7 +137,11 @@ class DrawnGame:
 
 def draw_game(game: Game, sample: SampleGame) -> DrawnGame:
     """Replay a game as far as its moves are legal, and describe it."""
-    states, keys = [game.new_state()], np.zeros(len(sample.moves) + 1, np.uint64)
+    try:
+        start = read_start(game, sample.start)
+    except GameError as error:
+        return DrawnGame(sample.when, problem=str(error))
+    states, keys = [start], np.zeros(len(sample.moves) + 1, np.uint64)
     for number, action in enumerate(sample.moves, start=1):
         if not 0 <= action < game.num_actions or not game.legal_mask(states[-1])[action]:
             why = f"move {number} is action {action}, which is not legal there"
@@ -147,9 +154,10 @@ def draw_game(game: Game, sample: SampleGame) -> DrawnGame:
         result=_result(game, sample.outcome) + ended,
         origin=(
             f"By the network of step {sample.network_step:,}; {_plies(len(sample.moves))}, "
-            f"{sample.opening_plies or 'none'} of them a random opening."
+            f"{sample.opening_plies or 'none'} of them an opening"
+            f"{f', from the position {sample.start}' if sample.start else ''}."
         ),
-        moves=game.format_moves(sample.moves),
+        moves=game.move_separator.join(game.words(start, sample.moves)),
         boards=[
             Board(coloured_pieces(game.render(states[plies])), _plies(plies))
             for plies in _plies_drawn(sample)

@@ -47,7 +47,7 @@ def test_the_learner_learns_from_them(game):
     settings = LearnerConfig(batch_size=16, window_rows=200, window_start_rows=200)
     learner = AlphaZeroLearner(game, NETWORK, settings, seed=0, device="cpu")
     learner.add([played(game)])
-    planes, policy, outcome = learner.sample(32)
+    planes, policy, outcome, *_ = learner.sample(32)
     assert planes.shape == (32, *game.planes_shape)
     assert outcome.shape == (32, 3)
     shares = np.bincount(policy.row.numpy(), weights=policy.weight.numpy(), minlength=32)

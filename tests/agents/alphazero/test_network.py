@@ -14,7 +14,7 @@ import torch
 from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import outcome_shares
 from agents.alphazero.inference import NetworkEvaluator, load_evaluator, padded
-from agents.alphazero.learner import SparsePolicy, alphazero_loss, augment
+from agents.alphazero.learner import SparsePolicy, alphazero_loss
 from agents.alphazero.network import build_network, value_of
 from agents.torch_state import dump_state, dump_trainer, load_state, load_trainer
 from envs.registry import find_game
@@ -226,7 +226,7 @@ def test_augmentation_is_the_games_own_symmetry():
     mirrored = game.encode(game.position([6 - m for m in moves]))
     planes = game.encode(game.position(moves))[None]
     chosen = np.array([1])
-    np.testing.assert_array_equal(augment(planes, game.symmetries.cells, chosen)[0], mirrored)
+    np.testing.assert_array_equal(game.symmetries.transform(planes, chosen)[0], mirrored)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ class Driver:
         wrap = njit if compiled else lambda function: function
         self.rules = rules
         made = [wrap(function) for function in make_step_rules(rules)]
-        self._reset, self._legal, self._step, self._remember, self._value = made
+        self._reset, self._legal, self._step, self._remember, self._value, _ = made
         board = make_board(rules.rows, rules.columns)
         self._area = wrap(make_scoring(board, rules.suicide).area)
         self.states = np.zeros(1, np.dtype(record_fields(rules.rows, rules.columns)))

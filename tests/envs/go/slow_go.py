@@ -70,13 +70,13 @@ class SlowGo:
         self.side = 1 - self.side
 
     def area(self):
-        """Black's points minus White's: stones, and empty points that reach one colour alone."""
-        score = 0
-        for point in self.points():
-            if point in self.stones:
-                reached = {self.stones[point]}
-            else:
-                reached = {self.stones[p] for p in self.connected(self.stones, point)[1]}
-            if len(reached) == 1:
-                score += 1 - 2 * reached.pop()
-        return score
+        """Black's points minus White's."""
+        return sum(self.owner(point) for point in self.points())
+
+    def owner(self, point):
+        """1 for a stone of Black or a point that reaches Black alone, -1 for White, else 0."""
+        if point in self.stones:
+            reached = {self.stones[point]}
+        else:
+            reached = {self.stones[p] for p in self.connected(self.stones, point)[1]}
+        return 1 - 2 * reached.pop() if len(reached) == 1 else 0

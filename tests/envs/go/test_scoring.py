@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from envs.batch import final_areas
 from envs.go.board import make_board
 from envs.go.game import make_go
 from envs.go.scoring import make_scoring
@@ -119,3 +120,45 @@ def test_a_settled_game_ends_and_dead_stones_count_for_the_other_side():
     assert game.rules.value_to_play(state) == -1.0  # White is to move
     usual = make_go(5, komi=0.0)
     assert not usual.rules.is_terminal(usual.parse_position(usual.format_position(state)))
+
+
+@pytest.mark.parametrize("columns", [5, 4])
+def test_a_finished_board_is_owned_as_the_slow_reference_counts_it(columns):
+    game = make_go(5, columns)
+    for seed in range(6):
+        slow, line = SlowGo(5, columns), random_line(game, 60, seed)
+        states = line[-1:]
+        for point in slow.points():
+            row, column = point
+            stone = int(game.cells(states[0])[row * columns + column])
+            if stone:
+                slow.stones[point] = stone - 1
+        states["over"] = 1
+        owners, leads = np.zeros((1, 5 * columns), np.int8), np.zeros(1, np.float32)
+        final_areas(states, owners, leads)
+        assert owners[0].tolist() == [slow.owner(point) for point in sorted(slow.points())]
+        assert leads[0] == slow.area() - 7.5 == owners[0].sum() - 7.5
+        written = np.zeros_like(owners[0])
+        assert game.rules.final_ownership(states[0], written) == leads[0]
+        assert written.tolist() == owners[0].tolist()
+
+
+def test_a_settled_board_is_owned_by_what_is_alive():
+    """Two eyes each; a dead white stone in Black's corner counts for Black."""
+    game = make_go(5, end_settled=True)
+    state = game.parse_position("O1XOO/1XXOO/XXXO1/1XXOO/X1XO1 b 0 0 7.5")
+    assert state["over"] == 2
+    owners = np.zeros(25, np.int8)
+    state["over"] = 1
+    assert game.rules.final_ownership(state, owners) < 15 - 10 - 7.5  # its stone stands
+    state["over"] = 2
+    assert game.rules.final_ownership(state, owners) == 15 - 10 - 7.5
+    assert owners.reshape(5, 5).tolist() == [[1, 1, 1, -1, -1]] * 5
+
+
+def test_an_unfinished_board_has_no_owners():
+    game = make_go(5)
+    owners, leads = np.full((1, 25), 7, np.int8), np.zeros(1, np.float32)
+    final_areas(game.new_states(1), owners, leads)
+    assert np.isnan(leads[0])
+    assert (owners == 7).all()
