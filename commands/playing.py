@@ -168,7 +168,7 @@ def _thinking_limit(args: Namespace) -> Limit | None:
     if args.nodes is None and args.seconds is None:
         return None
     if args.simulations is not None:
-        raise UsageError("--simulations is for agents without --nodes or --seconds")
+        raise UsageError("--simulations: expected no --nodes or --seconds beside it")
     if args.nodes is not None and args.nodes < 1:
         raise UsageError(f"--nodes {args.nodes}: expected 1 or more")
     if args.seconds is not None and not 0 < args.seconds < math.inf:

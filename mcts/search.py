@@ -174,8 +174,8 @@ class Search:
         for root in self.roots(chosen):
             unknown = np.setdiff1d(only, self.game.legal_actions(root))
             if len(unknown) or not len(only):
-                named = [self.game.format_action(int(action)) for action in unknown]
-                raise ValueError(f"expected legal moves of the root, got {named or 'none'}")
+                got = f"actions {unknown.tolist()}" if len(only) else "none"
+                raise ValueError(f"expected legal actions of the root, got {got}")
         self._call(kernels.restrict_roots, self.forest, chosen, only)
 
     def limit_leaves(self, leaves: int) -> None:

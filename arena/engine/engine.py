@@ -32,7 +32,7 @@ class Engine:
     Args:
         game: whose positions it is asked about.
         player: any agent; only a search can be stopped early, within a batch.
-        room: nodes of the search tree, or None for those that fit in some 256 MiB.
+        room: nodes of the search tree, or None for those that fit in a GiB, taken as it fills.
         threads: for evaluations: at most as many as the player has evaluators.
         leaves: of the tree that are evaluated together, at most; 1 is one after the other.
         turn: held while it thinks, as players serve one thread at a time.

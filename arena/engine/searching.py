@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -21,10 +21,10 @@ SLICE_S = 0.03  # of processor time, about, between two snapshots of a search
 WAIT_S = 0.2  # of wall time, for an evaluator that computes elsewhere
 FIRST_SLICE = 16  # simulations; the next ones are fitted to SLICE_S
 KNOWN_SLICE = 4096  # simulations in one call at most, of those that end at known results
-LEAVES = 16  # of one tree in flight, at most
-VISITS_PER_LEAF = 8  # of the root for each of them
-ROWS_A_THREAD = 8  # of a batch: fewer are not worth another thread
-MEMORY_BYTES = 1 << 28  # of a tree, unless told otherwise
+LEAVES = 8  # of one tree in flight, at most: a network evaluates as many in the time of two
+VISITS_PER_LEAF = 12  # of the root for each of them
+ROWS_A_THREAD = 4  # of a batch at least: fewer take as long
+MEMORY_BYTES = 1 << 30  # of a full tree, unless told otherwise; what is not used is not taken
 MOST_NODES = 1 << 24  # a tree's numbers of nodes and edges are 32-bit
 
 TREE = np.zeros(1, np.int64)  # the number of the only tree of a search
@@ -63,17 +63,16 @@ class SharedOut:
         if self._pool is None or parts == 1:
             return self.evaluators[0](leaves)
         cuts = [len(leaves.counts) * i // parts for i in range(parts + 1)]
-        shares = [Leaves(*(a[i:j] for a in leaves)) for i, j in pairwise(cuts)]
-        waiting = [self._pool.submit(e, share) for e, share in zip(self.evaluators[1:], shares[1:])]
+        shares = [
+            Leaves(leaves.planes[i:j], leaves.actions[i:j], leaves.counts[i:j])
+            for i, j in pairwise(cuts)
+        ]
+        others = [self._pool.submit(e, share) for e, share in zip(self.evaluators[1:], shares[1:])]
         try:
-            first = self.evaluators[0](shares[0])
+            answers = [self.evaluators[0](shares[0])]
         finally:
-            found = [future.exception() or future.result() for future in waiting]
-        answers = [first]
-        for answer in found:
-            if isinstance(answer, BaseException):
-                raise answer
-            answers.append(answer)
+            wait(others)
+        answers += [other.result() for other in others]
         width = max(logits.shape[1] for logits, _ in answers)
         logits_NL = np.zeros((len(leaves.counts), width), np.float32)
         for cut, (logits, _) in zip(cuts, answers):

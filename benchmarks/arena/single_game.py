@@ -44,7 +44,7 @@ QUICKLY = ("--publish_rows", "1024", "--selfplay.games", "64", "--search.simulat
 NODES = 800  # a position
 POSITIONS = 64
 ROUNDS = 7
-MATCH_NODES, MATCH_GAMES = 200, 400
+MATCH_NODES, MATCH_GAMES = 200, 300
 WAYS = {"one_leaf": (1, 1), "batches": (LEAVES, 1), "batches_two_threads": (LEAVES, 2)}
 """Leaves in flight, threads."""
 
