@@ -17,7 +17,7 @@ from arena.engine.position import position_after
 from arena.engine.searching import LEAVES
 from arena.engine.snapshot import Line
 from arena.engine.thinking import Request
-from envs.game import Game, NotationError
+from envs.game import Game, NotationError, State
 from envs.positions import past_of
 
 POSITIONS_AT_ONCE = 1024
@@ -106,10 +106,11 @@ def _think_about(engine: Engine, moves: list[int], request: Request) -> Verdict:
     thinking.run()
     found = thinking.wait().snapshot
     state = request.position.state[0]
+    text = game.format_moves(moves)
     if found is None or thinking.root is None:
-        return _result(game, moves, float(game.rules.value_to_play(state)))
-    legal = game.legal_actions(state).tolist()
-    verdict = _verdict(game, moves, sorted(legal), analysis_of(thinking.root, game), 0)
+        value = float(game.rules.value_to_play(state))
+        return Verdict(text, None, value, value, 0, {}, {}, {})
+    verdict = _verdict(game, text, state, analysis_of(thinking.root, game), 0)
     return replace(verdict, lines=tuple(line_facts(game, state, line) for line in found.lines))
 
 
@@ -135,23 +136,21 @@ def _analyze_together(game: Game, player: Player, positions: list[list[int]]) ->
     opinions = player.analyze(*asked) if not over.all() else None
     verdicts = []
     for moves, state, finished in zip(positions, states, over):
+        text = game.format_moves(moves)
         if finished or opinions is None:
-            verdicts.append(_result(game, moves, float(game.rules.value_to_play(state))))
+            value = float(game.rules.value_to_play(state))
+            verdicts.append(Verdict(text, None, value, value, 0, {}, {}, {}))
         else:
-            legal = np.flatnonzero(game.legal_mask(state))
-            verdicts.append(_verdict(game, moves, legal.tolist(), opinions, next(rows)))
+            verdicts.append(_verdict(game, text, state, opinions, next(rows)))
     return verdicts
 
 
-def _result(game: Game, moves: list[int], value: float) -> Verdict:
-    return Verdict(game.format_moves(moves), None, value, value, 0, {}, {}, {})
-
-
-def _verdict(game: Game, moves: list[int], legal: list[int], of: Analysis, row: int) -> Verdict:
-    names = {action: game.format_action(action) for action in legal}
+def _verdict(game: Game, text: str, state: State, of: Analysis, row: int) -> Verdict:
+    legal = np.flatnonzero(game.legal_mask(state)).tolist()
+    names = {action: game.written(state, action) for action in legal}
     exact = _known(of.exact[row])
     return Verdict(
-        position=game.format_moves(moves),
+        position=text,
         move=names[int(of.best_action[row])],
         value=_known(of.value_to_play[row]),
         exact=exact,

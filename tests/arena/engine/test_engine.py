@@ -313,12 +313,14 @@ def test_other_moves_to_search_begin_again_and_the_same_go_on() -> None:
         assert visits_at_start(engine, "b2 a1") > 0
 
 
+@pytest.mark.slow  # compiles the search of another game
 def test_a_kept_tree_has_the_past_of_the_game() -> None:
     """The third time of a position is a draw, in a tree moved on as in a new one."""
     there_and_back = [0, 0, 1, 1, 0, 0, 1]
     player = SearchPlayer(SHUTTLE, [_even], SearchConfig(cache_size=0))
     for starts in ([there_and_back[:5], there_and_back], [there_and_back]):
         with Engine(SHUTTLE, player, room=3000) as engine:
+            engine.get_ready()
             for moves in starts:
                 position = position_after(SHUTTLE, moves)
                 engine.start(Request(position, Limit(nodes=100, early=False)))

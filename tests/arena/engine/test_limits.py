@@ -19,7 +19,7 @@ CLOCKS = st.builds(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(clock=CLOCKS, overhead=st.floats(0, 5), moves=st.integers(1, 60))
 @example(clock=Clock(0.01, increment=10), overhead=0.05, moves=30)
 @example(clock=Clock(10, moves_to_go=1), overhead=0.0, moves=30)
@@ -29,7 +29,7 @@ def test_no_budget_exceeds_its_clock(clock: Clock, overhead: float, moves: int) 
     assert 0 <= found.optimum <= found.maximum <= max(0.0, has - overhead)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     main=st.floats(1, 3600),
     increment=st.floats(0, 30),
