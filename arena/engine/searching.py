@@ -19,8 +19,9 @@ from mcts.search import CompiledEvaluator, Evaluator, Leaves, Search
 
 SLICE_S = 0.03  # of processor time, about, between two snapshots of a search
 WAIT_S = 0.2  # of wall time, for an evaluator that computes elsewhere
-FIRST_SLICE = 16  # simulations; the next ones are fitted to SLICE_S
-KNOWN_SLICE = 4096  # simulations in one call at most, of those that end at known results
+STEP_S = 0.01  # of processor time, about, in which a compiled search cannot be stopped
+FIRST_STEP = 16  # simulations; the next ones are fitted to STEP_S
+KNOWN_STEP = 4096  # simulations in one call at most, of those that end at known results
 LEAVES = 8  # of one tree in flight, at most: a network evaluates as many in the time of two
 VISITS_PER_LEAF = 12  # of the root for each of them
 ROWS_A_THREAD = 4  # of a batch at least: fewer take as long
@@ -96,10 +97,10 @@ def steps(search: Search, evaluator: Evaluator | CompiledEvaluator, target: int)
 
 
 def _compiled_steps(search: Search, evaluator: CompiledEvaluator, target: int) -> Iterator[None]:
-    """Compiled searches run for SLICE_S; a Gumbel root in one piece, as its visits are planned."""
+    """Steps last about STEP_S; a Gumbel root is one step, as its visits are planned."""
     info = search.forest.info
     visits = root_visits(search)
-    goal = target if search.config.root == "gumbel" else min(visits + FIRST_SLICE, target)
+    goal = target if search.config.root == "gumbel" else min(visits + FIRST_STEP, target)
     size = max(1, goal - visits)
     while True:
         began = time.thread_time()
@@ -109,16 +110,16 @@ def _compiled_steps(search: Search, evaluator: CompiledEvaluator, target: int) -
         if goal == target or bool(info["full"][0]) or is_proven(search):
             return
         took = max(time.thread_time() - began, 1e-4)
-        size = max(1, min(2 * size, int(size * SLICE_S / took)))
+        size = max(1, min(2 * size, int(size * STEP_S / took)))
         goal = min(target, goal + size)
 
 
 def _evaluated_steps(search: Search, evaluator: Any, target: int) -> Iterator[None]:
-    """Known positions need no evaluator, so the search pauses after KNOWN_SLICE of them too."""
+    """Known positions need no evaluator, so the search pauses after KNOWN_STEP of them too."""
     while True:
         goal = target
         if search.config.root != "gumbel":
-            goal = min(target, root_visits(search) + KNOWN_SLICE)
+            goal = min(target, root_visits(search) + KNOWN_STEP)
         search.begin(TREE, goal, until_full=True)
         while len((leaves := search.select()).counts):
             search.receive(*evaluator(leaves))

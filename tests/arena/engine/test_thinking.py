@@ -46,7 +46,8 @@ def to_the_end(player: SearchPlayer, text: str = "b2", **options: Any) -> Reques
 def test_a_search_in_steps_is_the_search_in_one_piece(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "SLICE_S", 0.0)  # as many steps and looks as there can be
+    monkeypatch.setattr(searching, "SLICE_S", 0.0)  # as many looks as there can be
+    monkeypatch.setattr(searching, "STEP_S", 0.0)
     player = PLAYERS[name]
     in_batches = player
     if not name.startswith("rollouts"):
@@ -70,7 +71,8 @@ def test_leaf_by_leaf_is_the_player_itself() -> None:
 
 
 def test_each_look_sees_one_moment_of_a_growing_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "SLICE_S", 0.0)
+    monkeypatch.setattr(searching, "SLICE_S", 0.0)  # as many looks as there can be
+    monkeypatch.setattr(searching, "STEP_S", 0.0)
     for name in ("rollouts", "puct"):
         player, seen = PLAYERS[name], list[Snapshot]()
         thought(player, to_the_end(player, on_info=seen.append), leaves=2)
