@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,8 @@ from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.forest import Forest
 from mcts.search import MOST_VISITS, CompiledEvaluator, Evaluator, RootResults, Search
+
+SLOW_STEPS = 8  # in a row that must take too long before batches become smaller
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class Thinking:
         self._counts_from: float | None = None if request.ponder else self._began
         self._stopped = Event()
         self._called = Event()  # by a stop or a ponderhit
+        self._took: deque[float] = deque(maxlen=SLOW_STEPS)  # seconds of the last steps
 
     # --- control, from any thread ---
 
@@ -209,6 +213,7 @@ class Thinking:
         if wanted.seed is not None:
             seed = int(np.random.default_rng(wanted.seed).integers(1 << 62))
         search = self._tree.search_at(wanted.position, config, wanted.only, seed)
+        search.limit_leaves(config.leaves_per_tree)  # all of them, after a slow search
         kept = root_visits(search)
         most = search.max_simulations if config.root == "gumbel" else MOST_VISITS
         target = min(kept + wanted.limit.nodes, most) if wanted.limit.nodes else most
@@ -267,9 +272,17 @@ class Thinking:
         )
 
     def _keep_small(self, search: Search, took: float) -> None:
-        """Halve the batches where one holds up a stop, unless the visits must not depend on it."""
-        if took > SLICE_S and search.params.leaves_per_tree > 1 and not self.request.limit.nodes:
-            search.limit_leaves(search.params.leaves_per_tree // 2)
+        """Halve the batches where each holds up a stop, unless the visits must not depend on it.
+
+        A few that took long say more of other work on the machine than of the network.
+        """
+        self._took.append(took)
+        leaves = search.params.leaves_per_tree
+        if len(self._took) < SLOW_STEPS or self.request.limit.nodes or leaves == 1:
+            return
+        if min(self._took) > SLICE_S:
+            search.limit_leaves(leaves // 2)
+            self._took.clear()
 
     def _why_no_more(self, search: Search, kept: int) -> str:
         if is_proven(search):

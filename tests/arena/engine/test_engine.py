@@ -235,6 +235,22 @@ def test_batches_that_hold_up_a_stop_become_smaller() -> None:
     engine.think(Request(after("4", LARGE), Limit(seconds=20, early=False))).run()
     assert max(seen) > 1
     assert set(seen[-20:]) == {1}
+    count = len(seen)
+    engine.think(Request(after("5", LARGE), Limit(nodes=300, early=False))).run()
+    assert max(seen[count:]) > 4  # where nodes are the limit, they do not depend on the time
+
+
+def test_one_slow_batch_says_nothing_of_the_network() -> None:
+    clock, seen = FakeClock(), list[int]()
+
+    def slow_at_times(leaves: Any) -> Any:
+        seen.append(len(leaves.counts))
+        clock.seconds += 0.5 if len(seen) % 8 == 0 else 0.01
+        return preferring_low(leaves)
+
+    engine = Engine(LARGE, SearchPlayer(LARGE, [slow_at_times], OPEN), now=clock)
+    engine.think(Request(after("4", LARGE), Limit(seconds=20, early=False))).run()
+    assert set(seen[-20:]) == {searching.LEAVES}
 
 
 # --- pondering ------------------------------------------------------------------------------------
