@@ -126,5 +126,10 @@ def run(seconds: float, peer_python: str | None) -> None:
     path = write_result("single_game", result)
     for way, rate in result["nodes_per_s"].items():
         print(f"single_game {way:20} {rate:>8,} nodes/s  {result['ratio'][way]:.2f}x")
-    print(f"single_game match at {MATCH_NODES} nodes: {result['match']}")
+    match = result["match"]
+    total, (low, high) = match["total"], match["interval"]
+    print(
+        f"single_game match at {MATCH_NODES} nodes: batches won {total['wins']}, drew "
+        f"{total['draws']}, lost {total['losses']}: {match['score']:.1%} ({low:.1%} to {high:.1%})"
+    )
     print(f"  -> {path}")
