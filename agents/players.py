@@ -154,6 +154,20 @@ class GreedyPlayer:
         return found._replace(q=np.asarray(values_NA, np.float32))
 
 
+def analysis_of(found: RootResults, game: Game) -> Analysis:
+    """Return the results of n searches as an analysis of all actions."""
+    actions = game.num_actions
+    return Analysis(
+        best_action=found.best_action,
+        value_to_play=found.value_to_play,
+        policy=by_action(found.policy, found.legal, found.counts, actions, 0.0),
+        visits=by_action(found.visits, found.legal, found.counts, actions, 0),
+        q=by_action(found.q, found.legal, found.counts, actions, np.nan),
+        exact=found.exact,
+        plies=found.plies,
+    )
+
+
 class SearchPlayer:
     """Searches a tree with an evaluator: a network, or random rollouts. It never explores.
 
@@ -182,16 +196,7 @@ class SearchPlayer:
 
     def analyze(self, states: NDArray[Any], past: Past | None = None) -> Analysis:
         """Analyse by search; always the same for the same positions."""
-        found, actions = self._search(states, 0, past), self.game.num_actions
-        return Analysis(
-            best_action=found.best_action,
-            value_to_play=found.value_to_play,
-            policy=by_action(found.policy, found.legal, found.counts, actions, 0.0),
-            visits=by_action(found.visits, found.legal, found.counts, actions, 0),
-            q=by_action(found.q, found.legal, found.counts, actions, np.nan),
-            exact=found.exact,
-            plies=found.plies,
-        )
+        return analysis_of(self._search(states, 0, past), self.game)
 
     def _search(self, states: NDArray[Any], seed: int, past: Past | None) -> RootResults:
         """Search all positions, as many at once as fit in memory."""

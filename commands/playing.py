@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterable
@@ -18,10 +19,13 @@ from commands.options import (
 )
 from commands.showing import is_environment, play_environment
 from commands.teams.lanes import is_lanes, lanes_play_arguments, play_lanes
+from configs.command_line import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from contextlib import AbstractContextManager
+
+    from arena.engine.limits import Limit
 
 
 def play_arguments(parser: ArgumentParser) -> None:
@@ -119,6 +123,15 @@ def analyze_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--simulations", type=int, metavar="N", help="simulations a move of the agent's search"
     )
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="think for S seconds about a position"
+    )
+    parser.add_argument(
+        "--nodes", type=int, metavar="N", help="think for N new visits of a position's moves"
+    )
+    parser.add_argument(
+        "--lines", type=int, default=1, metavar="K", help="show K principal variations (default: 1)"
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--moves", metavar="M", default="", help="the moves that lead there")
     where.add_argument(
@@ -134,13 +147,33 @@ def analyze(args: Namespace) -> int:
     from arena.play.analysis_text import write_table, write_verdict
 
     game = named_game(args.game)
+    limit = _thinking_limit(args)
     player = find_agent(args.agent, game, args.store, simulations=args.simulations)
     if args.positions is not None:
         with _open_lines(args.positions) as lines:
-            return write_table(analyze_lines(game, player, lines), args.positions, args.json)
-    (verdict,) = analyze_positions(game, player, [game.parse_moves(args.moves)])
+            found = analyze_lines(game, player, lines, limit, args.lines)
+            return write_table(found, args.positions, args.json)
+    moves = game.parse_moves(args.moves)
+    (verdict,) = analyze_positions(game, player, [moves], limit, args.lines)
     write_verdict(game, verdict, args.json)
     return 0
+
+
+def _thinking_limit(args: Namespace) -> Limit | None:
+    """Return the limit that --seconds and --nodes make; None leaves the agent its simulations."""
+    from arena.engine.limits import Limit
+
+    if args.lines < 1:
+        raise UsageError(f"--lines {args.lines}: expected 1 or more")
+    if args.nodes is None and args.seconds is None:
+        return None
+    if args.simulations is not None:
+        raise UsageError("--simulations: expected no --nodes or --seconds beside it")
+    if args.nodes is not None and args.nodes < 1:
+        raise UsageError(f"--nodes {args.nodes}: expected 1 or more")
+    if args.seconds is not None and not 0 < args.seconds < math.inf:
+        raise UsageError(f"--seconds {args.seconds}: expected a time above 0")
+    return Limit(nodes=args.nodes or 0, seconds=args.seconds or 0.0, early=False)
 
 
 def _open_lines(path: str) -> AbstractContextManager[Iterable[str]]:

@@ -43,9 +43,15 @@ def index_of(tree, key):
 
 
 @inlined
+def is_restricted(tree, node):
+    """Return whether a node has only some of its position's moves, which its key does not tell."""
+    return node == 0 and tree.info[0].num_only > 0
+
+
+@inlined
 def lookup(tree, slot, node):
     """Return the index of the entry that holds a slot's leaf, or -1."""
-    if len(tree.cache) == 0:
+    if len(tree.cache) == 0 or is_restricted(tree, node):
         return -1
     key = key_of(tree, slot, node)
     i = index_of(tree, key)
@@ -60,6 +66,8 @@ def insert(tree, params, slot, node):
     Gumbel roots select by logits, which determine the priors, so the logits are stored instead.
     """
     if len(tree.cache) == 0 or tree.nodes[node].num_edges > tree.cache_width:
+        return
+    if is_restricted(tree, node):
         return
     key = key_of(tree, slot, node)
     i = index_of(tree, key)

@@ -70,6 +70,9 @@ class SearchConfig(Settings):
     batches are made across games; more for a single game (leela-zero #2253: costs strength)."""
     virtual_loss: NonNegativeFloat = 1.0
     """Value taken off an edge for each visit in flight (AlphaGo 2016: 3 visits lost)."""
+    visits_per_leaf: NonNegativeInt = 0
+    """Visits of a root for each leaf beyond the first that may be in flight, to `leaves_per_tree`:
+    a small tree, which virtual loss would distort most, has small batches. 0 is off."""
 
     @property
     def keeps_tree(self) -> bool:

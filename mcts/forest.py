@@ -70,6 +70,8 @@ INFO = np.dtype(
         ("num_edges", "i4"),
         ("num_keys", "i4"),  # positions of the game before the root
         ("in_flight", "i4"),  # leaves awaiting their evaluation
+        ("num_only", "i4"),  # the only moves that the root has; 0 is all that are legal
+        ("deepest", "i4"),  # plies of the longest path since the tree began
         ("target", "i4"),  # visits of the root's edges at which the search ends; 0 is idle
         ("noise", "f8"),  # scale of the root's Gumbel noise; 0 is none
         ("explore", "u1"),  # Dirichlet noise and forced playouts
@@ -107,6 +109,7 @@ class Forest(NamedTuple):
     exploration: NDArray[np.float64]  # [N] of PUCT by a node's visits, see `mcts.scores`
     batch: NDArray[np.int32]  # [B*K, 2] tree and slot of each row of the batch
     queue: NDArray[np.int32]  # [N] scratch of tree reuse
+    only: NDArray[np.int32]  # [B+1, L] the moves that a root is restricted to
     keys: NDArray[np.uint64]  # [B+1, M] position keys of the game, then of the path
     boards: NDArray[Any]  # the game's record [B+1, H] boards before the root, newest first
     past: NDArray[Any]  # the game's record [H] scratch: the boards before a leaf
@@ -131,6 +134,7 @@ class Tree(NamedTuple):
     root_prior: Any  # [L]
     improved: Any  # [L]
     considered: Any  # [simulations]
+    only: Any  # [L]
     keys: Any  # [M]
     boards: Any  # [H]
     past: Any  # [H]
@@ -158,6 +162,7 @@ def tree_at(forest: Any, t: int) -> Tree:
         row_of(forest.root_prior, t),
         rows_of(forest.improved),
         row_of(forest.considered, t),
+        row_of(forest.only, t),
         row_of(forest.keys, t),
         row_of(forest.boards, t),
         rows_of(forest.past),
@@ -189,6 +194,7 @@ class Params(NamedTuple):
     value_scale: float
     leaves_per_tree: int
     virtual_loss: float
+    visits_per_leaf: int
 
 
 def lookahead_of(game: Game, config: SearchConfig) -> int:
@@ -263,6 +269,7 @@ def allocate(
         batch=np.zeros((trees * leaves, 2), np.int32),
         queue=np.zeros(nodes, np.int32),
         exploration=exploration_table(config, nodes),
+        only=np.zeros((trees + 1, game.max_legal), np.int32),
         keys=np.zeros((trees + 1, keys), np.uint64),
         boards=np.zeros((trees + 1, game.past_boards), game.dtype),
         past=np.zeros(game.past_boards, game.dtype),

@@ -39,6 +39,14 @@ def next_leaf(tree, params, slot):
             return outcome == simulation.WAITING
 
 
+@inlined
+def leaves_now(tree, params):
+    """Return how many leaves of a tree may be in flight, by its visits so far."""
+    if params.visits_per_leaf == 0:
+        return params.leaves_per_tree
+    return min(params.leaves_per_tree, 1 + tree.nodes[0].visits // params.visits_per_leaf)
+
+
 @njit(cache=True, nogil=True)
 def select_batch(forest, params, planes, actions, counts):
     """Advance every searching tree to its next leaves; encode them into planes [B*K, C, H, W].
@@ -49,7 +57,7 @@ def select_batch(forest, params, planes, actions, counts):
     count = 0
     for t in range(len(forest.info) - 1):
         tree = tree_at(forest, t)
-        for slot in range(params.leaves_per_tree):
+        for slot in range(leaves_now(tree, params)):
             if not next_leaf(tree, params, slot):
                 break
             leaf = np.int64(tree.slots[slot].leaf)
@@ -145,6 +153,18 @@ def restart_roots(forest, trees):
         tree = tree_at(forest, trees[i])
         tree.info[0].target = 0
         simulation.clear_tree(tree)
+
+
+@njit(cache=True, nogil=True)
+def restrict_roots(forest, trees, actions):
+    """Restart each tree with a root that has no moves but `actions` int32 [k]."""
+    for i in range(len(trees)):
+        tree = tree_at(forest, trees[i])
+        tree.info[0].target = 0
+        simulation.clear_tree(tree)
+        tree.info[0].num_only = len(actions)
+        for k in range(len(actions)):
+            tree.only[k] = actions[k]
 
 
 @njit(cache=True, nogil=True)

@@ -19,7 +19,10 @@ def keep_subtree(tree, scratch, queue, root):
     """Make node `root` the root of the tree; copies breadth first through the scratch tree."""
     queue[0] = root
     nodes, edges, i = 1, 0, 0
+    depth, level_end = 0, 1  # of the nodes so far, and the first node that is deeper
     while i < nodes:
+        if i == level_end:
+            depth, level_end = depth + 1, nodes
         old = queue[i]
         scratch.states[i] = tree.states[old]
         scratch.nodes[i] = tree.nodes[old]
@@ -42,6 +45,8 @@ def keep_subtree(tree, scratch, queue, root):
     tree.info[0].num_nodes = nodes
     tree.info[0].num_edges = edges
     tree.info[0].full = 0
+    tree.info[0].num_only = 0
+    tree.info[0].deepest = depth
 
 
 @inlined

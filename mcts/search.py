@@ -23,6 +23,7 @@ from mcts.config import SearchConfig
 from mcts.forest import COUNTERS, Forest, allocate, params_of
 
 type_of: Any = typeof  # it has no type annotations
+MOST_VISITS = 1 << 30  # of a root: they are counted in 32 bits
 
 
 class Leaves(NamedTuple):
@@ -166,26 +167,58 @@ class Search:
         """Remove what the trees found; the roots and their past stay."""
         self._call(kernels.restart_roots, self.forest, self._known(trees))
 
+    def restrict(self, trees: NDArray[np.int64], actions: NDArray[np.int32]) -> None:
+        """Restart trees whose roots have no moves but `actions` [k], until one is played there.
+
+        Raises ValueError for an action that is not legal at one of the roots, and for none.
+        """
+        chosen, only = self._known(trees), _plain(np.unique(actions), np.int32)
+        for root in self.roots(chosen):
+            unknown = np.setdiff1d(only, self.game.legal_actions(root))
+            if len(unknown) or not len(only):
+                got = f"actions {unknown.tolist()}" if len(only) else "none"
+                raise ValueError(f"expected legal actions of the root, got {got}")
+        self._call(kernels.restrict_roots, self.forest, chosen, only)
+
+    def limit_leaves(self, leaves: int) -> None:
+        """Have at most `leaves` in flight a tree from now on, of the config's `leaves_per_tree`.
+
+        Raises ValueError for fewer than 1, and RuntimeError while leaves await `receive`.
+        """
+        if leaves < 1:
+            raise ValueError(f"{leaves} leaves: expected 1 or more")
+        if self._waiting:
+            raise RuntimeError(f"{self._waiting} leaves still await receive()")
+        allowed = min(leaves, self.config.leaves_per_tree)
+        self.params = self.params._replace(leaves_per_tree=allowed)
+
     def begin(
         self,
         trees: NDArray[np.int64],
         simulations: int | NDArray[np.int32],
         explore: bool | NDArray[np.bool_] = False,
         temperatures: NDArray[np.float64] | float = 0.0,
+        until_full: bool = False,
     ) -> None:
         """Start searches of `simulations` root visits each, including visits kept by tree reuse.
 
         Searches that `explore` have the root noise of self-play. Other Gumbel roots have noise
         scaled by the temperature at which `read` will choose the move: none at 0.
 
+        With `until_full` a PUCT search may have up to MOST_VISITS simulations: it ends where they
+        need more nodes than the forest has. Known positions need none.
+
         Raises ValueError for fewer simulations than 1, for more than the forest has room for, or
         for an unknown tree.
         """
+        most = self.max_simulations
+        if until_full and self.config.root == "puct":
+            most = MOST_VISITS
         chosen = self._known(trees)
         counts = np.full(len(chosen), simulations, np.int32)
-        if len(counts) and not 1 <= counts.min() <= counts.max() <= self.max_simulations:
+        if len(counts) and not 1 <= counts.min() <= counts.max() <= most:
             asked = counts.max() if counts.min() >= 1 else counts.min()
-            raise ValueError(f"{asked} simulations: this forest takes 1 to {self.max_simulations}")
+            raise ValueError(f"{asked} simulations: this forest takes 1 to {most}")
         explores = np.full(len(chosen), explore, np.uint8)
         degrees = np.full(len(chosen), temperatures, np.float64)
         self._call(kernels.begin, self.forest, chosen, counts, explores, degrees)

@@ -30,6 +30,8 @@ def clear_tree(tree):
     tree.info[0].num_edges = 0
     tree.info[0].full = 0
     tree.info[0].in_flight = 0
+    tree.info[0].num_only = 0
+    tree.info[0].deepest = 0
     add_node(tree)
 
 
@@ -69,11 +71,27 @@ def has_room(tree):
 
 
 @inlined
+def keep_only(tree, actions, count):
+    """Remove from a list the actions that the root is not restricted to; return its length."""
+    kept = 0
+    for k in range(count):
+        for i in range(tree.info[0].num_only):
+            if tree.only[i] == actions[k]:
+                actions[kept] = actions[k]
+                kept += 1
+                break
+    return kept
+
+
+@inlined
 def add_edges(tree, params, node):
     """Create a node's edges, without priors, and look ahead along each."""
     first = np.int64(tree.info[0].num_edges)
     actions = look_actions(tree, 0)
-    end = first + legal_actions(tree.states[node], actions)
+    count = np.int64(legal_actions(tree.states[node], actions))
+    if node == 0 and tree.info[0].num_only > 0:
+        count = keep_only(tree, actions, count)
+    end = first + count
     for e in range(first, end):
         tree.edges[e].action = actions[e - first]
         tree.edges[e].prior = 0.0
@@ -181,6 +199,7 @@ def follow(tree, params, slot, node):
     tree.path[hop].node = node
     tree.path[hop].edge = e
     tree.slots[slot].length = depth + 1
+    tree.info[0].deepest = max(np.int64(tree.info[0].deepest), depth + 1)
     past.note_hop(tree, slot, node)
     tree.edges[e].visits += 1
     if params.leaves_per_tree > 1:

@@ -156,7 +156,10 @@ class ReferenceTree:
 
     def select(self) -> list[tuple[Node, list[tuple[Node, Edge]]]]:
         self.in_flight = []
-        while len(self.in_flight) < self.config.leaves_per_tree:
+        allowed = self.config.leaves_per_tree
+        if self.config.visits_per_leaf:
+            allowed = min(allowed, 1 + self.root.visits // self.config.visits_per_leaf)
+        while len(self.in_flight) < allowed:
             if self.root.expanded and not self.ready:
                 self.add_noise()
             if self.is_done() or self.size() >= self.capacity or not self.simulate():

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from agents.players import Analysis, Player
-from envs.game import Game, NotationError
+from agents.players import THREADS, Analysis, Player, SearchPlayer, analysis_of
+from arena.engine.engine import Engine
+from arena.engine.limits import Limit
+from arena.engine.position import position_after
+from arena.engine.searching import LEAVES
+from arena.engine.snapshot import Line
+from arena.engine.thinking import Request
+from envs.game import Game, NotationError, State
 from envs.positions import past_of
 
 POSITIONS_AT_ONCE = 1024
@@ -32,6 +38,8 @@ class Verdict:
     visits: dict[str, int]  # searches spent on each legal move; empty for agents without search
     policy: dict[str, float]  # probability of each legal move
     move_values: dict[str, float]  # value of each move looked at, for the mover
+    lines: tuple[dict[str, Any], ...] = field(default=(), kw_only=True)
+    """Of the best moves with what is expected to follow, as `line_facts` has them."""
 
     def to_json(self) -> dict[str, Any]:
         """Return values for JSON, rounded to single precision."""
@@ -44,6 +52,7 @@ class Verdict:
             "visits": self.visits,
             "policy": {move: round(p, 6) for move, p in self.policy.items()},
             "move_values": {move: round(q, 6) for move, q in self.move_values.items()},
+            "lines": list(self.lines),
         }
 
 
@@ -55,8 +64,68 @@ class BadLine:
     problem: str
 
 
-def analyze_positions(game: Game, player: Player, positions: list[list[int]]) -> list[Verdict]:
-    """Analyse the positions that these games of legal actions lead to."""
+def analyze_positions(
+    game: Game,
+    player: Player,
+    positions: list[list[int]],
+    limit: Limit | None = None,
+    lines: int = 1,
+) -> list[Verdict]:
+    """Analyse the positions that these games of legal actions lead to.
+
+    A search analyses one position, or those with a limit, one after the other and with as many
+    principal variations as `lines`; several to its own simulations together, without variations.
+    """
+    if isinstance(player, SearchPlayer) and (limit is not None or len(positions) == 1):
+        return _think(game, player, positions, limit, lines)
+    return _analyze_together(game, player, positions)
+
+
+def _think(
+    game: Game, player: SearchPlayer, positions: list[list[int]], limit: Limit | None, lines: int
+) -> list[Verdict]:
+    """Analyse each position with an engine.
+
+    Without a limit its visits are those that the player makes among other positions: leaf by leaf.
+    """
+    own, room = Limit(nodes=player.config.simulations, early=False), None
+    leaves = LEAVES
+    if limit is None:
+        leaves, room = 1, own.nodes
+    with Engine(game, player, room=room, threads=THREADS, leaves=leaves) as engine:
+        if limit is not None and limit.seconds:
+            engine.get_ready()
+        return [
+            _think_about(engine, moves, Request(position_after(game, moves), limit or own, lines))
+            for moves in positions
+        ]
+
+
+def _think_about(engine: Engine, moves: list[int], request: Request) -> Verdict:
+    game, thinking = engine.game, engine.think(request)
+    thinking.run()
+    found = thinking.wait().snapshot
+    state = request.position.state[0]
+    text = game.format_moves(moves)
+    if found is None or thinking.root is None:
+        value = float(game.rules.value_to_play(state))
+        return Verdict(text, None, value, value, 0, {}, {}, {})
+    verdict = _verdict(game, text, state, analysis_of(thinking.root, game), 0)
+    return replace(verdict, lines=tuple(line_facts(game, state, line) for line in found.lines))
+
+
+def line_facts(game: Game, state: Any, line: Line) -> dict[str, Any]:
+    """Return a line's moves from `state` in the game's words, and what is known of it, for JSON."""
+    return {
+        "moves": game.words(state, line.moves),
+        "visits": line.visits,
+        "value": None if line.value_to_play is None else round(line.value_to_play, 6),
+        "exact": line.exact,
+        "plies": line.plies or None,
+    }
+
+
+def _analyze_together(game: Game, player: Player, positions: list[list[int]]) -> list[Verdict]:
     lines = [game.line(moves) for moves in positions]
     states = np.concatenate([line[-1:] for line in lines])
     over = np.array([game.rules.is_terminal(state) for state in states])
@@ -67,23 +136,21 @@ def analyze_positions(game: Game, player: Player, positions: list[list[int]]) ->
     opinions = player.analyze(*asked) if not over.all() else None
     verdicts = []
     for moves, state, finished in zip(positions, states, over):
+        text = game.format_moves(moves)
         if finished or opinions is None:
-            verdicts.append(_result(game, moves, float(game.rules.value_to_play(state))))
+            value = float(game.rules.value_to_play(state))
+            verdicts.append(Verdict(text, None, value, value, 0, {}, {}, {}))
         else:
-            legal = np.flatnonzero(game.legal_mask(state))
-            verdicts.append(_verdict(game, moves, legal.tolist(), opinions, next(rows)))
+            verdicts.append(_verdict(game, text, state, opinions, next(rows)))
     return verdicts
 
 
-def _result(game: Game, moves: list[int], value: float) -> Verdict:
-    return Verdict(game.format_moves(moves), None, value, value, 0, {}, {}, {})
-
-
-def _verdict(game: Game, moves: list[int], legal: list[int], of: Analysis, row: int) -> Verdict:
-    names = {action: game.format_action(action) for action in legal}
+def _verdict(game: Game, text: str, state: State, of: Analysis, row: int) -> Verdict:
+    legal = np.flatnonzero(game.legal_mask(state)).tolist()
+    names = {action: game.written(state, action) for action in legal}
     exact = _known(of.exact[row])
     return Verdict(
-        position=game.format_moves(moves),
+        position=text,
         move=names[int(of.best_action[row])],
         value=_known(of.value_to_play[row]),
         exact=exact,
@@ -100,18 +167,25 @@ def _known(number: float) -> float | None:
     return None if math.isnan(number) else float(number)
 
 
-def analyze_lines(game: Game, player: Player, lines: Iterable[str]) -> Iterator[Verdict | BadLine]:
+def analyze_lines(
+    game: Game,
+    player: Player,
+    lines: Iterable[str],
+    limit: Limit | None = None,
+    variations: int = 1,
+) -> Iterator[Verdict | BadLine]:
     """Analyse positions, one a line, in order; blank lines and # comments are skipped.
 
     A line that is no position becomes a BadLine; the others are still analysed.
     """
     numbered = enumerate(lines, start=1)
-    while batch := list(islice(numbered, POSITIONS_AT_ONCE)):
-        yield from _analyze_batch(game, player, batch)
+    at_once = POSITIONS_AT_ONCE if limit is None else 1  # with a limit, each answer takes its time
+    while batch := list(islice(numbered, at_once)):
+        yield from _analyze_batch(game, player, batch, limit, variations)
 
 
 def _analyze_batch(
-    game: Game, player: Player, batch: list[tuple[int, str]]
+    game: Game, player: Player, batch: list[tuple[int, str]], limit: Limit | None, variations: int
 ) -> Iterator[Verdict | BadLine]:
     read: list[list[int] | BadLine] = []
     for number, line in batch:
@@ -123,6 +197,7 @@ def _analyze_batch(
         except NotationError as error:
             read.append(BadLine(number, str(error)))
     positions = [moves for moves in read if not isinstance(moves, BadLine)]
-    verdicts = iter(analyze_positions(game, player, positions) if positions else [])
+    found = analyze_positions(game, player, positions, limit, variations) if positions else []
+    verdicts = iter(found)
     for moves in read:
         yield moves if isinstance(moves, BadLine) else next(verdicts)

@@ -26,7 +26,16 @@ def write_verdict(game: Game, verdict: Verdict, as_json: bool) -> None:
         print(f"the game is over: {verdict.value:+g} for the side to move")
         return
     print(f"best: {describe(verdict)}")
-    print("\n".join(move_lines(verdict)))
+    print("\n".join([*move_lines(verdict), *line_texts(verdict)]))
+
+
+def line_texts(verdict: Verdict) -> list[str]:
+    """Format what is expected to follow, a line for each of the moves that were asked for."""
+    texts = []
+    for line in verdict.lines:
+        value = "-" if line["value"] is None else f"{line['value']:+.2f}"
+        texts.append(f"line {value}  {' '.join(line['moves'])}")
+    return texts
 
 
 def move_lines(verdict: Verdict) -> list[str]:

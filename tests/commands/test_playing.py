@@ -1,5 +1,6 @@
-"""What `ludens play` hands to those who show the game."""
+"""What `ludens play` hands to those who show the game, and what `ludens analyze` answers."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -22,3 +23,51 @@ def test_a_browser_gets_the_same_command_by_the_front_doors_path(
     assert (python, Path(script), port) == (sys.executable, Path(ludens.__file__), 8123)
     play = ludens.COMMANDS["play"]
     assert read_words("play", play, again[1:]) == read_words("play", play, words[1:])
+
+
+def analyzed(words: str, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    assert ludens.main(["analyze", "tic_tac_toe", *words.split(), "--json"]) == 0
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_an_analysis_of_so_many_nodes_has_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    found = analyzed("--agent mcts --nodes 300 --lines 2 --moves b2", capsys)
+    assert sum(found["visits"].values()) == 300  # and not the agent's thousand
+    lines = found["lines"]
+    assert len(lines) == 2
+    assert lines[0]["moves"][0] == found["move"]
+    assert lines[0]["visits"] == max(found["visits"].values()) >= lines[1]["visits"] > 0
+    assert lines[1]["value"] == pytest.approx(found["move_values"][lines[1]["moves"][0]], abs=1e-5)
+
+
+def test_an_analysis_without_a_limit_is_the_agents_own(capsys: pytest.CaptureFixture[str]) -> None:
+    found = analyzed("--agent mcts:70", capsys)
+    assert sum(found["visits"].values()) == 70
+    assert [line["moves"][0] for line in found["lines"]] == [found["move"]]
+
+
+@pytest.mark.parametrize("agent", ["random", "solver"])
+def test_agents_without_search_answer_within_any_limit(
+    agent: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = analyzed(f"--agent {agent} --seconds 0.01 --moves b2", capsys)
+    assert (found["visits"], found["lines"]) == ({}, [])
+    assert found["move"] in found["policy"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--seconds -1", "--seconds -1.0: expected a time above 0"),
+        ("--seconds nan", "--seconds nan: expected a time above 0"),
+        ("--nodes 0", "--nodes 0: expected 1 or more"),
+        ("--lines 0", "--lines 0: expected 1 or more"),
+        ("--nodes 5 --simulations 9", "--simulations: expected no --nodes or --seconds beside it"),
+    ],
+)
+def test_limits_that_mean_nothing_are_refused(
+    words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ludens.main(["analyze", "tic_tac_toe", "--agent", "random", *words.split()]) == 2
+    assert told in capsys.readouterr().err

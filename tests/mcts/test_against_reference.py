@@ -26,6 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "no_fpu_under_noise": {"noisy_root_fpu": False, "fpu_value": 0.5},
     "leaves": {"leaves_per_tree": 4, "cache_size": 0},
     "leaves_strong_loss": {"leaves_per_tree": 7, "virtual_loss": 3.0, "cache_size": 0},
+    "leaves_by_visits": {"leaves_per_tree": 6, "visits_per_leaf": 5, "cache_size": 0},
     "gumbel": {"root": "gumbel"},
     "gumbel_plain": {"root": "gumbel", "solve": False, "cache_size": 0, "considered_actions": 4},
     "gumbel_scales": {"root": "gumbel", "maxvisit_init": 10.0, "value_scale": 1.0},

@@ -251,6 +251,7 @@ CONFIGS = st.builds(
     value_scale=st.floats(0, 1),
     leaves_per_tree=st.integers(1, 5),
     virtual_loss=st.floats(0, 3),
+    visits_per_leaf=st.integers(0, 9),
 )
 
 

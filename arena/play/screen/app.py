@@ -14,6 +14,8 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Key
 from textual.widgets import Input, Static
 
+from arena.engine.snapshot import Snapshot
+from arena.engine.threads import all_threads_end
 from arena.play.screen import panels
 from arena.play.screen.board import (
     Cell,
@@ -29,7 +31,6 @@ from arena.play.screen.help_screen import HelpScreen
 from arena.play.screen.move_history import GameFileError, MoveHistory, read_game, write_game
 from arena.play.screen.review import Review
 from arena.play.screen.session import FinishedThought, GameSession
-from arena.play.screen.thinking import Snapshot, all_threads_end
 from arena.play.screen.tree_screen import TreeScreen
 from arena.play.screen.widgets import BoardView, Panel
 from envs.game import NotationError

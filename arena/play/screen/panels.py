@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from arena.engine.snapshot import Candidate, Snapshot
 from arena.play.screen.board import HUES, hues
 from arena.play.screen.review import Judgement, Review
 from arena.play.screen.session import MOVE, GameSession
-from arena.play.screen.thinking import Candidate, Snapshot
 from envs.game import Game, State
 
 MARK_STYLES = {"??": "bold red", "?": "bold dark_orange", "?!": "bold yellow", "": ""}

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from agents.players import Player
+from arena.engine.snapshot import Snapshot
+from arena.engine.threads import start_thread
 from arena.play.screen.move_history import MoveHistory
-from arena.play.screen.thinking import Snapshot, Thought, start_thread
+from arena.play.screen.thinking import Thought
 from arena.solvers.players import SolverPlayer
 from arena.solvers.registry import SOLVERS
 from envs.game import Game

@@ -16,11 +16,11 @@ import numpy as np
 
 from agents.alphazero.player import RawNetworkPlayer
 from agents.players import ROLLOUT_CONFIG, Player, RandomPlayer, SearchPlayer, rollout_player
+from arena.engine.snapshot import Snapshot
 from arena.names import ROLLOUT_SIMULATIONS
 from arena.play.screen.move_history import MoveHistory
 from arena.play.screen.review import Review
 from arena.play.screen.thinking import (
-    Snapshot,
     Thought,
     next_level,
     simulations_of,

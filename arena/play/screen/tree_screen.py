@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, Tree
 from textual.widgets.tree import TreeNode
 
-from arena.play.screen.tree import ROOT, Branch, branches
+from arena.engine.tree import ROOT, Branch, branches
 from envs.game import Game
 from mcts.forest import Forest
 

@@ -466,13 +466,13 @@ def test_the_notice_is_told_and_the_prompt_is_out_of_the_way() -> None:
 
 STUCK = """
 import sys, threading
+from arena.engine.threads import start_thread
 from arena.play.terminal import HumanPlayer
 from arena.play.screen.app import PlayApp, show
 from arena.play.screen.session import GameSession
-from arena.play.screen import thinking
 from envs.registry import find_game
 
-thinking.start_thread(threading.Event().wait)
+start_thread(threading.Event().wait)
 PlayApp.run = lambda app: None
 sys.exit(show(GameSession(find_game("tic_tac_toe"), (HumanPlayer(), HumanPlayer()))) + 7)
 """

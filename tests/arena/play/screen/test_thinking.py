@@ -1,6 +1,4 @@
 from dataclasses import replace
-from itertools import count
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,11 +12,10 @@ from agents.players import (
     SearchPlayer,
     rollout_player,
 )
-from arena.play.screen import thinking
+from arena.engine.threads import all_threads_end
 from arena.play.screen.thinking import (
     LEVELS,
     Thought,
-    all_threads_end,
     next_level,
     simulations_of,
     with_simulations,
@@ -52,20 +49,15 @@ PLAYERS = {
 }
 
 
-@pytest.mark.parametrize("name", list(PLAYERS))
-def test_a_search_in_slices_is_the_search_in_one_piece(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(thinking, "SLICE_S", 0.0)  # as many slices as there can be
-    whole = PLAYERS[name].analyze(np.atleast_1d(STATE))
-    thought = Thought(GAME, PLAYERS[name], STATE)
-    thought.run()
-    found = thought.snapshot
-    visits = {c.action: c.visits for c in found.candidates}
-    assert visits == {a: int(whole.visits[0, a]) for a in range(9) if a != 4}
-    assert thought.action == whole.best_action[0] == found.candidates[0].action
-    assert found.exact == (None if np.isnan(whole.exact[0]) else whole.exact[0])
-    assert thought.error is None
+def test_a_thought_spends_all_of_its_simulations() -> None:
+    for name in ("rollouts", "puct", "gumbel"):
+        thought = Thought(GAME, PLAYERS[name], STATE)
+        thought.run()
+        found = thought.snapshot
+        assert found is not None
+        assert found.simulations == found.target == PLAYERS[name].config.simulations
+        assert thought.action == found.candidates[0].action
+        assert thought.forest is not None
 
 
 def test_the_same_seed_makes_the_move_of_the_player_itself() -> None:
@@ -75,65 +67,6 @@ def test_the_same_seed_makes_the_move_of_the_player_itself() -> None:
         thought.run()
         chosen = player.choose(np.atleast_1d(STATE), np.random.default_rng([7, ply]))
         assert thought.action == chosen[0]
-
-
-class Watched(Thought):
-    """A thought that notes what is seen of it, and can be stopped after so many looks."""
-
-    def __init__(self, *args: Any, looks: int = 1 << 30) -> None:
-        super().__init__(*args)
-        self.seen: list[Any] = []
-        self.looks = looks
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name == "snapshot" and value is not None:
-            self.seen.append(value)
-            if len(self.seen) == self.looks:
-                self.stop()
-
-
-def test_each_look_sees_one_moment_of_a_growing_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thinking, "SLICE_S", 0.0)
-    for name in ("rollouts", "puct"):
-        thought = Watched(GAME, PLAYERS[name], STATE)
-        thought.run()
-        target = PLAYERS[name].config.simulations
-        counts = [found.simulations for found in thought.seen]
-        assert counts == sorted(counts)
-        assert counts[-1] == target
-        assert len(counts) > 10
-        for found in thought.seen:
-            assert sum(c.visits for c in found.candidates) == found.simulations
-            assert -1 <= (found.value_to_play or 0) <= 1
-            if found.line:
-                GAME.parse_moves("b2 " + GAME.format_moves(found.line))
-
-
-def test_slices_are_as_long_on_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the clock hours pass between two looks, of processor time nothing."""
-    clock = SimpleNamespace(thread_time=lambda: 0.0, monotonic=count(0.0, 3600.0).__next__)
-    monkeypatch.setattr(thinking, "time", clock)
-    thought = Watched(GAME, PLAYERS["rollouts"], STATE)
-    thought.run()
-    assert [found.simulations for found in thought.seen] == [16, 48, 112, 240, 400]
-
-
-def test_a_slow_evaluator_elsewhere_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(thread_time=lambda: 0.0, monotonic=count(0.0, 0.1).__next__)
-    monkeypatch.setattr(thinking, "time", clock)
-    thought = Watched(GAME, PLAYERS["puct"], STATE)
-    thought.run()
-    assert 10 < len(thought.seen) < PLAYERS["puct"].config.simulations
-
-
-def test_a_stopped_search_moves_with_what_it_has() -> None:
-    many = with_simulations(PLAYERS["rollouts"], 200_000)
-    thought = Watched(GAME, many, STATE, looks=2)
-    thought.run()
-    assert 0 < thought.snapshot.simulations < 200_000
-    assert thought.action == thought.snapshot.candidates[0].action
-    assert thought.forest is not None
 
 
 def test_a_search_stopped_before_it_began_still_moves() -> None:
@@ -162,7 +95,7 @@ def test_a_failure_is_kept_for_whoever_asks() -> None:
     assert thought.action is None
 
 
-def test_threads_at_thought_are_waited_for_but_not_for_ever() -> None:
+def test_thinking_threads_are_waited_for_but_not_for_ever() -> None:
     held = HeldPlayer(GAME)
     thought = Thought(GAME, held, STATE)
     thought.start()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from arena.play.screen.tree import ROOT, branches, node_value, principal_variation
+from arena.engine.tree import ROOT, branches, node_value, principal_variation
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from mcts.search import ROLLOUT, Search

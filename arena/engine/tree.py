@@ -6,7 +6,9 @@ Reads the arrays of a forest that no search is changing: between two slices, or 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from mcts.forest import NO_NODE, Forest
 
@@ -56,27 +58,35 @@ def node_value(forest: Forest, node: int, tree: int = 0) -> tuple[float | None, 
     return mean if exact is None else exact, exact, int(record["plies"])
 
 
-def principal_variation(forest: Forest, tree: int = 0) -> list[int]:
-    """List the moves that both sides are expected to make, from the root."""
+def principal_variation(forest: Forest, tree: int = 0, node: int | None = ROOT) -> list[int]:
+    """List the moves that both sides are expected to make, from the root or another node."""
     line: list[int] = []
-    node: int | None = ROOT
     while node is not None and len(line) < LONGEST_LINE:
-        known = node_value(forest, node, tree)
-        best = _best(branches(forest, node, tree), known[1], known[2])
-        if best is None:
+        edge = _best(forest, tree, node)
+        if edge is None:
             break
-        line.append(best.action)
-        node = best.child
+        line.append(int(edge["action"]))
+        node = None if edge["child"] == NO_NODE else int(edge["child"])
     return line
 
 
-def _best(moves: list[Branch], exact: float | None, plies: int) -> Branch | None:
-    """Return the move that proves a proven node, else the most visited that is not lost."""
-    if exact is not None:
-        proofs = [move for move in moves if move.exact == exact]
-        return min(proofs, key=lambda move: abs(move.plies - plies), default=None)
-    seen = [move for move in moves if move.visits]
-    return next((move for move in seen if move.exact != -1.0), seen[0] if seen else None)
+def _best(forest: Forest, tree: int, node: int) -> Any:
+    """Return the edge that proves a proven node, else the most visited that is not lost, or None.
+
+    Of equals the likeliest. Without an object for each edge: a line passes many wide nodes.
+    """
+    record = forest.nodes[tree, node]
+    first = int(record["first_edge"])
+    edges = forest.edges[tree, first : first + int(record["num_edges"])]
+    if not np.isnan(record["exact"]):
+        proofs = edges[edges["exact"] == record["exact"]]
+        far = np.abs(proofs["plies"].astype(np.int64) - int(record["plies"]))
+        return proofs[far.argmin()] if len(proofs) else None
+    seen = edges[edges["visits"] > 0]
+    if not len(seen):
+        return None
+    lost = seen["exact"] == -1.0
+    return seen[np.lexsort((-seen["prior"], -seen["visits"], lost))[0]]
 
 
 def _known(number: float) -> float | None:

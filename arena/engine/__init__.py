@@ -1,0 +1,1 @@
+"""Thinking about one position in the background, under every screen and protocol."""
