@@ -233,6 +233,14 @@ def exploration_table(config: SearchConfig, count: int) -> NDArray[np.float64]:
     return (growth + config.c_init) * np.sqrt(visits)
 
 
+def edges_for(game: Game, nodes: int) -> int:
+    """Return the edges of a tree with this many nodes, one to write past among them."""
+    edges = nodes * game.typical_legal + 1
+    if game.typical_legal < game.max_legal:
+        edges += game.max_legal  # room for one more node, whatever it has
+    return edges
+
+
 def allocate(
     game: Game, config: SearchConfig, trees: int, max_simulations: int, seed: int
 ) -> Forest:
@@ -249,9 +257,7 @@ def allocate(
     nodes = max_simulations + config.leaves_per_tree + 2
     depth = min(game.max_plies, nodes) + 2
     keys = game.max_plies + depth if game.rules.remember is not None else 1
-    edges = nodes * game.typical_legal + 1  # one to write past
-    if game.typical_legal < game.max_legal:
-        edges += game.max_legal  # room for one more node, whatever it has
+    edges = edges_for(game, nodes)
     lookahead, leaves = lookahead_of(game, config), config.leaves_per_tree
     planned = max_simulations if config.root == "gumbel" else 1
     cache = 1 << (config.cache_size - 1).bit_length() if config.cache_size else 0
