@@ -8,7 +8,7 @@ from typing import Any
 from agents.registry import algorithm_of
 from agents.running.episode_log import writer_name
 from agents.training import TrainConfig
-from store.replay.episodes import Episode
+from store.replay.episodes import Episode, EpisodeBatch
 from store.replay.segments import SegmentWriter
 from store.run import Run
 
@@ -47,8 +47,9 @@ class CommittingActor:
         the store. Raises StoreWriteError; they are then kept for another try.
         """
         self._finished += self.actor.take_episodes()
-        while self._finished:
-            self.writer.append(self._finished.pop(0))
+        if self._finished:  # together: one by one they would be checked and copied twice
+            self.writer.extend(EpisodeBatch.of(self.writer.schema, self._finished))
+            self._finished = []
         key = self.writer.commit()
         return [] if key is None else [key]
 
