@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.command_line import UsageError
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import ArgumentParser, Namespace, _MutuallyExclusiveGroup
+    from contextlib import AbstractContextManager
 
     from arena.match.openings import Openings
     from envs.game import Game
@@ -76,6 +78,26 @@ def store_argument(parser: ArgumentParser) -> None:
 
 def json_argument(parser: ArgumentParser, what: str = "the result as one JSON object") -> None:
     parser.add_argument("--json", action="store_true", help=what)
+
+
+def position_argument(parser: ArgumentParser | _MutuallyExclusiveGroup, what: str) -> None:
+    """Add the option for where a game begins, which `Game.read_position` reads."""
+    told = f"{what}: its text (FEN, SFEN, ...; see docs/games.md) or the moves that lead there"
+    parser.add_argument("--position", metavar="P", default="", help=told)
+
+
+def open_lines(path: str) -> AbstractContextManager[Iterable[str]]:
+    """Open a file of lines, or standard input for -."""
+    from contextlib import nullcontext
+
+    if path == "-":
+        return nullcontext(sys.stdin)
+    return Path(path).open(encoding="utf-8", errors="replace")
+
+
+def source_name(path: str) -> str:
+    """Return how errors name what `open_lines` opens."""
+    return "standard input" if path == "-" else path
 
 
 def openings_arguments(parser: ArgumentParser) -> None:

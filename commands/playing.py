@@ -13,6 +13,7 @@ from commands.options import (
     game_argument,
     json_argument,
     named_game,
+    open_lines,
     protocol_arguments,
     store_argument,
 )
@@ -136,14 +137,8 @@ def analyze(args: Namespace) -> int:
     game = named_game(args.game)
     player = find_agent(args.agent, game, args.store, simulations=args.simulations)
     if args.positions is not None:
-        with _open_lines(args.positions) as lines:
+        with open_lines(args.positions) as lines:
             return write_table(analyze_lines(game, player, lines), args.positions, args.json)
     (verdict,) = analyze_positions(game, player, [game.parse_moves(args.moves)])
     write_verdict(game, verdict, args.json)
     return 0
-
-
-def _open_lines(path: str) -> AbstractContextManager[Iterable[str]]:
-    from contextlib import nullcontext
-
-    return nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8")

@@ -117,6 +117,8 @@ class Game:
     `cells` says what stands on each cell, uint8 [H*W]: 0 is nothing, 2k + 1 and 2k + 2 are kind k
     of the first and of the second player. `policy_planes` is the number of planes of a policy by
     convolution, whose action is `plane * H * W + row * W + column`; 0 is a policy without planes.
+    `count_lines` counts the move sequences of a length from a position by the rules of movement
+    alone, for a game whose perft goes on after a draw.
     """
 
     name: str
@@ -142,6 +144,7 @@ class Game:
     format_move: Callable[[State, int], str] | None = None
     parse_move: Callable[[State, str], int] | None = None
     cells: Callable[[State], NDArray[np.uint8]] | None = None
+    count_lines: Callable[[State, int], int] | None = None
 
     def __post_init__(self) -> None:
         self._check_sizes()

@@ -12,6 +12,7 @@ from envs.chess.encoding import PAST_BOARDS, plane_count, write_planes
 from envs.chess.fen import format_fen, piece_cells, read_fen
 from envs.chess.listing import list_legal
 from envs.chess.notation import format_action, format_uci, parse_action, parse_move
+from envs.chess.perft import count_lines
 from envs.chess.rules import (
     FIELDS,
     evaluation_key,
@@ -94,6 +95,7 @@ def _game(
         parse_position=parse_position,
         format_position=lambda state: format_fen(state, variant),
         cells=lambda state: piece_cells(state, variant),
+        count_lines=lambda state, depth: count_lines(state, depth, variant, max_legal),
         render=lambda state: draw(state, variant),
         player_names=("White", "Black"),
     )
