@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.options import (
@@ -22,7 +20,6 @@ from commands.teams.lanes import is_lanes, lanes_play_arguments, play_lanes
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from contextlib import AbstractContextManager
 
 
 def play_arguments(parser: ArgumentParser) -> None:
