@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _MutuallyExclusiveGroup
     from contextlib import AbstractContextManager
 
+    from arena.game_records import RecordFile
     from arena.match.openings import Openings
     from envs.game import Game
     from envs.teams import TeamGame
@@ -109,19 +111,48 @@ def openings_arguments(parser: ArgumentParser) -> None:
         "--balanced", action="store_true", help="start from positions that favour neither side"
     )
     chosen.add_argument(
-        "--openings", metavar="FILE", help="start from a file's positions, each a line of moves"
+        "--openings",
+        metavar="FILE",
+        help="start from a file's positions: a line each (FEN, SFEN, ..., or moves), or the games "
+        "of a .pgn or .sgf file, of which --opening-plies takes the first moves",
     )
+    position_argument(chosen, "start from this position")
 
 
 def chosen_openings(game: Game, args: Namespace) -> Openings:
     """Make the openings that the options of `openings_arguments` ask for."""
-    from arena.match.openings import balanced_openings, book_openings, random_openings
+    from arena.match.openings import (
+        balanced_openings,
+        book_openings,
+        position_opening,
+        random_openings,
+    )
 
+    if args.position:
+        if args.opening_plies is not None:
+            raise UsageError("--opening-plies: games begin at --position itself")
+        return position_opening(game, args.position)
     if args.openings is None:
         return (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
-    if args.opening_plies is not None:
-        raise UsageError("--opening-plies: those of --openings have their own lengths")
-    return book_openings(game, Path(args.openings))
+    return book_openings(game, Path(args.openings), args.opening_plies)
+
+
+def records_argument(parser: ArgumentParser, what: str) -> None:
+    """Add the option for a file of game records, which `arena.game_records` writes."""
+    told = f"write {what} to a new file: .pgn, .sgf, .kif or .csa, as the game has them, or .txt"
+    parser.add_argument("--records", metavar="FILE", help=told)
+
+
+@contextmanager
+def record_file(game: Game, path: str | None) -> Iterator[RecordFile | None]:
+    """Make the file that `records_argument` names, before anything slow begins."""
+    if path is None:
+        yield None
+        return
+    from arena.game_records import RecordFile
+
+    with RecordFile(game, Path(path)) as file:
+        yield file
 
 
 def print_json(document: Mapping[str, Any], *, flush: bool = False) -> None:

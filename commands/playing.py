@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.options import (
@@ -20,6 +22,11 @@ from commands.teams.lanes import is_lanes, lanes_play_arguments, play_lanes
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+
+    from agents.players import Player
+    from arena.play.analysis import Verdict
+    from envs.game import Game
+    from envs.notation.records import GameRecord
 
 
 def play_arguments(parser: ArgumentParser) -> None:
@@ -38,6 +45,8 @@ def play_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="S", help="random seed of the agents"
     )
+    position_argument(parser, "begin at this position of a board game")
+    records_argument(parser, "the games of a board game")
     parser.add_argument("--plain", action="store_true", help="play line by line, without a screen")
     parser.add_argument("--web", action="store_true", help="in a browser on this machine")
     parser.add_argument(
@@ -52,14 +61,22 @@ def play_arguments(parser: ArgumentParser) -> None:
 
 
 def play(args: Namespace) -> int:
-    if is_lanes(args.game):
-        return play_lanes(args)
-    if is_environment(args.game):
-        return play_environment(args)
+    if is_lanes(args.game) or is_environment(args.game):
+        for option in ("position", "records"):
+            if getattr(args, option):
+                raise UsageError(f"--{option}: expected a board game, not {args.game!r}")
+        return play_lanes(args) if is_lanes(args.game) else play_environment(args)
+    game = named_game(args.game)
+    start, moves = game.read_position(args.position)
+    if args.web:
+        return _play_in_browser(args, game)
+    with record_file(game, args.records) as file:
+        return _play_board(args, game, GameStart(start, moves), file)
+
+
+def _play_board(args: Namespace, game: Game, begin: Begin, file: RecordFile | None) -> int:
     from arena.names import HUMAN, find_agent
     from arena.play.terminal import HumanPlayer, Seat, Table, Terminal, shows_a_screen
-
-    game = named_game(args.game)
 
     def seat(name: str) -> Seat:
         return HumanPlayer() if name == HUMAN else find_agent(name, game, args.store)
@@ -118,24 +135,43 @@ def analyze_arguments(parser: ArgumentParser) -> None:
         "--simulations", type=int, metavar="N", help="simulations a move of the agent's search"
     )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--moves", metavar="M", default="", help="the moves that lead there")
+    position_argument(where, "analyze this position")
+    where.add_argument("--moves", metavar="M", default="", help="the same, as moves alone")
     where.add_argument(
         "--positions", metavar="FILE", help="one position a line; - is standard input"
+    )
+    where.add_argument(
+        "--record", metavar="FILE", help="each position of the games of a .pgn, .sgf or .txt file"
     )
     json_argument(parser, "one object a line: position, move, value, visits, policy, ...")
     store_argument(parser)
 
 
 def analyze(args: Namespace) -> int:
+    from arena.game_records import read_games
     from arena.names import find_agent
     from arena.play.analysis import analyze_lines, analyze_positions
     from arena.play.analysis_text import write_table, write_verdict
 
     game = named_game(args.game)
+    # Before the agent is loaded: what is wrong with a position shows at once.
+    start, moves = game.read_position(args.position)
+    moves = moves or game.parse_moves(args.moves)
+    games = [] if args.record is None else read_games(game, Path(args.record))
     player = find_agent(args.agent, game, args.store, simulations=args.simulations)
+    if games:
+        verdicts = (v for found in games for v in _each_position(game, player, found.record))
+        return write_table(verdicts, args.record, args.json)
     if args.positions is not None:
         with open_lines(args.positions) as lines:
             return write_table(analyze_lines(game, player, lines), args.positions, args.json)
-    (verdict,) = analyze_positions(game, player, [game.parse_moves(args.moves)])
+    (verdict,) = analyze_positions(game, player, [moves], [start])
     write_verdict(game, verdict, args.json)
     return 0
+
+
+def _each_position(game: Game, player: Player, record: GameRecord) -> Iterable[Verdict]:
+    from arena.play.analysis import analyze_positions
+
+    lines = [[*record.moves[:ply]] for ply in range(len(record.moves) + 1)]
+    return analyze_positions(game, player, lines, [record.start] * len(lines))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from agents.players import Analysis, Player
-from envs.game import Game, NotationError
+from envs.game import Game, NotationError, State
 from envs.positions import past_of
 
 POSITIONS_AT_ONCE = 1024
@@ -24,7 +24,7 @@ class Verdict:
     A finished position has no `move`, and its result as the value.
     """
 
-    position: str  # the game record that leads there
+    position: str  # as `Game.read_position` reads it: moves, or a start and moves
     move: str | None  # the best, in the game's notation
     value: float | None  # None where the agent has no opinion
     exact: float | None  # the value under best play, where it is proven
@@ -55,9 +55,15 @@ class BadLine:
     problem: str
 
 
-def analyze_positions(game: Game, player: Player, positions: list[list[int]]) -> list[Verdict]:
-    """Analyse the positions that these games of legal actions lead to."""
-    lines = [game.line(moves) for moves in positions]
+def analyze_positions(
+    game: Game, player: Player, positions: list[list[int]], starts: Sequence[State] = ()
+) -> list[Verdict]:
+    """Analyse the positions that these games of legal actions lead to.
+
+    Each begins at its one of `starts`, or at the initial position where that is None or missing.
+    """
+    begun = [*starts, *[None] * (len(positions) - len(starts))]
+    lines = [game.line(moves, start) for start, moves in zip(begun, positions)]
     states = np.concatenate([line[-1:] for line in lines])
     over = np.array([game.rules.is_terminal(state) for state in states])
     rows = iter(range(len(states)))
@@ -66,24 +72,22 @@ def analyze_positions(game: Game, player: Player, positions: list[list[int]]) ->
         asked.append(past_of(game, [line for line, done in zip(lines, over) if not done]))
     opinions = player.analyze(*asked) if not over.all() else None
     verdicts = []
-    for moves, state, finished in zip(positions, states, over):
+    for start, moves, state, finished in zip(begun, positions, states, over):
+        text = game.write_position(start, moves)
         if finished or opinions is None:
-            verdicts.append(_result(game, moves, float(game.rules.value_to_play(state))))
+            value = float(game.rules.value_to_play(state))
+            verdicts.append(Verdict(text, None, value, value, 0, {}, {}, {}))
         else:
-            legal = np.flatnonzero(game.legal_mask(state))
-            verdicts.append(_verdict(game, moves, legal.tolist(), opinions, next(rows)))
+            verdicts.append(_verdict(game, text, state, opinions, next(rows)))
     return verdicts
 
 
-def _result(game: Game, moves: list[int], value: float) -> Verdict:
-    return Verdict(game.format_moves(moves), None, value, value, 0, {}, {}, {})
-
-
-def _verdict(game: Game, moves: list[int], legal: list[int], of: Analysis, row: int) -> Verdict:
-    names = {action: game.format_action(action) for action in legal}
+def _verdict(game: Game, text: str, state: State, of: Analysis, row: int) -> Verdict:
+    legal = np.flatnonzero(game.legal_mask(state)).tolist()
+    names = {action: game.written(state, action) for action in legal}
     exact = _known(of.exact[row])
     return Verdict(
-        position=game.format_moves(moves),
+        position=text,
         move=names[int(of.best_action[row])],
         value=_known(of.value_to_play[row]),
         exact=exact,
@@ -113,16 +117,17 @@ def analyze_lines(game: Game, player: Player, lines: Iterable[str]) -> Iterator[
 def _analyze_batch(
     game: Game, player: Player, batch: list[tuple[int, str]]
 ) -> Iterator[Verdict | BadLine]:
-    read: list[list[int] | BadLine] = []
+    read: list[tuple[State | None, list[int]] | BadLine] = []
     for number, line in batch:
         text = line.partition("#")[0].strip()
         if not text:
             continue
         try:
-            read.append(game.parse_moves(text))
+            read.append(game.read_position(text))
         except NotationError as error:
             read.append(BadLine(number, str(error)))
-    positions = [moves for moves in read if not isinstance(moves, BadLine)]
-    verdicts = iter(analyze_positions(game, player, positions) if positions else [])
-    for moves in read:
-        yield moves if isinstance(moves, BadLine) else next(verdicts)
+    places = [place for place in read if not isinstance(place, BadLine)]
+    starts, positions = [start for start, _ in places], [moves for _, moves in places]
+    verdicts = iter(analyze_positions(game, player, positions, starts) if positions else [])
+    for place in read:
+        yield place if isinstance(place, BadLine) else next(verdicts)

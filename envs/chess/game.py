@@ -13,6 +13,7 @@ from envs.chess.fen import format_fen, piece_cells, read_fen
 from envs.chess.listing import list_legal
 from envs.chess.notation import format_action, format_uci, parse_action, parse_move
 from envs.chess.perft import count_lines
+from envs.chess.pgn import read_pgn, write_pgn
 from envs.chess.rules import (
     FIELDS,
     evaluation_key,
@@ -24,6 +25,7 @@ from envs.chess.rules import (
     value_to_play,
 )
 from envs.game import Game, Rules, State
+from envs.notation.records import GameRecord, RecordFormat
 
 START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
 START_GARDNER = "rnbqk/ppppp/5/PPPPP/RNBQK w - - 0 1"
@@ -75,6 +77,10 @@ def _game(
         read_fen(state, text, variant)
         return state
 
+    def pgn(record: GameRecord) -> str:
+        return write_pgn(record, game.new_state() if record.start is None else record.start)
+
+    formats = [RecordFormat("PGN", ".pgn", pgn, lambda text: read_pgn(text, parse_position))]
     width = variant.width
     game = Game(
         name=name,
@@ -98,6 +104,7 @@ def _game(
         count_lines=lambda state, depth: count_lines(state, depth, variant, max_legal),
         render=lambda state: draw(state, variant),
         player_names=("White", "Black"),
+        record_formats=tuple(formats) if variant is STANDARD else (),
     )
     return game
 

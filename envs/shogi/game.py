@@ -6,8 +6,12 @@ from functools import partial
 from typing import Any
 
 from envs.game import Game, Rule, Rules, State
+from envs.notation.records import GameRecord, RecordFormat
+from envs.positions import play_from
 from envs.shogi import drawing, sfen, usi
 from envs.shogi.board import MINISHOGI, SHOGI, Board
+from envs.shogi.csa import format_csa
+from envs.shogi.kif import format_kif
 from envs.shogi.moves import Moves, make_moves
 from envs.shogi.planes import PAST_BOARDS, make_encode, planes_shape
 from envs.shogi.rules import (
@@ -59,6 +63,16 @@ def _game(board: Board, title: str, mean_legal: int) -> Game:
     def cells(state: State) -> Any:
         return drawing.cells(state, board)
 
+    def kif(record: GameRecord) -> str:
+        states = play_from(game, record.start, record.moves)
+        return format_kif([*states], record.moves, board, record.names, resigned=False)
+
+    def csa(record: GameRecord) -> str:
+        states = play_from(game, record.start, record.moves)
+        return format_csa([*states], record.moves, board, record.names, resigned=False)
+
+    formats = [RecordFormat("KIF", ".kif", kif, between=None)]
+    formats.append(RecordFormat("CSA", ".csa", csa, between="/\n"))
     game = Game(
         name=board.name,
         title=title,
@@ -79,6 +93,7 @@ def _game(board: Board, title: str, mean_legal: int) -> Game:
         format_position=partial(sfen.format_position, board=board),
         cells=cells,
         render=partial(drawing.render, board=board),
+        record_formats=tuple(formats),
         player_names=("Sente (black)", "Gote (white)"),
     )
     return game
