@@ -5,6 +5,7 @@ A line of text is a position, moves, or both, as `Game.read_position` reads it; 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
@@ -57,39 +58,38 @@ def format_of(game: Game, path: Path) -> RecordFormat:
 
 
 class RecordFile:
-    """A new file to which games are written one after the other.
+    """A new file to which games are written one after the other; it is made with the first.
 
-    A format that has one game a file gets a numbered file for each after the first. A file that is
-    left without a game is removed.
+    A format that has one game a file gets a numbered file for each after the first.
 
-    Raises GameError for an ending that is no format of the game, and FileExistsError and OSError
-    where the file cannot be made.
+    Raises GameError for an ending that is no format of the game, FileExistsError where there is
+    such a file, and FileNotFoundError where there is no such folder.
     """
 
     def __init__(self, game: Game, path: Path) -> None:
+        self.game = game
         self.path = path
         self.count = 0
         self._format = format_of(game, path)
-        path.open("x", encoding="utf-8").close()
-
-    def __enter__(self) -> RecordFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self.count:
-            self.path.unlink(missing_ok=True)
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "there is such a file: expected a new one", path)
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "no such folder", path.parent)
 
     def write(self, record: GameRecord) -> None:
         """Write a game. Raises OSError, and NotationError for a start without a text."""
         text = self._format.write(record)
-        if self._format.between is None and self.count:
-            path = self.path.with_stem(f"{self.path.stem}-{self.count + 1}")
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
-        else:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write((self._format.between or "") + text if self.count else text)
+        path, joined = self.path, self.count > 0 and self._format.between is not None
+        if self.count and not joined:
+            path = path.with_stem(f"{path.stem}-{self.count + 1}")
+        with path.open("a" if joined else "x", encoding="utf-8") as file:
+            file.write((self._format.between or "") + text if joined else text)
         self.count += 1
+
+
+def has_reader(game: Game, path: Path) -> bool:
+    """Return whether a file's ending names a format of the game's that can be read."""
+    return any(f.read and f.suffix == path.suffix.lower() for f in game.record_formats)
 
 
 def read_games(game: Game, path: Path, plies: int | None = None) -> list[FoundGame]:
@@ -108,13 +108,10 @@ def read_games(game: Game, path: Path, plies: int | None = None) -> list[FoundGa
         games = _read_format(game, path, known.read(text), plies)
     found = [*games]
     if not found:
-        raise NotationError(f"{path}: no games; expected one in each line, or {_readable(game)}")
+        others = [f", or {f.name} in a {f.suffix} file" for f in game.record_formats if f.read]
+        what = f"the moves of one in each line{''.join(others)}"
+        raise NotationError(f"{path}: no games; expected {what}")
     return found
-
-
-def _readable(game: Game) -> str:
-    formats = [f"{f.name} in a {f.suffix} file" for f in game.record_formats if f.read]
-    return " or ".join(formats or ["moves"])
 
 
 def _read(path: Path) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +120,7 @@ def openings_arguments(parser: ArgumentParser) -> None:
 
 def chosen_openings(game: Game, args: Namespace) -> Openings:
     """Make the openings that the options of `openings_arguments` ask for."""
+    from arena.game_records import has_reader
     from arena.match.openings import (
         balanced_openings,
         book_openings,
@@ -134,7 +134,10 @@ def chosen_openings(game: Game, args: Namespace) -> Openings:
         return position_opening(game, args.position)
     if args.openings is None:
         return (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
-    return book_openings(game, Path(args.openings), args.opening_plies)
+    path = Path(args.openings)
+    if args.opening_plies is not None and not has_reader(game, path):
+        raise UsageError("--opening-plies: those of --openings have their own lengths")
+    return book_openings(game, path, args.opening_plies)
 
 
 def records_argument(parser: ArgumentParser, what: str) -> None:
@@ -143,16 +146,11 @@ def records_argument(parser: ArgumentParser, what: str) -> None:
     parser.add_argument("--records", metavar="FILE", help=told)
 
 
-@contextmanager
-def record_file(game: Game, path: str | None) -> Iterator[RecordFile | None]:
-    """Make the file that `records_argument` names, before anything slow begins."""
-    if path is None:
-        yield None
-        return
+def record_file(game: Game, path: str | None) -> RecordFile | None:
+    """Check the file that `records_argument` names, before anything slow begins."""
     from arena.game_records import RecordFile
 
-    with RecordFile(game, Path(path)) as file:
-        yield file
+    return None if path is None else RecordFile(game, Path(path))
 
 
 def print_json(document: Mapping[str, Any], *, flush: bool = False) -> None:

@@ -14,16 +14,21 @@ from commands.options import (
     json_argument,
     named_game,
     open_lines,
+    position_argument,
     protocol_arguments,
+    record_file,
+    records_argument,
     store_argument,
 )
 from commands.showing import is_environment, play_environment
 from commands.teams.lanes import is_lanes, lanes_play_arguments, play_lanes
+from configs.command_line import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from agents.players import Player
+    from arena.game_records import RecordFile
     from arena.play.analysis import Verdict
     from envs.game import Game
     from envs.notation.records import GameRecord
@@ -66,15 +71,15 @@ def play(args: Namespace) -> int:
             if getattr(args, option):
                 raise UsageError(f"--{option}: expected a board game, not {args.game!r}")
         return play_lanes(args) if is_lanes(args.game) else play_environment(args)
+    from envs.notation.records import GameRecord
+
     game = named_game(args.game)
     start, moves = game.read_position(args.position)
-    if args.web:
-        return _play_in_browser(args, game)
-    with record_file(game, args.records) as file:
-        return _play_board(args, game, GameStart(start, moves), file)
+    begin = GameRecord(start, tuple(moves))
+    return _play_board(args, game, begin, record_file(game, args.records))
 
 
-def _play_board(args: Namespace, game: Game, begin: Begin, file: RecordFile | None) -> int:
+def _play_board(args: Namespace, game: Game, begin: GameRecord, file: RecordFile | None) -> int:
     from arena.names import HUMAN, find_agent
     from arena.play.terminal import HumanPlayer, Seat, Table, Terminal, shows_a_screen
 
@@ -91,15 +96,20 @@ def _play_board(args: Namespace, game: Game, begin: Begin, file: RecordFile | No
         return _play_in_browser(args, game.title)
     if args.agent2 == HUMAN and args.agent != HUMAN and not args.second:
         first, second = second, first
+    keep = None if file is None else file.write
     if shows_a_screen() and not args.plain:
         from arena.play.screen.app import show
         from arena.play.screen.session import GameSession
 
-        session = GameSession(game, (first, second), seed=args.seed)
+        session = GameSession(game, (first, second), seed=args.seed, begin=begin, keep=keep)
         return show(session, notice, plain="NO_COLOR" in os.environ)
     print(notice, end="\n" if notice else "")
     colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    Table(game, (first, second), Terminal(_read_line, print, colours), args.seed).play()
+    terminal = Terminal(_read_line, print, colours)
+    table = Table(game, (first, second), terminal, args.seed, [*begin.moves], begin.start)
+    table.play()
+    if keep is not None and len(table.moves) > len(begin.moves):
+        keep(table.record())
     return 0
 
 
@@ -109,8 +119,9 @@ def _play_in_browser(args: Namespace, title: str) -> int:
     from selfplay.package_check import ROOT
 
     words = [sys.executable, str(ROOT / "ludens.py"), "play", args.game]
-    for option in ("agent", "agent2", "seed", "store"):
-        words += [f"--{option}", str(getattr(args, option))]
+    for option in ("agent", "agent2", "seed", "store", "position", "records"):
+        if (value := getattr(args, option)) not in ("", None):
+            words += [f"--{option}", str(value)]
     serve([*words, *(["--second"] if args.second else [])], f"Ludens: {title}", args.port)
     return 0
 

@@ -105,8 +105,8 @@ def match(args: Namespace) -> int:
         _refuse_options(args, options, f"{game.name} is played from seeds")
         return match_teams(args, game, sprt)
     openings = chosen_openings(game, args)
-    with record_file(game, args.records) as file:
-        return _match_boards(args, game, openings, sprt, file)
+    file = record_file(game, args.records)
+    return _match_boards(args, game, openings, sprt, file)
 
 
 def _match_boards(

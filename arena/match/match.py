@@ -373,7 +373,7 @@ def play_out(
                     action = actions.result()[illegal]
                     raise RuntimeError(f"{player.name} chose action {action}, which is not legal")
                 for row, action in zip(chosen, actions.result()) if moves else ():
-                    moves[row].append(int(action))
+                    moves[int(row)].append(int(action))
             plies[~over] += 1
             statuses(states, to_play, over, values)
             mine = np.where(to_play == sides, values, -values)

@@ -220,7 +220,7 @@ class PlayApp(App[None]):
         judged = [review.judge(i) for i in range(len(moves))] if review else []
         if review is None:
             moves += reversed(history.undone)
-        words = self.game.words(self.game.new_state(), moves)
+        words = self.game.words(history.states[0], moves)
         return panels.moves_text(words, ply, judged, width, height)
 
     def _message(self) -> str:
@@ -349,7 +349,9 @@ class PlayApp(App[None]):
     def _open_tree(self, found: FinishedThought) -> None:
         if found.forest is None:
             return
-        where = self.game.format_moves(found.moves) or "the first position"
+        first = self.session.history.states[0]
+        words = self.game.move_separator.join(self.game.words(first, found.moves))
+        where = words or "the first position"
         self.push_screen(TreeScreen(self.game, found.forest, f"{found.name}, after {where}"))
 
     # --- the prompt ---
@@ -388,14 +390,16 @@ class PlayApp(App[None]):
 
     def _save(self, word: str) -> None:
         path = Path(word.removesuffix("!")).expanduser()
-        write_game(path, self._shown_history[0], self.session.describe(), word.endswith("!"))
+        record, replaces = self.session.record(), word.endswith("!")
+        about = {"names": record.names, "points": record.points}
+        write_game(path, self._shown_history[0], self.session.describe(), replaces, **about)
         self.session.message = f"saved to {path}"
 
     def _open(self, word: str) -> None:
-        moves = read_game(Path(word).expanduser(), self.game)
+        record = read_game(Path(word).expanduser(), self.game)
         if self.review is not None:
             self.action_escape()
-        self.session.new_game(moves)
+        self.session.new_game(record.moves, record.start)
         if self.session.is_over:
             self.action_analyse()
 
@@ -410,6 +414,7 @@ def show(session: GameSession, notice: str = "", plain: bool = False) -> int:
     finally:
         sys.setswitchinterval(usual)
     session.cancel()
+    session.keep_game()
     status = app.return_code or 0
     if not all_threads_end(LAST_WAIT_S):
         # Python cannot end a thread in compiled code in an orderly way: it would abort the program.
