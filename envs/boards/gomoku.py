@@ -16,6 +16,7 @@ from envs.boards.bits import lowest_bit
 from envs.boards.stones import format_rows, parse_rows, stone_cells
 from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, set_point, to_words
 from envs.game import Game, GameError, NotationError, Rules, State
+from envs.notation.boards import stone_board
 from envs.symmetry import Symmetries, dihedral
 
 MOST_ROWS, FIVE = 19, 5
@@ -194,6 +195,7 @@ def make_gomoku(size: int, exact: bool = False) -> Game:
         policy_planes=1,
         parse_position=parse,
         format_position=lambda state: format_rows(state, size),
+        board=stone_board(size, size),
         cells=lambda state: stone_cells(state, size, size),
     )
     return game

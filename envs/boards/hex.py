@@ -24,6 +24,7 @@ from envs.boards.bits import lowest_bit
 from envs.boards.stones import format_rows, parse_rows, stone_cells
 from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, set_point, stack_words, to_words
 from envs.game import Game, GameError, NotationError, Rules, State
+from envs.notation.boards import stone_board
 from envs.symmetry import Symmetries
 
 MOST_ROWS = 19
@@ -261,6 +262,7 @@ def make_hex(size: int, swap: bool = False) -> Game:
         policy_planes=1,
         parse_position=parse,
         format_position=lambda state: format_position(state, size),
+        board=stone_board(size, size, slants=True),
         cells=lambda state: stone_cells(state, size, size),
     )
     return game

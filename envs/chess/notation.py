@@ -75,6 +75,19 @@ def format_uci(state: State, action: int, variant: Variant, chess960: bool = Fal
     return square_name(leave) + square_name(arrive) + promotion
 
 
+def move_cells(state: State, action: int, variant: Variant) -> tuple[int, int]:
+    """Return the cells where a legal move leaves and arrives, as `piece_cells` counts them.
+
+    Castling arrives where the king does, as UCI writes it.
+    """
+    word = format_uci(state, action, variant)
+    leave, arrive = (
+        (variant.width - int(rank)) * variant.width + ord(file) - ord("a")
+        for file, rank in (word[:2], word[2:4])
+    )
+    return leave, arrive
+
+
 def parse_move(state: State, text: str, variant: Variant) -> int:
     """Read a legal move in UCI (either way to castle) or, on 8x8, in SAN.
 

@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from envs.boards.stones import stone_cells
 from envs.game import Game, GameError, Rules, State
 from envs.go.encoding import CHANNELS, PAST_BOARDS, make_encode
-from envs.go.notation import draw, format_point, format_position, parse_point, parse_position
+from envs.go.notation import (
+    LETTERS,
+    draw,
+    format_point,
+    format_position,
+    parse_point,
+    parse_position,
+)
 from envs.go.records import read_sgf, write_sgf
 from envs.go.rules import (
     GoRules,
@@ -19,6 +26,7 @@ from envs.go.rules import (
     record_fields,
     to_play,
 )
+from envs.notation.boards import BoardShape
 from envs.notation.records import GameRecord, RecordFormat
 from envs.symmetry import Symmetries, dihedral
 
@@ -120,6 +128,7 @@ def _game(name: str, rules: GoRules) -> Game:
         mean_legal=points * 3 // 4 + 1,
         past_boards=PAST_BOARDS,
         parse_position=parse,
+        board=BoardShape(LETTERS[:columns], [str(rows - row) for row in range(rows)]),
         record_formats=(RecordFormat("SGF", ".sgf", sgf, read),),
         format_position=lambda state: format_position(state, rules),
         cells=stones,

@@ -93,6 +93,7 @@ def _game(board: Board, title: str, mean_legal: int) -> Game:
         format_position=partial(sfen.format_position, board=board),
         cells=cells,
         render=partial(drawing.render, board=board),
+        board=drawing.shape(board),
         record_formats=tuple(formats),
         player_names=("Sente (black)", "Gote (white)"),
     )

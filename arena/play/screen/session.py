@@ -140,6 +140,11 @@ class GameSession:
         """Whether only agents play."""
         return not any(chair.is_human for chair in self.chairs)
 
+    @property
+    def awaits_human(self) -> bool:
+        """Whether a person is to move."""
+        return not self.is_over and self.chairs[self.side].is_human
+
     def legal(self) -> list[int]:
         """Return the legal actions, none at the end."""
         return [int(a) for a in np.flatnonzero(self.game.legal_mask(self.history.state))]

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +9,26 @@ from arena.game_records import RecordFile, read_games
 from arena.match.kept_games import KeptGames
 from arena.match.match import play_match
 from arena.match.openings import position_opening, random_openings
+from envs.game import Game
 from envs.registry import find_game
-from tests.arena.match.test_match import FirstLegalPlayer
 
 
-@pytest.mark.parametrize("game", ["tic_tac_toe", "gomoku9", "chess"])
+class FirstLegalPlayer(RandomPlayer):
+    """Plays the lowest legal action, or one of these words where it is given."""
+
+    def __init__(self, game: Game, name: str, word: str = "") -> None:
+        super().__init__(game)
+        self.name, self.word = name, word
+
+    def choose(self, states: Any, rng: Any, *past: Any) -> Any:
+        if self.word:
+            return np.array([self.game.parse_legal(state, self.word) for state in states])
+        return np.array([self.game.legal_actions(state).min() for state in states])
+
+
+@pytest.mark.parametrize(
+    "game", ["tic_tac_toe", "gomoku9", pytest.param("chess", marks=pytest.mark.slow)]
+)
 def test_the_kept_games_are_those_of_the_result(game: str, tmp_path: Path) -> None:
     found = find_game(game)
     one, other = FirstLegalPlayer(found, "one"), RandomPlayer(found)
@@ -42,12 +58,7 @@ def test_a_match_from_a_position_swaps_its_sides(tmp_path: Path) -> None:
     chess = find_game("chess")
     kept = KeptGames(chess, RecordFile(chess, tmp_path / "games.pgn"))
     opening = position_opening(chess, "k7/7R/1K6/8/8/8/8/8 w - - 0 1")
-    first = FirstLegalPlayer(chess, "one")
-
-    def mate(states, rng):
-        return np.array([chess.parse_legal(s, "Rh8") for s in states])
-
-    first.choose = mate
+    first = FirstLegalPlayer(chess, "one", "Rh8")
     result = play_match(chess, first, first, 2, openings=opening, keep=kept)
     assert (result.as_first_player.wins, result.as_second_player.losses) == (1, 1)
     games = [g.record for g in read_games(chess, tmp_path / "games.pgn")]
