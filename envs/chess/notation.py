@@ -82,8 +82,8 @@ def move_cells(state: State, action: int, variant: Variant) -> tuple[int, int]:
     """
     word = format_uci(state, action, variant)
     leave, arrive = (
-        (variant.width - int(rank)) * variant.width + ord(file) - ord("a")
-        for file, rank in (word[:2], word[2:4])
+        (variant.width - int(square[1])) * variant.width + ord(square[0]) - ord("a")
+        for square in (word[:2], word[2:4])
     )
     return leave, arrive
 

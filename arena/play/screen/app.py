@@ -194,8 +194,8 @@ class PlayApp(App[None]):
             grid = read_grid(self.game, state)
             if grid is None:
                 return None
-            mask = self.game.legal_mask(state) if self._cells else []
-            legal = (c for c, a in self._cells.items() if mask[a] and grid.is_blank(c))
+            actions = set(self.game.legal_actions(state).tolist() if self._cells else [])
+            legal = (c for c, a in self._cells.items() if a in actions and grid.is_blank(c))
             self._views = {**dict([*self._views.items()][-3:]), key: View(grid, tuple(legal))}
         return self._views[key]
 

@@ -310,6 +310,7 @@ def _edges(grid: Grid, marks: CellMarks, cell: Cell, cursor_here: bool) -> str:
         "**": cell in marks.won,
         "()": cell == marks.chosen,
         "!!": cell == marks.check,
+        "^^": bool(grid.pieces) and cell == marks.hint,
         "{}": cell in marks.legal and not grid.is_blank(cell),  # may be taken
         "[]": cell in marks.last,
         "><": cursor_here,
