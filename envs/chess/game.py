@@ -72,6 +72,14 @@ def _rules(variant: Variant, start: str) -> Rules:
     )
 
 
+def checked_cell(state: State, variant: Variant) -> int:
+    """Return the cell of the king that is in check, or NOWHERE."""
+    if not in_check(state, variant):
+        return NOWHERE
+    king = KING_CELL + int(state["ply"] & 1)
+    return int(np.flatnonzero(piece_cells(state, variant) == king)[0])
+
+
 def _game(
     name: str, title: str, variant: Variant, start: str, mean_legal: int, max_legal: int
 ) -> Game:
@@ -82,12 +90,6 @@ def _game(
 
     def pgn(record: GameRecord) -> str:
         return write_pgn(record, game.new_state() if record.start is None else record.start)
-
-    def checked(state: State) -> int:
-        if not in_check(state, variant):
-            return NOWHERE
-        king = KING_CELL + int(state["ply"] & 1)
-        return int(np.flatnonzero(piece_cells(state, variant) == king)[0])
 
     formats = [RecordFormat("PGN", ".pgn", pgn, lambda text: read_pgn(text, parse_position))]
     width = variant.width
@@ -118,7 +120,7 @@ def _game(
             rows="87654321"[-width:],
             pieces=PIECES,
             move_cells=lambda state, action: move_cells(state, action, variant),
-            checked=checked,
+            checked=lambda state: checked_cell(state, variant),
         ),
         record_formats=tuple(formats) if variant is STANDARD else (),
     )

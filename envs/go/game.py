@@ -16,7 +16,7 @@ from envs.go.notation import (
     parse_point,
     parse_position,
 )
-from envs.go.records import read_sgf, write_sgf
+from envs.go.records import sgf_format
 from envs.go.rules import (
     GoRules,
     evaluation_key,
@@ -27,7 +27,6 @@ from envs.go.rules import (
     to_play,
 )
 from envs.notation.boards import BoardShape
-from envs.notation.records import GameRecord, RecordFormat
 from envs.symmetry import Symmetries, dihedral
 
 MOST_ROWS = 19
@@ -94,12 +93,6 @@ def _game(name: str, rules: GoRules) -> Game:
     def stones(state: State) -> NDArray[np.uint8]:
         return stone_cells(state, rows, columns)
 
-    def sgf(record: GameRecord) -> str:
-        return write_sgf(record, game, rules)
-
-    def read(text: str) -> list[GameRecord]:
-        return read_sgf(text, game, rules)
-
     game = Game(
         name=name,
         title=f"Go {rows}x{columns}",
@@ -129,7 +122,7 @@ def _game(name: str, rules: GoRules) -> Game:
         past_boards=PAST_BOARDS,
         parse_position=parse,
         board=BoardShape(LETTERS[:columns], [str(rows - row) for row in range(rows)]),
-        record_formats=(RecordFormat("SGF", ".sgf", sgf, read),),
+        record_formats=(sgf_format(rules, lambda: game),),
         format_position=lambda state: format_position(state, rules),
         cells=stones,
     )

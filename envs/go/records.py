@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +13,21 @@ from envs.go.board import make_board
 from envs.go.rules import SETTLED, GoRules
 from envs.go.scoring import make_scoring
 from envs.go.sgf import GoRecord, format_result, format_sgf, parse_games
-from envs.notation.records import GameRecord
+from envs.notation.records import GameRecord, RecordFormat
 from envs.positions import play_from
 
 if TYPE_CHECKING:
     from envs.game import Game, State
+
+
+def sgf_format(rules: GoRules, game: Callable[[], Game]) -> RecordFormat:
+    """Return SGF for the game of these rules, which need not be made yet."""
+    return RecordFormat(
+        "SGF",
+        ".sgf",
+        lambda record: write_sgf(record, game(), rules),
+        lambda text: read_sgf(text, game(), rules),
+    )
 
 
 def write_sgf(record: GameRecord, game: Game, rules: GoRules) -> str:

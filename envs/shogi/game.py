@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -44,6 +45,19 @@ def _rules(board: Board, moves: Moves, settle: Rule) -> Rules:
     )
 
 
+def _record_formats(board: Board, game: Callable[[], Game]) -> tuple[RecordFormat, ...]:
+    def kif(record: GameRecord) -> str:
+        states = play_from(game(), record.start, record.moves)
+        return format_kif([*states], record.moves, board, record.names, resigned=False)
+
+    def csa(record: GameRecord) -> str:
+        states = play_from(game(), record.start, record.moves)
+        return format_csa([*states], record.moves, board, record.names, resigned=False)
+
+    one_a_file = RecordFormat("KIF", ".kif", kif, between=None)
+    return one_a_file, RecordFormat("CSA", ".csa", csa, between="/\n")
+
+
 def _game(board: Board, title: str, mean_legal: int) -> Game:
     """Return the game of one board."""
     moves = make_moves(board)
@@ -63,16 +77,6 @@ def _game(board: Board, title: str, mean_legal: int) -> Game:
     def cells(state: State) -> Any:
         return drawing.cells(state, board)
 
-    def kif(record: GameRecord) -> str:
-        states = play_from(game, record.start, record.moves)
-        return format_kif([*states], record.moves, board, record.names, resigned=False)
-
-    def csa(record: GameRecord) -> str:
-        states = play_from(game, record.start, record.moves)
-        return format_csa([*states], record.moves, board, record.names, resigned=False)
-
-    formats = [RecordFormat("KIF", ".kif", kif, between=None)]
-    formats.append(RecordFormat("CSA", ".csa", csa, between="/\n"))
     game = Game(
         name=board.name,
         title=title,
@@ -94,7 +98,7 @@ def _game(board: Board, title: str, mean_legal: int) -> Game:
         cells=cells,
         render=partial(drawing.render, board=board),
         board=drawing.shape(board),
-        record_formats=tuple(formats),
+        record_formats=_record_formats(board, lambda: game),
         player_names=("Sente (black)", "Gote (white)"),
     )
     return game
