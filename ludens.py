@@ -233,6 +233,8 @@ turns of a few minutes, and then play each other. The same command resumes after
         """\
   ludens perft othello 6
   ludens perft connect_four 4 --position 4435 --divide
+  ludens perft chess --positions positions.epd --json
+A line of a file is a position with its depths, and the counts expected there: FEN ;D4 197281.
 """,
         tools.perft_arguments,
         tools.perft,

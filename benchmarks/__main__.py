@@ -10,6 +10,7 @@ from benchmarks.arena import ladder, matches, screen, single_game
 from benchmarks.cluster import reading, simulated, soak, workers
 from benchmarks.hosts import failures
 from benchmarks.learning import acting, environment, training
+from benchmarks.rules import perft
 from benchmarks.selfplay import gpu, overlap, playouts, search
 from benchmarks.selfplay import throughput as selfplay
 from benchmarks.store import requests
@@ -25,6 +26,7 @@ def _rllib(seconds: float, peer_python: str | None) -> None:
 BENCHMARKS = {
     "search": search.run,
     "playouts": playouts.run,
+    "perft": perft.run,
     "selfplay": selfplay.run,
     "gpu": gpu.run,
     "acting": acting.run,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.command_line import UsageError
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import ArgumentParser, Namespace, _MutuallyExclusiveGroup
+    from contextlib import AbstractContextManager
 
+    from arena.game_records import RecordFile
     from arena.match.openings import Openings
     from envs.game import Game
     from envs.teams import TeamGame
@@ -78,6 +81,26 @@ def json_argument(parser: ArgumentParser, what: str = "the result as one JSON ob
     parser.add_argument("--json", action="store_true", help=what)
 
 
+def position_argument(parser: ArgumentParser | _MutuallyExclusiveGroup, what: str) -> None:
+    """Add the option for where a game begins, which `Game.read_position` reads."""
+    told = f"{what}: its text (FEN, SFEN, ...; see docs/games.md) or the moves that lead there"
+    parser.add_argument("--position", metavar="P", default="", help=told)
+
+
+def open_lines(path: str) -> AbstractContextManager[Iterable[str]]:
+    """Open a file of lines, or standard input for -."""
+    from contextlib import nullcontext
+
+    if path == "-":
+        return nullcontext(sys.stdin)
+    return Path(path).open(encoding="utf-8", errors="replace")
+
+
+def source_name(path: str) -> str:
+    """Return how errors name what `open_lines` opens."""
+    return "standard input" if path == "-" else path
+
+
 def openings_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--opening-plies", type=int, metavar="K", help="random moves before each pair of games"
@@ -87,19 +110,47 @@ def openings_arguments(parser: ArgumentParser) -> None:
         "--balanced", action="store_true", help="start from positions that favour neither side"
     )
     chosen.add_argument(
-        "--openings", metavar="FILE", help="start from a file's positions, each a line of moves"
+        "--openings",
+        metavar="FILE",
+        help="start from a file's positions: a line each (FEN, SFEN, ..., or moves), or the games "
+        "of a .pgn or .sgf file, of which --opening-plies takes the first moves",
     )
+    position_argument(chosen, "start from this position")
 
 
 def chosen_openings(game: Game, args: Namespace) -> Openings:
     """Make the openings that the options of `openings_arguments` ask for."""
-    from arena.match.openings import balanced_openings, book_openings, random_openings
+    from arena.game_records import has_reader
+    from arena.match.openings import (
+        balanced_openings,
+        book_openings,
+        position_opening,
+        random_openings,
+    )
 
+    if args.position:
+        if args.opening_plies is not None:
+            raise UsageError("--opening-plies: games begin at --position itself")
+        return position_opening(game, args.position)
     if args.openings is None:
         return (balanced_openings if args.balanced else random_openings)(game, args.opening_plies)
-    if args.opening_plies is not None:
+    path = Path(args.openings)
+    if args.opening_plies is not None and not has_reader(game, path):
         raise UsageError("--opening-plies: those of --openings have their own lengths")
-    return book_openings(game, Path(args.openings))
+    return book_openings(game, path, args.opening_plies)
+
+
+def records_argument(parser: ArgumentParser, what: str) -> None:
+    """Add the option for a file of game records, which `arena.game_records` writes."""
+    told = f"write {what} to a new file: .pgn, .sgf, .kif or .csa, as the game has them, or .txt"
+    parser.add_argument("--records", metavar="FILE", help=told)
+
+
+def record_file(game: Game, path: str | None) -> RecordFile | None:
+    """Check the file that `records_argument` names, before anything slow begins."""
+    from arena.game_records import RecordFile
+
+    return None if path is None else RecordFile(game, Path(path))
 
 
 def print_json(document: Mapping[str, Any], *, flush: bool = False) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,11 @@ from commands.options import (
     game_argument,
     json_argument,
     named_game,
+    open_lines,
+    position_argument,
     protocol_arguments,
+    record_file,
+    records_argument,
     store_argument,
 )
 from commands.showing import is_environment, play_environment
@@ -23,9 +28,13 @@ from configs.command_line import UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from contextlib import AbstractContextManager
 
+    from agents.players import Player
     from arena.engine.limits import Limit
+    from arena.game_records import RecordFile
+    from arena.play.analysis import Verdict
+    from envs.game import Game
+    from envs.notation.records import GameRecord
 
 
 def play_arguments(parser: ArgumentParser) -> None:
@@ -44,6 +53,8 @@ def play_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="S", help="random seed of the agents"
     )
+    position_argument(parser, "begin at this position of a board game")
+    records_argument(parser, "the games of a board game")
     parser.add_argument("--plain", action="store_true", help="play line by line, without a screen")
     parser.add_argument("--web", action="store_true", help="in a browser on this machine")
     parser.add_argument(
@@ -58,14 +69,22 @@ def play_arguments(parser: ArgumentParser) -> None:
 
 
 def play(args: Namespace) -> int:
-    if is_lanes(args.game):
-        return play_lanes(args)
-    if is_environment(args.game):
-        return play_environment(args)
-    from arena.names import HUMAN, find_agent
-    from arena.play.terminal import HumanPlayer, Seat, Table, Terminal, shows_a_screen
+    if is_lanes(args.game) or is_environment(args.game):
+        for option in ("position", "records"):
+            if getattr(args, option):
+                raise UsageError(f"--{option}: expected a board game, not {args.game!r}")
+        return play_lanes(args) if is_lanes(args.game) else play_environment(args)
+    from envs.notation.records import GameRecord
 
     game = named_game(args.game)
+    start, moves = game.read_position(args.position)
+    begin = GameRecord(start, tuple(moves))
+    return _play_board(args, game, begin, record_file(game, args.records))
+
+
+def _play_board(args: Namespace, game: Game, begin: GameRecord, file: RecordFile | None) -> int:
+    from arena.names import HUMAN, find_agent
+    from arena.play.terminal import HumanPlayer, Seat, Table, Terminal, shows_a_screen
 
     def seat(name: str) -> Seat:
         return HumanPlayer() if name == HUMAN else find_agent(name, game, args.store)
@@ -80,15 +99,20 @@ def play(args: Namespace) -> int:
         return _play_in_browser(args, game.title)
     if args.agent2 == HUMAN and args.agent != HUMAN and not args.second:
         first, second = second, first
+    keep = None if file is None else file.write
     if shows_a_screen() and not args.plain:
         from arena.play.screen.app import show
         from arena.play.screen.session import GameSession
 
-        session = GameSession(game, (first, second), seed=args.seed)
+        session = GameSession(game, (first, second), seed=args.seed, begin=begin, keep=keep)
         return show(session, notice, plain="NO_COLOR" in os.environ)
     print(notice, end="\n" if notice else "")
     colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    Table(game, (first, second), Terminal(_read_line, print, colours), args.seed).play()
+    terminal = Terminal(_read_line, print, colours)
+    table = Table(game, (first, second), terminal, args.seed, [*begin.moves], begin.start)
+    table.play()
+    if keep is not None and len(table.moves) > len(begin.moves):
+        keep(table.record())
     return 0
 
 
@@ -98,8 +122,9 @@ def _play_in_browser(args: Namespace, title: str) -> int:
     from selfplay.package_check import ROOT
 
     words = [sys.executable, str(ROOT / "ludens.py"), "play", args.game]
-    for option in ("agent", "agent2", "seed", "store"):
-        words += [f"--{option}", str(getattr(args, option))]
+    for option in ("agent", "agent2", "seed", "store", "position", "records"):
+        if (value := getattr(args, option)) not in ("", None):
+            words += [f"--{option}", str(value)]
     serve([*words, *(["--second"] if args.second else [])], f"Ludens: {title}", args.port)
     return 0
 
@@ -133,28 +158,40 @@ def analyze_arguments(parser: ArgumentParser) -> None:
         "--lines", type=int, default=1, metavar="K", help="show K principal variations (default: 1)"
     )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--moves", metavar="M", default="", help="the moves that lead there")
+    position_argument(where, "analyze this position")
+    where.add_argument("--moves", metavar="M", default="", help="the same, as moves alone")
     where.add_argument(
         "--positions", metavar="FILE", help="one position a line; - is standard input"
+    )
+    where.add_argument(
+        "--record", metavar="FILE", help="each position of the games of a .pgn, .sgf or .txt file"
     )
     json_argument(parser, "one object a line: position, move, value, visits, policy, ...")
     store_argument(parser)
 
 
 def analyze(args: Namespace) -> int:
+    from arena.game_records import read_games
     from arena.names import find_agent
     from arena.play.analysis import analyze_lines, analyze_positions
     from arena.play.analysis_text import write_table, write_verdict
 
     game = named_game(args.game)
     limit = _thinking_limit(args)
+    # Before the agent is loaded: what is wrong with a position shows at once.
+    start, moves = game.read_position(args.position)
+    moves = moves or game.parse_moves(args.moves)
+    games = [] if args.record is None else read_games(game, Path(args.record))
     player = find_agent(args.agent, game, args.store, simulations=args.simulations)
+    if games:
+        think = partial(_each_position, game, player, limit, args.lines)
+        verdicts = (verdict for found in games for verdict in think(found.record))
+        return write_table(verdicts, args.record, args.json)
     if args.positions is not None:
-        with _open_lines(args.positions) as lines:
+        with open_lines(args.positions) as lines:
             found = analyze_lines(game, player, lines, limit, args.lines)
             return write_table(found, args.positions, args.json)
-    moves = game.parse_moves(args.moves)
-    (verdict,) = analyze_positions(game, player, [moves], limit, args.lines)
+    (verdict,) = analyze_positions(game, player, [moves], [start], limit, args.lines)
     write_verdict(game, verdict, args.json)
     return 0
 
@@ -176,7 +213,10 @@ def _thinking_limit(args: Namespace) -> Limit | None:
     return Limit(nodes=args.nodes or 0, seconds=args.seconds or 0.0, early=False)
 
 
-def _open_lines(path: str) -> AbstractContextManager[Iterable[str]]:
-    from contextlib import nullcontext
+def _each_position(
+    game: Game, player: Player, limit: Limit | None, lines: int, record: GameRecord
+) -> Iterable[Verdict]:
+    from arena.play.analysis import analyze_positions
 
-    return nullcontext(sys.stdin) if path == "-" else Path(path).open(encoding="utf-8")
+    games = [[*record.moves[:ply]] for ply in range(len(record.moves) + 1)]
+    return analyze_positions(game, player, games, [record.start] * len(games), limit, lines)

@@ -23,6 +23,8 @@ from commands.options import (
     openings_arguments,
     own_game_argument,
     print_json,
+    record_file,
+    records_argument,
     store_argument,
 )
 from commands.teams.rating import match_teams, rate_teams, team_game_of_runs
@@ -31,15 +33,27 @@ from configs.command_line import UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from arena.game_records import RecordFile
+    from arena.match.kept_games import KeptGames
+    from arena.match.match import MatchResult
+    from arena.match.openings import Openings
     from arena.match.pool import MatchPool
     from arena.rating.ladder import LadderState
+    from arena.rating.sprt import Sprt
+    from envs.game import Game
     from store.run import Run
 
 LADDER_GAMES = 20_000
 ANCHORS = "random,mcts:100,mcts:1000"
 
 # Options of `match`, and of `rate`, that one of their ways does not have, with their defaults.
-OF_BOARDS = {"opening_plies": None, "balanced": False, "openings": None, "workers": 0}
+OF_BOARDS = {
+    "opening_plies": None,
+    "balanced": False,
+    "openings": None,
+    "position": "",
+    "workers": 0,
+}
 OF_MATCHES = {
     "width": 25.0,
     "simulations": 64,
@@ -74,32 +88,44 @@ def match_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--no-record", action="store_true", help="neither use nor write the run's records"
     )
+    records_argument(parser, "the games")
     _workers_argument(parser)
     json_argument(parser)
     store_argument(parser)
 
 
 def match(args: Namespace) -> int:
-    from arena.match.contenders import exact_name, home_of
-    from arena.match.match import play_match
-    from arena.match.records import MatchKey, MatchLog
-    from arena.match.text import MatchProgress, summary
-    from arena.names import find_agent
-    from arena.rating.recorded import note_best_checkpoint
     from arena.rating.sprt import Sprt
     from envs.teams import TeamGame
 
     game = named_match_game(args.game)
     sprt = Sprt(args.sprt[0], args.sprt[1], args.alpha, args.beta) if args.sprt else None
     if isinstance(game, TeamGame):
-        _refuse_options(args, OF_BOARDS, f"{game.name} is played from seeds")
+        options = {**OF_BOARDS, "records": None}
+        _refuse_options(args, options, f"{game.name} is played from seeds")
         return match_teams(args, game, sprt)
+    openings = chosen_openings(game, args)
+    file = record_file(game, args.records)
+    return _match_boards(args, game, openings, sprt, file)
+
+
+def _match_boards(
+    args: Namespace, game: Game, openings: Openings, sprt: Sprt | None, file: RecordFile | None
+) -> int:
+    from arena.match.contenders import exact_name, home_of
+    from arena.match.kept_games import KeptGames
+    from arena.match.match import play_match
+    from arena.match.records import MatchKey, MatchLog
+    from arena.match.text import MatchProgress, summary
+    from arena.names import find_agent
+    from arena.rating.recorded import note_best_checkpoint
+
     names = exact_name(args.first, game, args.store), exact_name(args.second, game, args.store)
     first, second = (find_agent(name, game, args.store) for name in names)
-    openings = chosen_openings(game, args)
     home = None if args.no_record else home_of([*names], game, args.store)
     key = MatchKey(game.name, names, args.seed, openings.label)
     log = MatchLog(home.files, key) if home else None
+    kept = None if file is None else KeptGames(game, file)
     with _match_pool(args.game, args) as pool, MatchProgress() as report:
         result = play_match(
             game,
@@ -112,11 +138,25 @@ def match(args: Namespace) -> int:
             log=log,
             pool=pool,
             report=report,
+            keep=kept or (lambda planned, batch: None),
         )
     if home:
         note_best_checkpoint(home)
     print_json(result.to_json()) if args.json else print(summary(result, sprt))
+    if kept is not None:
+        _tell_kept(kept, result)
     return 0
+
+
+def _tell_kept(kept: KeptGames, result: MatchResult) -> None:
+    """Say on standard error which games of a match are not in its file."""
+    left_out = {
+        "were played before, and their moves are not stored": result.resumed_games,
+        f"begin at a position for which {result.game} has no text": kept.left_out,
+    }
+    for why, count in left_out.items():
+        if count:
+            print(f"{kept.file.path}: {count} games {why}", file=sys.stderr)
 
 
 def rate_arguments(parser: ArgumentParser) -> None:

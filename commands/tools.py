@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,10 @@ from commands.options import (
     game_argument,
     json_argument,
     named_game,
+    open_lines,
+    position_argument,
     print_json,
+    source_name,
     store_argument,
 )
 from configs.command_line import FAILURE, UsageError
@@ -70,8 +74,21 @@ def _findings(config: TrainConfig, args: Namespace) -> Iterator[Finding]:
 
 def perft_arguments(parser: ArgumentParser) -> None:
     game_argument(parser)
-    parser.add_argument("depth", type=int, metavar="DEPTH", help="plies")
-    parser.add_argument("--position", metavar="P", default="", help="the moves that lead there")
+    parser.add_argument(
+        "depth",
+        type=int,
+        metavar="DEPTH",
+        nargs="?",
+        help="plies; with --positions those of lines that name none, and the most of the others",
+    )
+    where = parser.add_mutually_exclusive_group()
+    position_argument(where, "count from this position")
+    where.add_argument(
+        "--positions",
+        metavar="FILE",
+        help="count from each line's position, followed by ;D4 or by ;D4 197281 (a depth, the "
+        "lines expected); - is standard input",
+    )
     parser.add_argument("--divide", action="store_true", help="split by the first move")
     json_argument(parser)
 
@@ -79,6 +96,10 @@ def perft_arguments(parser: ArgumentParser) -> None:
 def perft(args: Namespace) -> int:
     from envs.checks import perft
 
+    if args.positions is not None:
+        return _perft_file(args)
+    if args.depth is None:
+        raise UsageError("ludens perft: DEPTH is missing: expected a number of plies")
     result = perft.run(named_game(args.game), args.depth, args.position, args.divide)
     if args.json:
         print_json(vars(result))
@@ -87,6 +108,32 @@ def perft(args: Namespace) -> int:
         print(f"{move}: {nodes:,}")
     print(f"{result.nodes:,}")
     return 0
+
+
+def _perft_file(args: Namespace) -> int:
+    """Count from the positions of a file; the status is 1 if a count is not the expected one."""
+    from envs.checks.perft_file import read_tasks
+
+    if args.divide:
+        raise UsageError("ludens perft: --divide: expected one --position, not --positions")
+    game, source = named_game(args.game), source_name(args.positions)
+    with open_lines(args.positions) as lines:
+        tasks = read_tasks(game, lines, source, args.depth)
+    wrong = 0
+    for task in tasks:
+        nodes, position = (found := task.count(game)).nodes, found.position
+        differs = task.expected not in (None, nodes)
+        wrong += differs
+        if args.json:
+            expected = {} if task.expected is None else {"expected": task.expected}
+            row = {"position": position, "depth": task.depth, "nodes": nodes, **expected}
+            print_json(row, flush=True)
+        else:
+            note = f"  expected {task.expected:,}" if differs and task.expected is not None else ""
+            print(f"{nodes:>15,}  depth {task.depth}  {position}{note}", flush=True)
+    if wrong:
+        print(f"error: {source}: {wrong} of {len(tasks)} counts differ", file=sys.stderr)
+    return FAILURE if wrong else 0
 
 
 def check_game_arguments(parser: ArgumentParser) -> None:

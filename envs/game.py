@@ -26,6 +26,8 @@ import numpy as np
 from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
+from envs.notation.boards import BoardShape
+from envs.notation.records import RecordFormat
 from envs.symmetry import Symmetries, identity
 
 State = Any  # one record: np.void in plain Python, a Numba Record in compiled code
@@ -122,6 +124,10 @@ class Game:
     `cells` says what stands on each cell, uint8 [H*W]: 0 is nothing, 2k + 1 and 2k + 2 are kind k
     of the first and of the second player. `policy_planes` is the number of planes of a policy by
     convolution, whose action is `plane * H * W + row * W + column`; 0 is a policy without planes.
+    `count_lines` counts the move sequences of a length from a position by the rules of movement
+    alone, for a game whose perft goes on after a draw. `record_formats` are the formats of game
+    records that the game is written in, PGN say; text lines of moves need none. `board` tells a
+    screen how to draw the `cells` and to play by them.
     """
 
     name: str
@@ -147,6 +153,9 @@ class Game:
     format_move: Callable[[State, int], str] | None = None
     parse_move: Callable[[State, str], int] | None = None
     cells: Callable[[State], NDArray[np.uint8]] | None = None
+    count_lines: Callable[[State, int], int] | None = None
+    record_formats: tuple[RecordFormat, ...] = ()
+    board: BoardShape | None = None
 
     def __post_init__(self) -> None:
         self._check_sizes()
@@ -241,15 +250,16 @@ class Game:
             self.rules.encode(state, boards, planes)
         return planes
 
-    def parse_moves(self, text: str) -> list[int]:
+    def parse_moves(self, text: str, start: State | None = None) -> list[int]:
         """Parse a game record into actions, checking each move against the rules.
 
-        Raises NotationError for text that is not a move or is not legal, with the move, its number
-        and the legal moves.
+        It begins at `start`, or at the initial position. Raises NotationError for text that is not
+        a move or is not legal, with the move, its number and the legal moves.
         """
         moves: list[int] = []
         words = self.split_moves(text)
-        state, keys = self.new_state(), np.zeros(len(words) + 1, np.uint64)
+        keys = np.zeros(len(words) + 1, np.uint64)
+        state = self.new_state() if start is None else start.copy()
         for word in words:
             action = self.parse_legal(state, word, len(moves) + 1)
             advance(state, keys, len(moves), action)
@@ -281,12 +291,20 @@ class Game:
         return self.format_action(action)
 
     def read_position(self, text: str) -> tuple[State | None, list[int]]:
-        """Read where a game begins, as a position's text or as moves from the initial position.
+        """Read where a game begins: a position's text, moves from the initial one, or both.
 
-        Returns the position, None for the initial one, and the moves that follow. Raises
-        NotationError for text that is neither.
+        Both are "POSITION moves M1 M2"; "startpos" is the initial position. Returns the position,
+        None for the initial one, and the moves that follow. Raises NotationError for other text.
         """
-        if not text.strip():
+        place, _, rest = f"{text.strip()} ".partition(" moves ")
+        start, moves = self._read_place(place.strip())
+        if start is None:
+            words = (self.format_moves(moves), rest.strip())
+            return None, self.parse_moves(self.move_separator.join(filter(None, words)))
+        return start, self.parse_moves(rest, start)
+
+    def _read_place(self, text: str) -> tuple[State | None, list[int]]:
+        if text in ("", "startpos"):
             return None, []
         if self.parse_position is not None:
             try:
@@ -298,6 +316,20 @@ class Game:
                 except NotationError:
                     raise error from None
         return None, self.parse_moves(text)
+
+    def write_position(self, start: State | None, moves: Sequence[int]) -> str:
+        """Write where a game stands, as `read_position` reads it: its start, and its moves.
+
+        Raises NotationError for a start that the game has no text for.
+        """
+        if start is None:
+            return self.format_moves(moves)
+        if self.format_position is None:
+            raise NotationError(f"{self.name} has no text for positions: expected moves alone")
+        line = self.move_separator.join(self.words(start, moves))
+        return (
+            f"{self.format_position(start)} moves {line}" if moves else self.format_position(start)
+        )
 
     def words(self, state: State, moves: Sequence[int]) -> list[str]:
         """Return the words of legal moves that are played one after the other from a position."""

@@ -63,6 +63,27 @@ def played(game: Game, moves: NDArray[Any], start: State | None = None) -> NDArr
     return states
 
 
+def play_from(game: Game, start: Any, moves: Sequence[int]) -> NDArray[Any]:
+    """Return the positions of a game that begins at `start`, or None, records [n + 1]; compiled.
+
+    Raises GameError for a move that is not legal, with its number, and for a game that is longer
+    than the game's longest.
+    """
+    if len(moves) > game.max_plies:
+        raise GameError(f"{len(moves)} moves: no game of {game.name} has over {game.max_plies}")
+    now = game.new_states(1) if start is None else np.array([start], game.dtype)
+    states = np.zeros(len(moves) + 1, game.dtype)
+    states[0] = now[0]
+    past, row = new_past(game, now), np.zeros(1, np.int64)
+    for ply, action in enumerate(moves):
+        if play_moves(game, now, past, row, np.array([action])) >= 0:
+            over = bool(game.rules.is_terminal(now[0]))
+            why = "the game is over there" if over else "it is not legal"
+            raise GameError(f"move {ply + 1}, {game.format_action(int(action))!r}: {why}")
+        states[ply + 1] = now[0]
+    return states
+
+
 @njit(cache=True, nogil=True)
 def _keys_of(states, keys):
     for i in range(len(states)):

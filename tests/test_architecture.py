@@ -58,6 +58,7 @@ IMPORT_RULES = {
     "benchmarks/hosts/s3_server.py": _rules("", "moto werkzeug"),
     "benchmarks/learning/sb3_peer.py": _rules("", "torch ale_py gymnasium stable_baselines3"),
     "benchmarks/replay/sb3_peer.py": _rules("", "numpy torch gymnasium stable_baselines3"),
+    "benchmarks/rules/perft_peers.py": _rules("", "chess cshogi shogi"),
     "commands": _rules("envs store mcts agents selfplay arena configs benchmarks", "argcomplete"),
     "ludens.py": _rules("envs store mcts agents selfplay arena configs benchmarks commands", ""),
 }

@@ -7,7 +7,7 @@ match continues after the stored batches.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -34,6 +34,7 @@ SPRT_PAIRS_AT_ONCE = 32  # how often a sequential test looks
 SPRT_GAMES = 20_000  # default limit of a test's games
 
 Report = Callable[[int, int], None]  # games finished, of how many
+Keep = Callable[[PlannedBatch, Batch], None]
 Played = Generator[tuple[PlannedBatch, Batch], None, None]
 PlayPlans = Callable[[Iterable[PlannedBatch], Callable[[int], None]], Played]
 """Plays planned batches and yields each when it is over.
@@ -119,12 +120,14 @@ def play_batch(
     first, seed = planned.first_pair, planned.key.seed
     states = np.repeat(np.concatenate([o.state for o in planned.openings]), 2)
     rngs = [np.random.default_rng([seed, 1, 2 * first, agent]) for agent in range(2)]
-    for latest in play_out(game, players, states, rngs):
+    moves: list[list[int]] = [[] for _ in states]
+    for latest in play_out(game, players, states, rngs, moves):
         scores, plies = latest
         report(int(np.isfinite(scores).sum()))
     points = np.rint(2 * scores).astype(np.int64).reshape(-1, 2)
     lengths = plies.reshape(-1, 2) + np.array([[o.plies] for o in planned.openings])
-    return Batch(first, points, lengths, tuple(opening.id for opening in planned.openings))
+    ids = tuple(opening.id for opening in planned.openings)
+    return Batch(first, points, lengths, ids, tuple(map(tuple, moves)))
 
 
 def play_match(
@@ -139,6 +142,7 @@ def play_match(
     log: MatchLog | None = None,
     pool: MatchPool | None = None,
     report: Report = lambda finished, games: None,
+    keep: Keep = lambda planned, batch: None,
 ) -> MatchResult:
     """Play `games` games, each opening twice with the colours swapped; the same seed repeats it.
 
@@ -153,6 +157,7 @@ def play_match(
         log: where results are recorded, and from which the match goes on.
         pool: who plays it, by the agents' names (default: the players themselves, here).
         report: called with the progress.
+        keep: called with each batch that was played, its moves included.
 
     Raises:
         ValueError: the number of games is not even and positive, or there are not as many openings.
@@ -165,7 +170,7 @@ def play_match(
             return ((p, play_batch(game, (first, second), p, tell)) for p in plans)
         return play_all(pool, plans)
 
-    return carry_out(match, games, play, sprt=sprt, log=log, report=report)
+    return carry_out(match, games, play, sprt=sprt, log=log, report=report, keep=keep)
 
 
 def carry_out(
@@ -176,6 +181,7 @@ def carry_out(
     sprt: Sprt | None = None,
     log: MatchLog | None = None,
     report: Report = lambda finished, games: None,
+    keep: Keep = lambda planned, batch: None,
 ) -> MatchResult:
     """Play what is not recorded of a match, by `play`; see `play_match`."""
     wanted = _wanted_pairs(games, match.openings, sprt)
@@ -187,7 +193,7 @@ def carry_out(
 
     if not progress.is_decided():
         with closing(play(progress.plans(), tell)) as played:
-            _follow(progress, played, log, tell)
+            _follow(progress, played, log, tell, keep)
     return _result(progress, sprt)
 
 
@@ -208,10 +214,12 @@ def _follow(
     played: Iterable[tuple[PlannedBatch, Batch]],
     log: MatchLog | None,
     tell: Callable[[], None],
+    keep: Keep,
 ) -> None:
     """Record the batches of a match as they finish, until its test is decided."""
     try:
         for planned, batch in played:
+            keep(planned, batch)
             progress.add(planned, batch if log is None else log.write(batch))
             tell()
             if progress.is_decided():
@@ -332,11 +340,13 @@ def play_out(
     agents: tuple[Player, Player],
     states: NDArray[Any],
     rngs: list[np.random.Generator],
+    moves: Sequence[list[int]] = (),
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
     """Play positions [n] to the end; in even ones the first agent is the first player.
 
-    Both agents think at the same time, about the positions where each is to move. Yields after
-    every ply the first agent's scores, NaN while a game goes on, and the plies played.
+    The moves of each game are added to its list of `moves`, if there are any. Both agents think at
+    the same time, about the positions where each is to move. Yields after every ply the first
+    agent's scores, NaN while a game goes on, and the plies played.
     """
     sides = np.arange(len(states)) % 2  # of the first agent
     scores, plies = np.full(len(states), np.nan), np.zeros(len(states), np.int64)
@@ -347,7 +357,7 @@ def play_out(
     # One player cannot think in two threads.
     with ThreadPoolExecutor(1 if agents[0] is agents[1] else 2) as threads:
         while not over.all():
-            moves = []
+            choices = []
             for agent, (player, rng) in enumerate(zip(agents, rngs, strict=True)):
                 chosen = np.flatnonzero(~over & ((to_play ^ sides) == agent))
                 if len(chosen):
@@ -356,12 +366,14 @@ def play_out(
                     choose = partial(thinks.choose, states[chosen], rng)
                     if known is not None:
                         choose = partial(choose, known)
-                    moves.append((player, chosen, threads.submit(choose)))
-            for player, chosen, actions in moves:
+                    choices.append((player, chosen, threads.submit(choose)))
+            for player, chosen, actions in choices:
                 illegal = play_moves(game, states, past, chosen, actions.result())
                 if illegal >= 0:
                     action = actions.result()[illegal]
                     raise RuntimeError(f"{player.name} chose action {action}, which is not legal")
+                for row, action in zip(chosen, actions.result()) if moves else ():
+                    moves[int(row)].append(int(action))
             plies[~over] += 1
             statuses(states, to_play, over, values)
             mine = np.where(to_play == sides, values, -values)

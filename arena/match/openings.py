@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.players import ROLLOUT_CONFIG, Player, rollout_player
+from arena.game_records import read_games
 from arena.match.distinct_openings import distinct_openings, enough_plies
 from arena.solvers.players import SolverPlayer
 from arena.solvers.registry import find_solver
@@ -29,10 +30,14 @@ EVEN_SIMULATIONS = 400
 
 
 class Opening(NamedTuple):
-    """A position, a record array [1], and the plies that lead there."""
+    """A position, a record array [1], and the plies that lead there.
+
+    `moves` are these plies from the game's initial position; None where they are not known.
+    """
 
     state: NDArray[Any]
     plies: int
+    moves: tuple[int, ...] | None = None
 
     @property
     def id(self) -> str:
@@ -85,42 +90,56 @@ def balanced_openings(game: Game, plies: int | None = None) -> Openings:
     return Openings("balanced", lambda seed: _shuffled(drawn, seed), len(drawn))
 
 
-def book_openings(game: Game, path: Path) -> Openings:
-    """Read the openings of a file, one a line as moves; # begins a comment.
+def book_openings(game: Game, path: Path, plies: int | None = None) -> Openings:
+    """Read the openings of a file: a line each, or games in a format of the game's, PGN say.
 
-    Their order is the seed's. Lines that lead to the same position count once.
+    A line is a position (FEN, say), moves, or a position with moves; # begins a comment. Of games
+    in PGN or SGF the first `plies` moves are an opening, or all of them. The order is the seed's;
+    what leads to the same position counts once.
 
     Raises NotationError naming file and line for what is no position to play from, and for a file
-    without openings; OSError for one that cannot be read.
+    without openings; ValueError for plies of a file of lines; OSError for one that cannot be read.
     """
     found: dict[bytes, Opening] = {}
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    for number, line in enumerate(lines, start=1):
-        text = line.partition("#")[0].strip()
-        if not text:
-            continue
-        try:
-            moves = game.parse_moves(text)
-        except NotationError as error:
-            raise NotationError(f"{path}:{number}: {error}") from None
-        state = np.atleast_1d(game.position(moves))
-        if game.rules.is_terminal(state[0]):
-            raise NotationError(f"{path}:{number}: after {text} the game is over")
-        found.setdefault(state.tobytes(), Opening(state, len(moves)))
-    if not found:
-        raise NotationError(f"{path}: no openings; expected the moves of one in each line")
+    for where, text, record in read_games(game, path, plies):
+        if text and plies is not None:
+            raise ValueError(
+                f"openings of {plies} plies: the lines of {path} have their own length"
+            )
+        opening = _opening(game, record.start, record.moves)
+        if game.rules.is_terminal(opening.state[0]):
+            after = f"after {text}" if text else f"after {len(record.moves)} moves"
+            raise NotationError(f"{where}: {after} the game is over")
+        found.setdefault(opening.state.tobytes(), opening)
     book = list(found.values())
     label = f"book:{path.name}:{zlib.crc32(b''.join(found)):08x}"
     return Openings(label, lambda seed: _shuffled(book, seed), len(book))
+
+
+def position_opening(game: Game, text: str) -> Openings:
+    """Make the one opening that a text says: a position (FEN, say), moves, or both.
+
+    Agents that play by chance begin there in every game. Raises NotationError for text that is no
+    position to play from.
+    """
+    opening = _opening(game, *game.read_position(text))
+    if game.rules.is_terminal(opening.state[0]):
+        raise NotationError(f"position {text!r}: the game is over there")
+    return Openings(f"position:{opening.id}", lambda seed: iter([opening]))
+
+
+def _opening(game: Game, start: Any, moves: Sequence[int]) -> Opening:
+    state = np.atleast_1d(game.line(moves, start)[-1])
+    return Opening(state, len(moves), tuple(moves) if start is None else None)
 
 
 def _random_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
     """Yield new positions of random walks; then the positions they missed, in random order."""
     rng = np.random.default_rng([seed, 0])
     seen: set[bytes] = set()
-    while (state := _new_position(game, plies, rng, seen)) is not None:
-        seen.add(state.tobytes())
-        yield Opening(state, plies)
+    while (found := _new_opening(game, plies, rng, seen)) is not None:
+        seen.add(found.state.tobytes())
+        yield found
     if not seen:
         raise ValueError(f"openings of {plies} plies: games of {game.name} end before that")
     states = distinct_openings(game, plies)
@@ -129,26 +148,32 @@ def _random_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
         yield Opening(np.atleast_1d(missed[i]), plies)
 
 
-def _new_position(
+def _new_opening(
     game: Game, plies: int, rng: np.random.Generator, seen: Container[bytes]
-) -> NDArray[Any] | None:
-    """Draw an unseen position [1] by random moves; None after ATTEMPTS without one."""
+) -> Opening | None:
+    """Draw an unseen position by random moves; None after ATTEMPTS without one."""
     for _ in range(ATTEMPTS):
-        state = random_position(game, plies, rng)
-        if state is not None and state.tobytes() not in seen:
-            return state
+        found = _random_opening(game, plies, rng)
+        if found is not None and found.state.tobytes() not in seen:
+            return found
     return None
 
 
 def random_position(game: Game, plies: int, rng: np.random.Generator) -> NDArray[Any] | None:
     """Play random moves to a record array [1]; None if the game ends on the way."""
-    states = game.new_states(1)
+    found = _random_opening(game, plies, rng)
+    return None if found is None else found.state
+
+
+def _random_opening(game: Game, plies: int, rng: np.random.Generator) -> Opening | None:
+    states, moves = game.new_states(1), []
     for _ in range(plies):
         legal = np.flatnonzero(game.legal_mask(states[0]))
-        game.rules.step(states[0], int(legal[rng.integers(len(legal))]))
+        moves.append(int(legal[rng.integers(len(legal))]))
+        game.rules.step(states[0], moves[-1])
         if game.rules.is_terminal(states[0]):
             return None
-    return states
+    return Opening(states, plies, tuple(moves))
 
 
 def _even_stream(game: Game, plies: int, seed: int) -> Iterator[Opening]:
@@ -171,7 +196,7 @@ def _judge(game: Game) -> Player:
 def _drawn_openings(game: Game) -> list[Opening]:
     solver = find_solver(game.name)
     drawn = [] if solver is None else solver.drawn_openings()
-    return [Opening(np.atleast_1d(game.position(moves)), len(moves)) for moves in drawn]
+    return [_opening(game, None, moves) for moves in drawn]
 
 
 def _shuffled(openings: list[Opening], seed: int) -> Iterator[Opening]:

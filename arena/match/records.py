@@ -60,12 +60,15 @@ class Batch:
         plies: [n, 2] lengths of those games, openings included.
         opening_ids: n names of the positions that the pairs began from (`Opening.id`); None in
             records that do not have them.
+        moves: of the 2n games, those of a pair side by side, after the opening; None for what was
+            read from the store, which does not keep them.
     """
 
     first_pair: int
     points: NDArray[np.int64]
     plies: NDArray[np.int64]
     opening_ids: tuple[str, ...] | None = None
+    moves: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def end(self) -> int:

@@ -64,8 +64,12 @@ def tally_text(tally: Tally) -> str:
 
 
 def _openings(label: str) -> str:
-    kind, _, plies = label.partition(":")
-    return f"{kind}, {plies} plies" if plies else kind
+    kind, _, rest = label.partition(":")
+    if kind == "book":
+        return f"{kind} {rest.rpartition(':')[0]}"
+    if kind == "position":
+        return "one position"
+    return f"{kind}, {rest} plies" if rest else kind
 
 
 def _repetition(result: MatchResult) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -30,7 +30,7 @@ class Verdict:
     A finished position has no `move`, and its result as the value.
     """
 
-    position: str  # the game record that leads there
+    position: str  # as `Game.read_position` reads it: moves, or a start and moves
     move: str | None  # the best, in the game's notation
     value: float | None  # None where the agent has no opinion
     exact: float | None  # the value under best play, where it is proven
@@ -68,21 +68,28 @@ def analyze_positions(
     game: Game,
     player: Player,
     positions: list[list[int]],
+    starts: Sequence[State | None] = (),
     limit: Limit | None = None,
     lines: int = 1,
 ) -> list[Verdict]:
     """Analyse the positions that these games of legal actions lead to.
 
-    A search analyses one position, or those with a limit, one after the other and with as many
+    Each begins at its one of `starts`, or at the initial position where that is None or missing. A
+    search analyses one position, or those with a limit, one after the other and with as many
     principal variations as `lines`; several to its own simulations together, without variations.
     """
+    begun = [*starts, *[None] * (len(positions) - len(starts))]
+    games = list(zip(begun, positions, strict=True))
     if isinstance(player, SearchPlayer) and (limit is not None or len(positions) == 1):
-        return _think(game, player, positions, limit, lines)
-    return _analyze_together(game, player, positions)
+        return _think(game, player, games, limit, lines)
+    return _analyze_together(game, player, games)
+
+
+Place = tuple[State | None, list[int]]  # where a game begins, and its moves
 
 
 def _think(
-    game: Game, player: SearchPlayer, positions: list[list[int]], limit: Limit | None, lines: int
+    game: Game, player: SearchPlayer, games: list[Place], limit: Limit | None, lines: int
 ) -> list[Verdict]:
     """Analyse each position with an engine.
 
@@ -95,18 +102,17 @@ def _think(
     with Engine(game, player, room=room, threads=THREADS, leaves=leaves) as engine:
         if limit is not None and limit.seconds:
             engine.get_ready()
-        return [
-            _think_about(engine, moves, Request(position_after(game, moves), limit or own, lines))
-            for moves in positions
-        ]
+        return [_think_about(engine, place, limit or own, lines) for place in games]
 
 
-def _think_about(engine: Engine, moves: list[int], request: Request) -> Verdict:
-    game, thinking = engine.game, engine.think(request)
+def _think_about(engine: Engine, place: Place, limit: Limit, lines: int) -> Verdict:
+    game, (start, moves) = engine.game, place
+    request = Request(position_after(game, moves, start), limit, lines)
+    thinking = engine.think(request)
     thinking.run()
     found = thinking.wait().snapshot
     state = request.position.state[0]
-    text = game.format_moves(moves)
+    text = game.write_position(start, moves)
     if found is None or thinking.root is None:
         value = float(game.rules.value_to_play(state))
         return Verdict(text, None, value, value, 0, {}, {}, {})
@@ -125,8 +131,8 @@ def line_facts(game: Game, state: Any, line: Line) -> dict[str, Any]:
     }
 
 
-def _analyze_together(game: Game, player: Player, positions: list[list[int]]) -> list[Verdict]:
-    lines = [game.line(moves) for moves in positions]
+def _analyze_together(game: Game, player: Player, games: list[Place]) -> list[Verdict]:
+    lines = [game.line(moves, start) for start, moves in games]
     states = np.concatenate([line[-1:] for line in lines])
     over = np.array([game.rules.is_terminal(state) for state in states])
     rows = iter(range(len(states)))
@@ -135,8 +141,8 @@ def _analyze_together(game: Game, player: Player, positions: list[list[int]]) ->
         asked.append(past_of(game, [line for line, done in zip(lines, over) if not done]))
     opinions = player.analyze(*asked) if not over.all() else None
     verdicts = []
-    for moves, state, finished in zip(positions, states, over):
-        text = game.format_moves(moves)
+    for (start, moves), state, finished in zip(games, states, over):
+        text = game.write_position(start, moves)
         if finished or opinions is None:
             value = float(game.rules.value_to_play(state))
             verdicts.append(Verdict(text, None, value, value, 0, {}, {}, {}))
@@ -187,17 +193,18 @@ def analyze_lines(
 def _analyze_batch(
     game: Game, player: Player, batch: list[tuple[int, str]], limit: Limit | None, variations: int
 ) -> Iterator[Verdict | BadLine]:
-    read: list[list[int] | BadLine] = []
+    read: list[tuple[State | None, list[int]] | BadLine] = []
     for number, line in batch:
         text = line.partition("#")[0].strip()
         if not text:
             continue
         try:
-            read.append(game.parse_moves(text))
+            read.append(game.read_position(text))
         except NotationError as error:
             read.append(BadLine(number, str(error)))
-    positions = [moves for moves in read if not isinstance(moves, BadLine)]
-    found = analyze_positions(game, player, positions, limit, variations) if positions else []
+    places = [place for place in read if not isinstance(place, BadLine)]
+    starts, positions = [start for start, _ in places], [moves for _, moves in places]
+    found = analyze_positions(game, player, positions, starts, limit, variations) if places else []
     verdicts = iter(found)
-    for moves in read:
-        yield moves if isinstance(moves, BadLine) else next(verdicts)
+    for place in read:
+        yield place if isinstance(place, BadLine) else next(verdicts)

@@ -19,7 +19,8 @@ def write_verdict(game: Game, verdict: Verdict, as_json: bool) -> None:
     if as_json:
         print(json.dumps(verdict.to_json()))
         return
-    drawing = game.render(game.position(game.parse_moves(verdict.position)))
+    start, moves = game.read_position(verdict.position)
+    drawing = game.render(game.line(moves, start)[-1])
     print(drawing if sys.stdout.isatty() else COLOUR.sub("", drawing))
     print()
     if verdict.move is None:

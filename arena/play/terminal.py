@@ -12,7 +12,8 @@ import numpy as np
 
 from agents.players import Player
 from arena.play.analysis import Verdict, analyze_positions
-from envs.game import Game, NotationError
+from envs.game import Game, NotationError, State
+from envs.notation.records import GameRecord
 from envs.positions import past_of
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -59,6 +60,7 @@ class Table:
     terminal: Terminal
     seed: int = 0
     moves: list[int] = field(default_factory=list)
+    start: State | None = None  # where the moves begin; None is the game's initial position
 
     def play(self) -> None:
         """Play until the game is over or a person quits; the record is in `moves`."""
@@ -74,12 +76,12 @@ class Table:
             say("\nleft unfinished")
         else:
             say(self.result())
-        say(f"game: {self.game.format_moves(self.moves) or '(no moves)'}")
+        say(f"game: {self.game.write_position(self.start, self.moves) or '(no moves)'}")
 
     @property
     def state(self) -> np.void:
         """Return the position as a new record."""
-        state: np.void = self.game.position(self.moves)
+        state: np.void = self.game.line(self.moves, self.start)[-1]
         return state
 
     def _seat_name(self, side: int) -> str:
@@ -98,7 +100,7 @@ class Table:
                 return
         else:
             rng = np.random.default_rng([self.seed, len(self.moves)])
-            line = self.game.line(self.moves)
+            line = self.game.line(self.moves, self.start)
             past = [past_of(self.game, [line])] if self.game.has_history else []
             action = int(seat.choose(line[-1:].copy(), rng, *past)[0])
             word = self.game.written(self.state, action)
@@ -132,13 +134,14 @@ class Table:
 
     def _legal(self) -> list[str]:
         legal = np.flatnonzero(self.game.legal_mask(self.state))
-        return [self.game.format_action(int(action)) for action in legal]
+        return [self.game.written(self.state, int(action)) for action in legal]
 
     def _undo(self) -> None:
         """Undo to the person's own last move."""
         side = self.game.rules.to_play(self.state)
+        line = self.game.line(self.moves, self.start)
         for ply in reversed(range(len(self.moves))):
-            if self.game.rules.to_play(self.game.position(self.moves[:ply])) == side:
+            if self.game.rules.to_play(line[ply]) == side:
                 del self.moves[ply:]
                 self.show_board()
                 return
@@ -150,8 +153,14 @@ class Table:
         if not agents:
             self.terminal.say("no agent at this table can be asked")
             return
-        (verdict,) = analyze_positions(self.game, agents[0], [self.moves])
+        (verdict,) = analyze_positions(self.game, agents[0], [self.moves], [self.start])
         self.terminal.say(f"{agents[0].name} would play {describe(verdict)}")
+
+    def record(self) -> GameRecord:
+        """Return the game so far."""
+        names = (self.seats[0].name, self.seats[1].name)
+        points = first_points(self.game, self.state)
+        return GameRecord(self.start, tuple(self.moves), names, points)
 
     def result(self) -> str:
         """Describe the result of the finished game."""
@@ -160,6 +169,14 @@ class Table:
         if value == 0:
             return "a draw"
         return f"{self._seat_name(side if value > 0 else 1 - side)} wins"
+
+
+def first_points(game: Game, state: State) -> float | None:
+    """Return the first player's points, 1, 0.5 or 0; None for a game that is not over."""
+    if not game.rules.is_terminal(state):
+        return None
+    value = float(game.rules.value_to_play(state))
+    return (1 + (-value if game.rules.to_play(state) else value)) / 2
 
 
 def describe(verdict: Verdict) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
-from numpy.typing import NDArray
 
 from envs.board_text import EMPTY, FIRST, SECOND, draw_board, format_cell, parse_cell
 from envs.boards.bits import lowest_bit
-from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, set_point, to_cells, to_words
+from envs.boards.stones import format_rows, parse_rows, stone_cells
+from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, set_point, to_words
 from envs.game import Game, GameError, NotationError, Rules, State
+from envs.notation.boards import stone_board
 from envs.symmetry import Symmetries, dihedral
 
 MOST_ROWS, FIVE = 19, 5
@@ -136,36 +137,18 @@ def _rules(size: int, exact: bool) -> Rules:
     )
 
 
-def cells(state: State, size: int) -> NDArray[np.uint8]:
-    """Return what stands on each cell, uint8 [size * size]: 0 nothing, 1 first, 2 second player."""
-    board = np.zeros(size * size, np.uint8)
-    for side in (0, 1):
-        board[to_cells(state["stones"][side], size, size)] = side + 1
-    return board
-
-
-def format_position(state: State, size: int) -> str:
-    """Return a position as rows of X, O and dots, joined by slashes."""
-    board = cells(state, size).reshape(size, size)
-    return "/".join("".join(".XO"[stone] for stone in row) for row in board)
-
-
 def parse_position(text: str, state: State, rules: Rules, size: int, exact: bool) -> None:
     """Write the position of a text into a record; the number of stones says who is to move.
 
     Raises NotationError, with the text, for anything that is not a position of this board.
     """
-    rows = text.strip().split("/")
-    if len(rows) != size or any(len(row) != size or set(row) - set(".XO") for row in rows):
-        raise NotationError(f"{text!r}: expected {size} rows of {size} times X, O or a dot")
-    stones = "".join(rows)
-    ply = size * size - stones.count(".")
-    if stones.count("X") - stones.count("O") != ply % 2:
+    sides = parse_rows(text.strip(), size)
+    ply = len(sides[0]) + len(sides[1])
+    if len(sides[0]) - len(sides[1]) != ply % 2:
         raise NotationError(f"{text!r}: expected as many X as O, or one more")
     rules.reset(state)
     wins, won = _wins(size, exact), [False, False]
-    for side, letter in enumerate("XO"):
-        points = [cell for cell, stone in enumerate(stones) if stone == letter]
+    for side, points in enumerate(sides):
         state["stones"][side] = to_words(points, size, size)
         won[side] = any(wins(state["stones"][side], cell + cell // size) for cell in points)
     if won[ply % 2]:
@@ -204,15 +187,16 @@ def make_gomoku(size: int, exact: bool = False) -> Game:
         max_legal=count,
         format_action=lambda action: format_cell(action, size),
         parse_action=lambda text: parse_cell(text, size, size),
-        render=lambda state: draw_board([marks[stone] for stone in cells(state, size)], size),
+        render=lambda state: draw_board([marks[s] for s in stone_cells(state, size, size)], size),
         symmetries=Symmetries(dihedral(size), dihedral(size)),
         player_names=("X (black)", "O (white)"),
         in_a_row=FIVE,
         mean_legal=count * 3 // 4 + 1,
         policy_planes=1,
         parse_position=parse,
-        format_position=lambda state: format_position(state, size),
-        cells=lambda state: cells(state, size),
+        format_position=lambda state: format_rows(state, size),
+        board=stone_board(size, size),
+        cells=lambda state: stone_cells(state, size, size),
     )
     return game
 

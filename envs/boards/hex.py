@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
-from numpy.typing import NDArray
 
 from envs.board_text import EMPTY, FIRST, SECOND, format_cell, parse_cell
 from envs.boards.bits import lowest_bit
+from envs.boards.stones import format_rows, parse_rows, stone_cells
 from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, set_point, stack_words, to_words
-from envs.boards.words import to_cells as cells_of
 from envs.game import Game, GameError, NotationError, Rules, State
+from envs.notation.boards import stone_board
 from envs.symmetry import Symmetries
 
 MOST_ROWS = 19
@@ -187,17 +187,9 @@ def _rules(size: int, swap: bool) -> Rules:
     )
 
 
-def cells(state: State, size: int) -> NDArray[np.uint8]:
-    """Return what stands on each cell, uint8 [size * size]: 0 nothing, 1 first, 2 second player."""
-    board = np.zeros(size * size, np.uint8)
-    for side in (0, 1):
-        board[cells_of(state["stones"][side], size, size)] = side + 1
-    return board
-
-
 def draw(state: State, size: int) -> str:
     """Draw the board in ANSI colours as a rhombus, with column letters and row numbers."""
-    board, lines = cells(state, size).reshape(size, size), []
+    board, lines = stone_cells(state, size, size).reshape(size, size), []
     for row in range(size):
         stones = " ".join((EMPTY, FIRST, SECOND)[stone] for stone in board[row])
         lines.append(f"{' ' * row}{row + 1:>2} {stones}")
@@ -207,9 +199,7 @@ def draw(state: State, size: int) -> str:
 
 def format_position(state: State, size: int) -> str:
     """Return a position as rows of X, O and dots joined by slashes, the side to move, the ply."""
-    board = cells(state, size).reshape(size, size)
-    rows = "/".join("".join(".XO"[stone] for stone in row) for row in board)
-    return f"{rows} {'12'[state['side']]} {state['ply']}"
+    return f"{format_rows(state, size)} {'12'[state['side']]} {state['ply']}"
 
 
 def parse_position(text: str, state: State, rules: Rules, size: int) -> None:
@@ -220,18 +210,15 @@ def parse_position(text: str, state: State, rules: Rules, size: int) -> None:
     words = text.split()
     if len(words) != 3 or words[1] not in ("1", "2") or not words[2].isdigit():
         raise NotationError(f"{text!r} is no position of Hex: expected rows, side 1 or 2, ply")
-    rows = words[0].split("/")
-    if len(rows) != size or any(len(row) != size or set(row) - set(".XO") for row in rows):
-        raise NotationError(f"{text!r}: expected {size} rows of {size} times X, O or a dot")
+    sides = parse_rows(words[0], size)
     if not int(words[2]) <= size * size + 1:
         raise NotationError(f"{text!r}: expected at most {size * size + 1} plies")
     rules.reset(state)
     place, connected = _place(size), [False, False]
-    for side, letter in enumerate("XO"):
-        for cell in range(size * size):
-            if rows[cell // size][cell % size] == letter:
-                place(state, side, cell + cell // size)
-                connected[side] |= bool(state["over"])
+    for side, points in enumerate(sides):
+        for cell in points:
+            place(state, side, cell + cell // size)
+            connected[side] |= bool(state["over"])
     state["side"], state["ply"] = int(words[1]) - 1, int(words[2])
     state["over"] = any(connected)
     if connected[state["side"]]:
@@ -275,7 +262,8 @@ def make_hex(size: int, swap: bool = False) -> Game:
         policy_planes=1,
         parse_position=parse,
         format_position=lambda state: format_position(state, size),
-        cells=lambda state: cells(state, size),
+        board=stone_board(size, size, slants=True),
+        cells=lambda state: stone_cells(state, size, size),
     )
     return game
 

@@ -1,6 +1,7 @@
 """Perft: the number of move sequences of a given length, the standard test of a game's rules.
 
-Every ply counts, passes included. A game that ends before the depth is reached is not counted.
+Every ply counts, passes included. A game that ends before the depth is reached is not counted; in
+chess, as everywhere, draws do not end a line (`Game.count_lines`).
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ def perft(game: Game, depth: int, moves: Sequence[int] = (), start: State | None
     if depth == 0:
         return 1
     line = game.line(moves, start)
+    if game.count_lines is not None:
+        return game.count_lines(line[-1], depth)
     stack = np.repeat(line[-1:], depth)
     keys = np.zeros(len(moves) + depth, np.uint64)
     if game.rules.remember is not None:
@@ -81,7 +84,11 @@ def divide(
     if depth < 1:
         raise GameError(f"perft cannot be divided at depth {depth}: expected 1 or more plies")
     state = game.line(moves, start)[-1]
-    legal = np.sort(game.legal_actions(state)).tolist()
+    if game.count_lines is not None:
+        actions = np.zeros(game.max_legal, np.int32)
+        legal = np.sort(actions[: game.rules.legal_actions(state, actions)]).tolist()
+    else:
+        legal = np.sort(game.legal_actions(state)).tolist()
     return {game.written(state, a): perft(game, depth - 1, [*moves, a], start) for a in legal}
 
 
@@ -101,8 +108,13 @@ def run(game: Game, depth: int, position_text: str = "", divided: bool = False) 
 
     Raises NotationError for text that is no position, GameError for a bad depth.
     """
-    start, moves = game.read_position(position_text)
+    return _count(game, depth, position_text, *game.read_position(position_text), divided)
+
+
+def _count(
+    game: Game, depth: int, text: str, start: State | None, moves: list[int], divided: bool = False
+) -> PerftResult:
     split = divide(game, depth, moves, start) if divided else None
     nodes = sum(split.values()) if split is not None else perft(game, depth, moves, start)
-    place = game.format_moves(moves) if start is None else position_text.strip()
+    place = game.format_moves(moves) if start is None else text.strip()
     return PerftResult(game.name, place, depth, nodes, split)

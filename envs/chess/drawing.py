@@ -7,7 +7,9 @@ from envs.chess.board import Variant
 from envs.chess.fen import LETTERS, piece_cells
 from envs.chess.rules import OUTCOME_NAMES
 from envs.game import State
+from envs.notation.boards import Piece
 
+PIECES = tuple(Piece(*forms) for forms in zip("PNBRQK", "♙♘♗♖♕♔", "♟♞♝♜♛♚"))
 WHITE, BLACK, FREE = "\x1b[97m", "\x1b[93m", "\x1b[90m"
 
 

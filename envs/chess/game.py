@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from envs.chess.board import GARDNER, STANDARD, Variant, policy_planes
-from envs.chess.drawing import draw
+from envs.chess.drawing import PIECES, draw
 from envs.chess.encoding import PAST_BOARDS, plane_count, write_planes
 from envs.chess.fen import format_fen, piece_cells, read_fen
 from envs.chess.listing import list_legal
-from envs.chess.notation import format_action, format_uci, parse_action, parse_move
+from envs.chess.moves import in_check
+from envs.chess.notation import format_action, format_uci, move_cells, parse_action, parse_move
+from envs.chess.perft import count_lines
+from envs.chess.pgn import read_pgn, write_pgn
 from envs.chess.rules import (
     FIELDS,
     evaluation_key,
@@ -23,8 +26,11 @@ from envs.chess.rules import (
     value_to_play,
 )
 from envs.game import Game, Rules, State
+from envs.notation.boards import NOWHERE, BoardShape
+from envs.notation.records import GameRecord, RecordFormat
 
 START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
+KING_CELL = 11  # of White, in `piece_cells`; Black's is the next
 START_GARDNER = "rnbqk/ppppp/5/PPPPP/RNBQK w - - 0 1"
 
 
@@ -66,6 +72,14 @@ def _rules(variant: Variant, start: str) -> Rules:
     )
 
 
+def checked_cell(state: State, variant: Variant) -> int:
+    """Return the cell of the king that is in check, or NOWHERE."""
+    if not in_check(state, variant):
+        return NOWHERE
+    king = KING_CELL + int(state["ply"] & 1)
+    return int(np.flatnonzero(piece_cells(state, variant) == king)[0])
+
+
 def _game(
     name: str, title: str, variant: Variant, start: str, mean_legal: int, max_legal: int
 ) -> Game:
@@ -74,6 +88,10 @@ def _game(
         read_fen(state, text, variant)
         return state
 
+    def pgn(record: GameRecord) -> str:
+        return write_pgn(record, game.new_state() if record.start is None else record.start)
+
+    formats = [RecordFormat("PGN", ".pgn", pgn, lambda text: read_pgn(text, parse_position))]
     width = variant.width
     game = Game(
         name=name,
@@ -94,8 +112,17 @@ def _game(
         parse_position=parse_position,
         format_position=lambda state: format_fen(state, variant),
         cells=lambda state: piece_cells(state, variant),
+        count_lines=lambda state, depth: count_lines(state, depth, variant, max_legal),
         render=lambda state: draw(state, variant),
         player_names=("White", "Black"),
+        board=BoardShape(
+            columns="abcdefgh"[:width],
+            rows="87654321"[-width:],
+            pieces=PIECES,
+            move_cells=lambda state, action: move_cells(state, action, variant),
+            checked=lambda state: checked_cell(state, variant),
+        ),
+        record_formats=tuple(formats) if variant is STANDARD else (),
     )
     return game
 

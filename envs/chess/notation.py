@@ -1,4 +1,4 @@
-"""Moves as text: UCI, and through the package `chess` SAN and PGN.
+"""Moves as text: UCI, and through the package `chess` SAN.
 
 UCI writes castling as the king's move from e1 to g1 or c1 where king and rook stand as in the
 ordinary start, and as the king's move onto its rook elsewhere, or always for `chess960`.
@@ -6,7 +6,6 @@ ordinary start, and as the king's move onto its rook elsewhere, or always for `c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from envs.chess.board import STANDARD, Variant, decode_action
 from envs.chess.fen import format_fen, seen_by_white, square_name
 from envs.chess.listing import list_legal
-from envs.chess.rules import CHECKMATE, ONGOING, play
+from envs.chess.rules import ONGOING
 from envs.game import NotationError, State
 
 if TYPE_CHECKING:
@@ -76,6 +75,19 @@ def format_uci(state: State, action: int, variant: Variant, chess960: bool = Fal
     return square_name(leave) + square_name(arrive) + promotion
 
 
+def move_cells(state: State, action: int, variant: Variant) -> tuple[int, int]:
+    """Return the cells where a legal move leaves and arrives, as `piece_cells` counts them.
+
+    Castling arrives where the king does, as UCI writes it.
+    """
+    word = format_uci(state, action, variant)
+    leave, arrive = (
+        (variant.width - int(square[1])) * variant.width + ord(square[0]) - ord("a")
+        for square in (word[:2], word[2:4])
+    )
+    return leave, arrive
+
+
 def parse_move(state: State, text: str, variant: Variant) -> int:
     """Read a legal move in UCI (either way to castle) or, on 8x8, in SAN.
 
@@ -121,37 +133,3 @@ def chess_move(state: State, action: int) -> chess.Move:
 def format_san(state: State, action: int) -> str:
     """Return a legal action as SAN, such as "Nbxd7+"."""
     return chess_board(state).san(chess_move(state, action))
-
-
-def format_pgn(
-    start: State, actions: Sequence[int], headers: Mapping[str, str] | None = None
-) -> str:
-    """Return a game as PGN: moves from the record `start`, with the result if the game is over.
-
-    `headers` are more tags ("White", "Date"...); they overwrite those derived from the game.
-    """
-    import chess.pgn
-
-    state, board = start.copy(), chess_board(start)
-    board.chess960 = board.has_chess960_castling_rights()
-    game = chess.pgn.Game()
-    if board.fen() != chess.STARTING_FEN:
-        game.setup(board)
-    node: chess.pgn.GameNode = game
-    for action in actions:
-        move = board.parse_uci(format_uci(state, action, STANDARD, board.chess960))
-        node = node.add_variation(move)
-        board.push(move)
-        play(state, int(action), STANDARD)
-    game.headers["Result"] = _result(state)
-    for name, value in (headers or {}).items():
-        game.headers[name] = value
-    return str(game)
-
-
-def _result(state: State) -> str:
-    if state["outcome"] == ONGOING:
-        return "*"
-    if state["outcome"] != CHECKMATE:
-        return "1/2-1/2"
-    return "1-0" if state["ply"] & 1 else "0-1"

@@ -5,9 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.boards.stones import stone_cells
 from envs.game import Game, GameError, Rules, State
 from envs.go.encoding import CHANNELS, PAST_BOARDS, make_encode
-from envs.go.notation import cells, draw, format_point, format_position, parse_point, parse_position
+from envs.go.notation import (
+    LETTERS,
+    draw,
+    format_point,
+    format_position,
+    parse_point,
+    parse_position,
+)
+from envs.go.records import sgf_format
 from envs.go.rules import (
     GoRules,
     evaluation_key,
@@ -17,6 +26,7 @@ from envs.go.rules import (
     record_fields,
     to_play,
 )
+from envs.notation.boards import BoardShape
 from envs.symmetry import Symmetries, dihedral
 
 MOST_ROWS = 19
@@ -81,7 +91,7 @@ def _game(name: str, rules: GoRules) -> Game:
         return states[0]
 
     def stones(state: State) -> NDArray[np.uint8]:
-        return cells(state, rows, columns)
+        return stone_cells(state, rows, columns)
 
     game = Game(
         name=name,
@@ -112,6 +122,8 @@ def _game(name: str, rules: GoRules) -> Game:
         mean_legal=points * 3 // 4 + 1,
         past_boards=PAST_BOARDS,
         parse_position=parse,
+        board=BoardShape(LETTERS[:columns], [str(rows - row) for row in range(rows)]),
+        record_formats=(sgf_format(rules, lambda: game),),
         format_position=lambda state: format_position(state, rules),
         cells=stones,
     )

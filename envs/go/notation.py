@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.board_text import EMPTY, FIRST, SECOND
-from envs.boards.words import to_cells, to_words
+from envs.boards.stones import stone_cells
+from envs.boards.words import to_words
 from envs.game import NotationError
 from envs.go.board import make_board
 from envs.go.rules import BLACK, BY_CAP, BY_PASSES, EMPTY_KEY, SETTLED, GoRules, zobrist_keys
@@ -46,16 +47,8 @@ def parse_point(text: str, rows: int, columns: int) -> int:
     return row * columns + column
 
 
-def cells(state: Any, rows: int, columns: int) -> NDArray[np.uint8]:
-    """Return what stands on each point, uint8 [rows * columns]: 0 nothing, 1 Black, 2 White."""
-    board = np.zeros(rows * columns, np.uint8)
-    for side in (0, 1):
-        board[to_cells(state["stones"][side], rows, columns)] = side + 1
-    return board
-
-
 def set_stones(state: Any, board: NDArray[np.uint8], rules: GoRules) -> None:
-    """Write stones, as `cells` returns them, into a record whose past is not known."""
+    """Write stones, as `stone_cells` returns them, into a record whose past is not known."""
     rows, columns = rules.rows, rules.columns
     stride, full = columns + 1, make_board(rows, columns).full
     zobrist, key = zobrist_keys(rows * stride), int(EMPTY_KEY)
@@ -71,7 +64,7 @@ def set_stones(state: Any, board: NDArray[np.uint8], rules: GoRules) -> None:
 
 def format_position(state: Any, rules: GoRules) -> str:
     """Return a position as one line of text."""
-    board = cells(state, rules.rows, rules.columns).reshape(rules.rows, rules.columns)
+    board = stone_cells(state, rules.rows, rules.columns).reshape(rules.rows, rules.columns)
     lines = ["".join(".XO"[stone] for stone in row) for row in board]
     text = re.sub(r"\.+", lambda dots: str(len(dots[0])), "/".join(lines))
     side = "bw"[state["side"]]
@@ -142,7 +135,7 @@ def _parse_rows(text: str, rules: GoRules) -> NDArray[np.uint8]:
 def _require_liberties(state: Any, text: str, rules: GoRules) -> None:
     board = make_board(rules.rows, rules.columns)
     empty, chain = board.full & ~(state["stones"][0] | state["stones"][1]), board.new_padded()
-    standing = cells(state, rules.rows, rules.columns)
+    standing = stone_cells(state, rules.rows, rules.columns)
     for cell in np.flatnonzero(standing):
         own = state["stones"][standing[cell] - 1]
         if board.find_chain(own, empty, int(cell + cell // rules.columns), 1, chain) == 0:
@@ -179,7 +172,7 @@ def handicap_position(size: int, stones: int) -> str:
 
 def draw(state: Any, rules: GoRules) -> str:
     """Draw the board in ANSI colours, with letters and row numbers, and who is to move."""
-    board = cells(state, rules.rows, rules.columns).reshape(rules.rows, rules.columns)
+    board = stone_cells(state, rules.rows, rules.columns).reshape(rules.rows, rules.columns)
     lines = [
         f"{rules.rows - row:>2} " + " ".join((EMPTY, FIRST, SECOND)[stone] for stone in board[row])
         for row in range(rules.rows)

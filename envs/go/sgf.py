@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from envs.game import NotationError
@@ -90,7 +91,43 @@ def parse_sgf(text: str) -> GoRecord:
     Raises NotationError for text that is no game of Go, or has a board over 19x19. The moves are
     not checked against the rules.
     """
-    nodes = _main_line(text)
+    return _read_game(_main_line(text))
+
+
+def parse_games(text: str) -> list[GoRecord]:
+    """Read the main line of each game of an SGF text. Raises NotationError like `parse_sgf`."""
+    records: list[GoRecord] = []
+    for part in _split_games(text):
+        try:
+            records.append(parse_sgf(part))
+        except NotationError as error:
+            raise NotationError(f"game {len(records) + 1} of the SGF: {error}") from None
+    return records
+
+
+def _split_games(text: str) -> Iterator[str]:
+    """Yield the text of each game, and at least one, which may be none."""
+    start, depth = _beginning(text), 0
+    place = max(start, 0)
+    if start < 0:
+        yield text
+    while start >= 0 and (token := _TOKEN.match(text, place)):
+        place = token.end()
+        depth += {"(": 1, ")": -1}.get(token[1], 0)
+        if token[1] == ")" and depth == 0:
+            yield text[start:place]
+            start = place = _beginning(text, place)
+    if start >= 0:
+        yield text[start:]
+
+
+def _beginning(text: str, after: int = 0) -> int:
+    """Return where the first game after a place begins, or -1."""
+    place = text.find("(;", after)
+    return place if place >= 0 else text.find("(", after)
+
+
+def _read_game(nodes: list[Properties]) -> GoRecord:
     root = nodes[0]
     if root.get("GM", ["1"])[0].strip() not in ("", "1"):
         raise NotationError(f"the SGF is of game {root['GM'][0]!r}, expected 1, which is Go")
@@ -122,9 +159,7 @@ def _read_node(node: Properties, record: GoRecord) -> None:
 def _main_line(text: str) -> list[Properties]:
     """Return the nodes from the root along the first variation of each fork."""
     nodes: list[Properties] = []
-    place, name = text.find("(;"), ""
-    if place < 0:
-        place = text.find("(")
+    place, name = _beginning(text), ""
     if place < 0:
         raise NotationError(f"{text[:40]!r} is no SGF: expected (; at the start of a game")
     while place < len(text):

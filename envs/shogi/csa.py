@@ -25,15 +25,16 @@ def format_csa(
     actions: Sequence[int],
     board: Board,
     names: tuple[str, str] = ("", ""),
+    resigned: bool = True,
 ) -> str:
     """Return a game record, given its positions [P + 1] and its actions [P].
 
-    A game that is not over ends as resigned by the side to move.
+    A game that is not over ends as resigned by the side to move, or else as interrupted.
     """
     lines = ["V2.2", f"N+{names[0]}", f"N-{names[1]}", *_start(states[0], board)]
     for state, action in zip(states[:-1], actions, strict=True):
         lines.append(_format_move(state, action, board))
-    lines.append(_ending(states[-1]))
+    lines.append(_ending(states[-1], resigned))
     return "\n".join(lines) + "\n"
 
 
@@ -72,7 +73,7 @@ def _square(cell: int, second: bool, board: Board) -> str:
     return f"{board.size - column}{row + 1}"
 
 
-def _ending(state: State) -> str:
+def _ending(state: State, resigned: bool) -> str:
     over = int(state["over"])
     if over == PERPETUAL_CHECK:  # the sign is of the player who broke the rule
         first_won = (state["value"] > 0) == (state["side"] == 0)
@@ -80,4 +81,4 @@ def _ending(state: State) -> str:
     endings = {MATE: "%TSUMI", REPETITION: "%SENNICHITE", DECLARATION: "%KACHI"}
     if over == 0 and state["ply"] >= MAX_PLIES:
         return "%HIKIWAKE"
-    return endings.get(over, "%TORYO")
+    return endings.get(over, "%TORYO" if resigned else "%CHUDAN")

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from envs.board_text import EMPTY, RESET
 from envs.game import State
+from envs.notation.boards import NOWHERE, BoardShape, Piece, hand_place
 from envs.shogi.board import BISHOP, GOLD, KING, KNIGHT, LANCE, PAWN, PROMOTED, ROOK, SILVER, Board
 from envs.shogi.sfen import HAND_ORDER, hand_of, piece_text, pieces_of
-from envs.shogi.usi import CODES
+from envs.shogi.usi import CODES, target_of
 
 COLOURS = ("\x1b[91m", "\x1b[93m")  # the first player red, the second yellow
 KANJI = {PAWN: "歩", LANCE: "香", KNIGHT: "桂", SILVER: "銀", GOLD: "金", BISHOP: "角", ROOK: "飛"}
@@ -28,6 +29,40 @@ def cells(state: State, board: Board) -> NDArray[np.uint8]:
     pieces = pieces_of(state, board)
     values = [2 * board.codes.index(code) + 1 + second if code else 0 for code, second in pieces]
     return np.array(values, np.uint8)
+
+
+def move_cells(state: State, action: int, board: Board) -> tuple[int, int]:
+    """Return where a legal move leaves from, a cell or `hand_place`, and the cell it goes to."""
+    target, start, _ = target_of(action, board)
+    if state["side"]:
+        target, start = board.cells - 1 - target, board.cells - 1 - start if start >= 0 else start
+    if start >= 0:
+        return start, target
+    code = board.kinds[action // board.cells - board.drops]
+    return hand_place(board.codes.index(code)), target
+
+
+def checked_cell(state: State, board: Board) -> int:
+    """Return the cell of the king that is in check, or NOWHERE."""
+    king = (KING, bool(state["side"]))
+    return pieces_of(state, board).index(king) if state["check"] else NOWHERE
+
+
+def shape(board: Board) -> BoardShape:
+    """Return how a screen draws the board."""
+
+    def hands(state: State) -> list[list[int]]:
+        held = (hand_of(state, player) for player in (0, 1))
+        return [[of[code - 1] if code in board.kinds else 0 for code in board.codes] for of in held]
+
+    return BoardShape(
+        columns=[str(board.size - column) for column in range(board.size)],
+        rows=[chr(ord("a") + row) for row in range(board.size)],
+        pieces=[Piece(piece_text(c, second=False), KANJI[c], KANJI[c]) for c in board.codes],
+        move_cells=lambda state, action: move_cells(state, action, board),
+        hands=hands,
+        checked=lambda state: checked_cell(state, board),
+    )
 
 
 def render(state: State, board: Board) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from envs.game import Game, Rule, Rules, State
+from envs.notation.records import GameRecord, RecordFormat
+from envs.positions import play_from
 from envs.shogi import drawing, sfen, usi
 from envs.shogi.board import MINISHOGI, SHOGI, Board
+from envs.shogi.csa import format_csa
+from envs.shogi.kif import format_kif
 from envs.shogi.moves import Moves, make_moves
 from envs.shogi.planes import PAST_BOARDS, make_encode, planes_shape
 from envs.shogi.rules import (
@@ -38,6 +43,19 @@ def _rules(board: Board, moves: Moves, settle: Rule) -> Rules:
         make_remember(board),
         evaluation_key,
     )
+
+
+def _record_formats(board: Board, game: Callable[[], Game]) -> tuple[RecordFormat, ...]:
+    def kif(record: GameRecord) -> str:
+        states = play_from(game(), record.start, record.moves)
+        return format_kif([*states], record.moves, board, record.names, resigned=False)
+
+    def csa(record: GameRecord) -> str:
+        states = play_from(game(), record.start, record.moves)
+        return format_csa([*states], record.moves, board, record.names, resigned=False)
+
+    one_a_file = RecordFormat("KIF", ".kif", kif, between=None)
+    return one_a_file, RecordFormat("CSA", ".csa", csa, between="/\n")
 
 
 def _game(board: Board, title: str, mean_legal: int) -> Game:
@@ -79,6 +97,8 @@ def _game(board: Board, title: str, mean_legal: int) -> Game:
         format_position=partial(sfen.format_position, board=board),
         cells=cells,
         render=partial(drawing.render, board=board),
+        board=drawing.shape(board),
+        record_formats=_record_formats(board, lambda: game),
         player_names=("Sente (black)", "Gote (white)"),
     )
     return game

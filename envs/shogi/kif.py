@@ -25,10 +25,11 @@ def format_kif(
     actions: Sequence[int],
     board: Board,
     names: tuple[str, str] = ("", ""),
+    resigned: bool = True,
 ) -> str:
     """Return a game record, given its positions [P + 1] and its actions [P].
 
-    A game that is not over ends as resigned by the side to move.
+    A game that is not over ends as resigned by the side to move, or else as interrupted.
     """
     lines = []
     if format_position(states[0], board).split()[:3] == [board.placement, "b", "-"]:
@@ -40,7 +41,7 @@ def format_kif(
     for number, (state, action) in enumerate(zip(states[:-1], actions, strict=True), start=1):
         move, previous = _format_move(state, action, previous, board)
         lines.append(f"{number:>4} {move}")
-    lines.append(f"{len(actions) + 1:>4} {_ending(states[-1])}")
+    lines.append(f"{len(actions) + 1:>4} {_ending(states[-1], resigned)}")
     return "\n".join(lines) + "\n"
 
 
@@ -60,7 +61,7 @@ def _format_move(state: State, action: int, previous: int, board: Board) -> tupl
     return f"{where}{PROMOTED_NAMES.get(piece, piece)}{'成' if promotes else ''}{came}", to
 
 
-def _ending(state: State) -> str:
+def _ending(state: State, resigned: bool) -> str:
     """Return how the game ended, as seen by the side to move."""
     over = int(state["over"])
     if over == PERPETUAL_CHECK:
@@ -68,4 +69,4 @@ def _ending(state: State) -> str:
     endings = {MATE: "詰み", REPETITION: "千日手", DECLARATION: "入玉勝ち"}
     if over == 0 and state["ply"] >= MAX_PLIES:
         return "持将棋"
-    return endings.get(over, "投了")
+    return endings.get(over, "投了" if resigned else "中断")

@@ -1,7 +1,8 @@
-"""`ludens bench` of environments: what it prints, and what it refuses."""
+"""`ludens bench` of environments and `ludens perft`: what they print, and what they refuse."""
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -62,3 +63,47 @@ def test_a_mistake_is_one_clear_line(line: str, told: str, capsys: Captured) -> 
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_perft_of_a_file_is_an_object_a_line(capsys: Captured, tmp_path: Path) -> None:
+    file = tmp_path / "positions.txt"
+    file.write_text("\n4435 ;D1 7 ;D2 49\n# no position\n44 ; 3\n")
+    assert ludens.main(["perft", "connect_four", "--positions", str(file), "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert rows == [
+        {"position": "4435", "depth": 1, "nodes": 7, "expected": 7},
+        {"position": "4435", "depth": 2, "nodes": 49, "expected": 49},
+        {"position": "44", "depth": 3, "nodes": 343},
+    ]
+
+
+def test_a_count_that_is_not_the_expected_one_fails(capsys: Captured, tmp_path: Path) -> None:
+    file = tmp_path / "positions.txt"
+    file.write_text("4435 ;D1 7 ;D2 48\n")
+    assert ludens.main(["perft", "connect_four", "--positions", str(file)]) == 1
+    shown = capsys.readouterr()
+    assert "49  depth 2  4435  expected 48" in shown.out
+    assert "1 of 2 counts differ" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("connect_four", "DEPTH is missing"),
+        ("connect_four --positions FILE --divide", "--divide: expected one --position"),
+        ("connect_four 3 --positions FILE --position 44", "not allowed with argument"),
+        ("connect_four --positions FILE", "FILE, line 2: '44': no depth"),
+        ("othello --positions FILE", "FILE, line 1: '4435 ;D1 7': move 1, '4435', is not legal"),
+        ("othello 2 --position z9", "move 1, 'z9', is not legal"),
+    ],
+)
+def test_perft_refuses_in_one_line(
+    line: str, told: str, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("FILE").write_text("4435 ;D1 7\n44\n")
+    assert ludens.main(["perft", *line.split()]) == 2
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert shown.err.count("\n") == 1
+    assert not shown.out

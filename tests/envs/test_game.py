@@ -148,3 +148,31 @@ def test_helpers_of_two_boards_have_two_names():
         assert helper.__qualname__.endswith(f"@{find_game(name).dtype.names[-1]}")
         names.append(helper.__qualname__)
     assert names[0] != names[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "written"),
+    [
+        ("chess", "startpos moves e4 e5", "e2e4 e7e5"),
+        ("chess", "e4 moves e5", "e2e4 e7e5"),
+        ("connect_four", "startpos moves 443", "443"),
+        ("connect_four", "44 moves 3", "443"),
+        ("shogi", "sfen lnsgkgsnl/9/9/9/9/9/9/9/LNSGKGSNL b - 1 moves 5i5h", None),
+        ("hex7", "a1 b2", "a1 b2"),
+    ],
+)
+def test_a_position_may_be_followed_by_moves(name, text, written):
+    game = find_game(name)
+    start, moves = game.read_position(text)
+    again = game.write_position(start, moves)
+    assert again == (written or text.removeprefix("sfen "))
+    other, same = game.read_position(again)
+    assert same == moves
+    assert (other is None) == (start is None)
+    assert game.line(moves, start)[-1] == game.line(same, other)[-1]
+
+
+def test_a_start_without_a_text_is_refused():
+    game = find_game("othello")
+    with pytest.raises(NotationError, match="othello has no text for positions"):
+        game.write_position(game.new_state(), [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from rich.text import Text
 from textual.app import App, ComposeResult
@@ -29,6 +29,7 @@ from arena.play.screen.board import (
 )
 from arena.play.screen.help_screen import HelpScreen
 from arena.play.screen.move_history import GameFileError, MoveHistory, read_game, write_game
+from arena.play.screen.picking import Picker, move_ends
 from arena.play.screen.review import Review
 from arena.play.screen.session import FinishedThought, GameSession
 from arena.play.screen.tree_screen import TreeScreen
@@ -41,6 +42,13 @@ SWITCH_S = 0.0005  # at most, until a searching thread yields the interpreter to
 LAST_WAIT_S = 1.0  # for searches to end after their slice, on leaving
 PROMPTS = {"move": "move: ", "save": "save as: ", "open": "open: "}
 SHORT_HELP = "u undo h hint +- strength a analysis t tree ? keys q leave"
+
+
+class View(NamedTuple):
+    """What is read of a position: its cells, and those where a stone may be put."""
+
+    grid: Grid
+    legal: tuple[Cell, ...]
 
 
 class PlayApp(App[None]):
@@ -106,6 +114,8 @@ class PlayApp(App[None]):
         self._was_paused = False
         self._asked = "move"  # what the prompt is for
         self._plain = plain
+        self._picker = Picker(self.game)
+        self._views: dict[bytes, View] = {}
         session.message = notice
         grid = read_grid(self.game, self.game.new_state())
         self._cells = actions_by_cell(self.game, grid) if grid else {}
@@ -156,21 +166,49 @@ class PlayApp(App[None]):
 
     def _board(self) -> tuple[Grid, CellMarks] | Text:
         history, ply = self._shown_history
-        grid = read_grid(self.game, history.states[ply])
-        if grid is None:
-            return Text.from_ansi(self.game.render(history.states[ply]))
-        before = read_grid(self.game, history.states[ply - 1]) if ply else None
-        mask = self.game.legal_mask(history.states[ply])
-        over = bool(self.game.rules.is_terminal(history.states[ply]))
-        hint = self._suggestion()
-        hinted = [cell for cell, action in self._cells.items() if action == hint]
+        state = history.states[ply]
+        view = self._view(state)
+        if view is None:
+            return Text.from_ansi(self.game.render(state))
+        grid = view.grid
+        over = bool(self.game.rules.is_terminal(state))
+        action = self._suggestion()
+        hinted = [cell for cell, meant in self._cells.items() if meant == action]
+        if self._picker.moves_pieces and action is not None:
+            hinted = [end for end in move_ends(self.game, state, action) if end]
+        here = None if self.review else self.cursor
+        chosen = None if self.review else self._picker.chosen
         return grid, CellMarks(
-            legal=tuple(c for c, a in self._cells.items() if mask[a] and grid.is_blank(c)),
-            last=tuple(changed_cells(before, grid)) if before else (),
+            legal=view.legal if chosen is None else tuple(self._picker.targets(state)),
+            last=self._last_cells(history, ply),
             won=tuple(sorted(winning_cells(self.game, grid))) if over else (),
-            hint=hinted[0] if hinted else None,
-            cursor=None if self.review else self.cursor,
+            hint=hinted[-1] if hinted else None,
+            cursor=here,
+            chosen=chosen,
+            check=grid.checked,
         )
+
+    def _view(self, state: Any) -> View | None:
+        """Read a position; the last few are kept, as it takes milliseconds in some games."""
+        key = state.tobytes()
+        if key not in self._views:
+            grid = read_grid(self.game, state)
+            if grid is None:
+                return None
+            actions = set(self.game.legal_actions(state).tolist() if self._cells else [])
+            legal = (c for c, a in self._cells.items() if a in actions and grid.is_blank(c))
+            self._views = {**dict([*self._views.items()][-3:]), key: View(grid, tuple(legal))}
+        return self._views[key]
+
+    def _last_cells(self, history: MoveHistory, ply: int) -> tuple[Cell, ...]:
+        """Return the cells of the move that led to a ply."""
+        if ply == 0:
+            return ()
+        if self.game.board is None:
+            before, after = (self._view(history.states[p]) for p in (ply - 1, ply))
+            return tuple(changed_cells(before.grid, after.grid)) if before and after else ()
+        ends = move_ends(self.game, history.states[ply - 1], history.moves[ply - 1])
+        return tuple(end for end in ends if end)
 
     def _suggestion(self) -> int | None:
         """Return the move to mark as the best: a hint, or the analyst's choice."""
@@ -221,7 +259,7 @@ class PlayApp(App[None]):
         judged = [review.judge(i) for i in range(len(moves))] if review else []
         if review is None:
             moves += reversed(history.undone)
-        words = self.game.words(self.game.new_state(), moves)
+        words = self.game.words(history.states[0], moves)
         return panels.moves_text(words, ply, judged, width, height)
 
     def _message(self) -> str:
@@ -232,16 +270,42 @@ class PlayApp(App[None]):
     # --- keys and mouse ---
 
     def on_key(self, event: Key) -> None:
-        """Play a digit as a move."""
-        if len(self.screen_stack) == 1 and event.key in self._digits:
+        """Play a digit as a move, or as the answer to which of several is meant."""
+        if len(self.screen_stack) != 1:
+            return
+        if self._picker.choices and event.key.isdecimal():
+            event.stop()
+            action = self._picker.choose(int(event.key))
+            if action is not None:
+                self._play(action)
+        elif event.key in self._digits:
             event.stop()
             self._play(self._digits[event.key])
 
     def on_board_view_clicked(self, event: BoardView.Clicked) -> None:
         """Play a click as a move."""
         self.cursor = None
-        if event.cell in self._cells:
-            self._play(self._cells[event.cell])
+        self._use(event.cell)
+
+    def _use(self, cell: Cell) -> None:
+        """Play at a cell, or choose the piece there, or where it goes."""
+        if cell in self._cells:
+            self._play(self._cells[cell])
+        elif self._picker.moves_pieces:
+            self._pick(cell)
+
+    def _pick(self, cell: Cell) -> None:
+        state: Any = self.session.history.state
+        if self.review is not None or not self.session.awaits_human:
+            self._picker.drop()
+            self._play(-1)  # says why not
+            return
+        action = self._picker.click(state, cell)
+        if action is not None:
+            self._play(action)
+            return
+        self.session.message = self._picker.question(state) if self._picker.choices else ""
+        self._show()
 
     def _play(self, action: int) -> None:
         if self.review is not None:
@@ -290,8 +354,8 @@ class PlayApp(App[None]):
         legal = self.session.legal()
         if len(legal) == 1 and legal[0] not in self._cells.values():
             self._play(legal[0])
-        elif self.cursor in self._cells and self.cursor is not None:
-            self._play(self._cells[self.cursor])
+        elif self.cursor is not None:
+            self._use(self.cursor)
 
     def action_help(self) -> None:
         """Show the keys."""
@@ -331,6 +395,7 @@ class PlayApp(App[None]):
             self.session.paused = self._was_paused
             self.session.message = ""
         self.cursor = None
+        self._picker.drop()
         self._show()
 
     def action_tree(self) -> None:
@@ -350,7 +415,9 @@ class PlayApp(App[None]):
     def _open_tree(self, found: FinishedThought) -> None:
         if found.forest is None:
             return
-        where = self.game.format_moves(found.moves) or "the first position"
+        first = self.session.history.states[0]
+        words = self.game.move_separator.join(self.game.words(first, found.moves))
+        where = words or "the first position"
         self.push_screen(TreeScreen(self.game, found.forest, f"{found.name}, after {where}"))
 
     # --- the prompt ---
@@ -389,14 +456,16 @@ class PlayApp(App[None]):
 
     def _save(self, word: str) -> None:
         path = Path(word.removesuffix("!")).expanduser()
-        write_game(path, self._shown_history[0], self.session.describe(), word.endswith("!"))
+        record, replaces = self.session.record(), word.endswith("!")
+        about = {"names": record.names, "points": record.points}
+        write_game(path, self._shown_history[0], self.session.describe(), replaces, **about)
         self.session.message = f"saved to {path}"
 
     def _open(self, word: str) -> None:
-        moves = read_game(Path(word).expanduser(), self.game)
+        record = read_game(Path(word).expanduser(), self.game)
         if self.review is not None:
             self.action_escape()
-        self.session.new_game(moves)
+        self.session.new_game(record.moves, record.start)
         if self.session.is_over:
             self.action_analyse()
 
@@ -411,6 +480,7 @@ def show(session: GameSession, notice: str = "", plain: bool = False) -> int:
     finally:
         sys.setswitchinterval(usual)
     session.cancel()
+    session.keep_game()
     status = app.return_code or 0
     if not all_threads_end(LAST_WAIT_S):
         # Python cannot end a thread in compiled code in an orderly way: it would abort the program.

@@ -13,8 +13,9 @@ from textual.widgets import Static
 KEYS = """\
 1 to 9     play that column, or the cell of that number
 arrows     move the cursor;  enter  plays there (or passes)
-m          type a move by its name
-click      play there
+m          type a move by its name (e2e4, Nf3, P*5e, pass)
+click      play there; of pieces the one to move, then where
+             to; one in hand to drop it
 space      the agent stops thinking and moves now
 u  r       undo, redo
 h          hint: the best move and its value

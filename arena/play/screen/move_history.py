@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from envs.game import Game, NotationError, advance, position_key
+from arena.game_records import read_games
+from envs.game import Game, NotationError, State, advance, position_key
+from envs.notation.records import GameRecord
 from envs.positions import Past, past_of
 
 MOST_BYTES = 1 << 16  # of a file that can be one game
@@ -19,12 +21,17 @@ class GameFileError(ValueError):
 
 
 class MoveHistory:
-    """The moves of a game and their positions, with undo and redo."""
+    """The moves of a game and their positions, with undo and redo.
 
-    def __init__(self, game: Game, moves: Sequence[int] = ()) -> None:
+    It begins at the record `start`, or at the game's initial position.
+    """
+
+    def __init__(self, game: Game, moves: Sequence[int] = (), start: State | None = None) -> None:
         self.game = game
+        self.start = start
         self.moves: list[int] = []
-        self.states: list[Any] = [game.new_state()]  # one more than moves, none of them changes
+        first = game.new_state() if start is None else start
+        self.states: list[Any] = [first]  # one more than moves, none of them changes
         self.undone: list[int] = []  # the next to redo is the last
         for action in moves:
             self._append(action)
@@ -75,12 +82,22 @@ class MoveHistory:
         self.states.append(state)
 
 
-def write_game(path: Path, history: MoveHistory, comment: str, replace: bool = False) -> None:
-    """Write the moves in the game's notation, under comments that begin with #.
+def write_game(
+    path: Path, history: MoveHistory, comment: str, replace: bool = False, **about: Any
+) -> None:
+    """Write a game in the format of the file's ending, PGN say, or else as text.
 
-    Raises GameFileError where the file is there already (unless `replace`) or cannot be written.
+    Text is the position and the moves as `Game.read_position` reads them, under comments that begin
+    with #. `about` are more fields of the `GameRecord`. Raises GameFileError where the file is
+    there already (unless `replace`) or cannot be written.
     """
-    text = f"# {history.game.title}\n# {comment}\n{history.game.format_moves(history.moves)}\n"
+    game = history.game
+    own = {found.suffix: found for found in game.record_formats}.get(path.suffix.lower())
+    if own is None:
+        line = game.write_position(history.start, history.moves)
+        text = f"# {game.title}\n# {comment}\n{line}\n"
+    else:
+        text = own.write(GameRecord(history.start, tuple(history.moves), **about))
     try:
         with path.open("w" if replace else "x", encoding="utf-8") as file:
             file.write(text)
@@ -90,8 +107,8 @@ def write_game(path: Path, history: MoveHistory, comment: str, replace: bool = F
         raise GameFileError(f"{path}: {_reason(error)}") from None
 
 
-def read_game(path: Path, game: Game) -> list[int]:
-    """Read the moves of a file in the game's notation; # begins a comment.
+def read_game(path: Path, game: Game) -> GameRecord:
+    """Read the first game of a file: by its ending, PGN say, or as text, where # begins a comment.
 
     Raises GameFileError where it cannot be read, or a move is not legal.
     """
@@ -105,11 +122,17 @@ def read_game(path: Path, game: Game) -> list[int]:
         raise GameFileError(f"{path}: {_reason(error)}") from None
     if len(data) > MOST_BYTES:
         raise GameFileError(f"{path} is too long for one game (over {MOST_BYTES:,} bytes)")
+    if any(path.suffix.lower() == found.suffix for found in game.record_formats):
+        try:
+            return read_games(game, path)[0].record
+        except NotationError as error:
+            raise GameFileError(str(error)) from None
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     try:
-        return game.parse_moves(game.move_separator.join(filter(None, lines)))
+        start, moves = game.read_position(game.move_separator.join(filter(None, lines)))
     except NotationError as error:
         raise GameFileError(f"{path.name}: {error}") from None
+    return GameRecord(start, tuple(moves))
 
 
 def _reason(error: Exception) -> str:

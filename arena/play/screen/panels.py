@@ -71,10 +71,12 @@ def bar_text(game: Game, value: float | None, side: int, width: int) -> Text:
     first = value if side == 0 else -value
     room = max(4, width - 10)
     filled = round(room * (first + 1) / 2)
-    text = Text("X ", no_wrap=True)
+    pieces = game.board is not None and game.board.pieces
+    first_mark, second_mark = (name[0] for name in game.player_names) if pieces else "XO"
+    text = Text(f"{first_mark} ", no_wrap=True)
     text.append("█" * filled, _colour_of(game, 0))
     text.append("░" * (room - filled), _colour_of(game, 1))
-    return text.append(f" O {first:+.2f}")
+    return text.append(f" {second_mark} {first:+.2f}")
 
 
 def thought_text(

@@ -16,7 +16,7 @@ from arena.play.screen.move_history import MoveHistory
 from arena.play.screen.thinking import Thought
 from arena.solvers.players import SolverPlayer
 from arena.solvers.registry import SOLVERS
-from envs.game import Game
+from envs.game import Game, State
 
 # Drops of value in [-1, 1] from which a move is marked, for its mover: 2 is from won to lost.
 MARKS = ((0.8, "??"), (0.5, "?"), (0.25, "?!"))
@@ -42,11 +42,19 @@ class Review:
     Args:
         analyst: the agent that analyses, beside the game's solver, if any.
         turn: held while the analyst thinks.
+        start: where the game began, if not at the initial position.
     """
 
-    def __init__(self, game: Game, moves: Sequence[int], analyst: Player, turn: Lock) -> None:
+    def __init__(
+        self,
+        game: Game,
+        moves: Sequence[int],
+        analyst: Player,
+        turn: Lock,
+        start: State | None = None,
+    ) -> None:
         self.game = game
-        self.history = MoveHistory(game, moves)
+        self.history = MoveHistory(game, moves, start)
         self.analyst = analyst
         self.snapshots: list[Snapshot | None] = [None] * len(self.history.states)
         self.exact: list[float | None] = [None] * len(self.history.states)

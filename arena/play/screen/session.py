@@ -26,8 +26,9 @@ from arena.play.screen.thinking import (
     simulations_of,
     with_simulations,
 )
-from arena.play.terminal import HumanPlayer, Seat
-from envs.game import Game
+from arena.play.terminal import HumanPlayer, Seat, first_points
+from envs.game import Game, State
+from envs.notation.records import GameRecord
 from mcts.config import SearchConfig
 from mcts.forest import Forest
 
@@ -87,6 +88,8 @@ class GameSession:
     Args:
         pace: seconds that a move of two agents stays on the board before the next.
         now: a clock in seconds.
+        begin: where games begin, and the moves made there before; None is the initial position.
+        keep: gets each game that is left, by a new one or at the end.
     """
 
     def __init__(
@@ -97,10 +100,14 @@ class GameSession:
         seed: int = 0,
         pace: float = 0.5,
         now: Callable[[], float] = time.monotonic,
+        begin: GameRecord | None = None,
+        keep: Callable[[GameRecord], None] | None = None,
     ) -> None:
         self.game = game
         self.chairs = [Chair(seat) for seat in seats]
-        self.history = MoveHistory(game)
+        self.begin = begin or GameRecord(None, ())
+        self.history = MoveHistory(game, self.begin.moves, self.begin.start)
+        self._keep = keep
         self.seed = seed
         self.pace = pace
         self.paused = False
@@ -132,6 +139,11 @@ class GameSession:
     def watching(self) -> bool:
         """Whether only agents play."""
         return not any(chair.is_human for chair in self.chairs)
+
+    @property
+    def awaits_human(self) -> bool:
+        """Whether a person is to move."""
+        return not self.is_over and self.chairs[self.side].is_human
 
     def legal(self) -> list[int]:
         """Return the legal actions, none at the end."""
@@ -227,7 +239,8 @@ class GameSession:
         if value is None and thought.snapshot:
             value = thought.snapshot.value_to_play
         worth = "" if value is None else f" (value {value:+.2f})"
-        self.message = f"hint: {self.game.format_action(action)}{worth}, says {thought.player.name}"
+        word = self.game.written(thought.states[0], action)
+        self.message = f"hint: {word}{worth}, says {thought.player.name}"
 
     def _move(self, action: int) -> None:
         self.history.play(action)
@@ -307,14 +320,15 @@ class GameSession:
         searcher = self.analyst()
         if simulations_of(searcher) == 0:
             searcher = with_simulations(searcher, SearchConfig().simulations)
-        line = MoveHistory(self.game, moves)
+        line = MoveHistory(self.game, moves, self.history.start)
         thought = Thought(self.game, searcher, line.state, past=line.past())
         self._start(thought, TREE, moves)
 
     def review(self) -> Review:
         """Make the analyst's review of the game so far; cancels a running search."""
         self.cancel()
-        return Review(self.game, self.history.moves, self.analyst(), self._turn)
+        moves, start = self.history.moves, self.history.start
+        return Review(self.game, moves, self.analyst(), self._turn, start)
 
     def stop_thinking(self) -> None:
         """End the search early; the agent moves by its result so far."""
@@ -360,16 +374,30 @@ class GameSession:
             return
         self.paused, self._steps = True, 1
 
-    def new_game(self, moves: Sequence[int] = ()) -> None:
-        """Start a new game at the position after `moves`, with the clocks at zero."""
+    def new_game(self, moves: Sequence[int] | None = None, start: State | None = None) -> None:
+        """Start a new game after `moves` from `start`, or where games begin, clocks at zero."""
+        self.keep_game()
         self.cancel()
-        self.history = MoveHistory(self.game, moves)
+        if moves is None:
+            moves, start = self.begin.moves, self.begin.start
+        self.history = MoveHistory(self.game, moves, start)
         self.hint = self.found = self.opened = None
         self._steps = 0
         for chair in self.chairs:
             chair.seconds = 0.0
         self._seen = self._moved = self._now()
         self.message = f"the game is over: {self.result()}" if self.is_over else ""
+
+    def record(self) -> GameRecord:
+        """Return the game so far, with the players and the result."""
+        names = (self.chairs[0].title, self.chairs[1].title)
+        points = first_points(self.game, self.history.state)
+        return GameRecord(self.history.start, tuple(self.history.moves), names, points)
+
+    def keep_game(self) -> None:
+        """Hand a game that is left to `keep`, if a move was made in it."""
+        if self._keep is not None and tuple(self.history.moves) != self.begin.moves:
+            self._keep(self.record())
 
     def describe(self) -> str:
         """Name the players, for the head of a saved game."""

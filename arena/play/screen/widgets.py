@@ -72,7 +72,7 @@ class BoardView(Widget):
         if isinstance(self._content, Text):
             return self._content
         grid, marks = self._content
-        self._placed = fit(grid, self.size.width, self.size.height)
+        self._placed = fit(grid, self.size.width, self.size.height, self.plain)
         return draw(self.game, self._placed, marks, self.plain)
 
     def on_click(self, event: Click) -> None:

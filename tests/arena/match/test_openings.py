@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from arena.match.distinct_openings import distinct_openings
-from arena.match.openings import Opening, balanced_openings, book_openings, random_openings
+from arena.match.openings import (
+    Opening,
+    balanced_openings,
+    book_openings,
+    position_opening,
+    random_openings,
+)
 from arena.solvers.connect_four.test_set import load_test_sets
 from arena.solvers.players import SolverPlayer
 from envs.game import NotationError
@@ -163,7 +169,7 @@ def test_the_label_of_a_book_is_of_what_it_holds(tmp_path: Path) -> None:
     [
         ("44\n48\n", "book.txt:2: "),
         ("1212121\n", "book.txt:1: after 1212121 the game is over"),
-        ("# nothing\n\n", "book.txt: no openings; expected the moves of one in each line"),
+        ("# nothing\n\n", "book.txt: no games; expected the moves of one in each line"),
     ],
 )
 def test_what_is_no_book_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
@@ -172,3 +178,39 @@ def test_what_is_no_book_is_told_with_its_line(tmp_path: Path, text: str, told: 
     with pytest.raises(NotationError) as raised:
         book_openings(CONNECT_FOUR, book)
     assert told in str(raised.value)
+
+
+CHESS = find_game("chess")
+ENDGAME = "6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1"
+
+
+def test_a_position_is_one_opening_that_comes_once_a_stream() -> None:
+    openings = position_opening(CHESS, f"{ENDGAME} moves Kd2")
+    (one,) = openings.stream(0)
+    (again,) = openings.stream(7)
+    assert one.id == again.id
+    assert (one.plies, one.moves, openings.count) == (1, None, None)
+    assert CHESS.format_position(one.state[0]) == "6k1/5ppp/8/8/8/8/3K4/R7 b - - 1 1"
+    assert position_opening(CHESS, "e4 e5").label != openings.label
+
+
+@pytest.mark.parametrize("text", ["6k1/8 w - -", "e4 Ke3", f"{ENDGAME} moves Ra8"])
+def test_a_position_that_is_none_or_over_is_no_opening(text: str) -> None:
+    with pytest.raises(NotationError, match=r"6k1/8|Ke3|the game is over there"):
+        position_opening(CHESS, text)
+
+
+def test_a_book_has_positions_moves_and_games(tmp_path: Path) -> None:
+    (tmp_path / "book.epd").write_text(f"{ENDGAME}\ne4 e5 # moves\n{ENDGAME} moves Kd2\n")
+    lines = book_openings(CHESS, tmp_path / "book.epd")
+    assert sorted(o.plies for o in lines.stream(0)) == [0, 1, 2]
+    (tmp_path / "book.pgn").write_text("1. e4 e5 2. Nf3 *\n\n1. d4 d5 *\n\n1. e4 e5 2. Nc3 *\n")
+    games = book_openings(CHESS, tmp_path / "book.pgn")
+    assert sorted(o.plies for o in games.stream(0)) == [2, 3, 3]
+    cut = book_openings(CHESS, tmp_path / "book.pgn", plies=2)
+    assert cut.count == 2
+    with pytest.raises(ValueError, match="have their own length"):
+        book_openings(CHESS, tmp_path / "book.epd", plies=2)
+    (tmp_path / "book.pgn").write_text("1. f3 e5 2. g4 Qh4# 0-1\n")
+    with pytest.raises(NotationError, match=r"book\.pgn, game 1: after 4 moves the game is over"):
+        book_openings(CHESS, tmp_path / "book.pgn")

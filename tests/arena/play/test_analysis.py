@@ -90,3 +90,17 @@ def test_moves_are_listed_from_the_likeliest_on() -> None:
         ["b2", "70.0%", "7", "+0.50"],
         ["a1", "30.0%", "3", "-"],
     ]
+
+
+def test_lines_may_be_positions_of_the_games_own_text() -> None:
+    chess = find_game("chess")
+    mate = "6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1"
+    player = rollout_player(chess, SearchConfig(simulations=60))
+    lines = [mate, f"{mate} moves Ra8", "8/8 w - -"]
+    before, after, bad = analyze_lines(chess, player, lines)
+    assert isinstance(before, Verdict)
+    assert (before.position, before.move, before.exact) == (mate, "a1a8", 1.0)
+    assert "e1c1" in before.policy
+    assert isinstance(after, Verdict)
+    assert (after.position, after.value) == (f"{mate} moves a1a8", -1.0)
+    assert isinstance(bad, BadLine)

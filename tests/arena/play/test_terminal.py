@@ -129,3 +129,17 @@ def test_a_screen_needs_a_terminal_or_a_browser(
     for key, value in (("TERM", term), ("TEXTUAL_DRIVER", driver)):
         monkeypatch.setenv(key, value) if value else monkeypatch.delenv(key, raising=False)
     assert shows_a_screen() is shown
+
+
+def test_a_game_begins_at_a_position_and_is_a_record() -> None:
+    chess = find_game("chess")
+    start = chess.parse_position("6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1")
+    said, lines = list[str](), iter(["undo\n", "Ra8\n"])
+    terminal = Terminal(lambda prompt: next(lines, ""), said.append)
+    table = Table(chess, (YOU, YOU), terminal, start=start)
+    table.play()
+    assert "there is no move of yours to take back" in said
+    assert said[-1] == "game: 6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1 moves a1a8"
+    assert "White wins" in said[-2]
+    record = table.record()
+    assert (record.names, record.points, len(record.moves)) == (("you", "you"), 1.0, 1)

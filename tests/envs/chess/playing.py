@@ -11,18 +11,10 @@ import chess
 import numpy as np
 from numba import njit
 
+from envs.chess import rules
 from envs.chess.board import STANDARD
 from envs.chess.moves import in_check
 from envs.chess.notation import format_uci, legal_list
-from envs.chess.rules import (
-    CAP,
-    CHECKMATE,
-    INSUFFICIENT,
-    NO_PROGRESS,
-    ONGOING,
-    STALEMATE,
-    THREEFOLD,
-)
 from envs.game import advance, legal_actions
 from envs.registry import find_game
 
@@ -51,7 +43,7 @@ class Side:
         """Return {UCI, where castling takes the rook: action}."""
         if not self.compiled:
             found = legal_list(self.state, STANDARD)
-        elif self.state["outcome"] != ONGOING:
+        elif self.state["outcome"] != rules.ONGOING:
             found = []
         else:
             found = self.actions[: list_compiled(self.state, self.actions)].tolist()
@@ -66,16 +58,16 @@ class Side:
 
 def expected_outcome(board, plies):
     if board.is_checkmate():
-        return CHECKMATE
+        return rules.CHECKMATE
     if board.is_insufficient_material():
-        return INSUFFICIENT
+        return rules.INSUFFICIENT
     if board.is_stalemate():
-        return STALEMATE
+        return rules.STALEMATE
     if board.is_fifty_moves():
-        return NO_PROGRESS
+        return rules.NO_PROGRESS
     if plies == GAME.max_plies:
-        return CAP
-    return THREEFOLD if board.is_repetition(3) else ONGOING
+        return rules.CAP
+    return rules.THREEFOLD if board.is_repetition(3) else rules.ONGOING
 
 
 def compare(side, board, plies):
@@ -84,7 +76,7 @@ def compare(side, board, plies):
     legal = side.legal()
     outcome = expected_outcome(board, plies)
     assert state["outcome"] == outcome, (where, plies)
-    if outcome == ONGOING:
+    if outcome == rules.ONGOING:
         assert set(legal) == {board.uci(move) for move in board.legal_moves}, where
     assert in_check(state, STANDARD) == board.is_check(), where
     repeated = 2 if board.is_repetition(3) else int(board.is_repetition(2))

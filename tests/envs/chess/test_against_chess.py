@@ -7,7 +7,8 @@ import chess.pgn
 import pytest
 
 from envs.chess.board import STANDARD
-from envs.chess.notation import chess_move, format_pgn, format_san, format_uci, parse_move
+from envs.chess.notation import chess_move, format_san, format_uci, parse_move
+from envs.chess.pgn import format_pgn
 from envs.chess.rules import CHECKMATE, INSUFFICIENT, THREEFOLD
 from envs.game import NotationError
 from envs.registry import find_game

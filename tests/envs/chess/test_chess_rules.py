@@ -15,9 +15,7 @@ from envs.chess.rules import (
     STALEMATE,
     THREEFOLD,
 )
-from envs.registry import find_game
-
-GAME = find_game("chess")
+from tests.envs.chess.playing import GAME
 
 
 def after(words, position=None):

@@ -47,12 +47,12 @@ def test_a_saved_game_is_read_back(game: object, text: str, tmp_path: Path) -> N
     history = MoveHistory(game, game.parse_moves(text))
     write_game(tmp_path / "game.txt", history, "X: you; O: mcts:1000")
     assert (tmp_path / "game.txt").read_text().splitlines()[-1] == text
-    assert read_game(tmp_path / "game.txt", game) == history.moves
+    assert [*read_game(tmp_path / "game.txt", game).moves] == history.moves
 
 
 def test_a_file_may_have_comments_and_many_lines(tmp_path: Path) -> None:
     (tmp_path / "game.txt").write_text("# mine\n44 \n\n3 # a comment\n5\n")
-    assert read_game(tmp_path / "game.txt", CONNECT_FOUR) == [3, 3, 2, 4]
+    assert [*read_game(tmp_path / "game.txt", CONNECT_FOUR).moves] == [3, 3, 2, 4]
 
 
 def test_a_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
@@ -60,9 +60,9 @@ def test_a_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
     write_game(path, MoveHistory(CONNECT_FOUR, [3]), "")
     with pytest.raises(GameFileError, match=r"there already; save as game.txt! replaces"):
         write_game(path, MoveHistory(CONNECT_FOUR, [2]), "")
-    assert read_game(path, CONNECT_FOUR) == [3]
+    assert [*read_game(path, CONNECT_FOUR).moves] == [3]
     write_game(path, MoveHistory(CONNECT_FOUR, [2]), "", replace=True)
-    assert read_game(path, CONNECT_FOUR) == [2]
+    assert [*read_game(path, CONNECT_FOUR).moves] == [2]
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,21 @@ def test_a_file_that_is_not_there_or_a_folder_is_explained(tmp_path: Path) -> No
         write_game(tmp_path / "no" / "game.txt", MoveHistory(CONNECT_FOUR), "")
     with pytest.raises(GameFileError, match="null"):
         read_game(Path("game\0.txt"), CONNECT_FOUR)
+
+
+FEN = "6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1"
+
+
+def test_a_game_from_a_position_is_saved_and_read_as_text_and_as_pgn(tmp_path: Path) -> None:
+    game = find_game("chess")
+    start = game.parse_position(FEN)
+    history = MoveHistory(game, game.parse_moves("e1c1 h6 Rd8", start), start)
+    assert history.undo()
+    assert len(history.states) == len(history.moves) + 1 == 3
+    for name in ("game.txt", "game.pgn"):
+        write_game(tmp_path / name, history, "x", names=("a", "b"))
+        read = read_game(tmp_path / name, game)
+        assert game.format_position(read.start) == FEN
+        assert [*read.moves] == history.moves
+    assert '[White "a"]' in (tmp_path / "game.pgn").read_text()
+    assert f"{FEN} moves e1c1 h7h6" in (tmp_path / "game.txt").read_text()

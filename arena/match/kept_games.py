@@ -1,0 +1,58 @@
+"""Write the games of a match to a file of game records."""
+
+from __future__ import annotations
+
+from arena.game_records import RecordFile
+from arena.match.openings import Opening
+from arena.match.pool import PlannedBatch
+from arena.match.records import Batch
+from envs.game import Game, GameError, NotationError
+from envs.notation.records import GameRecord
+from envs.positions import play_from
+
+
+class KeptGames:
+    """Writes each batch of a match that was played; see `arena.match.match.Keep`.
+
+    `left_out` counts games that begin at a position for which the game has no text.
+    """
+
+    def __init__(self, game: Game, file: RecordFile) -> None:
+        self.file = file
+        self.left_out = 0
+        self._game = game
+
+    def __call__(self, planned: PlannedBatch, batch: Batch) -> None:
+        """Write the games of a batch, those of a pair one after the other."""
+        assert batch.moves is not None  # it was not read from a store
+        one, other = planned.key.agents
+        for pair, opening in enumerate(planned.openings):
+            for colour, names in enumerate(((one, other), (other, one))):
+                points = float(batch.points[pair, colour]) / 2  # of the first agent
+                first_points = 1 - points if colour else points
+                moves = batch.moves[2 * pair + colour]
+                self._write(_record(self._game, opening, moves, names, first_points))
+
+    def _write(self, record: GameRecord) -> None:
+        try:
+            self.file.write(record)
+        except NotationError:
+            self.left_out += 1
+
+
+def _record(
+    game: Game, opening: Opening, moves: tuple[int, ...], names: tuple[str, str], points: float
+) -> GameRecord:
+    """Make a record that begins with the opening's moves, where they are known.
+
+    It begins at the opening's position where that is another game by the rules, since there a
+    repetition is not counted from the opening's moves on.
+    """
+    if opening.moves is not None:
+        whole = (*opening.moves, *moves)
+        try:
+            play_from(game, None, whole)
+            return GameRecord(None, whole, names, points)
+        except GameError:
+            pass
+    return GameRecord(opening.state[0], moves, names, points)

@@ -1,0 +1,1 @@
+"""Speed of the rules alone, beside other programs."""

@@ -1,0 +1,77 @@
+"""Records of one Go game as SGF, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from envs.boards.stones import stone_cells
+from envs.game import NotationError
+from envs.go.board import make_board
+from envs.go.rules import SETTLED, GoRules
+from envs.go.scoring import make_scoring
+from envs.go.sgf import GoRecord, format_result, format_sgf, parse_games
+from envs.notation.records import GameRecord, RecordFormat
+from envs.positions import play_from
+
+if TYPE_CHECKING:
+    from envs.game import Game, State
+
+
+def sgf_format(rules: GoRules, game: Callable[[], Game]) -> RecordFormat:
+    """Return SGF for the game of these rules, which need not be made yet."""
+    return RecordFormat(
+        "SGF",
+        ".sgf",
+        lambda record: write_sgf(record, game(), rules),
+        lambda text: read_sgf(text, game(), rules),
+    )
+
+
+def write_sgf(record: GameRecord, game: Game, rules: GoRules) -> str:
+    """Return a record as SGF; a game that is over has its score as the result."""
+    states = play_from(game, record.start, record.moves)
+    first, rows, columns = states[0], rules.rows, rules.columns
+    sides = [int(state["side"]) for state in states[:-1]]
+    moves = [(side, int(action)) for side, action in zip(sides, record.moves)]
+    board = stone_cells(first, rows, columns)
+    stones = ([int(p) for p in np.flatnonzero(board == side)] for side in (1, 2))
+    text = GoRecord(rows, columns, rules.komi, moves, (next(stones), next(stones)))
+    text.first_side, text.names = int(first["side"]), record.names
+    text.result = _result(record, states[-1], rules)
+    return format_sgf(text)
+
+
+def _result(record: GameRecord, last: State, rules: GoRules) -> str:
+    if last["over"]:
+        scoring = make_scoring(make_board(rules.rows, rules.columns), rules.suicide)
+        area = scoring.settled_area if last["over"] == SETTLED else scoring.area
+        with np.errstate(over="ignore"):
+            return format_result(float(area(last["stones"])) - rules.komi)
+    return "" if record.points is None else {1.0: "B+", 0.0: "W+"}.get(record.points, "0")
+
+
+def read_sgf(text: str, game: Game, rules: GoRules) -> list[GameRecord]:
+    """Read the main lines of the games of an SGF text.
+
+    Raises NotationError with the number of the game for one on another board, and for text that is
+    no SGF. The komi of a record may be another.
+    """
+    records = []
+    for number, found in enumerate(parse_games(text), start=1):
+        where = f"game {number} of the SGF"
+        if (found.rows, found.columns) != (rules.rows, rules.columns):
+            wanted = f"{rules.columns}x{rules.rows}"
+            raise NotationError(f"{where} is on {found.columns}x{found.rows}, expected {wanted}")
+        start = None
+        if found.first_side or any(found.stones):
+            assert game.parse_position is not None
+            try:
+                start = game.parse_position(found.position())
+            except NotationError as error:
+                raise NotationError(f"{where}: {error}") from None
+        points = {"B": 1.0, "W": 0.0, "0": 0.5, "D": 0.5}.get(found.result[:1].upper())
+        records.append(GameRecord(start, tuple(found.actions()), found.names, points))
+    return records

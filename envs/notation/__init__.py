@@ -1,0 +1,1 @@
+"""Games as text that other programs read."""
