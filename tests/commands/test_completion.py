@@ -38,7 +38,7 @@ def test_commands_are_completed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("ludens train conn", ["connect_four"]),
+        ("ludens train tic", ["tic_tac_toe"]),
         ("ludens train connect_four --learner.batch", ["--learner.batch-size"]),
         ("ludens train connect_four --search.root g", ["gumbel"]),
         ("ludens play oth", ["othello", "othello6"]),
