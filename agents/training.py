@@ -16,6 +16,9 @@ class ClusterConfig(Settings):
 
     worker_cpus: PositiveInt = 1
     """Cores of a worker, each with a thread that acts."""
+    worker_gpus: NonNegativeFloat = 0.0
+    """Share of a graphics card of each worker, whose network computes there (0.05: twenty workers
+    on one); 0 runs it on the worker's cores."""
     learner_cpus: PositiveInt = 1
     """Threads of the learner, and cores set aside for it where Ray was running before."""
     learner_gpus: NonNegativeFloat = 0.0

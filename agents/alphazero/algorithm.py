@@ -55,11 +55,12 @@ class AlphaZero(Algorithm[AlphaZeroConfig]):
     def worker_config(self, config: AlphaZeroConfig) -> AlphaZeroConfig:
         """Return settings with as many threads as cores and as many games a thread as before.
 
-        With an inference actor a core has two threads, so that one half of its games searches while
-        the other half is evaluated elsewhere.
+        With a card, its own or an inference actor's, a core has two threads, so that one half of
+        its games searches while the other half is evaluated.
         """
         play, cluster = config.selfplay, config.cluster
-        threads = cluster.worker_cpus * (2 if cluster.inference_actors else 1)
+        waits = cluster.inference_actors > 0 or cluster.worker_gpus > 0
+        threads = cluster.worker_cpus * (2 if waits else 1)
         shaped = replace(play, shards=threads, games=threads * (play.games // play.shards))
         return replace(config, selfplay=shaped)
 

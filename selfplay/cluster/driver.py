@@ -130,7 +130,10 @@ class ClusterTraining:
     def _worker_starter(self, number: int) -> Callable[[], Any]:
         def start() -> Any:
             remote: Any = ray.remote(Worker)
-            options = remote.options(num_cpus=self._asked["worker"]["CPU"], max_concurrency=2)
+            asked = self._asked["worker"]
+            options = remote.options(
+                num_cpus=asked["CPU"], num_gpus=asked["GPU"], max_concurrency=2
+            )
             servers = self.inference.handles
             mine = servers[number % len(servers) :][:1] if servers else []
             return options.remote(*self._arguments, mine)
@@ -196,7 +199,7 @@ class ClusterTraining:
     def _make_room(self) -> None:
         """Stop workers of one host to free the learner's cores; without a learner all are idle."""
         cluster = self.config.cluster
-        if cluster.learner_gpus:  # it needs a card, and no worker holds one
+        if cluster.learner_gpus and not cluster.worker_gpus:  # no worker holds the card it needs
             return
         there = [worker for worker in self.workers if worker.works]
         host, _ = Counter(worker.host for worker in there).most_common(1)[0] if there else ("", 0)

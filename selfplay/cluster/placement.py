@@ -49,7 +49,7 @@ def asked_of_nodes(cluster: ClusterConfig, own_ray: bool) -> dict[str, dict[str,
     shared = 0.0 if own_ray else 1.0
     return {
         "learner": {"CPU": shared * cluster.learner_cpus, "GPU": cluster.learner_gpus},
-        "worker": {"CPU": float(cluster.worker_cpus)},
+        "worker": {"CPU": float(cluster.worker_cpus), "GPU": cluster.worker_gpus},
         "inference": {
             "CPU": shared,
             "GPU": cluster.inference_gpus if cluster.inference_actors else 0.0,
@@ -59,7 +59,10 @@ def asked_of_nodes(cluster: ClusterConfig, own_ray: bool) -> dict[str, dict[str,
 
 def check_own_node(asked: Mapping[str, Mapping[str, float]]) -> None:
     """Raise PlacementError for what a local Ray cluster lacks, as no node can join it."""
-    for kind in ("learner", "inference"):
+    kinds = (
+        ("learner", "inference", "worker") if asked["worker"]["GPU"] else ("learner", "inference")
+    )
+    for kind in kinds:
         if cause := lacking(asked[kind], all_nodes()):
             raise PlacementError(
                 f"{cause}, and cluster.{kind}_gpus asks for it: "

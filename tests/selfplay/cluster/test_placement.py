@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ray.exceptions import RayActorError
 
+from agents.alphazero.algorithm import ALPHAZERO
+from agents.alphazero.config import AlphaZeroConfig
 from agents.training import ClusterConfig
+from configs.loader import load_config_of
 from selfplay.cluster import placement
 from selfplay.cluster.placement import (
     InferenceActors,
@@ -55,12 +59,28 @@ def test_actors_ask_for_what_is_configured_and_inference_for_nothing_where_there
     cluster = ClusterConfig(worker_cpus=2, learner_cpus=4, learner_gpus=0.5)
     assert asked_of_nodes(cluster, own_ray=False) == {
         "learner": {"CPU": 4.0, "GPU": 0.5},
-        "worker": {"CPU": 2.0},
+        "worker": {"CPU": 2.0, "GPU": 0.0},
         "inference": {"CPU": 1.0, "GPU": 0.0},
     }
     shared = asked_of_nodes(ClusterConfig(inference_actors=1), own_ray=True)
     assert shared["learner"]["CPU"] == shared["inference"]["CPU"] == 0.0
     assert shared["inference"]["GPU"] == 1.0
+
+
+def test_workers_ask_for_a_share_of_a_card_and_have_two_threads_a_core_then() -> None:
+    cluster = ClusterConfig(worker_cpus=2, worker_gpus=0.1)
+    assert asked_of_nodes(cluster, own_ray=True)["worker"] == {"CPU": 2.0, "GPU": 0.1}
+    config = load_config_of(AlphaZeroConfig, "connect_four")
+    for shared, threads in ((cluster, 4), (replace(cluster, worker_gpus=0.0), 2)):
+        worker = ALPHAZERO.worker_config(replace(config, cluster=shared))
+        assert worker.selfplay.shards == threads
+        assert worker.selfplay.games == threads * config.selfplay.games // config.selfplay.shards
+
+
+def test_our_own_ray_without_a_card_refuses_workers_on_one(nodes: list[dict[str, Any]]) -> None:
+    asked = asked_of_nodes(ClusterConfig(worker_gpus=0.1), own_ray=True)
+    with pytest.raises(PlacementError, match=r"0\.1 GPU, .* --cluster\.worker-gpus 0 runs it"):
+        check_own_node(asked)
 
 
 @pytest.fixture
