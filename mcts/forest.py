@@ -33,6 +33,7 @@ from mcts.rows import part_of, row_of, rows_of
 
 WIDE = 24  # legal moves in most positions from which on there is no lookahead by default
 DEFAULT_LOOKAHEAD = 2  # plies
+MOST_CACHE_BYTES = 1 << 27  # of a forest's evaluation cache
 NO_NODE = -1  # a child not created yet; a slot with no leaf
 NEW, PENDING, EXPANDED = 0, 1, 2  # stage of a node: no edges, awaiting its evaluation, evaluated
 
@@ -233,6 +234,19 @@ def exploration_table(config: SearchConfig, count: int) -> NDArray[np.float64]:
     return (growth + config.c_init) * np.sqrt(visits)
 
 
+def cache_shape(game: Game, config: SearchConfig) -> tuple[int, int]:
+    """Return the actions of a position that is cached at most, and the entries: a power of two.
+
+    As many as asked for, rounded up, or those that MOST_CACHE_BYTES hold.
+    """
+    width = min(2 * game.typical_legal, game.max_legal)
+    if not config.cache_size:
+        return width, 0
+    entry = CACHE.itemsize + np.dtype(np.float32).itemsize * width
+    most = 1 << ((MOST_CACHE_BYTES // entry).bit_length() - 1)
+    return width, min(1 << (config.cache_size - 1).bit_length(), most)
+
+
 def edges_for(game: Game, nodes: int) -> int:
     """Return the edges of a tree with this many nodes, one to write past among them."""
     edges = nodes * game.typical_legal + 1
@@ -260,7 +274,7 @@ def allocate(
     edges = edges_for(game, nodes)
     lookahead, leaves = lookahead_of(game, config), config.leaves_per_tree
     planned = max_simulations if config.root == "gumbel" else 1
-    cache = 1 << (config.cache_size - 1).bit_length() if config.cache_size else 0
+    width, cache = cache_shape(game, config)
     forest = Forest(
         info=np.zeros(trees + 1, INFO),
         nodes=np.zeros((trees + 1, nodes), NODE),
@@ -283,7 +297,7 @@ def allocate(
         look_actions=np.zeros((lookahead + 1, game.max_legal), np.int32),
         look_frames=np.zeros(lookahead + 1, FRAME),
         cache=np.zeros(cache, CACHE),
-        cache_prior=np.zeros((cache, min(2 * game.typical_legal, game.max_legal)), np.float32),
+        cache_prior=np.zeros((cache, width), np.float32),
         counters=np.zeros(len(COUNTERS), np.int64),
     )
     forest.info["stream"][:trees] = seed_streams(seed, trees)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from envs.registry import find_game
 from mcts import kernels
 from mcts.config import SearchConfig
-from mcts.forest import EXPANDED, NO_NODE
+from mcts.forest import CACHE, EXPANDED, MOST_CACHE_BYTES, NO_NODE, cache_shape
 from mcts.search import (
     ROLLOUT,
     UNIFORM,
@@ -25,6 +25,7 @@ from mcts.search import (
     run_parallel,
 )
 from tests.search_setup import HashedNetwork, openings, play_searches
+from tests.wide_game import GAME as LEAP
 
 CONNECT_FOUR = find_game("connect_four")
 
@@ -38,6 +39,15 @@ def new_search(trees: int = 3, simulations: int = 20, **options: Any) -> Search:
 def assert_equal_results(left: RootResults, right: RootResults) -> None:
     for name, a, b in zip(RootResults._fields, left, right):
         np.testing.assert_array_equal(a, b, name)
+
+
+def test_a_cache_has_the_entries_asked_for_where_they_fit_into_its_memory() -> None:
+    asked = SearchConfig(cache_size=200_000)
+    assert cache_shape(CONNECT_FOUR, asked) == (7, 1 << 18)
+    assert cache_shape(CONNECT_FOUR, SearchConfig(cache_size=0)) == (7, 0)
+    width, entries = cache_shape(LEAP, asked)
+    assert (width, entries.bit_count()) == (600, 1)
+    assert MOST_CACHE_BYTES / 2 < entries * (4 * width + CACHE.itemsize) <= MOST_CACHE_BYTES
 
 
 # --- independence ---------------------------------------------------------------------------
