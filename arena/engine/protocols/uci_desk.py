@@ -38,13 +38,13 @@ def limit_of(words: GoWords, options: Options, own_nodes: int) -> Limit:
     """
     if "infinite" in words.flags:
         return Limit()
-    numbers, overhead = words.numbers, options.overhead / 1000
+    numbers = words.numbers
     seconds, clocks = 0.0, None
     if "movetime" in numbers:
-        seconds = max(SHORTEST_S, numbers["movetime"] / 1000 - overhead)
+        seconds = max(SHORTEST_S, (numbers["movetime"] - options.overhead) / 1000)
     if "wtime" in numbers or "btime" in numbers:
         first, second = (_clock(numbers, side) for side in "wb")
-        clocks = Clocks(first, second, overhead=overhead)
+        clocks = Clocks(first, second, overhead=options.overhead / 1000)
     nodes = min(MOST_VISITS, max(1, numbers["nodes"])) if "nodes" in numbers else 0
     if options.nodes:
         nodes = min(nodes, options.nodes) if nodes else options.nodes

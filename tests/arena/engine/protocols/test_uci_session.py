@@ -168,7 +168,7 @@ def hold(lines: list[str]) -> None:
     assert talk.say("isready") == ["readyok"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(LINES, min_size=10, max_size=40))
 def test_no_line_ends_a_session_or_keeps_it_busy(lines: list[str]) -> None:
     hold(lines)
