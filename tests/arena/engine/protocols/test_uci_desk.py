@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agents.players import RandomPlayer
 from arena.engine import deciding
@@ -13,8 +15,10 @@ from arena.engine.protocols.uci_desk import UciDesk, limit_of
 from arena.engine.protocols.uci_grammar import Options, PositionWords, read_go
 from arena.engine.snapshot import Candidate, Line, Snapshot
 from arena.engine.thinking import Request, Result
+from arena.engine.threads import all_threads_end
 from envs.registry import find_game
 from mcts.search import MOST_VISITS
+from tests.arena.engine import players
 
 GAME = find_game("chess")
 MOVES = dict(zip(("e2e4", "e7e5"), GAME.parse_moves("e2e4 e7e5")))
@@ -225,3 +229,87 @@ def test_chess960_castles_by_the_rook() -> None:
         request = table.go("searchmoves e1g1")
         result = Result(request.only[0], None, deciding.NODES, None)
         assert table.answer(request, result) == [f"bestmove {text}"]
+
+
+# --- with real engines, in a game that is compiled in no time -------------------------------------
+
+GOES = ("nodes 5", "movetime 1", "infinite", "ponder nodes 9", "wtime 60 btime 60", "depth 2")
+STEPS = [*(f"go {go}" for go in GOES), "go searchmoves a1 nodes 3", "go ponder searchmoves b2"]
+STEPS += ["stop", "ponderhit", "new_game", "place", "place a1", "place a1 b2", "place a1 a1"]
+STEPS += ["place a1 b1 a2 b2 a3"]  # the game is over
+
+
+def follow(player: Any, steps: list[str]) -> None:
+    """Check that each `go` has one best move, and that none comes before it is asked for."""
+    written = list[str]()
+    desk = UciDesk(
+        players.GAME,
+        player,
+        Options(overhead=0, hash=1),
+        lambda *lines: written.extend(lines),
+        seed=1,
+    )
+    gos, asks = 0, set[str]()  # what asks for the best move of the last go, if it waits for that
+    for step in steps:
+        words = step.split()
+        if words[0] == "go":
+            gos += 1
+            asks = {"stop", "new_game"} if {"infinite", "ponder"} & set(words) else set()
+            asks |= {"ponderhit"} if "ponder" in words else set()
+            desk.go(read_go(words[1:]))
+        elif words[0] == "place":
+            try:
+                desk.place(PositionWords("", tuple(words[1:])))
+            except ValueError:
+                assert step == "place a1 a1"
+        else:
+            getattr(desk, words[0])()
+            asks = set() if words[0] in asks else asks
+        found = sum(line.startswith("bestmove ") for line in written)
+        assert gos - 1 <= found <= gos or gos == 0
+        assert not asks or found == gos - 1
+    desk.stop()
+    desk.close()
+    assert all_threads_end(players.WAIT_S)
+    assert sum(line.startswith("bestmove ") for line in written) == gos
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.sampled_from(STEPS), max_size=12))
+def test_each_go_has_one_best_move_whatever_is_between(steps: list[str]) -> None:
+    follow(RandomPlayer(players.GAME), steps)
+    follow(players.searcher(), steps)
+
+
+def test_a_go_ends_the_one_before_it_first() -> None:
+    written = list[str]()
+    desk = UciDesk(
+        players.GAME, players.searcher(), Options(), lambda *lines: written.extend(lines), seed=1
+    )
+    desk.go(read_go(["infinite", "searchmoves", "a1"]))
+    desk.place(PositionWords("", ("a1",)))
+    desk.go(read_go(["infinite", "searchmoves", "b2"]))
+    desk.stop()
+    desk.close()
+    moves = [line.split()[1] for line in written if line.startswith("bestmove ")]
+    assert moves == ["a1", "b2"]
+
+
+def test_getting_ready_writes_nothing_and_raises_what_the_agent_raises() -> None:
+    written = list[str]()
+
+    def desk_of(player: Any) -> UciDesk:
+        return UciDesk(players.GAME, player, Options(), lambda *lines: written.extend(lines), 1)
+
+    for player in (RandomPlayer(players.GAME), players.searcher()):
+        desk = desk_of(player)
+        desk.get_ready()
+        desk.close()
+
+    def fail(batches: int) -> None:
+        raise RuntimeError("no card")
+
+    with pytest.raises(RuntimeError, match="no card"):
+        desk_of(players.searcher(evaluator=players.Calling(fail))).get_ready()
+    assert written == []
+    assert all_threads_end(players.WAIT_S)

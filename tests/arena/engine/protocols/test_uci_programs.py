@@ -124,6 +124,11 @@ class Piped:
             assert data, f"it ended before {text!r}"
             self.read += data
 
+    def close(self) -> None:
+        for file in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if file is not None:
+                file.close()
+
     def ended(self) -> tuple[int, bytes, bytes]:
         out, err = self.process.communicate(timeout=WAIT_S)
         return self.process.returncode, self.read + out, err
@@ -163,9 +168,9 @@ def test_it_ends_in_every_state(state: str, end: str) -> None:
         piped.process.send_signal(signal.SIGTERM)
     else:  # nobody reads its lines any more, and it finds out when it writes one
         piped.process.stdout.close()
-        piped.process.stdout = None
         piped.say("uci")
         assert piped.process.wait(WAIT_S) == 0
+        piped.close()
         return
     status, out, err = piped.ended()
     assert (status, err) == (0, b"")
