@@ -13,7 +13,7 @@ from arena.engine.engine import Engine
 from arena.engine.limits import Clock, Clocks, Limit
 from arena.engine.protocols.lines import Writer
 from arena.engine.protocols.told_position import ToldPosition
-from arena.engine.protocols.uci_grammar import GoWords, Options, PositionWords, told
+from arena.engine.protocols.uci_grammar import GoWords, Options, PositionWords, read_go, told
 from arena.engine.protocols.uci_info import info_lines
 from arena.engine.searching import room_in
 from arena.engine.snapshot import Snapshot
@@ -95,8 +95,18 @@ class UciDesk:
         return self._make(self.game, self.player, room=room, threads=threads)
 
     def get_ready(self) -> None:
-        """Compile what thinking needs."""
+        """Compile what a `go` needs, by one of which nothing is written.
+
+        Raises what the agent raises.
+        """
         self._engine.get_ready()
+        start = self.game.new_state()
+        word = self.game.written(start, int(self.game.legal_actions(start)[0]))
+        position = ToldPosition(self.game).after("", [word]).position
+        words = read_go(["nodes", "1"])
+        search = _Search(self.game, position.state[0], words, self._options, lambda *lines: None)
+        self._engine.start(Request(position, Limit(nodes=1), on_result=search.decide)).wait()
+        self.new_game()
 
     def place(self, position: PositionWords) -> None:
         """See `uci.Desk`."""

@@ -274,7 +274,7 @@ def follow(player: Any, steps: list[str]) -> None:
     assert sum(line.startswith("bestmove ") for line in written) == gos
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(STEPS), max_size=12))
 def test_each_go_has_one_best_move_whatever_is_between(steps: list[str]) -> None:
     follow(RandomPlayer(players.GAME), steps)
