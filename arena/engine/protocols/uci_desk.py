@@ -189,8 +189,9 @@ class _Search:
     def tell(self, snapshot: Snapshot) -> None:
         """Write what is known, not too often; stop once it is what `depth` or `mate` asked for."""
         now = time.monotonic()
-        if now - self._told_at >= INFO_S and snapshot.lines:
-            self._write(*self._infos(snapshot))
+        infos = self._infos(snapshot) if now - self._told_at >= INFO_S and snapshot.lines else []
+        if infos:
+            self._write(*infos)
             self._told_at, self._last = now, snapshot
         if self.may_stop and self._is_enough(snapshot):
             self.stop()
@@ -214,6 +215,9 @@ class _Search:
         self._write(*lines, self._best(result))
 
     def _infos(self, snapshot: Snapshot) -> list[str]:
+        """Return the infos; none of an agent that has no opinion, whose moves are drawn."""
+        if snapshot.value_to_play is None:
+            return []
         return info_lines(snapshot, self._texts, self._options.show_wdl)
 
     def _best(self, result: Result) -> str:

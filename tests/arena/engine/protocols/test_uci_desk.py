@@ -145,6 +145,17 @@ def test_infos_are_not_repeated() -> None:
     assert answer == ["bestmove e2e4"]
 
 
+def test_an_agent_without_an_opinion_says_its_move_alone() -> None:
+    table = Table()
+    request = table.go()
+    snapshot = replace(known("e2e4"), value_to_play=None)
+    assert request.on_info is not None
+    request.on_info(snapshot)
+    assert table.written == []
+    result = Result(MOVES["e2e4"], None, deciding.ANSWERED, snapshot)
+    assert table.answer(request, result) == ["bestmove e2e4"]
+
+
 def test_a_finished_game_and_a_failure() -> None:
     table = Table(debug=True)
     over = Snapshot((), (), 0, 0, -1.0, -1.0, 0)
