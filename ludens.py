@@ -15,6 +15,7 @@ from commands import (
     playing,
     rating,
     runs,
+    serving,
     showing,
     surgery,
     tools,
@@ -154,6 +155,19 @@ A position is written as the moves that lead to it. Values are for the side to m
 """,
         playing.analyze_arguments,
         playing.analyze,
+    ),
+    "engine": Command(
+        "play in the programs people use: an engine that speaks UCI on standard input and output",
+        """\
+  ludens engine --agent mcts:2000
+  ludens engine --agent chess_run --store s3://BUCKET/ludens
+  ludens engine --agent mcts:2000 --game chess5
+  ludens engine --agent chess_run --prepare
+The line is what a chess program asks for as an engine's command; docs/engines.md shows how. The
+first start of an agent compiles for minutes, which --prepare does beforehand.
+""",
+        serving.engine_arguments,
+        serving.engine,
     ),
     "match": Command(
         "play a match between two agents, each opening with both colours",

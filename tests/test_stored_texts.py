@@ -59,6 +59,7 @@ WALK: dict[str, tuple[str, ...]] = {
     "perft": (f"{GAME} 2", "RUN 2"),
     "check-game": (f"{GAME} --games 1", "RUN"),
     "completion": ("bash",),
+    "engine": ("--agent RUN --prepare",),
     "bench": (
         *("search RUN --seconds 0.01", "selfplay RUN --seconds 0.01"),
         *("acting RUN --seconds 0.01", "learning RUN --seconds 0.01"),

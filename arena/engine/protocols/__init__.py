@@ -1,0 +1,1 @@
+"""Protocols by which other programs use an engine: lines in, lines out."""

@@ -1,0 +1,139 @@
+"""Lines between this process and the program that uses it; no protocol's grammar."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any, Protocol
+
+MOST_LINE_BYTES = 1 << 20  # a longer line is dropped; a game of 10,000 moves is shorter
+READ_BYTES = 1 << 16
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+Event = str | Callable[[], None] | None  # a line, something to do, or the end
+Inbox = SimpleQueue[Event]  # its `put` may be called in a signal's handler
+
+
+class Session(Protocol):
+    """What a protocol makes of the lines that it gets; all in one thread."""
+
+    def receive(self, line: str) -> bool:
+        """Act on a line without waiting for a search; False ends the session."""
+
+    def close(self) -> None:
+        """End every search and thread."""
+
+
+class Writer:
+    """Writes whole lines, from any thread, each at once.
+
+    When nobody reads them any more, `on_broken` is called and further lines are dropped.
+    """
+
+    def __init__(self, file: int, on_broken: Callable[[], None]) -> None:
+        self._file, self._on_broken = file, on_broken
+        self._lock = Lock()
+        self._is_broken = False
+
+    def __call__(self, *lines: str) -> None:
+        """Write lines together, so that no other thread's lines come between them."""
+        data = "".join(f"{line}\n" for line in lines).encode()
+        with self._lock:
+            while data and not self._is_broken:
+                try:
+                    data = data[os.write(self._file, data) :]
+                except OSError:
+                    self._is_broken = True
+                    self._on_broken()
+
+
+class Splitter:
+    """Cuts bytes that arrive in pieces into lines; what is no UTF-8 is replaced."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._is_dropping = False  # the rest of a line that is too long
+
+    def lines(self, data: bytes) -> list[str]:
+        """Return the lines that end within `data`."""
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        if self._is_dropping and whole:
+            del whole[0]
+            self._is_dropping = False
+        if len(self._rest) > MOST_LINE_BYTES or self._is_dropping:
+            self._rest, self._is_dropping = b"", True
+        return [text.decode(errors="replace") for text in whole if len(text) <= MOST_LINE_BYTES]
+
+    def last(self) -> list[str]:
+        """Return what stands after the last newline, at the end of the input."""
+        return [self._rest.decode(errors="replace")] if self._rest else []
+
+
+class Reader:
+    """Puts the lines of a file into the inbox, in a thread that `close` ends; then the end."""
+
+    def __init__(self, file: int, inbox: Inbox) -> None:
+        self._file, self._inbox = file, inbox
+        self._awake, self._wake = os.pipe()
+        self._thread = Thread(target=self._run, name="ludens-lines", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        splitter = Splitter()
+        with suppress(OSError):
+            while self._awake not in select.select([self._file, self._awake], [], [])[0]:
+                data = os.read(self._file, READ_BYTES)
+                if not data:
+                    break
+                for line in splitter.lines(data):
+                    self._inbox.put(line)
+        for line in splitter.last():
+            self._inbox.put(line)
+        self._inbox.put(None)
+
+    def close(self) -> None:
+        """End the thread, though it waits for input."""
+        os.write(self._wake, b"x")
+        self._thread.join()
+        os.close(self._wake)
+        os.close(self._awake)
+
+
+@contextmanager
+def ending_by_signals(inbox: Inbox) -> Iterator[None]:
+    """Put the end into the inbox when the process is asked to terminate."""
+
+    def end(number: int, frame: Any) -> None:
+        inbox.put(None)
+
+    before = {number: signal.signal(number, end) for number in END_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def converse(make: Callable[[Inbox, Writer], Session], read_from: int, write_to: int) -> None:
+    """Hold one session over two file descriptors, until it, its input or the process shall end.
+
+    Whatever a session's threads put into the inbox to be done is done in this thread.
+    """
+    inbox: Inbox = SimpleQueue()
+    session = make(inbox, Writer(write_to, lambda: inbox.put(None)))
+    with ending_by_signals(inbox):
+        reader = Reader(read_from, inbox)
+        try:
+            while (event := inbox.get()) is not None:
+                if callable(event):
+                    event()
+                elif not session.receive(event):
+                    break
+        finally:
+            session.close()
+            reader.close()

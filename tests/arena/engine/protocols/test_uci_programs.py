@@ -1,0 +1,220 @@
+"""`ludens engine` as a process: with python-chess as the other program, and how it ends."""
+
+import itertools
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import chess
+import chess.engine
+import pytest
+from chess.engine import Limit, SimpleEngine
+
+import ludens
+
+SCRIPT = str(Path(ludens.__file__).resolve())
+WAIT_S = 120.0
+
+
+def command(agent: str, *more: str) -> list[str]:
+    return [sys.executable, SCRIPT, "engine", "--agent", agent, "--seed", "1", *more]
+
+
+@contextmanager
+def opened(agent: str) -> Iterator[SimpleEngine]:
+    engine = SimpleEngine.popen_uci(command(agent), timeout=600)
+    try:
+        yield engine
+    finally:
+        engine.quit()
+    assert engine.transport.get_returncode() == 0
+
+
+CLOCK = {"white_clock": 2.0, "black_clock": 1.0, "white_inc": 0.01, "black_inc": 0.0}
+LIMITS = [
+    Limit(time=0.02),
+    Limit(**CLOCK),
+    Limit(**CLOCK, remaining_moves=4),
+    Limit(nodes=60),
+    Limit(depth=2),
+    Limit(nodes=30, time=5.0),
+    Limit(),
+]
+
+
+def play_a_game(engine: SimpleEngine, limit: Limit, board: chess.Board, plies: int) -> None:
+    """Both sides are the engine; every move has to be legal, or python-chess raises."""
+    for _ in range(plies):
+        if board.is_game_over():
+            break
+        result = engine.play(board, limit, ponder=board.ply() % 3 == 0, info=chess.engine.INFO_ALL)
+        assert result.move in board.legal_moves
+        board.push(result.move)
+
+
+def test_a_random_agent_plays_in_every_mode_of_time() -> None:
+    with opened("random") as engine:
+        for limit in LIMITS:
+            play_a_game(engine, limit, chess.Board(), 6)
+        engine.configure({"UCI_ShowWDL": True, "Temperature": "1.0", "Threads": 1})
+        play_a_game(engine, Limit(nodes=1), chess.Board(), 60)
+        play_a_game(engine, Limit(nodes=1), chess.Board.from_chess960_pos(17), 20)
+        only = [chess.Move.from_uci("a2a3")]
+        assert engine.play(chess.Board(), Limit(nodes=9), root_moves=only).move == only[0]
+        with engine.analysis(chess.Board()) as analysis:  # infinite: it ends by stop
+            engine.ping()
+            analysis.stop()
+            assert analysis.wait().move in chess.Board().legal_moves
+
+
+@pytest.mark.slow  # compiles the search of chess
+def test_a_search_plays_in_every_mode_of_time() -> None:
+    with opened("mcts:50") as engine:
+        for limit in LIMITS:
+            play_a_game(engine, limit, chess.Board(), 6)
+        rook = chess.Board("4k3/8/8/8/8/8/8/4K2R w K - 0 1")
+        lines = engine.analyse(rook, Limit(nodes=400), multipv=3)
+        assert len(lines) == len({line["pv"][0] for line in lines}) == 3
+        assert all({"score", "nodes", "nps", "time", "depth", "seldepth"} <= set(i) for i in lines)
+        with engine.analysis(chess.Board()) as analysis:
+            assert analysis.next() is not None
+            engine.ping()  # is answered while it searches
+            began = time.monotonic()
+            analysis.stop()
+            assert analysis.wait().move is not None
+            assert time.monotonic() - began < WAIT_S
+
+
+@pytest.mark.slow  # compiles the search of chess
+def test_a_proven_mate_is_a_mate() -> None:
+    with opened("mcts:2000,solve=true,lookahead=1") as engine:
+        board = chess.Board("6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1")
+        info = engine.analyse(board, Limit(mate=1))
+        assert info["score"].white() == chess.engine.Mate(1)
+        assert info["pv"] == [chess.Move.from_uci("a1a8")]
+
+
+class Piped:
+    """A process, and the lines that it wrote."""
+
+    def __init__(self, *lines: str, agent: str = "random") -> None:
+        self.process = subprocess.Popen(
+            command(agent), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self.read = b""
+        self.say(*lines)
+
+    def say(self, *lines: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("".join(f"{line}\n" for line in lines).encode())
+        self.process.stdin.flush()
+
+    def until(self, text: str) -> None:
+        assert self.process.stdout is not None
+        last = time.monotonic() + WAIT_S
+        while text.encode() not in self.read:
+            assert select.select([self.process.stdout], [], [], last - time.monotonic())[0], text
+            data = os.read(self.process.stdout.fileno(), 1 << 16)
+            assert data, f"it ended before {text!r}"
+            self.read += data
+
+    def close(self) -> None:
+        for file in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if file is not None:
+                file.close()
+
+    def ended(self) -> tuple[int, bytes, bytes]:
+        out, err = self.process.communicate(timeout=WAIT_S)
+        return self.process.returncode, self.read + out, err
+
+
+STATES = {
+    "new": (["uci"], "uciok"),
+    "loading": (["isready", "position startpos", "go infinite", "uci"], "uciok"),
+    "ready": (["isready"], "readyok"),
+    "thinking": (["go infinite", "isready"], "readyok"),
+    "pondering": (
+        ["position startpos moves e2e4", "go ponder wtime 9 btime 9", "isready"],
+        "ready",
+    ),
+    "done": (["go nodes 1"], "bestmove"),
+}
+FAST = {("new", "quit"), ("new", "end"), ("loading", "term"), ("thinking", "term")}
+CASES = [
+    pytest.param(state, end, marks=[] if (state, end) in FAST else pytest.mark.slow)
+    for state, end in itertools.product(STATES, ("quit", "end", "term", "broken"))
+]
+
+
+@pytest.mark.parametrize(("state", "end"), CASES)
+def test_it_ends_in_every_state(state: str, end: str) -> None:
+    lines, sign = STATES[state]
+    piped = Piped(*lines)
+    piped.until(sign)
+    assert piped.process.stdin is not None
+    assert piped.process.stdout is not None
+    if end == "quit":
+        piped.say("quit")
+    elif end == "end":
+        piped.process.stdin.close()
+        piped.process.stdin = None
+    elif end == "term":
+        piped.process.send_signal(signal.SIGTERM)
+    else:  # nobody reads its lines any more, and it finds out when it writes one
+        piped.process.stdout.close()
+        piped.say("uci")
+        assert piped.process.wait(WAIT_S) == 0
+        piped.close()
+        return
+    status, out, err = piped.ended()
+    assert (status, err) == (0, b"")
+    assert out.count(b"bestmove") == (state in ("thinking", "pondering", "done"))
+
+
+def test_an_agent_that_is_none_is_told_on_both_outputs() -> None:
+    piped = Piped("uci", "isready", agent="randon")
+    assert piped.process.wait(WAIT_S) == 2
+    status, out, err = piped.ended()
+    assert status == 2
+    assert b"info string the agent could not be loaded: no agent 'randon'; did you mean" in out
+    assert err.count(b"\n") == 1
+    assert b"did you mean 'random'?" in err
+
+
+def test_the_handshake_comes_before_anything_heavy() -> None:
+    code = (
+        "import sys, ludens; ludens.main(['engine', '--agent', 'random']);"
+        "print(sorted({'numpy', 'numba', 'torch'} & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        input="uci\nsetoption name MultiPV value 2\nstop\nquit\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(SCRIPT).parent,
+    )
+    assert found.stdout.endswith("uciok\n[]\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--game ches", "did you mean 'chess'?"),
+        ("--game othello", "there is a protocol for chess, chess5"),
+        ("--protocol usi", "invalid choice: 'usi'"),
+    ],
+)
+def test_mistakes_are_told_at_once(
+    words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ludens.main(["engine", "--agent", "random", *words.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
