@@ -14,7 +14,7 @@ STEEPNESS = 1.5637541897  # below pi / 2, so that a value of 1 is 12780 centipaw
 def centipawns(value_to_play: float) -> int:
     """Return a value in [-1, 1] in centipawns: 90 tan(1.5637541897 value).
 
-    The formula by which Leela Chess Zero has reported values.
+    Leela Chess Zero's score type `centipawn`.
     """
     return round(CENTIPAWNS * math.tan(STEEPNESS * max(-1.0, min(1.0, value_to_play))))
 
