@@ -41,6 +41,7 @@ Agents, in every command that takes one:
   RUN@12000         the checkpoint at that step
   RUN:sims=400      ... with 400 simulations per move; sims=0 plays without search
   RUN:epsilon=0.05  ... with a share of random actions, for runs in an environment
+  uci:stockfish?nodes=100, gtp:gnugo?level=10   another program (match, play, analyze)
   wanderer, pusher, fighter   scripted players, for games of teams
 """
 

@@ -44,6 +44,25 @@ class Analysis(NamedTuple):
     plies: NDArray[np.int16]  # [n] plies to the proven end, 0 where nothing is proven
 
 
+class ForfeitError(Exception):
+    """A player has no legal move to offer in some of n positions; a match counts them as lost.
+
+    Attributes:
+        player: its name.
+        chosen: int64 [n], the moves of the other positions; -1 where there is none.
+        reasons: {index of a position without a move: why}.
+    """
+
+    def __init__(self, player: str, chosen: NDArray[np.int64], reasons: dict[int, str]) -> None:
+        super().__init__(player, chosen, reasons)
+        self.player = player
+        self.chosen = chosen
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        return f"{self.player} forfeits: {next(iter(self.reasons.values()))}"
+
+
 class Player(Protocol):
     """Chooses moves. Positions are records [n] of its game, none of them finished.
 
@@ -55,7 +74,10 @@ class Player(Protocol):
     def choose(
         self, states: NDArray[Any], rng: np.random.Generator, past: Past | None = None
     ) -> NDArray[np.int64]:
-        """Choose one legal action a position, int64 [n]; `rng` decides whatever is random."""
+        """Choose one legal action a position, int64 [n]; `rng` decides whatever is random.
+
+        Raises ForfeitError, if the player is a program that may fail.
+        """
 
     def analyze(self, states: NDArray[Any], past: Past | None = None) -> Analysis:
         """Analyse each position."""

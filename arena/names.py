@@ -7,6 +7,7 @@ RUN               the newest checkpoint of a run, with the run's search
 RUN@12000         the checkpoint of that step
 RUN:sims=400      another number of simulations; 0 is the network alone
 RUN@12000:sims=64,root=gumbel    any option of the search (`mcts.config.SearchConfig`)
+uci:stockfish?nodes=100, gtp:gnugo?level=10    another program (`arena.opponents.names`)
 
 wanderer, pusher, fighter    the scripted players of games of teams (`arena.teams.names`)
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,6 +31,7 @@ from agents.players import (
 )
 from agents.registry import method_of_run
 from agents.running.run_game import how_to_name_it, is_game_of, registered_game, source_change
+from arena.opponents.names import PROGRAM, PROTOCOLS, is_opponent, parse_opponent
 from envs.game import Game
 from envs.registry import TEAM_GAMES
 from mcts.config import apply_options
@@ -39,7 +42,7 @@ from store.run import Run, list_runs, nearest_names, open_run
 HUMAN = "human"
 SCRIPTS = ("wanderer", "pusher", "fighter")  # players of games of teams
 WITHOUT_OPTIONS = ("random", "solver", HUMAN, *SCRIPTS)
-RESERVED = (*WITHOUT_OPTIONS, "mcts")  # names that no run may have
+RESERVED = (*WITHOUT_OPTIONS, "mcts", *PROTOCOLS)  # names that no run may have
 ROLLOUT_SIMULATIONS = 1000
 
 _AGENT = re.compile(r"(?P<name>[^@:]+)(@(?P<step>[^:]*))?(:(?P<options>.*))?")
@@ -54,7 +57,7 @@ class AgentNameError(ValueError):
 class AgentName(NamedTuple):
     """The parts of an agent's name."""
 
-    name: str  # random, mcts, solver, human, a script, or a run
+    name: str  # random, mcts, solver, human, a script, a protocol, or a run
     step: int | None
     options: dict[str, str]  # by name, not parsed
 
@@ -62,8 +65,11 @@ class AgentName(NamedTuple):
 def parse_agent_name(text: str) -> AgentName:
     """Parse `NAME[@STEP][:KEY=VALUE,...]`; a lone number stands for `sims=`.
 
-    Raises AgentNameError for anything else.
+    Raises AgentNameError for anything else. Of another program the name is its protocol, and the
+    command is among its options.
     """
+    if is_opponent(text):
+        return _parse_program(text)
     parts = _AGENT.fullmatch(text.strip())
     if parts is None:
         raise AgentNameError(f"agent {text!r}: expected NAME, NAME@STEP or NAME:sims=400")
@@ -83,6 +89,14 @@ def parse_agent_name(text: str) -> AgentName:
     return AgentName(name, None if step is None else int(step), options)
 
 
+def _parse_program(text: str) -> AgentName:
+    try:
+        protocol, command, options = parse_opponent(text)
+    except ValueError as error:
+        raise AgentNameError(str(error)) from None
+    return AgentName(protocol, None, {PROGRAM: shlex.join(command), **options})
+
+
 def _parse_option(text: str, word: str) -> tuple[str, str]:
     key, equals, value = word.partition("=")
     if not equals:
@@ -91,14 +105,25 @@ def _parse_option(text: str, word: str) -> tuple[str, str]:
 
 
 def find_agent(
-    text: str, game: Game, store_url: str, *, simulations: int | None = None, device: str = "auto"
+    text: str,
+    game: Game,
+    store_url: str,
+    *,
+    simulations: int | None = None,
+    device: str = "auto",
+    programs: bool = False,
 ) -> Player:
     """Load a player by name; `simulations`, when given, override those of its search.
+
+    Only with `programs` may a name start another program: for one that a person typed, not for
+    one that was stored.
 
     Raises AgentNameError for an unknown name, suggesting the nearest, and the store's errors
     for a run that cannot be read.
     """
     name, step, options = parse_agent_name(text)
+    if name in PROTOCOLS:
+        return _find_program(text, game, programs, simulations)
     if simulations is not None:
         options = {**options, "simulations": str(simulations)}
     if name == "random":
@@ -127,6 +152,21 @@ def find_agent(
         return method_of_run(run.info).player(game, run, step, options, name=text, device=device)
 
 
+def _find_program(text: str, game: Game, programs: bool, simulations: int | None) -> Player:
+    if not programs:
+        raise AgentNameError(
+            f"agent {text!r} is another program, which this command does not start"
+        )
+    if simulations is not None:
+        raise AgentNameError(f"agent {text!r}: expected its own limit, not --simulations")
+    from arena.opponents.opponent import find_opponent
+
+    try:
+        return find_opponent(text, game)
+    except ValueError as error:
+        raise AgentNameError(str(error)) from None
+
+
 @contextmanager
 def loading(text: str, step: int | None, run: Run) -> Iterator[None]:
     """Turn what loading an agent's checkpoint raises into an AgentNameError with its name.
@@ -148,7 +188,7 @@ def loading(text: str, step: int | None, run: Run) -> Iterator[None]:
 
 def find_run(name: str, game: Game, store_url: str) -> Run:
     """Open a run of this game by name. Raises AgentNameError."""
-    run = open_agents_run(name, ("random", "mcts:1000", "solver"), store_url)
+    run = open_agents_run(name, ("random", "mcts:1000", "solver", *PROTOCOLS), store_url)
     if not is_game_of(run.info, game):
         raise AgentNameError(_not_its_game(run, game))
     if changed := source_change(run, game):

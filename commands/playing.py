@@ -87,7 +87,9 @@ def _play_board(args: Namespace, game: Game, begin: GameRecord, file: RecordFile
     from arena.play.terminal import HumanPlayer, Seat, Table, Terminal, shows_a_screen
 
     def seat(name: str) -> Seat:
-        return HumanPlayer() if name == HUMAN else find_agent(name, game, args.store)
+        if name == HUMAN:
+            return HumanPlayer()
+        return find_agent(name, game, args.store, programs=True)
 
     notice = ""
     if args.agent is None:
@@ -182,7 +184,7 @@ def analyze(args: Namespace) -> int:
     start, moves = game.read_position(args.position)
     moves = moves or game.parse_moves(args.moves)
     games = [] if args.record is None else read_games(game, Path(args.record))
-    player = find_agent(args.agent, game, args.store, simulations=args.simulations)
+    player = find_agent(args.agent, game, args.store, simulations=args.simulations, programs=True)
     if games:
         think = partial(_each_position, game, player, limit, args.lines)
         verdicts = (verdict for found in games for verdict in think(found.record))

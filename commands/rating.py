@@ -121,7 +121,7 @@ def _match_boards(
     from arena.rating.recorded import note_best_checkpoint
 
     names = exact_name(args.first, game, args.store), exact_name(args.second, game, args.store)
-    first, second = (find_agent(name, game, args.store) for name in names)
+    first, second = (find_agent(name, game, args.store, programs=True) for name in names)
     home = None if args.no_record else home_of([*names], game, args.store)
     key = MatchKey(game.name, names, args.seed, openings.label)
     log = MatchLog(home.files, key) if home else None

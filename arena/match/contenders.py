@@ -17,6 +17,7 @@ from arena.names import (
     find_run,
     parse_agent_name,
 )
+from arena.opponents.names import PROGRAM, PROTOCOLS, format_opponent
 from envs.game import Game
 from mcts.config import SearchConfig
 from store import checkpoints
@@ -39,6 +40,9 @@ def exact_name(text: str, game: Game, store_url: str) -> str:
 
 def written(name: str, step: int | None, options: dict[str, str]) -> str:
     """Format an agent's parts as a name: mcts:1000, RUN@12000:root=gumbel,sims=64."""
+    if name in PROTOCOLS:
+        own = {key: value for key, value in options.items() if key != PROGRAM}
+        return format_opponent(name, options[PROGRAM], own)
     if name == "mcts" and list(options) == ["simulations"]:
         return f"mcts:{options['simulations']}"
     words = [f"{'sims' if key == 'simulations' else key}={options[key]}" for key in sorted(options)]

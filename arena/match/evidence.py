@@ -20,6 +20,7 @@ import numpy as np
 
 from arena.match.openings import ATTEMPTS, Opening, balanced_openings, random_position
 from arena.match.records import Batch, MatchKey
+from arena.opponents.names import is_opponent, repeats_itself
 from envs.game import Game
 from envs.registry import BUILT_IN, find_game
 
@@ -31,7 +32,13 @@ _RANDOM = re.compile(r"random:(\d{1,4})")
 
 def repeat_themselves(agents: Iterable[str]) -> bool:
     """Whether agents with these exact names repeat the same game from the same opening."""
-    return not any(re.split("[@:]", agent)[0] in PLAY_BY_CHANCE for agent in agents)
+    return not any(_plays_by_chance(agent) for agent in agents)
+
+
+def _plays_by_chance(agent: str) -> bool:
+    if is_opponent(agent):
+        return not repeats_itself(agent)
+    return re.split("[@:]", agent)[0] in PLAY_BY_CHANCE
 
 
 class Evidence:

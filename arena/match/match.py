@@ -6,9 +6,10 @@ match continues after the stored batches.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.players import Player, side_by_side
+from agents.players import ForfeitError, Player, side_by_side
 from arena.match.evidence import Evidence, distinct, repeat_themselves
 from arena.match.openings import Opening, Openings, random_openings
 from arena.match.pool import MatchPool, PlannedBatch, UnplayableError, play_all
@@ -32,6 +33,8 @@ from envs.positions import new_past, play_moves
 PAIRS_AT_ONCE = 128
 SPRT_PAIRS_AT_ONCE = 32  # how often a sequential test looks
 SPRT_GAMES = 20_000  # default limit of a test's games
+
+_logger = logging.getLogger("ludens.arena")
 
 Report = Callable[[int, int], None]  # games finished, of how many
 Keep = Callable[[PlannedBatch, Batch], None]
@@ -346,7 +349,8 @@ def play_out(
 
     The moves of each game are added to its list of `moves`, if there are any. Both agents think at
     the same time, about the positions where each is to move. Yields after every ply the first
-    agent's scores, NaN while a game goes on, and the plies played.
+    agent's scores, NaN while a game goes on, and the plies played. A player that forfeits
+    (`agents.players.ForfeitError`) loses that game at once.
     """
     sides = np.arange(len(states)) % 2  # of the first agent
     scores, plies = np.full(len(states), np.nan), np.zeros(len(states), np.int64)
@@ -366,19 +370,36 @@ def play_out(
                     choose = partial(thinks.choose, states[chosen], rng)
                     if known is not None:
                         choose = partial(choose, known)
-                    choices.append((player, chosen, threads.submit(choose)))
-            for player, chosen, actions in choices:
-                illegal = play_moves(game, states, past, chosen, actions.result())
+                    choices.append((agent, player, chosen, threads.submit(choose)))
+            lost = np.full(len(states), -1)  # the agent that forfeits a game
+            for agent, player, chosen, answer in choices:
+                actions = _offered(player, answer)
+                lost[chosen[actions < 0]] = agent
+                chosen, actions = chosen[actions >= 0], actions[actions >= 0]
+                illegal = play_moves(game, states, past, chosen, actions)
                 if illegal >= 0:
-                    action = actions.result()[illegal]
+                    action = actions[illegal]
                     raise RuntimeError(f"{player.name} chose action {action}, which is not legal")
-                for row, action in zip(chosen, actions.result()) if moves else ():
+                for row, action in zip(chosen, actions) if moves else ():
                     moves[int(row)].append(int(action))
-            plies[~over] += 1
+            plies[~over & (lost < 0)] += 1
+            scores[lost >= 0] = lost[lost >= 0]  # the second agent's forfeit is a point
             statuses(states, to_play, over, values)
             mine = np.where(to_play == sides, values, -values)
-            scores[over] = (1 + mine[over]) / 2
+            ended = over & np.isnan(scores)
+            scores[ended] = (1 + mine[ended]) / 2
+            over |= np.isfinite(scores)
             yield scores, plies
+
+
+def _offered(player: Player, answer: Future[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return a player's moves, -1 where it forfeits the game, of which it warns."""
+    try:
+        return answer.result()
+    except ForfeitError as error:
+        for reason in error.reasons.values():
+            _logger.warning("%s forfeits a game: %s", player.name, reason)
+        return error.chosen
 
 
 def _result(progress: _MatchProgress, sprt: Sprt | None) -> MatchResult:

@@ -1,0 +1,96 @@
+"""Go programs, by the Go Text Protocol, version 2 (Farnebaeck 2002).
+
+Options become the program's arguments, `level=10` is `--level 10`, but for `timeout`: the seconds
+that an answer may take. GNU Go is told its mode and Ludens' rules; any other program needs its own
+arguments in the command: `gtp:katago gtp -model FILE`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from arena.opponents.asking import ANSWER_S, Answer, seconds_option
+from arena.opponents.known_lines import KnownLine
+from arena.opponents.names import OpponentName
+from arena.opponents.process import Program, ProgramError
+from envs.game import Game
+
+START_S = 60.0  # to load, too
+MOST_LINES = 1000  # of one answer
+GNU_GO = ("--mode", "gtp", "--chinese-rules", "--positional-superko", "--quiet")
+
+
+class GtpEngine:
+    """A Go program. `start` is before the first question, and again after a `stop`."""
+
+    def __init__(self, game: Game, name: OpponentName) -> None:
+        _, rows, columns = game.planes_shape
+        if rows != columns:
+            raise ProgramError(f"{game.name}: the protocol has only square boards")
+        options = dict(name.options)
+        self._wait_s = seconds_option(options, "timeout") or ANSWER_S
+        options.pop("timeout", None)
+        arguments = [word for key, value in options.items() for word in (f"--{key}", value)]
+        usual = GNU_GO if Path(name.command[0]).name == "gnugo" else ()
+        self._command = (*name.command, *usual, *arguments)
+        self._size = rows
+        assert game.format_position is not None
+        self._komi = game.format_position(game.new_state()).split()[-1]
+        self._program: Program | None = None
+
+    def start(self) -> None:
+        """Start the program and set the board. Raises ProgramError."""
+        self.stop()
+        self._program = Program(self._command)
+        self._command_it("protocol_version", START_S)
+        for command in (f"boardsize {self._size}", f"komi {self._komi}", "clear_board"):
+            self._command_it(command)
+
+    def stop(self) -> None:
+        """Kill the program, if it runs."""
+        if self._program is not None:
+            self._program.stop()
+        self._program = None
+
+    def ask(self, game: Game, line: KnownLine, state: Any) -> Answer:
+        """Ask for a move in a position. Raises ProgramError."""
+        self._place(game, line)
+        word = self._command_it(f"genmove {_colour(game, state)}").split("\n")[0]
+        return Answer(word, math.nan)
+
+    def _place(self, game: Game, line: KnownLine) -> None:
+        self._command_it("clear_board")
+        assert game.cells is not None
+        for point, stone in enumerate(game.cells(line.start)):
+            if stone:  # in any order: no chain is without a liberty on the way
+                self._play("bw"[int(stone) - 1], game.format_action(point))
+        states = game.line(list(line.moves), line.start)
+        for state, move in zip(states, line.moves, strict=False):
+            self._play(_colour(game, state), game.format_action(move))
+
+    def _play(self, colour: str, point: str) -> None:
+        self._command_it(f"play {colour} {point}")
+
+    def _command_it(self, command: str, wait_s: float | None = None) -> str:
+        """Return a command's answer. Raises ProgramError, also for a refusal."""
+        program = self._program
+        assert program is not None
+        deadline = time.monotonic() + (wait_s or self._wait_s)
+        program.write(command)
+        while not (line := program.read_line(deadline)):
+            pass
+        lines = [line]
+        while line := program.read_line(deadline):
+            if len(lines) == MOST_LINES:
+                raise ProgramError(f"{program.command}: an answer of over {MOST_LINES} lines")
+            lines.append(line)
+        if not lines[0].startswith("="):
+            raise ProgramError(f"{program.command}: {command!r} was answered {lines[0]!r:.200}")
+        return "\n".join([lines[0].lstrip("=").strip(), *lines[1:]])
+
+
+def _colour(game: Game, state: Any) -> str:
+    return "bw"[int(game.rules.to_play(state))]

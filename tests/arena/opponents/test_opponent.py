@@ -1,0 +1,160 @@
+import logging
+import math
+import resource
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.players import ForfeitError, RandomPlayer
+from arena.match.match import play_out
+from arena.opponents.opponent import OpponentPlayer, find_opponent
+from arena.opponents.process import find_program
+from envs.game import Game
+from envs.positions import past_of
+from envs.registry import find_game
+
+CHESS, GO = find_game("chess"), find_game("go9")
+HERE = Path(__file__).parent
+RNG = np.random.default_rng(0)
+
+
+def fake(how: str, query: str = "nodes=1&timeout=20", script: str = "fake_engine.py") -> str:
+    protocol = "gtp" if script == "fake_go.py" else "uci"
+    return f"{protocol}:{sys.executable} {shlex.quote(str(HERE / script))} {how}?{query}"
+
+
+def moved(player: OpponentPlayer, game: Game, text: str = "") -> str:
+    """Ask for a move after some moves, given with their past."""
+    line = game.line(game.parse_moves(text))
+    (action,) = player.choose(line[-1:].copy(), RNG, past_of(game, [line]))
+    return game.written(line[-1], int(action))
+
+
+def reason(player: OpponentPlayer, game: Game = CHESS) -> str:
+    with pytest.raises(ForfeitError) as caught:
+        moved(player, game)
+    assert caught.value.chosen.tolist() == [-1]
+    return caught.value.reasons[0]
+
+
+def test_a_program_gets_the_moves_and_its_answer_is_played(tmp_path: Path) -> None:
+    log = tmp_path / "lines.log"
+    player = find_opponent(fake(f"good {log}"), CHESS)
+    moves = "e2e4 e7e5 g1f3 b8c6 f1b5 a7a6 b5a4 g8f6 e1g1 f6e4"
+    assert moved(player, CHESS, moves) == "a2a3"
+    asked = [line for line in log.read_text().splitlines() if line.startswith("position")]
+    assert asked == [f"position fen {CHESS.format_position(CHESS.new_state())} moves {moves}"]
+    assert "go nodes 1" in log.read_text().splitlines()
+    player.stop()
+
+
+def test_without_a_past_a_program_gets_the_position_alone(tmp_path: Path) -> None:
+    log = tmp_path / "lines.log"
+    player = find_opponent(fake(f"good {log}"), CHESS)
+    line = CHESS.line(CHESS.parse_moves("e2e4"))
+    found = player.analyze(line[-1:].copy())
+    assert CHESS.written(line[-1], int(found.best_action[0])) == "a7a5"
+    assert found.value_to_play[0] == pytest.approx(math.atan(1) / 1.5637541897)
+    assert f"position fen {CHESS.format_position(line[-1])}" in log.read_text().splitlines()
+    player.stop()
+
+
+def test_options_are_found_in_any_case_and_checked(tmp_path: Path) -> None:
+    log = tmp_path / "lines.log"
+    query = "elo=1500&skill_level=3&movetime=0.2"
+    find_opponent(fake(f"good {log}", query), CHESS).stop()
+    sent = log.read_text().splitlines()
+    assert "setoption name Skill Level value 3" in sent
+    assert "setoption name UCI_Elo value 1500" in sent
+    assert "setoption name UCI_LimitStrength value true" in sent
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (fake("good", "elo=500"), "UCI_Elo: expected 1320 to 3190, got '500'"),
+        (fake("good", "skil_level=3"), "no option 'skil_level'; did you mean 'skill_level'"),
+        (fake("good", "nodes=many"), "nodes=many: expected a whole number above 0"),
+        (fake("good", "movetime=0"), "movetime=0: expected seconds above 0"),
+        (fake("wont-start"), "ended with status 1; it wrote: no licence found"),
+        ("uci:no_such_engine", "there is no program 'no_such_engine'"),
+        ("uci:", "expected a program after uci:"),
+        ("uci:x?nodes", "expected OPTION=VALUE"),
+        ("uci:'x", "No closing quotation"),
+        ("gtp:gnugo", "plays Go, not 'chess'"),
+    ],
+)
+def test_what_cannot_be_started_says_why(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match="agent") as caught:
+        find_opponent(text, CHESS)
+    assert message in str(caught.value)
+
+
+def test_a_crash_is_forgiven_once(tmp_path: Path) -> None:
+    player = find_opponent(fake(f"crash-once {tmp_path / 'mark'}"), CHESS)
+    assert moved(player, CHESS) == "a2a3"
+    player.stop()
+
+
+@pytest.mark.parametrize(
+    ("how", "query", "message"),
+    [
+        ("crash", "nodes=1", "ended with status 1; it wrote: out of luck"),
+        ("hang", "nodes=1&timeout=0.3", "no answer in time"),
+        ("chatter", "nodes=1&timeout=0.3", "no answer in time"),
+        ("cheat", "nodes=1", "it answered 'a1a8', which is not a legal move"),
+        ("long-line", "nodes=1", "wrote a line over"),
+    ],
+)
+def test_what_fails_forfeits(how: str, query: str, message: str) -> None:
+    player = find_opponent(fake(how, query), CHESS)
+    assert message in reason(player)
+    player.stop()
+
+
+def test_a_flood_of_errors_is_read_and_not_kept() -> None:
+    player = find_opponent(fake("flood"), CHESS)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert moved(player, CHESS) == "a2a3"  # 20 MB
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10_000  # KB
+    player.stop()
+
+
+def test_a_forfeit_loses_that_game_alone(caplog: pytest.LogCaptureFixture) -> None:
+    player = find_opponent(fake("cheat"), CHESS)
+    starts = CHESS.new_states(2)
+    with caplog.at_level(logging.WARNING, "ludens.arena"):
+        rngs = [np.random.default_rng(i) for i in range(2)]
+        *_, (scores, plies) = play_out(CHESS, (player, RandomPlayer(CHESS)), starts, rngs)
+    assert scores.tolist() == [0.0, 0.0]
+    assert plies.tolist() == [0, 1]
+    assert caplog.text.count("forfeits a game") == 2
+    player.stop()
+
+
+def test_go_answers_are_checked() -> None:
+    good = find_opponent(fake("D4", "timeout=20", "fake_go.py"), GO)
+    assert moved(good, GO) == "D4"
+    resigning = find_opponent(fake("resign", "timeout=20", "fake_go.py"), GO)
+    assert reason(resigning, GO) == "it resigned"
+    refusing = find_opponent(fake("refuse", "timeout=20", "fake_go.py"), GO)
+    assert "'genmove b' was answered '? cannot'" in reason(refusing, GO)
+    for player in (good, resigning, refusing):
+        player.stop()
+
+
+@pytest.mark.skipif(find_program("stockfish") is None, reason="stockfish is not installed")
+def test_stockfish_mates() -> None:
+    player = find_opponent("uci:stockfish?nodes=2000", CHESS)
+    assert moved(player, CHESS, "f2f3 e7e5 g2g4") == "d8h4"
+    player.stop()
+
+
+@pytest.mark.skipif(find_program("gnugo") is None, reason="gnugo is not installed")
+def test_gnu_go_captures() -> None:
+    player = find_opponent("gtp:gnugo?level=1", GO)
+    assert moved(player, GO, "E5 E4 A1 E6 A9 D5 J1") == "F5"
+    player.stop()
