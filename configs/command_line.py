@@ -20,6 +20,7 @@ USAGE_ERRORS = (
     ("arena.names", "AgentNameError"),
 )
 FAILURES = (
+    ("agents.players", "ForfeitError"),
     ("store.errors", "StoreError"),
     ("envs.vector.steps", "EnvironmentFailedError"),
     ("selfplay.cluster.placement", "PlacementError"),

@@ -1,7 +1,9 @@
+import json
 import logging
 import math
 import resource
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from envs.registry import find_game
 
 CHESS, GO = find_game("chess"), find_game("go9")
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 RNG = np.random.default_rng(0)
 
 
@@ -158,3 +161,13 @@ def test_gnu_go_captures() -> None:
     player = find_opponent("gtp:gnugo?level=1", GO)
     assert moved(player, GO, "E5 E4 A1 E6 A9 D5 J1") == "F5"
     player.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_program("stockfish") is None, reason="stockfish is not installed")
+def test_a_match_by_the_command_is_won_by_stockfish() -> None:
+    words = ["match", "chess", "random", "uci:stockfish?nodes=50", "--games", "2", "--json"]
+    command = [sys.executable, "ludens.py", *words]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["total"] == {"wins": 0, "draws": 0, "losses": 2}
