@@ -188,7 +188,7 @@ def loading(text: str, step: int | None, run: Run) -> Iterator[None]:
 
 def find_run(name: str, game: Game, store_url: str) -> Run:
     """Open a run of this game by name. Raises AgentNameError."""
-    run = open_agents_run(name, ("random", "mcts:1000", "solver", *PROTOCOLS), store_url)
+    run = open_agents_run(name, ("random", "mcts:1000", "solver"), store_url)
     if not is_game_of(run.info, game):
         raise AgentNameError(_not_its_game(run, game))
     if changed := source_change(run, game):

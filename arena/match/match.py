@@ -366,20 +366,17 @@ def play_out(
                 chosen = np.flatnonzero(~over & ((to_play ^ sides) == agent))
                 if len(chosen):
                     thinks = side_by_side(player, len(chosen))
-                    known = past.take(chosen) if game.has_history else None
-                    choose = partial(thinks.choose, states[chosen], rng)
-                    if known is not None:
-                        choose = partial(choose, known)
+                    known = [past.take(chosen)] if game.has_history else []
+                    choose = partial(thinks.choose, states[chosen], rng, *known)
                     choices.append((agent, player, chosen, threads.submit(choose)))
             lost = np.full(len(states), -1)  # the agent that forfeits a game
             for agent, player, chosen, answer in choices:
-                actions = _offered(player, answer)
-                lost[chosen[actions < 0]] = agent
-                chosen, actions = chosen[actions >= 0], actions[actions >= 0]
+                actions, is_offered = _offered(player, answer)
+                lost[chosen[~is_offered]] = agent
+                chosen, actions = chosen[is_offered], actions[is_offered]
                 illegal = play_moves(game, states, past, chosen, actions)
                 if illegal >= 0:
-                    action = actions[illegal]
-                    raise RuntimeError(f"{player.name} chose action {action}, which is not legal")
+                    raise _not_legal(player, actions[illegal])
                 for row, action in zip(chosen, actions) if moves else ():
                     moves[int(row)].append(int(action))
             plies[~over & (lost < 0)] += 1
@@ -392,14 +389,21 @@ def play_out(
             yield scores, plies
 
 
-def _offered(player: Player, answer: Future[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Return a player's moves, -1 where it forfeits the game, of which it warns."""
+def _offered(
+    player: Player, answer: Future[NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return a player's moves, and where there is one; it is warned of games that are forfeited."""
     try:
-        return answer.result()
+        actions = answer.result()
+        return actions, np.ones(len(actions), np.bool_)
     except ForfeitError as error:
         for reason in error.reasons.values():
             _logger.warning("%s forfeits a game: %s", player.name, reason)
-        return error.chosen
+        return error.chosen, error.chosen >= 0
+
+
+def _not_legal(player: Player, action: int) -> RuntimeError:
+    return RuntimeError(f"{player.name} chose action {action}, which is not legal")
 
 
 def _result(progress: _MatchProgress, sprt: Sprt | None) -> MatchResult:

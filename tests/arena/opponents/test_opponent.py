@@ -49,7 +49,7 @@ def test_a_program_gets_the_moves_and_its_answer_is_played(tmp_path: Path) -> No
     moves = "e2e4 e7e5 g1f3 b8c6 f1b5 a7a6 b5a4 g8f6 e1g1 f6e4"
     assert moved(player, CHESS, moves) == "a2a3"
     asked = [line for line in log.read_text().splitlines() if line.startswith("position")]
-    assert asked == [f"position fen {CHESS.format_position(CHESS.new_state())} moves {moves}"]
+    assert asked == [f"position fen {CHESS.write_position(CHESS.new_state(), [])} moves {moves}"]
     assert "go nodes 1" in log.read_text().splitlines()
     player.stop()
 
@@ -61,7 +61,7 @@ def test_without_a_past_a_program_gets_the_position_alone(tmp_path: Path) -> Non
     found = player.analyze(line[-1:].copy())
     assert CHESS.written(line[-1], int(found.best_action[0])) == "a7a5"
     assert found.value_to_play[0] == pytest.approx(math.atan(1) / 1.5637541897)
-    assert f"position fen {CHESS.format_position(line[-1])}" in log.read_text().splitlines()
+    assert f"position fen {CHESS.write_position(line[-1], [])}" in log.read_text().splitlines()
     player.stop()
 
 
