@@ -92,6 +92,7 @@ def test_moves_are_listed_from_the_likeliest_on() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_lines_may_be_positions_of_the_games_own_text() -> None:
     chess = find_game("chess")
     mate = "6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1"
