@@ -22,11 +22,9 @@ from commands import (
     training,
     watching,
 )
-from commands.options import INTERRUPTED
+from commands.options import INTERRUPTED, VERSION
 from commands.teams import trajectories
 from configs.command_line import FAILURE, Command, UsageError, explain, nearest, read_words
-
-VERSION = "0.1.0"
 
 DESCRIPTION = """\
 Ludens learns games, by self-play or from pixels, and plays them.
@@ -158,14 +156,15 @@ A position is written as the moves that lead to it. Values are for the side to m
         playing.analyze,
     ),
     "engine": Command(
-        "play in the programs people use: an engine that speaks UCI on standard input and output",
+        "play in the programs people use: an engine that speaks UCI, or GTP for Go",
         """\
   ludens engine --agent mcts:2000
   ludens engine --agent chess_run --store s3://BUCKET/ludens
   ludens engine --agent mcts:2000 --game chess5
+  ludens engine --agent mcts:2000 --game go9
   ludens engine --agent chess_run --prepare
-The line is what a chess program asks for as an engine's command; docs/engines.md shows how. The
-first start of an agent compiles for minutes, which --prepare does beforehand.
+The line is what a program for chess or Go asks for as an engine's command; docs/engines.md shows
+how. The first start of an agent compiles for minutes, which --prepare does beforehand.
 """,
         serving.engine_arguments,
         serving.engine,

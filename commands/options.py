@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envs.game import Game
     from envs.teams import TeamGame
 
+VERSION = "0.1.0"  # as in pyproject.toml
 INTERRUPTED = 130  # exit status
 DEFAULT_STORE = "runs"  # the folder of the runs
 

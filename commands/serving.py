@@ -5,27 +5,41 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from commands.options import store_argument
+from commands.options import VERSION, store_argument
 from configs.command_line import UsageError, nearest
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
 
+    from agents.players import Player
+    from arena.engine.protocols.gtp import GtpSession
+    from arena.engine.protocols.gtp_desk import GtpDesk
+    from arena.engine.protocols.gtp_settings import Settings
+    from arena.engine.protocols.lines import Inbox, Writer
+    from arena.engine.protocols.uci import UciSession
     from arena.engine.protocols.uci_desk import UciDesk
     from arena.engine.protocols.uci_grammar import Options
+    from envs.game import Game
 
-PROTOCOL_OF = {"chess": "uci", "chess5": "uci"}  # the protocol that programs for a game speak
+GO_SIZES = {size: f"go{size}" for size in (7, 9, 13, 19)}
+# the protocol that programs for a game speak
+PROTOCOL_OF = {"chess": "uci", "chess5": "uci"} | dict.fromkeys(GO_SIZES.values(), "gtp")
+AGENTS_OF_ANY_GAME = ("random", "mcts")
+USUAL_GAME = {"uci": "chess", "gtp": "go9"}
 
 
 def engine_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--agent", metavar="A", required=True, help="who plays; see ludens --help")
     parser.add_argument(
-        "--game", metavar="GAME", default="chess", help="chess, Chess960 included, or chess5"
+        "--game",
+        metavar="GAME",
+        help="chess (the default), Chess960 included, chess5, or go7, go9, go13, go19",
     )
     parser.add_argument(
         "--protocol", choices=sorted(set(PROTOCOL_OF.values())), help="(default: the game's)"
     )
+    parser.add_argument("--name", help="what the engine calls itself (default: Ludens and A)")
     parser.add_argument("--seed", type=int, metavar="S", help="of whatever is random")
     parser.add_argument(
         "--prepare", action="store_true", help="compile what the agent needs, and exit"
@@ -34,19 +48,16 @@ def engine_arguments(parser: ArgumentParser) -> None:
 
 
 def engine(args: Namespace) -> int:
-    from arena.engine.protocols.lines import Inbox, Writer, converse
-    from arena.engine.protocols.uci import UciSession
+    from arena.engine.protocols.lines import converse
 
-    _check_protocol(args)
+    protocol = _settle_game(args)
     if args.prepare:
-        return _prepare(args)
-    sessions: list[UciSession] = []
+        return _prepare(args, protocol)
+    sessions: list[UciSession | GtpSession] = []
 
-    def make(inbox: Inbox, write: Writer) -> UciSession:
-        def load(options: Options) -> UciDesk:
-            return _load(args, options, write)
-
-        sessions.append(UciSession(f"Ludens {args.agent}", args.game, load, inbox, write))
+    def make(inbox: Inbox, write: Writer) -> UciSession | GtpSession:
+        new_session = _gtp_session if protocol == "gtp" else _uci_session
+        sessions.append(new_session(args, inbox, write))
         return sessions[0]
 
     converse(make, sys.stdin.fileno(), sys.stdout.fileno())
@@ -58,6 +69,34 @@ def engine(args: Namespace) -> int:
     return 0
 
 
+def _uci_session(args: Namespace, inbox: Inbox, write: Writer) -> UciSession:
+    from arena.engine.protocols.uci import UciSession
+
+    def load(options: Options) -> UciDesk:
+        return _load_uci(args, options, write)
+
+    return UciSession(_name(args), args.game, load, inbox, write)
+
+
+def _gtp_session(args: Namespace, inbox: Inbox, write: Writer) -> GtpSession:
+    from arena.engine.protocols.gtp import GtpSession
+
+    def load(game: str, settings: Settings, done: Callable[..., None]) -> GtpDesk:
+        return _load_gtp(args, game, settings, write, done)
+
+    sizes = {size: name for size, name in GO_SIZES.items() if _plays(args, name)}
+    return GtpSession(_name(args), VERSION, args.game, sizes, load, inbox, write)
+
+
+def _name(args: Namespace) -> str:
+    return f"Ludens {args.agent}" if args.name is None else " ".join(args.name.split())
+
+
+def _plays(args: Namespace, game: str) -> bool:
+    """Return whether the agent plays a game: its own, or any if it has no network."""
+    return game == args.game or args.agent.partition(":")[0] in AGENTS_OF_ANY_GAME
+
+
 def leave_at_once() -> None:
     """End the process while a thread compiles, which nothing can interrupt."""
     import os
@@ -66,37 +105,76 @@ def leave_at_once() -> None:
     os._exit(0)
 
 
-def _check_protocol(args: Namespace) -> None:
+def _settle_game(args: Namespace) -> str:
+    """Write the usual game where none is named, and return the protocol."""
+    if args.game is None:
+        args.game = USUAL_GAME[args.protocol or "uci"]
     if args.game not in PROTOCOL_OF:
         near = nearest(args.game, PROTOCOL_OF)
         raise UsageError(
             f"ludens engine: --game {args.game}{near} (there is a protocol for "
             f"{', '.join(PROTOCOL_OF)})"
         )
+    protocol = PROTOCOL_OF[args.game]
+    if args.protocol not in (None, protocol):
+        raise UsageError(
+            f"ludens engine: --protocol {args.protocol} with --game {args.game}: programs for that "
+            f"game speak {protocol}"
+        )
+    return protocol
 
 
-def _load(args: Namespace, options: Options, write: Callable[..., None]) -> UciDesk:
-    """Load the agent, and compile what it needs."""
+def _player_of(args: Namespace, name: str) -> tuple[Game, Player, int]:
+    """Load a game and the agent for it, and draw a seed where none is given."""
     import secrets
 
-    from arena.engine.protocols.uci_desk import UciDesk
     from arena.names import find_agent
     from envs.registry import find_game
 
-    game = find_game(args.game)
-    player = find_agent(args.agent, game, args.store)
+    game = find_game(name)
     seed = secrets.randbits(62) if args.seed is None else args.seed
+    return game, find_agent(args.agent, game, args.store), seed
+
+
+def _load_uci(args: Namespace, options: Options, write: Callable[..., None]) -> UciDesk:
+    """Load the agent, and compile what it needs."""
+    from arena.engine.protocols.uci_desk import UciDesk
+
+    game, player, seed = _player_of(args, args.game)
     desk = UciDesk(game, player, options, write, seed)
     desk.get_ready()
     return desk
 
 
-def _prepare(args: Namespace) -> int:
+def _load_gtp(
+    args: Namespace,
+    name: str,
+    settings: Settings,
+    write: Callable[..., None],
+    done: Callable[..., None],
+) -> GtpDesk:
+    """Load the agent for a size of board, and compile what it needs."""
+    from arena.engine.protocols.gtp_desk import GtpDesk
+
+    game, player, seed = _player_of(args, name)
+    desk = GtpDesk(game, player, settings, write, done, seed)
+    desk.get_ready()
+    return desk
+
+
+def _prepare(args: Namespace, protocol: str) -> int:
     import time
 
+    from arena.engine.protocols.gtp_settings import Settings
     from arena.engine.protocols.uci_grammar import Options
 
+    def nothing(*words: object) -> None:
+        """Take what is written and done, of which there is none."""
+
     began = time.monotonic()
-    _load(args, Options(), lambda *lines: None).close()
+    if protocol == "gtp":
+        _load_gtp(args, args.game, Settings(), nothing, nothing).close()
+    else:
+        _load_uci(args, Options(), nothing).close()
     print(f"{args.agent} is ready to play {args.game}, after {time.monotonic() - began:.1f} s")
     return 0
