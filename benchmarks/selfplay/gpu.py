@@ -176,7 +176,7 @@ def run(seconds: float, peer_python: str | None, sets: str | None = None) -> Non
     result: dict[str, Any] = {"machine": facts, "preset": PRESET}
 
     def keep(name: str, value: Any) -> None:
-        """Write what is known by now: a lent machine may be taken back."""
+        """Write what is known by now: a machine may be taken back at any time."""
         result[name] = value
         write_result("gpu", result)
         print(f"gpu: {name} after {time.monotonic() - began:.0f} s", flush=True)
