@@ -153,7 +153,7 @@ class SelfPlayConfig(Settings):
     that lead there; "" is none. A position that is no list of moves has no past."""
     starts_share: Share = 1.0
     """Share of games that begin from one of `starts`, drawn uniformly, and then without a random
-    opening; the others begin as ever."""
+    opening; the others begin at the game's start."""
     resign_value: Annotated[float, Meta(ge=-1, le=1)] = -1.0
     """Resign below this value on two own moves in a row; -1 never resigns."""
     resign_playout_share: Share = 0.1

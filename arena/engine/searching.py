@@ -25,7 +25,7 @@ KNOWN_STEP = 4096  # simulations in one call at most, of those that end at known
 LEAVES = 8  # of one tree in flight, at most: a network evaluates as many in the time of two
 VISITS_PER_LEAF = 12  # of the root for each of them
 ROWS_A_THREAD = 4  # of a batch at least: fewer take as long
-MEMORY_BYTES = 1 << 30  # of a full tree, unless told otherwise; what is not used is not taken
+MEMORY_BYTES = 1 << 30  # of a full tree by default; what is not used is not taken
 MOST_NODES = 1 << 24  # a tree's numbers of nodes and edges are 32-bit
 
 TREE = np.zeros(1, np.int64)  # the number of the only tree of a search
@@ -40,7 +40,7 @@ def room_in(game: Game, memory: int = MEMORY_BYTES) -> int:
 def batched(
     config: SearchConfig, leaves: int = LEAVES, visits_per_leaf: int = VISITS_PER_LEAF
 ) -> SearchConfig:
-    """Return the config of a single game's search: batches of up to so many leaves of its tree.
+    """Return the config of a single game's search: batches of at most `leaves` leaves of its tree.
 
     They grow with the tree, so that virtual loss distorts little of it. What the config itself says
     of leaves stays, and so do Gumbel roots, which plan each visit.

@@ -23,7 +23,7 @@ from agents.alphazero.bench import leaves_like, measure, raw_speed
 from agents.alphazero.config import AlphaZeroConfig, NetworkConfig
 from agents.alphazero.inference import NetworkEvaluator, load_evaluator
 from agents.alphazero.network import build_network
-from agents.alphazero.player import PLAYING_SIMULATIONS
+from agents.alphazero.player import playing_config
 from agents.alphazero.speed import learner_speeds
 from agents.players import SearchPlayer
 from agents.progress import Progress
@@ -136,8 +136,7 @@ def _measured(
 ) -> dict[str, Any]:
     evaluator = load_evaluator(GAME, run, step, config.device)
     evaluators = [evaluator, *(evaluator.replica() for _ in range(EVALUATORS - 1))]
-    search = replace(config.search, simulations=PLAYING_SIMULATIONS, solve=True, tree_reuse=False)
-    rates = error_rates(SearchPlayer(GAME, evaluators, search), sets)
+    rates = error_rates(SearchPlayer(GAME, evaluators, playing_config(run)), sets)
     percent = {name: round(100.0 * rate, 2) for name, rate in rates.items()}
     seconds = round(float(checkpoints.read_metadata(run, step)["elapsed_s"]), 1)
     reached = all(percent[name] <= bar + margin for name, (bar, margin) in PUBLISHED.items())

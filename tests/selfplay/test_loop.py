@@ -223,3 +223,11 @@ def test_a_session_with_some_budget_left_learns_something_however_slow_the_machi
     again = list(train(config, store_url=str(tmp_path), run_name="run"))
     assert [progress.event for progress in again] == ["started", "finished"]  # nothing is compiled
     assert again[-1].learner_steps == steps
+
+
+def test_a_round_longer_than_the_minutes_ends_with_the_rows_that_there_are(tmp_path):
+    config = replace(CONFIG, games=0, rows=0, minutes=0.02, publish_rows=10**6)
+    *_, last = train(config, store_url=str(tmp_path), run_name="run")
+    assert last.event == "finished"
+    assert last.learner_steps > 0
+    assert 0 < last.positions < config.publish_rows

@@ -78,7 +78,7 @@ class GraphedInference:
         rows = graph_rows(count)
         if rows > self._rows:
             self._reserve(rows)
-        # what lies in the rows after them is of an earlier batch, and answered to nobody
+        # the rows after them hold an earlier batch, whose answers are dropped
         self._planes.numpy()[:count] = leaves.planes
         self._actions.numpy()[:count] = leaves.actions
         with nullcontext() if self._stream is None else torch.cuda.stream(self._stream):

@@ -104,7 +104,7 @@ class GtpBoard:
         return moment
 
     def _resumed(self, moment: _Moment) -> _Moment:
-        """Return a position in a game that goes on, in which nobody has passed.
+        """Return the position as one of an unfinished game without passes.
 
         Where the game has come to its longest, the older half of its past is cut off.
         """

@@ -177,7 +177,7 @@ class GtpDesk:
             raise GtpError(f"invalid number of stones: {error}") from None
 
     def _free_handicap(self, args: tuple[str, ...]) -> str:
-        """Place stones as in a fixed handicap, fewer if it has not so many points."""
+        """Place a fixed handicap, of fewer stones where the board has too few points."""
         require(args, 1, 1, "place_free_handicap STONES")
         stones = whole_number_of(args[0], "stones", 0, 10_000)
         if not 2 <= stones < self.board.size**2:
@@ -322,14 +322,16 @@ class GtpDesk:
         return tuple(sorted(wanted)) if wanted != legal else ()
 
     def _teller(self, form: str, words: AnalysisWords) -> Callable[[Snapshot], None]:
-        told_at = -words.seconds - 1.0
+        written_at = -words.seconds - 1.0
 
         def tell(snapshot: Snapshot) -> None:
-            nonlocal told_at
+            nonlocal written_at
             now = time.monotonic()
-            line = info_line(snapshot, form, self._words) if now - told_at >= words.seconds else ""
+            line = (
+                info_line(snapshot, form, self._words) if now - written_at >= words.seconds else ""
+            )
             if line:
-                told_at = now
+                written_at = now
                 self._write(line)
 
         return tell

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from arena.engine.protocols.lines import one_line
+
 MOST_ID = 2**31 - 1
-MOST_TOLD = 300  # characters of a refusal
 MOST_SHOWN = 40  # characters of a word that is quoted in one
 COLOURS = {"b": 0, "black": 0, "w": 1, "white": 1}
 
@@ -49,8 +50,7 @@ def accepted(command: Command, text: str) -> str:
 
 def refused(command: Command, text: str) -> str:
     """Return the refusal of a command, on one line, which an empty line still has to follow."""
-    shown = "".join(c if c.isprintable() else " " for c in text[: MOST_TOLD + 1])
-    return f"?{command.number} {shown if len(shown) <= MOST_TOLD else shown[:MOST_TOLD] + '...'}"
+    return f"?{command.number} {one_line(text)}"
 
 
 def quoted(word: str) -> str:

@@ -1,4 +1,4 @@
-"""What GTP sets for a game: komi, rules, and the time, which is told again before each move."""
+"""What GTP sets for a game: komi, rules, and the clocks, which it updates before each move."""
 
 from __future__ import annotations
 

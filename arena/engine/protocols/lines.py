@@ -15,8 +15,16 @@ MOST_LINE_BYTES = 1 << 20  # a longer line is dropped; a game of 10,000 moves is
 READ_BYTES = 1 << 16
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+MOST_TEXT = 300  # characters of a message on one line
+
 Event = str | Callable[[], None] | None  # a line, something to do, or the end
 Inbox = SimpleQueue[Event]  # its `put` may be called in a signal's handler
+
+
+def one_line(text: str) -> str:
+    """Return a message on one line: printable, cut after MOST_TEXT characters."""
+    shown = "".join(c if c.isprintable() else " " for c in text[: MOST_TEXT + 1])
+    return shown if len(shown) <= MOST_TEXT else f"{shown[:MOST_TEXT]}..."
 
 
 class Session(Protocol):
@@ -32,7 +40,7 @@ class Session(Protocol):
 class Writer:
     """Writes whole lines, from any thread, each at once.
 
-    When nobody reads them any more, `on_broken` is called and further lines are dropped.
+    Once the reader has closed its end, `on_broken` is called and further lines are dropped.
     """
 
     def __init__(self, file: int, on_broken: Callable[[], None]) -> None:

@@ -18,11 +18,11 @@ from arena.engine.protocols.uci_grammar import (
     PositionWords,
     command_of,
     default_options,
+    info_string,
     options_of,
     read_go,
     read_position,
     set_option,
-    told,
 )
 from arena.engine.threads import start_thread
 
@@ -114,7 +114,7 @@ class UciSession:
             desk = self._load(self._options)
         except Exception as error:  # for the command: a thread has no caller to raise to
             self.failure = error
-            self._write(told(f"the agent could not be loaded: {error}"))
+            self._write(info_string(f"the agent could not be loaded: {error}"))
             self._inbox.put(None)
             return
         self._inbox.put(lambda: self._take(desk))
@@ -140,7 +140,7 @@ class UciSession:
             try:
                 desk.place(read_position(rest))
             except ValueError as error:
-                self._write(told(f"the position stays as it was: {error}"))
+                self._write(info_string(f"the position stays as it was: {error}"))
         elif command == "go":
             desk.go(read_go(rest))
         elif command in ("stop", "ponderhit", "ucinewgame"):
@@ -150,4 +150,4 @@ class UciSession:
         try:
             set_option(words, self._offered, self._options)
         except OptionError as error:
-            self._write(told(str(error)))
+            self._write(info_string(str(error)))

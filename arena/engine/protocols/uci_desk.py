@@ -12,8 +12,8 @@ from agents.players import Player, SearchPlayer
 from arena.engine.engine import Engine
 from arena.engine.limits import Clock, Clocks, Limit
 from arena.engine.protocols.lines import Writer
-from arena.engine.protocols.told_position import ToldPosition
-from arena.engine.protocols.uci_grammar import GoWords, Options, PositionWords, read_go, told
+from arena.engine.protocols.session_position import SessionPosition
+from arena.engine.protocols.uci_grammar import GoWords, Options, PositionWords, info_string, read_go
 from arena.engine.protocols.uci_info import info_lines
 from arena.engine.searching import room_in
 from arena.engine.snapshot import Snapshot
@@ -85,7 +85,7 @@ class UciDesk:
         self.game, self.player = game, player
         self._options, self._write, self._make = options, write, make
         self._rng = np.random.default_rng(seed)
-        self._told = ToldPosition(game)
+        self._position = SessionPosition(game)
         self._sizes = (options.threads, options.hash)
         self._engine = self._new_engine()
 
@@ -102,7 +102,7 @@ class UciDesk:
         self._engine.get_ready()
         start = self.game.new_state()
         word = self.game.written(start, int(self.game.legal_actions(start)[0]))
-        position = ToldPosition(self.game).after("", [word]).position
+        position = SessionPosition(self.game).after("", [word]).position
         words = read_go(["nodes", "1"])
         search = _Search(self.game, position.state[0], words, self._options, lambda *lines: None)
         self._engine.start(Request(position, Limit(nodes=1), on_result=search.decide)).wait()
@@ -110,16 +110,16 @@ class UciDesk:
 
     def place(self, position: PositionWords) -> None:
         """See `uci.Desk`."""
-        self._told = self._told.after(position.start, position.moves)
+        self._position = self._position.after(position.start, position.moves)
 
     def go(self, words: GoWords) -> None:
         """See `uci.Desk`."""
         if (self._options.threads, self._options.hash) != self._sizes:
             self.new_game()
         if words.ignored:
-            self._write(told(f"not understood after go: {' '.join(words.ignored)}"))
+            self._write(info_string(f"not understood after go: {' '.join(words.ignored)}"))
         self._engine.stop()  # its moves are written in the notation that was asked for then
-        position = self._told.position
+        position = self._position.position
         search = _Search(self.game, position.state[0], words, self._options, self._write)
         search.rng = np.random.default_rng(self._rng.integers(1 << 62))
         own = self.player.config.simulations if isinstance(self.player, SearchPlayer) else 1
@@ -173,7 +173,7 @@ class _Search:
         self.may_stop = not {"ponder", "infinite"} & words.flags
         self._game, self._state, self._words = game, state.copy(), words
         self._options, self._write = replace(options), write
-        self._told_at = -1.0
+        self._written_at = -1.0
         self._last: Snapshot | None = None
 
     def moves_to_search(self) -> tuple[int, ...]:
@@ -183,16 +183,16 @@ class _Search:
             try:
                 found.append(self._game.parse_legal(self._state, word))
             except ValueError as error:
-                self._write(told(f"searchmoves: {error}"))
+                self._write(info_string(f"searchmoves: {error}"))
         return tuple(dict.fromkeys(found))
 
     def tell(self, snapshot: Snapshot) -> None:
         """Write what is known, not too often; stop once it is what `depth` or `mate` asked for."""
         now = time.monotonic()
-        infos = self._infos(snapshot) if now - self._told_at >= INFO_S and snapshot.lines else []
+        infos = self._infos(snapshot) if now - self._written_at >= INFO_S and snapshot.lines else []
         if infos:
             self._write(*infos)
-            self._told_at, self._last = now, snapshot
+            self._written_at, self._last = now, snapshot
         if self.may_stop and self._is_enough(snapshot):
             self.stop()
 
@@ -207,11 +207,11 @@ class _Search:
         """Write the last infos and the best move, together."""
         lines = []
         if result.error is not None:
-            lines.append(told(f"the agent failed: {result.error}"))
+            lines.append(info_string(f"the agent failed: {result.error}"))
         if result.snapshot is not None and result.snapshot is not self._last:
             lines += self._infos(result.snapshot)
         if self._options.debug:
-            lines.append(told(f"ended: {result.reason}"))
+            lines.append(info_string(f"ended: {result.reason}"))
         self._write(*lines, self._best(result))
 
     def _infos(self, snapshot: Snapshot) -> list[str]:

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from arena.engine.protocols.lines import one_line
+
 COMMANDS = frozenset(
     ("uci", "debug", "isready", "setoption", "register", "ucinewgame")
     + ("position", "go", "stop", "ponderhit", "quit")
@@ -13,7 +15,6 @@ COMMANDS = frozenset(
 GO_NUMBERS = ("wtime", "btime", "winc", "binc", "movestogo", "depth", "nodes", "mate", "movetime")
 GO_FLAGS = ("infinite", "ponder")
 MOST = 10**12  # of any number
-MOST_TOLD = 300  # characters of a line for the user
 
 
 class OptionError(ValueError):
@@ -27,10 +28,9 @@ def command_of(line: str) -> list[str]:
     return words[first:]
 
 
-def told(text: str) -> str:
-    """Return an `info string` with the text, on one line."""
-    shown = "".join(c if c.isprintable() else " " for c in text[: MOST_TOLD + 1])
-    return f"info string {shown if len(shown) <= MOST_TOLD else shown[:MOST_TOLD] + '...'}"
+def info_string(text: str) -> str:
+    """Return a line for the user, on one line whatever the text holds."""
+    return f"info string {one_line(text)}"
 
 
 class PositionWords(NamedTuple):

@@ -1,18 +1,18 @@
 import pytest
 
+from arena.engine.protocols.lines import MOST_TEXT
 from arena.engine.protocols.uci_grammar import (
     MOST,
-    MOST_TOLD,
     OptionError,
     Options,
     PositionWords,
     command_of,
     default_options,
+    info_string,
     options_of,
     read_go,
     read_position,
     set_option,
-    told,
 )
 
 FEN = "4k3/8/8/8/8/8/8/4K2R w K - 0 1"
@@ -118,5 +118,5 @@ def test_lines_that_offer_options() -> None:
 
 
 def test_what_is_told_is_one_line_of_a_bounded_length() -> None:
-    assert told("a\nb\rc\x1b[") == "info string a b c ["
-    assert len(told("x" * 10_000)) < MOST_TOLD + 20
+    assert info_string("a\nb\rc\x1b[") == "info string a b c ["
+    assert len(info_string("x" * 10_000)) < MOST_TEXT + 20

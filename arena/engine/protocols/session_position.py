@@ -15,7 +15,7 @@ from envs.positions import new_past, play_moves
 ROW = np.zeros(1, np.int64)  # of the only position
 
 
-class ToldPosition:
+class SessionPosition:
     """Follows a game by its moves' texts; only those that are new are read.
 
     Other programs end a game later than the rules of some games do: they ask for a move after a
@@ -36,14 +36,14 @@ class ToldPosition:
         past = self._past.take(ROW)  # a copy
         return Position(self._states.copy(), past, self._began, tuple(self._actions))
 
-    def after(self, start: str, moves: Sequence[str]) -> ToldPosition:
+    def after(self, start: str, moves: Sequence[str]) -> SessionPosition:
         """Return the position after `moves` from the text `start`, "" for the game's start.
 
         Raises GameError for text that names no position, and for a move that is not legal.
         """
         played = len(self.moves)
         goes_on = self.start == start and self.moves == tuple(moves[:played])
-        found = ToldPosition(self.game)
+        found = SessionPosition(self.game)
         found.start, found.moves = start, tuple(moves)
         if goes_on:
             known = self.position
