@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.players import Analysis, ForfeitError, opinion
+from arena.engine.protocols.dialects import DIALECTS
 from arena.opponents.asking import Answer, Engine
 from arena.opponents.gtp_engine import GtpEngine
 from arena.opponents.known_lines import KnownLines
 from arena.opponents.names import parse_opponent
 from arena.opponents.process import CrashError, ProgramError
-from arena.opponents.uci_engine import GAMES as UCI_GAMES
-from arena.opponents.uci_engine import UciEngine
+from arena.opponents.universal_engine import UniversalEngine
 from envs.game import Game, NotationError
 from envs.positions import Past
 
@@ -98,6 +98,8 @@ class OpponentPlayer:
     def _action(self, state: Any, word: str) -> int:
         if word.lower() == "resign":
             raise ProgramError("it resigned")
+        if word.lower() == "win":
+            raise ProgramError("it declared a win, which the rules here do not give it")
         return self.game.parse_legal(state, word)
 
 
@@ -108,12 +110,12 @@ def find_opponent(text: str, game: Game) -> OpponentPlayer:
     and for a program that does not start, with what it wrote.
     """
     name = parse_opponent(text)
-    playable = game.name in UCI_GAMES if name.protocol == "uci" else is_go(game)
-    if not playable:
-        has = "chess" if name.protocol == "uci" else "Go"
+    dialect = DIALECTS.get(name.protocol)
+    if not (game.name in dialect.variants if dialect else is_go(game)):
+        has = " and ".join(dialect.variants) if dialect else "Go"
         raise ValueError(f"agent {text!r} plays {has}, not {game.name!r}")
     try:
-        engine = UciEngine(game, name) if name.protocol == "uci" else GtpEngine(game, name)
+        engine = UniversalEngine(game, name) if dialect else GtpEngine(game, name)
         player = OpponentPlayer(game, engine, text)
         player.start()
     except ProgramError as error:

@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 from agents.players import RandomPlayer
 from arena.engine import deciding
 from arena.engine.limits import Clock, Limit
-from arena.engine.protocols.uci_desk import UciDesk, limit_of
-from arena.engine.protocols.uci_grammar import Options, PositionWords, read_go
+from arena.engine.protocols.dialects import DIALECTS
+from arena.engine.protocols.uci import UCI
+from arena.engine.protocols.universal.desk import UniversalDesk
+from arena.engine.protocols.universal.dialect import Dialect
+from arena.engine.protocols.universal.go_limit import limit_of
+from arena.engine.protocols.universal.grammar import PositionWords, read_go
+from arena.engine.protocols.universal.options import Options
 from arena.engine.snapshot import Candidate, Line, Snapshot
 from arena.engine.thinking import Request, Result
 from arena.engine.threads import all_threads_end
@@ -25,7 +30,7 @@ MOVES = dict(zip(("e2e4", "e7e5"), GAME.parse_moves("e2e4 e7e5")))
 
 
 def limit(text: str, own_nodes: int = 800, **options: Any) -> Limit:
-    return limit_of(read_go(text.split()), Options(**options), own_nodes)
+    return limit_of(read_go(text.split(), UCI), Options(**options), own_nodes, UCI)
 
 
 def test_the_limits_of_go() -> None:
@@ -97,10 +102,10 @@ class Table:
         def write(*lines: str) -> None:
             self.written.extend(lines)
 
-        self.desk = UciDesk(GAME, RandomPlayer(GAME), self.options, write, 0, make)
+        self.desk = UniversalDesk(UCI, GAME, RandomPlayer(GAME), self.options, write, 0, make)
 
     def go(self, text: str = "") -> Request:
-        self.desk.go(read_go(text.split()))
+        self.desk.go(read_go(text.split(), UCI))
         return self.engines[-1].requests[-1]
 
     def answer(self, request: Request, result: Result) -> list[str]:
@@ -248,12 +253,15 @@ GOES = ("nodes 5", "movetime 1", "infinite", "ponder nodes 9", "wtime 60 btime 6
 STEPS = [*(f"go {go}" for go in GOES), "go searchmoves a1 nodes 3", "go ponder searchmoves b2"]
 STEPS += ["stop", "ponderhit", "new_game", "place", "place a1", "place a1 b2", "place a1 a1"]
 STEPS += ["place a1 b1 a2 b2 a3"]  # the game is over
+STEPS += ["go mate 1", "go mate 20", "go ponder mate 5"]
+ANSWERS = ("bestmove ", "checkmate ")
 
 
-def follow(player: Any, steps: list[str]) -> None:
-    """Check that each `go` has one best move, and that none comes before it is asked for."""
+def follow(dialect: Dialect, player: Any, steps: list[str]) -> None:
+    """Check that each `go` has one answer, and that none comes before it is asked for."""
     written = list[str]()
-    desk = UciDesk(
+    desk = UniversalDesk(
+        dialect,
         players.GAME,
         player,
         Options(overhead=0, hash=1),
@@ -267,7 +275,7 @@ def follow(player: Any, steps: list[str]) -> None:
             gos += 1
             asks = {"stop", "new_game"} if {"infinite", "ponder"} & set(words) else set()
             asks |= {"ponderhit"} if "ponder" in words else set()
-            desk.go(read_go(words[1:]))
+            desk.go(read_go(words[1:], dialect))
         elif words[0] == "place":
             try:
                 desk.place(PositionWords("", tuple(words[1:])))
@@ -276,30 +284,31 @@ def follow(player: Any, steps: list[str]) -> None:
         else:
             getattr(desk, words[0])()
             asks = set() if words[0] in asks else asks
-        found = sum(line.startswith("bestmove ") for line in written)
+        found = sum(line.startswith(ANSWERS) for line in written)
         assert gos - 1 <= found <= gos or gos == 0
         assert not asks or found == gos - 1
     desk.stop()
     desk.close()
     assert all_threads_end(players.WAIT_S)
-    assert sum(line.startswith("bestmove ") for line in written) == gos
+    assert sum(line.startswith(ANSWERS) for line in written) == gos
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(STEPS), max_size=12))
-def test_each_go_has_one_best_move_whatever_is_between(steps: list[str]) -> None:
-    follow(RandomPlayer(players.GAME), steps)
-    follow(players.searcher(), steps)
+def test_each_go_has_one_answer_whatever_is_between(steps: list[str]) -> None:
+    for dialect in DIALECTS.values():
+        follow(dialect, RandomPlayer(players.GAME), steps)
+        follow(dialect, players.searcher(), steps)
 
 
 def test_a_go_ends_the_one_before_it_first() -> None:
     written = list[str]()
-    desk = UciDesk(
-        players.GAME, players.searcher(), Options(), lambda *lines: written.extend(lines), seed=1
+    desk = UniversalDesk(
+        UCI, players.GAME, players.searcher(), Options(), lambda *lines: written.extend(lines), 1
     )
-    desk.go(read_go(["infinite", "searchmoves", "a1"]))
+    desk.go(read_go(["infinite", "searchmoves", "a1"], UCI))
     desk.place(PositionWords("", ("a1",)))
-    desk.go(read_go(["infinite", "searchmoves", "b2"]))
+    desk.go(read_go(["infinite", "searchmoves", "b2"], UCI))
     desk.stop()
     desk.close()
     moves = [line.split()[1] for line in written if line.startswith("bestmove ")]
@@ -309,8 +318,10 @@ def test_a_go_ends_the_one_before_it_first() -> None:
 def test_getting_ready_writes_nothing_and_raises_what_the_agent_raises() -> None:
     written = list[str]()
 
-    def desk_of(player: Any) -> UciDesk:
-        return UciDesk(players.GAME, player, Options(), lambda *lines: written.extend(lines), 1)
+    def desk_of(player: Any) -> UniversalDesk:
+        return UniversalDesk(
+            UCI, players.GAME, player, Options(), lambda *lines: written.extend(lines), 1
+        )
 
     for player in (RandomPlayer(players.GAME), players.searcher()):
         desk = desk_of(player)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.engine.protocols.gtp import ON_THE_DESK, GtpSession, OtherSizeError
-from arena.engine.protocols.gtp_grammar import Command, GtpError
+from arena.engine.protocols.gtp.grammar import Command, GtpError
+from arena.engine.protocols.gtp.session import ON_THE_DESK, GtpSession, OtherSizeError
 from arena.engine.protocols.lines import Inbox
 
 WAIT_S = 60.0

@@ -1,22 +1,11 @@
-"""What an agent thinks of a position, as UCI's `info` lines."""
+"""What an agent thinks of a position, as `info` lines."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
+from arena.engine.protocols.universal.dialect import Dialect
 from arena.engine.snapshot import Line, Snapshot
-
-CENTIPAWNS = 90.0  # about that of a value of 0.5
-STEEPNESS = 1.5637541897  # below pi / 2, so that a value of 1 is 12780 centipawns
-
-
-def centipawns(value_to_play: float) -> int:
-    """Return a value in [-1, 1] in centipawns: 90 tan(1.5637541897 value).
-
-    Leela Chess Zero's score type `centipawn`.
-    """
-    return round(CENTIPAWNS * math.tan(STEEPNESS * max(-1.0, min(1.0, value_to_play))))
 
 
 def wdl(value_to_play: float) -> tuple[int, int, int]:
@@ -31,25 +20,25 @@ def wdl(value_to_play: float) -> tuple[int, int, int]:
     return won, 1000 - won - lost, lost
 
 
-def moves_to_mate(exact: float, plies: int) -> int:
-    """Return the moves of the winning side until mate, below 0 for a side that is mated."""
-    return (plies + 1) // 2 if exact > 0 else -(plies // 2)
-
-
-def score_words(value: float | None, exact: float | None, plies: int, with_wdl: bool) -> str:
+def score_words(
+    value: float | None, exact: float | None, plies: int, dialect: Dialect, with_wdl: bool
+) -> str:
     """Return `score ...` for the side to move, "" for an agent that has no opinion."""
     known = value if exact is None else exact
     if known is None:
         return ""
     if exact is not None and abs(exact) == 1.0:
-        score = f" score mate {moves_to_mate(exact, plies)}"
+        score = f" score mate {dialect.mate(exact, plies)}"
     else:
-        score = f" score cp {centipawns(known)}"
+        score = f" score cp {dialect.centipawns(known)}"
     return score + (" wdl {} {} {}".format(*wdl(known)) if with_wdl else "")
 
 
 def info_lines(
-    snapshot: Snapshot, words_of: Callable[[Sequence[int]], Sequence[str]], with_wdl: bool
+    snapshot: Snapshot,
+    words_of: Callable[[Sequence[int]], Sequence[str]],
+    dialect: Dialect,
+    with_wdl: bool,
 ) -> list[str]:
     """Return one line for each principal variation; one without for a game that is over."""
     effort = (
@@ -57,18 +46,22 @@ def info_lines(
         f" hashfull {round(1000 * snapshot.share_of_memory)} time {round(1000 * snapshot.seconds)}"
     )
     if not snapshot.lines:
-        score = score_words(snapshot.value_to_play, snapshot.exact, snapshot.plies, with_wdl)
+        score = score_words(
+            snapshot.value_to_play, snapshot.exact, snapshot.plies, dialect, with_wdl
+        )
         return [f"info depth 0{score}{effort}"]
     return [
         f"info depth {len(line.moves)} seldepth {max(len(line.moves), snapshot.deepest)}"
-        f" multipv {number}{_score_of(line, snapshot, number, with_wdl)}{effort}"
+        f" multipv {number}{_score_of(line, snapshot, number, dialect, with_wdl)}{effort}"
         f" pv {' '.join(words_of(line.moves))}"
         for number, line in enumerate(snapshot.lines, start=1)
     ]
 
 
-def _score_of(line: Line, snapshot: Snapshot, number: int, with_wdl: bool) -> str:
+def _score_of(line: Line, snapshot: Snapshot, number: int, dialect: Dialect, with_wdl: bool) -> str:
     """Return the score of a line; a proof of the position is that of its first line."""
     if number == 1 and snapshot.exact is not None and line.exact is None:
-        return score_words(snapshot.value_to_play, snapshot.exact, snapshot.plies, with_wdl)
-    return score_words(line.value_to_play, line.exact, line.plies, with_wdl)
+        return score_words(
+            snapshot.value_to_play, snapshot.exact, snapshot.plies, dialect, with_wdl
+        )
+    return score_words(line.value_to_play, line.exact, line.plies, dialect, with_wdl)

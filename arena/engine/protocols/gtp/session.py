@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from arena.engine.protocols.gtp_grammar import (
+from arena.engine.protocols.gtp.grammar import (
     Command,
     GtpError,
     accepted,
@@ -21,7 +21,7 @@ from arena.engine.protocols.gtp_grammar import (
     require,
     whole_number_of,
 )
-from arena.engine.protocols.gtp_settings import (
+from arena.engine.protocols.gtp.settings import (
     KINDS,
     RULES_TEXT,
     Settings,
@@ -53,7 +53,7 @@ class OtherSizeError(GtpError):
 
 
 class Desk(Protocol):
-    """An agent that was loaded, with its board: `gtp_desk.GtpDesk`."""
+    """An agent that was loaded, with its board: `desk.GtpDesk`."""
 
     def answer(self, command: Command) -> str | Start:
         """Obey, and return the answer, or the start of a search. Raises GtpError."""

@@ -1,19 +1,16 @@
 import pytest
 
 from arena.engine.protocols.lines import MOST_TEXT
-from arena.engine.protocols.uci_grammar import (
+from arena.engine.protocols.uci import UCI
+from arena.engine.protocols.universal.grammar import (
     MOST,
-    OptionError,
-    Options,
     PositionWords,
     command_of,
-    default_options,
     info_string,
-    options_of,
     read_go,
     read_position,
-    set_option,
 )
+from arena.engine.protocols.universal.options import OptionError, Options, set_option
 
 FEN = "4k3/8/8/8/8/8/8/4K2R w K - 0 1"
 
@@ -29,25 +26,25 @@ FEN = "4k3/8/8/8/8/8/8/4K2R w K - 0 1"
     ],
 )
 def test_what_stands_before_a_command_is_skipped(line: str, words: list[str]) -> None:
-    assert command_of(line) == words
+    assert command_of(line, UCI) == words
 
 
 def test_a_position_is_a_start_and_moves() -> None:
-    assert read_position(["startpos"]) == PositionWords("", ())
-    assert read_position(["startpos", "moves", "e2e4", "e7e5"]) == ("", ("e2e4", "e7e5"))
-    assert read_position(f"fen {FEN} moves e1g1".split()) == (FEN, ("e1g1",))
-    assert read_position(f"fen {FEN}".split()) == (FEN, ())
+    assert read_position(["startpos"], UCI) == PositionWords("", ())
+    assert read_position(["startpos", "moves", "e2e4", "e7e5"], UCI) == ("", ("e2e4", "e7e5"))
+    assert read_position(f"fen {FEN} moves e1g1".split(), UCI) == (FEN, ("e1g1",))
+    assert read_position(f"fen {FEN}".split(), UCI) == (FEN, ())
 
 
 @pytest.mark.parametrize("text", ["", "fen", "fen moves e2e4", "start", "startpos e2e4", "moves"])
 def test_other_words_are_no_position(text: str) -> None:
     with pytest.raises(ValueError, match="expected startpos or fen"):
-        read_position(text.split())
+        read_position(text.split(), UCI)
 
 
 def test_go_is_numbers_flags_and_moves() -> None:
     text = "ponder wtime 1000 btime -5 winc 10 searchmoves e2e4 d2d4 nodes 7 infinite"
-    found = read_go(text.split())
+    found = read_go(text.split(), UCI)
     assert found.numbers == {"wtime": 1000, "btime": -5, "winc": 10, "nodes": 7}
     assert found.flags == {"ponder", "infinite"}
     assert found.searchmoves == ("e2e4", "d2d4")
@@ -55,18 +52,20 @@ def test_go_is_numbers_flags_and_moves() -> None:
 
 
 def test_go_says_what_it_ignored() -> None:
-    found = read_go(["nodes", "x", "depth", "movetime", "5", "wtime", "١٢", "nonsense", "mate"])
+    found = read_go(
+        ["nodes", "x", "depth", "movetime", "5", "wtime", "١٢", "nonsense", "mate"], UCI
+    )
     assert found.numbers == {"movetime": 5}
     assert found.ignored == ("nodes", "x", "depth", "wtime", "١٢", "nonsense", "mate")
 
 
 def test_a_number_has_bounds_however_long_it_is() -> None:
-    assert read_go(["nodes", "9" * 100_000]).numbers == {"nodes": MOST}
-    assert read_go(["wtime", "-" + "9" * 100_000]).numbers == {"wtime": -MOST}
+    assert read_go(["nodes", "9" * 100_000], UCI).numbers == {"nodes": MOST}
+    assert read_go(["wtime", "-" + "9" * 100_000], UCI).numbers == {"wtime": -MOST}
 
 
 def test_options_are_set_by_name_in_any_case() -> None:
-    offered, options = options_of("chess"), Options()
+    offered, options = UCI.options_of("chess"), Options()
     for words in (
         "name Threads value 1",
         "name move overhead value 20",
@@ -95,26 +94,8 @@ def test_options_are_set_by_name_in_any_case() -> None:
 def test_what_an_option_cannot_be_changes_nothing(words: str, why: str) -> None:
     options = Options()
     with pytest.raises(OptionError, match=why):
-        set_option(words.split(), options_of("chess"), options)
+        set_option(words.split(), UCI.options_of("chess"), options)
     assert options == Options()
-
-
-def test_small_chess_has_its_variant_and_no_chess960() -> None:
-    offered = options_of("chess5")
-    options = default_options(offered)
-    assert options.variant == "gardner"
-    set_option(["name", "UCI_Variant", "value", "gardner"], offered, options)
-    with pytest.raises(OptionError, match="expected gardner"):
-        set_option(["name", "UCI_Variant", "value", "chess"], offered, options)
-    assert "UCI_Chess960" not in [option.name for option in offered]
-
-
-def test_lines_that_offer_options() -> None:
-    defaults = Options()
-    lines = {o.name: o.line(getattr(defaults, o.field)) for o in options_of("chess")}
-    assert lines["Hash"] == "option name Hash type spin default 1024 min 1 max 65536"
-    assert lines["Ponder"] == "option name Ponder type check default false"
-    assert lines["Temperature"] == "option name Temperature type string default 0.0"
 
 
 def test_what_is_told_is_one_line_of_a_bounded_length() -> None:

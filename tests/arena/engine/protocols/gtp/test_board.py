@@ -2,8 +2,8 @@
 
 import pytest
 
-from arena.engine.protocols.gtp_board import GtpBoard
-from arena.engine.protocols.gtp_grammar import GtpError
+from arena.engine.protocols.gtp.board import GtpBoard
+from arena.engine.protocols.gtp.grammar import GtpError
 from envs.registry import find_game
 
 GAME = find_game("go9")

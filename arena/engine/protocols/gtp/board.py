@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.engine.position import Position, position_after
-from arena.engine.protocols.gtp_grammar import GtpError
+from arena.engine.protocols.gtp.grammar import GtpError
 from envs.boards.stones import stone_cells
 from envs.game import Game, NotationError, final_ownership, is_terminal, remember, to_play
 from envs.go.notation import LETTERS

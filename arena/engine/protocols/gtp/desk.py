@@ -11,9 +11,8 @@ import numpy as np
 from agents.players import Player, SearchPlayer
 from arena.engine.engine import Engine
 from arena.engine.limits import Clock, Clocks, Limit
-from arena.engine.protocols.gtp import Finish, OtherSizeError, Start
-from arena.engine.protocols.gtp_board import GtpBoard, board_of
-from arena.engine.protocols.gtp_grammar import (
+from arena.engine.protocols.gtp.board import GtpBoard, board_of
+from arena.engine.protocols.gtp.grammar import (
     AnalysisWords,
     Command,
     GtpError,
@@ -23,8 +22,9 @@ from arena.engine.protocols.gtp_grammar import (
     require,
     whole_number_of,
 )
-from arena.engine.protocols.gtp_info import info_line
-from arena.engine.protocols.gtp_settings import GameTime, Settings
+from arena.engine.protocols.gtp.info import info_line
+from arena.engine.protocols.gtp.session import Finish, OtherSizeError, Start
+from arena.engine.protocols.gtp.settings import GameTime, Settings
 from arena.engine.snapshot import Snapshot
 from arena.engine.thinking import Request, Result
 from envs.game import Game, NotationError, final_ownership
@@ -52,7 +52,7 @@ def _clock(game_time: GameTime, colour: int) -> Clock:
 
 
 class GtpDesk:
-    """One agent and the board before it. See `gtp.Desk`.
+    """One agent and the board before it. See `session.Desk`.
 
     Args:
         game: Go on a square board.
@@ -107,15 +107,15 @@ class GtpDesk:
         self._clear(())
 
     def answer(self, command: Command) -> str | Start:
-        """See `gtp.Desk`."""
+        """See `session.Desk`."""
         return self._answers[command.name](command.args)
 
     def stop(self) -> None:
-        """See `gtp.Desk`."""
+        """See `session.Desk`."""
         self._engine.stop()
 
     def close(self) -> None:
-        """See `gtp.Desk`."""
+        """See `session.Desk`."""
         self._engine.close()
 
     # --- the board ---

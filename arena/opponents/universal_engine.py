@@ -1,7 +1,8 @@
-"""Chess programs, by the Universal Chess Interface.
+"""Programs for chess by the Universal Chess Interface, and for shogi by its Shogi Interface.
 
 Limits are `nodes`, `depth` and `movetime` (seconds); `elo` limits the strength. All other options
-are the engine's own, by their names in any case, spaces written as such or as _.
+are the engine's own, by their names in any case, spaces written as such or as _; the UCI_ or USI_
+before a name may be left out.
 """
 
 from __future__ import annotations
@@ -12,25 +13,23 @@ import time
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from arena.engine.protocols.uci_info import STEEPNESS
+from arena.engine.protocols.dialects import DIALECTS
+from arena.engine.protocols.universal.dialect import Dialect
+from arena.engine.protocols.universal.options import Options
 from arena.opponents.asking import ANSWER_S, Answer, seconds_option, whole_option
 from arena.opponents.known_lines import KnownLine
 from arena.opponents.names import OpponentName
 from arena.opponents.process import Program, ProgramError
-from envs.chess.board import STANDARD
-from envs.chess.fen import format_fen
-from envs.chess.notation import format_uci
 from envs.game import Game
 
-GAMES = ("chess",)
-START_S = 20.0  # to introduce itself
+START_S = 60.0  # to introduce itself, and to load
 MARGIN_S = 5.0  # beyond a limit of time
 MOVETIME_S = 0.1  # where no limit is given
 MOST_OPTIONS = 1000
 
 _LIMITS = ("nodes", "depth", "movetime", "elo", "timeout")
 _OPTION = re.compile(r"option name (?P<name>.+?) type (?P<type>\w+)(?P<rest>.*)")
-_SCORE = re.compile(r" score (cp|mate) (-?\d{1,9})\b")
+_SCORE = re.compile(r" score (?:cp (?P<cp>[+-]?\d{1,9})|mate (?P<mate>[+-]?\d{0,9}))(?: |$)")
 
 
 class _Option(NamedTuple):
@@ -38,18 +37,20 @@ class _Option(NamedTuple):
     kind: str
     least: int | None
     most: int | None
+    choices: tuple[str, ...]
 
 
-class UciEngine:
-    """A chess program. `start` is before the first question, and again after a `stop`.
+class UniversalEngine:
+    """A program for chess or shogi. `start` is before the first question, and after a `stop`.
 
     Raises ProgramError for options that the program does not have, once it is started.
     """
 
     def __init__(self, game: Game, name: OpponentName) -> None:
-        self._name = name
+        self._game, self._name = game, name
+        self._dialect = DIALECTS[name.protocol]
         self._program: Program | None = None
-        self._chess960 = False
+        self._written = Options()  # how moves are written
         limits = {key.lower(): text for key, text in name.options.items()}
         self._own = {k: v for k, v in name.options.items() if k.lower() not in _LIMITS}
         nodes, depth = whole_option(limits, "nodes"), whole_option(limits, "depth")
@@ -69,28 +70,33 @@ class UciEngine:
         self.stop()
         self._program = program = Program(self._name.command)
         deadline = time.monotonic() + START_S
-        program.write("uci")
+        program.write(self._dialect.name)
         options: dict[str, _Option] = {}
-        while (line := program.read_line(deadline)) != "uciok":
+        while (line := program.read_line(deadline)) != f"{self._dialect.name}ok":
             if (found := _OPTION.fullmatch(line)) and len(options) < MOST_OPTIONS:
-                rest = found["rest"]
-                option = _Option(
-                    found["name"], found["type"], _bound(rest, "min"), _bound(rest, "max")
-                )
+                option = _read_option(found)
                 options[_folded(option.name)] = option
-        wanted = dict(self._own)
-        if self._elo is not None:
-            wanted |= {"UCI_LimitStrength": "true", "UCI_Elo": str(self._elo)}
-        self._chess960 = "uci_chess960" in options
-        if self._chess960:
-            wanted["UCI_Chess960"] = "true"  # every castling is then written in one way
-        for key, value in wanted.items():
-            option = _checked(options, key, value)
+        for key, value in self._wanted(options).items():
+            option = _checked(options, key, value, self._dialect)
             program.write(f"setoption name {option.name} value {value}")
-        program.write("ucinewgame")
+        program.write(self._dialect.new_game)
         program.write("isready")
         while program.read_line(deadline) != "readyok":
             pass
+
+    def _wanted(self, options: dict[str, _Option]) -> dict[str, str]:
+        """Return the options to set: those of the name, and what this game needs."""
+        wanted = dict(self._own)
+        if self._elo is not None:
+            wanted |= {"LimitStrength": "true", "Elo": str(self._elo)}
+        variant = _find(options, "variant", self._dialect)
+        is_set = variant in [_find(options, key, self._dialect) for key in wanted]
+        if variant and not is_set:  # first: it may change what the others are
+            wanted = {variant.name: self._dialect.variants[self._game.name], **wanted}
+        if self._game.name == "chess" and "uci_chess960" in options:
+            self._written.chess960 = True  # every castling is then written in one way
+            wanted["UCI_Chess960"] = "true"
+        return wanted
 
     def stop(self) -> None:
         """Kill the program, if it runs."""
@@ -100,14 +106,15 @@ class UciEngine:
 
     def ask(self, game: Game, line: KnownLine, state: Any) -> Answer:
         """Ask for a move in a position. Raises ProgramError."""
-        program = self._program
+        program, dialect = self._program, self._dialect
         assert program is not None
-        words = [f"position fen {format_fen(line.start, STANDARD)}"]
+        assert game.format_position is not None
+        words = [f"position {dialect.position_word} {game.format_position(line.start)}"]
         if line.moves:
             before = game.line(list(line.moves), line.start)
             moves = zip(before, line.moves, strict=False)
-            written = (format_uci(at, move, STANDARD, self._chess960) for at, move in moves)
-            words += ["moves", *written]
+            texts = (dialect.written(game, self._written, at, move) for at, move in moves)
+            words += ["moves", *texts]
         program.write(" ".join(words))
         program.write(self._go)
         deadline, value = time.monotonic() + self._wait_s, math.nan
@@ -116,7 +123,13 @@ class UciEngine:
             if said.startswith("bestmove"):
                 return Answer((said.split() + [""])[1], value)
             if score := _SCORE.search(said):
-                value = _value(score[1], int(score[2]))
+                value = _value(score["cp"], score["mate"], dialect)
+
+
+def _read_option(found: re.Match[str]) -> _Option:
+    rest = found["rest"]
+    choices = tuple(re.findall(r" var (\S+)", rest))
+    return _Option(found["name"], found["type"], _bound(rest, "min"), _bound(rest, "max"), choices)
 
 
 def _bound(rest: str, word: str) -> int | None:
@@ -128,9 +141,16 @@ def _folded(name: str) -> str:
     return re.sub(r"[ -]", "_", name.lower())
 
 
-def _checked(options: dict[str, _Option], key: str, value: str) -> _Option:
+def _find(options: dict[str, _Option], key: str, dialect: Dialect) -> _Option | None:
+    """Return the option of a name in any case, with or without what begins it."""
+    folded = _folded(key)
+    names = (*(f"{prefix}_{folded}" for prefix in dialect.prefixes), folded)
+    return next((options[name] for name in names if name in options), None)
+
+
+def _checked(options: dict[str, _Option], key: str, value: str, dialect: Dialect) -> _Option:
     """Return the option of a name in any case. Raises ProgramError if it does not take a value."""
-    option = options.get(_folded(key))
+    option = _find(options, key, dialect)
     if option is None:
         near = get_close_matches(_folded(key), [*options, *_LIMITS], n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -142,11 +162,19 @@ def _checked(options: dict[str, _Option], key: str, value: str) -> _Option:
             raise ProgramError(
                 f"{option.name}: expected {option.least} to {option.most}, got {value!r}"
             )
+    if option.kind == "combo" and option.choices and value not in option.choices:
+        near = get_close_matches(value, option.choices, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        some = ", ".join(option.choices[:12]) + (", ..." if option.choices[12:] else "")
+        raise ProgramError(f"{option.name}: expected one of {some}, got {value!r}{hint}")
     return option
 
 
-def _value(kind: str, number: int) -> float:
-    """Return a score as a value in [-1, 1]: Ludens' own formula of centipawns, turned round."""
-    if kind == "mate":
-        return 1.0 if number > 0 else -1.0
-    return math.atan(number / 90) / STEEPNESS
+def _value(cp: str | None, mate: str, dialect: Dialect) -> float:
+    """Return a score as a value in [-1, 1]: Ludens' own formula of centipawns, turned round.
+
+    `mate +` and `mate -` are without a number of moves.
+    """
+    if cp is None:
+        return 1.0 if mate not in ("0", "") and not mate.startswith("-") else -1.0
+    return dialect.value_of(int(cp))

@@ -1,4 +1,4 @@
-"""UCI's grammar in this process, with a desk that notes what it is asked."""
+"""A session of both interfaces in this process, with a desk that notes what it is asked."""
 
 from queue import SimpleQueue
 from threading import Event
@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arena.engine.protocols.lines import Inbox
-from arena.engine.protocols.uci import UciSession
-from arena.engine.protocols.uci_grammar import COMMANDS, GO_FLAGS, GO_NUMBERS
+from arena.engine.protocols.uci import UCI
+from arena.engine.protocols.universal.dialect import GO_FLAGS, Dialect
+from arena.engine.protocols.universal.session import UniversalSession
+from arena.engine.protocols.usi import USI
 from arena.engine.threads import all_threads_end
 
 WAIT_S = 60.0
@@ -46,7 +48,7 @@ class NotingDesk:
 class Conversation:
     """A session whose events a test handles when it wants to."""
 
-    def __init__(self, failure: Exception | None = None) -> None:
+    def __init__(self, failure: Exception | None = None, dialect: Dialect = UCI) -> None:
         self.desk, self.written = NotingDesk(), list[str]()
         self.may_load = Event()
         self.inbox: Inbox = SimpleQueue()
@@ -62,7 +64,8 @@ class Conversation:
         def write(*lines: str) -> None:
             self.written.extend(lines)
 
-        self.session = UciSession("Ludens test", "chess", load, self.inbox, write)
+        (game, *_) = dialect.variants
+        self.session = UniversalSession(dialect, "Ludens test", game, load, self.inbox, write)
 
     def say(self, *lines: str) -> list[str]:
         """Return what is written for some lines."""
@@ -79,8 +82,8 @@ class Conversation:
         event()
 
 
-def ready() -> Conversation:
-    conversation = Conversation()
+def ready(dialect: Dialect = UCI) -> Conversation:
+    conversation = Conversation(dialect=dialect)
     conversation.say("isready")
     conversation.loaded()
     conversation.written.clear()
@@ -144,22 +147,34 @@ def test_a_wrong_option_is_told() -> None:
 
 WORDS = st.sampled_from(
     [
-        *sorted(COMMANDS - {"quit"}),
-        *GO_NUMBERS,
+        *sorted((UCI.commands | USI.commands) - {"quit"}),
+        *UCI.numbers,
+        *USI.numbers,
         *GO_FLAGS,
         "searchmoves",
         "startpos",
         "fen",
+        "sfen",
         "moves",
     ]
     + ["e2e4", "name", "value", "on", "Threads", "MultiPV", "true", "-1", "0", "99999999999999999"]
-    + ["rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR", "w", "KQkq", "\x00", "é", "٣", "\ufffd"]
+    + [
+        "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR",
+        "rbsgk/4p/5/P4/KGSBR",
+        "P*5e",
+        "w",
+        "KQkq",
+        "\x00",
+        "é",
+        "٣",
+        "\ufffd",
+    ]
 )
 LINES = st.lists(WORDS, max_size=12).map(" ".join) | st.text(max_size=40)
 
 
-def hold(lines: list[str]) -> None:
-    talk = ready()
+def hold(dialect: Dialect, lines: list[str]) -> None:
+    talk = ready(dialect)
     for line in lines:
         if "quit" not in line:
             talk.say(line)
@@ -168,15 +183,17 @@ def hold(lines: list[str]) -> None:
     assert talk.say("isready") == ["readyok"]
 
 
+@pytest.mark.parametrize("dialect", [UCI, USI], ids=["uci", "usi"])
 @settings(max_examples=50, deadline=None)
 @given(st.lists(LINES, min_size=10, max_size=40))
-def test_no_line_ends_a_session_or_keeps_it_busy(lines: list[str]) -> None:
-    hold(lines)
+def test_no_line_ends_a_session_or_keeps_it_busy(dialect: Dialect, lines: list[str]) -> None:
+    hold(dialect, lines)
 
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("dialect", [UCI, USI], ids=["uci", "usi"])
 @settings(max_examples=3000, deadline=None)
 @given(st.lists(LINES, min_size=30, max_size=40))
-def test_no_line_of_a_hundred_thousand_does(lines: list[str]) -> None:
-    hold(lines)
+def test_no_line_of_a_hundred_thousand_does(dialect: Dialect, lines: list[str]) -> None:
+    hold(dialect, lines)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from arena.engine.protocols.gtp_grammar import (
+from arena.engine.protocols.gtp.grammar import (
     GtpError,
     colour_of,
     number_of,

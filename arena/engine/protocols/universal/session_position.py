@@ -13,14 +13,16 @@ from envs.game import Game
 from envs.positions import new_past, play_moves
 
 ROW = np.zeros(1, np.int64)  # of the only position
+FEN_WORDS = 6  # of chess; an SFEN of shogi has 4
 
 
 class SessionPosition:
     """Follows a game by its moves' texts; only those that are new are read.
 
     Other programs end a game later than the rules of some games do: they ask for a move after a
-    position has come the third time, until a player claims the draw. Such a game goes on from
-    there, as one without a past.
+    position has come the third time, until a player claims the draw, or at the longest length.
+    Such a game goes on from there, as one without a past. A win that has to be declared, by
+    impasse in shogi, stays one until a move is told: then the game goes on as well.
     """
 
     def __init__(self, game: Game) -> None:
@@ -67,6 +69,8 @@ class SessionPosition:
         self._began, self._actions = self._states.tobytes(), []
 
     def _play(self, word: str, number: int) -> None:
+        if self._is_declared():
+            self._begin(_undeclared(self._states[0]))
         action = self.game.parse_legal(self._states[0], word, number)
         moves: NDArray[np.int64] = np.array([action], np.int64)
         play_moves(self.game, self._states, self._past, ROW, moves)
@@ -79,7 +83,21 @@ class SessionPosition:
         if write is None or not self.game.rules.is_terminal(state):
             return
         words = write(state).split()
-        words[4:5] = ["0"]  # plies without progress
+        words[-1] = "1"  # the number of the move
+        if len(words) == FEN_WORDS:
+            words[-2] = "0"  # plies without progress
         fresh = self._read(" ".join(words))
         if not self.game.rules.is_terminal(fresh):
             self._begin(fresh)
+
+    def _is_declared(self) -> bool:
+        """Return whether the game is over by a win of the side to move."""
+        rules, state = self.game.rules, self._states[0]
+        return rules.is_terminal(state) and rules.value_to_play(state) > 0
+
+
+def _undeclared(state: Any) -> Any:
+    """Return a declared position as one that goes on."""
+    fresh = state.copy()
+    fresh["over"], fresh["value"], fresh["ply"] = 0, 0, 0
+    return fresh

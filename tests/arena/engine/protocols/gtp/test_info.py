@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from arena.engine.protocols.gtp_grammar import GtpError, read_analysis
-from arena.engine.protocols.gtp_info import info_line
-from arena.engine.protocols.gtp_settings import (
+from arena.engine.protocols.gtp.grammar import GtpError, read_analysis
+from arena.engine.protocols.gtp.info import info_line
+from arena.engine.protocols.gtp.settings import (
     GameTime,
     TimeLeft,
     TimeSettings,

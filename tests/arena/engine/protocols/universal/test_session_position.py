@@ -2,7 +2,7 @@ import chess
 import pytest
 
 from arena.engine.position import position_after
-from arena.engine.protocols.session_position import SessionPosition
+from arena.engine.protocols.universal.session_position import SessionPosition
 from envs.game import GameError
 from envs.registry import find_game
 

@@ -1,0 +1,105 @@
+"""`ludens engine` as a process over pipes, for the tests of its protocols."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import ludens
+
+SCRIPT = str(Path(ludens.__file__).resolve())
+WAIT_S = 120.0
+ENDS = ("quit", "end", "term", "broken")  # how a process is made to end
+
+
+def command(agent: str, *more: str) -> list[str]:
+    return [sys.executable, SCRIPT, "engine", "--agent", agent, "--seed", "1", *more]
+
+
+class Piped:
+    """A process, and the lines that it wrote."""
+
+    def __init__(self, *lines: str, agent: str = "random", game: str = "chess") -> None:
+        self.process = subprocess.Popen(
+            command(agent, "--game", game),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.read = b""
+        self._followed = 0  # bytes of it that `follow` has compared
+        self.say(*lines)
+
+    def say(self, *lines: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("".join(f"{line}\n" for line in lines).encode())
+        self.process.stdin.flush()
+
+    def until(self, text: str) -> None:
+        while text.encode() not in self.read:
+            self._read_more(text)
+
+    def follow(self, transcript: str) -> None:
+        """Hold a conversation: say what follows ">", and expect the lines that follow "<".
+
+        An expected line is a regular expression, and the next line that was written.
+        """
+        for line in filter(None, (line.strip() for line in transcript.splitlines())):
+            sign, _, words = line.partition(" ")
+            if sign == ">":
+                self.say(words)
+            else:
+                found = self._next_line(words)
+                assert re.fullmatch(words, found), f"{found!r} is not {words!r}"
+
+    def _next_line(self, expected: str) -> str:
+        while b"\n" not in self.read[self._followed :]:
+            self._read_more(expected)
+        line = self.read[self._followed :].partition(b"\n")[0]
+        self._followed += len(line) + 1
+        return line.decode()
+
+    def _read_more(self, expected: str) -> None:
+        assert self.process.stdout is not None
+        assert select.select([self.process.stdout], [], [], WAIT_S)[0], f"no {expected!r}"
+        data = os.read(self.process.stdout.fileno(), 1 << 16)
+        assert data, f"it ended before {expected!r}"
+        self.read += data
+
+    def close(self) -> None:
+        for file in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if file is not None:
+                file.close()
+
+    def ended(self) -> tuple[int, bytes, bytes]:
+        out, err = self.process.communicate(timeout=WAIT_S)
+        return self.process.returncode, self.read + out, err
+
+    def end(self, how: str) -> bytes | None:
+        """Make it end, check that it does so well, and return all that it wrote.
+
+        None is for a process whose lines nothing reads any more, which it finds out by writing.
+        """
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        if how == "quit":
+            self.say("quit")
+        elif how == "end":
+            self.process.stdin.close()
+            self.process.stdin = None
+        elif how == "term":
+            self.process.send_signal(signal.SIGTERM)
+        else:
+            self.process.stdout.close()
+            self.say("uci", "usi")
+            assert self.process.wait(WAIT_S) == 0
+            self.close()
+            return None
+        status, out, err = self.ended()
+        assert (status, err) == (0, b"")
+        return out
