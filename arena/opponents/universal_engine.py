@@ -1,8 +1,8 @@
 """Programs for chess by the Universal Chess Interface, and for shogi by its Shogi Interface.
 
-Limits are `nodes`, `depth` and `movetime` (seconds); `elo` limits the strength. All other options
-are the engine's own, by their names in any case, spaces written as such or as _; the UCI_ or USI_
-before a name may be left out.
+Limits are `nodes`, `depth`, `movetime` and, by USI, `byoyomi` (seconds of a move, the limit that
+every shogi program knows); `elo` limits the strength. All other options are the engine's own, by
+their names in any case, spaces written as such or as _; UCI_ or USI_ before a name may be left out.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from envs.game import Game
 
 START_S = 60.0  # to introduce itself, and to load
 MARGIN_S = 5.0  # beyond a limit of time
-MOVETIME_S = 0.1  # where no limit is given
+USUAL_S = 0.1  # of a move, where no limit is given
 MOST_OPTIONS = 1000
 
-_LIMITS = ("nodes", "depth", "movetime", "elo", "timeout")
+_LIMITS = ("nodes", "depth", "movetime", "byoyomi", "elo", "timeout")
 _OPTION = re.compile(r"option name (?P<name>.+?) type (?P<type>\w+)(?P<rest>.*)")
 _SCORE = re.compile(r" score (?:cp (?P<cp>[+-]?\d{1,9})|mate (?P<mate>[+-]?\d{0,9}))(?: |$)")
 
@@ -53,17 +53,11 @@ class UniversalEngine:
         self._written = Options()  # how moves are written
         limits = {key.lower(): text for key, text in name.options.items()}
         self._own = {k: v for k, v in name.options.items() if k.lower() not in _LIMITS}
-        nodes, depth = whole_option(limits, "nodes"), whole_option(limits, "depth")
-        movetime = seconds_option(limits, "movetime")
-        if movetime is None and nodes is None and depth is None:
-            movetime = MOVETIME_S
         self._elo = whole_option(limits, "elo")
+        self._go, seconds = _go(limits, self._dialect)
         self._wait_s = seconds_option(limits, "timeout") or (
-            ANSWER_S if movetime is None else movetime + MARGIN_S
+            ANSWER_S if seconds is None else seconds + MARGIN_S
         )
-        words = {"nodes": nodes, "depth": depth}
-        words["movetime"] = None if movetime is None else max(1, round(1000 * movetime))
-        self._go = "go" + "".join(f" {k} {v}" for k, v in words.items() if v is not None)
 
     def start(self) -> None:
         """Start the program and set its options. Raises ProgramError."""
@@ -124,6 +118,27 @@ class UniversalEngine:
                 return Answer((said.split() + [""])[1], value)
             if score := _SCORE.search(said):
                 value = _value(score["cp"], score["mate"], dialect)
+
+
+def _go(limits: dict[str, str], dialect: Dialect) -> tuple[str, float | None]:
+    """Return the line that asks for a move, and the seconds of a limit of time.
+
+    Raises ProgramError.
+    """
+    nodes, depth = whole_option(limits, "nodes"), whole_option(limits, "depth")
+    times = {word: seconds_option(limits, word) for word in ("movetime", "byoyomi")}
+    has_byoyomi = "byoyomi" in dialect.more_numbers
+    if times["byoyomi"] is not None and not has_byoyomi:
+        raise ProgramError(f"byoyomi is a limit of usi:, expected movetime with {dialect.name}:")
+    if nodes is None and depth is None and set(times.values()) == {None}:
+        times["byoyomi" if has_byoyomi else "movetime"] = USUAL_S
+    words = [f"{k} {v}" for k, v in (("nodes", nodes), ("depth", depth)) if v is not None]
+    for word, seconds in times.items():
+        if seconds is not None:
+            words += ["btime 0 wtime 0"] if word == "byoyomi" else []
+            words.append(f"{word} {max(1, round(1000 * seconds))}")
+    known = [seconds for seconds in times.values() if seconds is not None]
+    return f"go {' '.join(words)}", max(known, default=None)
 
 
 def _read_option(found: re.Match[str]) -> _Option:

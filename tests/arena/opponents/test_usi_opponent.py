@@ -55,6 +55,23 @@ def test_a_program_is_told_its_variant_its_options_and_the_moves(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("query", "go"),
+    [
+        ("", "go btime 0 wtime 0 byoyomi 100"),
+        ("byoyomi=2", "go btime 0 wtime 0 byoyomi 2000"),
+        ("movetime=0.5", "go movetime 500"),
+        ("nodes=3&depth=2", "go nodes 3 depth 2"),
+    ],
+)
+def test_limits_of_a_move(tmp_path: Path, query: str, go: str) -> None:
+    log = tmp_path / "lines.log"
+    player = find_opponent(fake("3e3d", log, query), MINISHOGI)
+    player.choose(MINISHOGI.new_states(1), RNG)
+    player.stop()
+    assert log.read_text().splitlines()[-1] == go
+
+
+@pytest.mark.parametrize(
     ("score", "value"),
     [
         ("cp 600", math.tanh(0.5)),
@@ -112,6 +129,8 @@ needs_fairy = pytest.mark.skipif(
     find_program("fairy-stockfish") is None, reason="fairy-stockfish is not installed"
 )
 
+needs_gps = pytest.mark.skipif(find_program("gpsusi") is None, reason="gpsusi is not installed")
+
 
 @needs_fairy
 @pytest.mark.parametrize(
@@ -130,10 +149,16 @@ def test_fairy_stockfish_mates(game: Game, sfen: str) -> None:
 
 
 @pytest.mark.slow
-@needs_fairy
-@pytest.mark.parametrize("game", ["minishogi", "shogi"])
-def test_a_match_by_the_command_is_won_by_fairy_stockfish(game: str) -> None:
-    words = ["match", game, "random", "usi:fairy-stockfish?nodes=500", "--games", "2", "--json"]
+@pytest.mark.parametrize(
+    ("game", "program"),
+    [
+        pytest.param("minishogi", "fairy-stockfish?nodes=500", marks=needs_fairy),
+        pytest.param("shogi", "fairy-stockfish?nodes=500", marks=needs_fairy),
+        pytest.param("shogi", "gpsusi?byoyomi=0.1&limitdepth=4&timeout=60", marks=needs_gps),
+    ],
+)
+def test_a_match_by_the_command_is_won_by_another_program(game: str, program: str) -> None:
+    words = ["match", game, "random", f"usi:{program}", "--games", "2", "--json"]
     command = [sys.executable, "ludens.py", *words]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert found.returncode == 0, found.stderr
