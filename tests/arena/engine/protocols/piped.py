@@ -47,15 +47,18 @@ class Piped:
     def follow(self, transcript: str) -> None:
         """Hold a conversation: say what follows ">", and expect the lines that follow "<".
 
-        An expected line is a regular expression, and the next line that was written.
+        An expected line is a regular expression: of the next line that was written, or after "<*"
+        of a later one.
         """
         for line in filter(None, (line.strip() for line in transcript.splitlines())):
             sign, _, words = line.partition(" ")
             if sign == ">":
                 self.say(words)
-            else:
+                continue
+            found = self._next_line(words)
+            while sign == "<*" and not re.fullmatch(words, found):
                 found = self._next_line(words)
-                assert re.fullmatch(words, found), f"{found!r} is not {words!r}"
+            assert re.fullmatch(words, found), f"{found!r} is not {words!r}"
 
     def _next_line(self, expected: str) -> str:
         while b"\n" not in self.read[self._followed :]:
