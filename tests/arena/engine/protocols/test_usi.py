@@ -254,6 +254,7 @@ def test_a_game_goes_on_at_a_drop_told_as_text() -> None:
     )
     desk.place(PositionWords(SFEN, ()))
     desk.go(read_go(["searchmoves", "G*3b", "nodes", "1"], USI))
+    assert all_threads_end(players.WAIT_S)
     desk.close()
     assert written == ["bestmove G*3b"]
 
@@ -267,6 +268,7 @@ def test_gameover_ends_a_thought_with_its_move() -> None:
     assert player.began.wait(60)
     player.free.set()
     desk.stop()
+    assert all_threads_end(players.WAIT_S)
     desk.close()
     assert [line.split()[0] for line in written] == ["bestmove"]
 
