@@ -259,6 +259,37 @@ def test_a_game_goes_on_at_a_drop_told_as_text() -> None:
     assert written == ["bestmove G*3b"]
 
 
+@pytest.mark.parametrize(
+    ("moves", "plies"),
+    [
+        ("a1 b1 a2 c1", 1),  # a3 wins
+        ("a1 b1", 5),  # by a fork
+        ("a1 b2 b1 c1 a3 a2 c2 b3", 0),  # only c3 is left: a draw
+        ("a1 b1 a2 c1 b2", 0),  # two lines are open to the other side
+    ],
+)
+def test_a_search_proves_mates_whatever_its_config(moves: str, plies: int) -> None:
+    written = list[str]()
+    game, player = players.GAME, players.searcher()
+    assert not player.config.solve
+    desk = UniversalDesk(
+        USI, game, player, Options(hash=1), lambda *lines: written.extend(lines), 1
+    )
+    desk.place(PositionWords("", tuple(moves.split())))
+    desk.go(read_go(["mate", "infinite"], USI))
+    assert all_threads_end(players.WAIT_S)
+    desk.close()
+    if not plies:
+        assert written[-1] == "checkmate nomate"
+        return
+    line = written[-1].removeprefix("checkmate ")
+    assert len(line.split()) == plies
+    end = game.position(game.parse_moves(f"{moves} {line}"))
+    assert game.rules.is_terminal(end)
+    assert game.rules.value_to_play(end) == -1
+    assert f" score mate {plies} " in written[-2]
+
+
 def test_gameover_ends_a_thought_with_its_move() -> None:
     """The session calls `stop` for it; an agent that cannot be hurried answers when it can."""
     written = list[str]()
