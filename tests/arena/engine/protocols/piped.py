@@ -13,7 +13,7 @@ from pathlib import Path
 import ludens
 
 SCRIPT = str(Path(ludens.__file__).resolve())
-WAIT_S = 120.0
+WAIT_S = 600.0  # an agent that compiles takes minutes
 ENDS = ("quit", "end", "term", "broken")  # how a process is made to end
 
 
