@@ -64,9 +64,11 @@ def select_batch(forest, params, planes, actions, counts):
             planes[count] = 0.0
             past.write_past(tree, slot)
             encode(tree.states[leaf], array_of(tree.past, 0, len(tree.past)), planes[count])
-            counts[count] = tree.nodes[leaf].num_edges
-            for k in range(tree.nodes[leaf].num_edges):
-                actions[count, k] = tree.edges[tree.nodes[leaf].first_edge + k].action
+            first = np.int64(tree.nodes[leaf].first_edge)
+            legal = np.int64(tree.nodes[leaf].num_edges)
+            counts[count] = legal
+            for k in range(legal):
+                actions[count, k] = tree.edges[first + k].action
             forest.batch[count, 0] = t
             forest.batch[count, 1] = slot
             count += 1
