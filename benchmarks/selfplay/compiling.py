@@ -60,7 +60,7 @@ def measure(game: str) -> dict[str, dict[str, float]]:
     return found
 
 
-def run(_seconds: float, _peer_python: str | None = None) -> None:
+def run(seconds: float, peer_python: str | None = None) -> None:
     """Measure all games, print and store."""
     result: dict[str, Any] = {"machine": machine_facts()}
     for game in GAMES:
