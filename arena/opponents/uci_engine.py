@@ -12,8 +12,9 @@ import time
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from arena.engine.limits import Clocks
 from arena.engine.protocols.uci_info import STEEPNESS
-from arena.opponents.asking import ANSWER_S, Answer, seconds_option, whole_option
+from arena.opponents.asking import ANSWER_S, LATE_S, Answer, seconds_option, whole_option
 from arena.opponents.known_lines import KnownLine
 from arena.opponents.names import OpponentName
 from arena.opponents.process import Program, ProgramError
@@ -54,15 +55,14 @@ class UciEngine:
         self._own = {k: v for k, v in name.options.items() if k.lower() not in _LIMITS}
         nodes, depth = whole_option(limits, "nodes"), whole_option(limits, "depth")
         movetime = seconds_option(limits, "movetime")
-        if movetime is None and nodes is None and depth is None:
+        self._limits = _limit_words(nodes, depth, movetime)  # those that were given
+        if not self._limits:
             movetime = MOVETIME_S
         self._elo = whole_option(limits, "elo")
         self._wait_s = seconds_option(limits, "timeout") or (
             ANSWER_S if movetime is None else movetime + MARGIN_S
         )
-        words = {"nodes": nodes, "depth": depth}
-        words["movetime"] = None if movetime is None else max(1, round(1000 * movetime))
-        self._go = "go" + "".join(f" {k} {v}" for k, v in words.items() if v is not None)
+        self._go = f"go{_limit_words(nodes, depth, movetime)}"
 
     def start(self) -> None:
         """Start the program and set its options. Raises ProgramError."""
@@ -79,6 +79,8 @@ class UciEngine:
                 )
                 options[_folded(option.name)] = option
         wanted = dict(self._own)
+        if "threads" in options and "threads" not in map(_folded, wanted):
+            wanted["Threads"] = "1"  # as many games at a time as one asks for, not more threads
         if self._elo is not None:
             wanted |= {"UCI_LimitStrength": "true", "UCI_Elo": str(self._elo)}
         self._chess960 = "uci_chess960" in options
@@ -87,10 +89,18 @@ class UciEngine:
         for key, value in wanted.items():
             option = _checked(options, key, value)
             program.write(f"setoption name {option.name} value {value}")
+        self._begin_game(program, deadline)
+
+    def _begin_game(self, program: Program, deadline: float) -> None:
         program.write("ucinewgame")
         program.write("isready")
         while program.read_line(deadline) != "readyok":
             pass
+
+    def forget(self) -> None:
+        """Begin another game, for which the protocol has a word. Raises ProgramError."""
+        assert self._program is not None
+        self._begin_game(self._program, time.monotonic() + START_S)
 
     def stop(self) -> None:
         """Kill the program, if it runs."""
@@ -100,6 +110,22 @@ class UciEngine:
 
     def ask(self, game: Game, line: KnownLine, state: Any) -> Answer:
         """Ask for a move in a position. Raises ProgramError."""
+        return self._ask(game, line, self._go, self._wait_s)
+
+    def ask_by_clock(self, game: Game, line: KnownLine, state: Any, clocks: Clocks) -> Answer:
+        """Ask for a move; limits of the program's name hold beside the clock.
+
+        Raises ProgramError.
+        """
+        white, black = (
+            (round(1000 * max(0.001, clock.remaining)), round(1000 * clock.increment))
+            for clock in (clocks.first, clocks.second)
+        )
+        go = f"go wtime {white[0]} btime {black[0]} winc {white[1]} binc {black[1]}{self._limits}"
+        left = clocks.of(int(game.rules.to_play(state))).remaining
+        return self._ask(game, line, go, max(0.0, left) + LATE_S)
+
+    def _ask(self, game: Game, line: KnownLine, go: str, wait_s: float) -> Answer:
         program = self._program
         assert program is not None
         words = [f"position fen {format_fen(line.start, STANDARD)}"]
@@ -109,14 +135,22 @@ class UciEngine:
             written = (format_uci(at, move, STANDARD, self._chess960) for at, move in moves)
             words += ["moves", *written]
         program.write(" ".join(words))
-        program.write(self._go)
-        deadline, value = time.monotonic() + self._wait_s, math.nan
+        program.write(go)
+        deadline, value, mate = time.monotonic() + wait_s, math.nan, 0
         while True:
             said = program.read_line(deadline)
             if said.startswith("bestmove"):
-                return Answer((said.split() + [""])[1], value)
+                return Answer((said.split() + [""])[1], value, mate)
             if score := _SCORE.search(said):
                 value = _value(score[1], int(score[2]))
+                mate = int(score[2]) if score[1] == "mate" else 0
+
+
+def _limit_words(nodes: int | None, depth: int | None, movetime: float | None) -> str:
+    """Return what follows `go` for these limits, a blank before each."""
+    words = {"nodes": nodes, "depth": depth}
+    words["movetime"] = None if movetime is None else max(1, round(1000 * movetime))
+    return "".join(f" {key} {value}" for key, value in words.items() if value is not None)
 
 
 def _bound(rest: str, word: str) -> int | None:
