@@ -118,8 +118,9 @@ def _some(game: Game, path: Path, games: Iterator[FoundGame]) -> list[FoundGame]
     """Return the games as a list. Raises NotationError where there are none."""
     found = [*games]
     if not found:
-        formats = [*(f for f in game.record_formats if f.read), *game.book_formats]
-        others = [f", or {f.name} in a {f.suffix} file" for f in formats]
+        formats = [(f.name, f.suffix) for f in game.record_formats if f.read]
+        formats += [(f.name, f.suffix) for f in game.book_formats]
+        others = [f", or {name} in a {suffix} file" for name, suffix in formats]
         what = f"the moves of one in each line{''.join(others)}"
         raise NotationError(f"{path}: no games; expected {what}")
     return found

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from agents.players import Player
     from arena.game_records import RecordFile
+    from arena.match.clock import TimeControl
     from arena.match.kept_games import KeptGames
     from arena.match.match import MatchResult
     from arena.match.openings import Openings
@@ -119,7 +120,6 @@ def match(args: Namespace) -> int:
 def _match_boards(
     args: Namespace, game: Game, openings: Openings, sprt: Sprt | None, file: RecordFile | None
 ) -> int:
-    from arena.match.clock import parse_clock
     from arena.match.contenders import exact_name, home_of
     from arena.match.kept_games import KeptGames
     from arena.match.match import play_match
@@ -128,7 +128,7 @@ def _match_boards(
     from arena.names import find_agent
     from arena.rating.recorded import note_best_checkpoint
 
-    clock = None if args.clock is None else parse_clock(args.clock)
+    clock = _clock(args)
     names = exact_name(args.first, game, args.store), exact_name(args.second, game, args.store)
     first, second = (find_agent(name, game, args.store, programs=True) for name in names)
     is_recorded = clock is None and not args.no_record
@@ -159,6 +159,17 @@ def _match_boards(
     if kept is not None:
         _tell_kept(kept, result)
     return 0
+
+
+def _clock(args: Namespace) -> TimeControl | None:
+    from arena.match.clock import parse_clock
+
+    if args.clock is None:
+        return None
+    try:
+        return parse_clock(args.clock)
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None
 
 
 def _tell_kept(kept: KeptGames, result: MatchResult) -> None:

@@ -62,8 +62,11 @@ def _annotate(node: chess.pgn.GameNode, note: MoveNote) -> None:
 
     if note.seconds is not None:
         node.set_clock(note.seconds)
-    score = chess.engine.Cp(note.centipawns) if note.centipawns is not None else None
-    score = chess.engine.Mate(note.mate) if note.mate is not None else score
+    score: chess.engine.Score | None = None
+    if note.mate is not None:
+        score = chess.engine.Mate(note.mate)
+    elif note.centipawns is not None:
+        score = chess.engine.Cp(note.centipawns)
     if score is not None:
         node.set_eval(chess.engine.PovScore(score, chess.WHITE))
 

@@ -104,14 +104,15 @@ def test_our_agents_are_told_both_clocks(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("arena.match.timed.Engine", NotingEngine)
     searcher = find_agent("mcts:20", GAME, "nowhere")
     batch = play_timed(
-        GAME, (searcher, named("other")), planned(TimeControl(50.0, 2.0), 1), now=ticking(3.0)
+        GAME, (searcher, named("other")), planned(TimeControl(0.4, 0.02), 1), now=ticking(0.03)
     )
     assert batch.late is not None
     assert not batch.late.any()
     told = [limit.clocks for limit in limits if limit.clocks is not None]
     seconds = [(clocks.first.remaining, clocks.second.remaining) for clocks in told]
-    assert seconds[:4] == [(50.0, 50.0), (49.0, 50.0), (49.0, 49.0), (48.0, 49.0)]
-    assert {clocks.first.increment for clocks in told} == {2.0}
+    expected = [(0.4, 0.4), (0.39, 0.4), (0.39, 0.39), (0.38, 0.39)]
+    assert seconds[:4] == [pytest.approx(pair) for pair in expected]
+    assert {clocks.first.increment for clocks in told} == {0.02}
 
 
 def test_games_by_the_clock_never_count_as_repeated() -> None:
