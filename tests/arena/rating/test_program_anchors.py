@@ -132,11 +132,11 @@ def test_the_command_takes_programs(tmp_path: Path, capsys: pytest.CaptureFixtur
     run = create_run(tmp_path, "r", game="chess", config=config, seed=0, versions={})
     weights = dump_state(build_network(find_game("chess"), network, seed=0).state_dict())
     checkpoints.save(run, 5, {checkpoints.MODEL_FILE: weights})
-    programs = [f"uci:stockfish?elo={elo}&nodes=20" for elo in (1320, 1600)]
-    anchors = ",".join(f"{name}={elo}" for name, elo in zip(programs, (1320, 1600)))
+    programs = [f"uci:stockfish?elo={elo}&nodes=20" for elo in (1400, 1700)]
+    anchors = ",".join(f"{name}={elo}" for name, elo in zip(programs, (1400, 1700)))
     words = ["rate", "r", "--store", str(tmp_path), "--anchors", anchors, "--simulations", "0"]
     words += ["--games", "16", "--json"]
     assert ludens.main(words) == 0
     rows = {row["agent"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
-    assert [rows[name]["elo"] for name in programs] == [1320.0, 1600.0]
-    assert rows["r@5:sims=0"]["elo"] < 1320
+    assert [rows[name]["elo"] for name in programs] == [1400.0, 1700.0]
+    assert rows["r@5:sims=0"]["elo"] < 1400
