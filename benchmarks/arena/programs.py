@@ -12,7 +12,7 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
-from arena.match.match import MatchResult, play_match
+from arena.match.match import PROGRAM_PAIRS_AT_ONCE, MatchResult, play_match
 from arena.match.pool import MatchPool
 from arena.match.workers import RayPool
 from arena.names import find_agent
@@ -67,7 +67,7 @@ def measure(games: int = GAMES, workers: int = WORKERS) -> dict[str, Any]:
     alone, first = _timed(games, None)
     with connected(cpus=workers):
         pool = RayPool(workers, GAME, STORE, settling, frozenset([PROGRAM]))
-        _match(max(games, 16 * workers), pool, seed=1)  # each worker loads and compiles
+        _match(2 * PROGRAM_PAIRS_AT_ONCE * workers, pool, seed=1)  # each loads and compiles
         together, second = _timed(games, pool)
     return {
         "game": GAME,
