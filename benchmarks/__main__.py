@@ -11,7 +11,7 @@ from benchmarks.cluster import reading, simulated, soak, workers
 from benchmarks.hosts import failures
 from benchmarks.learning import acting, environment, training
 from benchmarks.rules import perft
-from benchmarks.selfplay import gpu, overlap, playouts, search
+from benchmarks.selfplay import compiling, gpu, overlap, playouts, search
 from benchmarks.selfplay import throughput as selfplay
 from benchmarks.store import requests
 from benchmarks.store import throughput as store
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "search": search.run,
     "playouts": playouts.run,
     "perft": perft.run,
+    "compiling": compiling.run,
     "selfplay": selfplay.run,
     "gpu": gpu.run,
     "acting": acting.run,
