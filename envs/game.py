@@ -27,7 +27,7 @@ from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
 from envs.notation.boards import BoardShape
-from envs.notation.records import RecordFormat
+from envs.notation.records import BookFormat, RecordFormat
 from envs.symmetry import Symmetries, identity
 
 State = Any  # one record: np.void in plain Python, a Numba Record in compiled code
@@ -126,8 +126,8 @@ class Game:
     convolution, whose action is `plane * H * W + row * W + column`; 0 is a policy without planes.
     `count_lines` counts the move sequences of a length from a position by the rules of movement
     alone, for a game whose perft goes on after a draw. `record_formats` are the formats of game
-    records that the game is written in, PGN say; text lines of moves need none. `board` tells a
-    screen how to draw the `cells` and to play by them.
+    records that the game is written in, PGN say; text lines of moves need none; `book_formats` are
+    those of books of openings. `board` tells a screen how to draw the `cells` and to play by them.
     """
 
     name: str
@@ -155,6 +155,7 @@ class Game:
     cells: Callable[[State], NDArray[np.uint8]] | None = None
     count_lines: Callable[[State, int], int] | None = None
     record_formats: tuple[RecordFormat, ...] = ()
+    book_formats: tuple[BookFormat, ...] = ()
     board: BoardShape | None = None
 
     def __post_init__(self) -> None:

@@ -13,10 +13,11 @@ import time
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from arena.engine.limits import Clocks
 from arena.engine.protocols.dialects import DIALECTS
 from arena.engine.protocols.universal.dialect import Dialect
 from arena.engine.protocols.universal.options import Options
-from arena.opponents.asking import ANSWER_S, Answer, seconds_option, whole_option
+from arena.opponents.asking import ANSWER_S, LATE_S, Answer, seconds_option, whole_option
 from arena.opponents.known_lines import KnownLine
 from arena.opponents.names import OpponentName
 from arena.opponents.process import Program, ProgramError
@@ -54,7 +55,12 @@ class UniversalEngine:
         limits = {key.lower(): text for key, text in name.options.items()}
         self._own = {k: v for k, v in name.options.items() if k.lower() not in _LIMITS}
         self._elo = whole_option(limits, "elo")
-        self._go, seconds = _go(limits, self._dialect)
+        self._limits, seconds = _limit_words(limits, self._dialect)  # those that were given
+        asked = self._limits
+        if not asked:
+            usual = "byoyomi" if _has_byoyomi(self._dialect) else "movetime"
+            asked, seconds = _time_word(usual, USUAL_S), USUAL_S
+        self._go = f"go{' btime 0 wtime 0' if ' byoyomi ' in asked else ''}{asked}"
         self._wait_s = seconds_option(limits, "timeout") or (
             ANSWER_S if seconds is None else seconds + MARGIN_S
         )
@@ -73,14 +79,24 @@ class UniversalEngine:
         for key, value in self._wanted(options).items():
             option = _checked(options, key, value, self._dialect)
             program.write(f"setoption name {option.name} value {value}")
+        self._begin_game(program, deadline)
+
+    def _begin_game(self, program: Program, deadline: float) -> None:
         program.write(self._dialect.new_game)
         program.write("isready")
         while program.read_line(deadline) != "readyok":
             pass
 
+    def forget(self) -> None:
+        """Begin another game, for which the protocol has a word. Raises ProgramError."""
+        assert self._program is not None
+        self._begin_game(self._program, time.monotonic() + START_S)
+
     def _wanted(self, options: dict[str, _Option]) -> dict[str, str]:
         """Return the options to set: those of the name, and what this game needs."""
         wanted = dict(self._own)
+        if "threads" in options and "threads" not in map(_folded, wanted):
+            wanted["Threads"] = "1"  # as many games at a time as one asks for, not more threads
         if self._elo is not None:
             wanted |= {"LimitStrength": "true", "Elo": str(self._elo)}
         variant = _find(options, "variant", self._dialect)
@@ -100,6 +116,22 @@ class UniversalEngine:
 
     def ask(self, game: Game, line: KnownLine, state: Any) -> Answer:
         """Ask for a move in a position. Raises ProgramError."""
+        return self._ask(game, line, self._go, self._wait_s)
+
+    def ask_by_clock(self, game: Game, line: KnownLine, state: Any, clocks: Clocks) -> Answer:
+        """Ask for a move; limits of the program's name hold beside the clock.
+
+        Raises ProgramError.
+        """
+        letters = self._dialect.first, self._dialect.second
+        sides = list(zip(letters, (clocks.first, clocks.second), strict=True))
+        times = [f"{s}time {round(1000 * max(0.001, clock.remaining))}" for s, clock in sides]
+        times += [f"{s}inc {round(1000 * clock.increment)}" for s, clock in sides]
+        left = clocks.of(int(game.rules.to_play(state))).remaining
+        go = f"go {' '.join(times)}{self._limits}"
+        return self._ask(game, line, go, max(0.0, left) + LATE_S)
+
+    def _ask(self, game: Game, line: KnownLine, go: str, wait_s: float) -> Answer:
         program, dialect = self._program, self._dialect
         assert program is not None
         assert game.format_position is not None
@@ -110,35 +142,38 @@ class UniversalEngine:
             texts = (dialect.written(game, self._written, at, move) for at, move in moves)
             words += ["moves", *texts]
         program.write(" ".join(words))
-        program.write(self._go)
-        deadline, value = time.monotonic() + self._wait_s, math.nan
+        program.write(go)
+        deadline, value, mate = time.monotonic() + wait_s, math.nan, 0
         while True:
             said = program.read_line(deadline)
             if said.startswith("bestmove"):
-                return Answer((said.split() + [""])[1], value)
+                return Answer((said.split() + [""])[1], value, mate)
             if score := _SCORE.search(said):
                 value = _value(score["cp"], score["mate"], dialect)
+                mate = int(score["mate"]) if (score["mate"] or "+") not in "+-" else 0
 
 
-def _go(limits: dict[str, str], dialect: Dialect) -> tuple[str, float | None]:
-    """Return the line that asks for a move, and the seconds of a limit of time.
+def _limit_words(limits: dict[str, str], dialect: Dialect) -> tuple[str, float | None]:
+    """Return what follows `go` for the limits of a name, and the seconds of a limit of time.
 
     Raises ProgramError.
     """
     nodes, depth = whole_option(limits, "nodes"), whole_option(limits, "depth")
     times = {word: seconds_option(limits, word) for word in ("movetime", "byoyomi")}
-    has_byoyomi = "byoyomi" in dialect.more_numbers
-    if times["byoyomi"] is not None and not has_byoyomi:
+    if times["byoyomi"] is not None and not _has_byoyomi(dialect):
         raise ProgramError(f"byoyomi is a limit of usi:, expected movetime with {dialect.name}:")
-    if nodes is None and depth is None and set(times.values()) == {None}:
-        times["byoyomi" if has_byoyomi else "movetime"] = USUAL_S
-    words = [f"{k} {v}" for k, v in (("nodes", nodes), ("depth", depth)) if v is not None]
-    for word, seconds in times.items():
-        if seconds is not None:
-            words += ["btime 0 wtime 0"] if word == "byoyomi" else []
-            words.append(f"{word} {max(1, round(1000 * seconds))}")
-    known = [seconds for seconds in times.values() if seconds is not None]
-    return f"go {' '.join(words)}", max(known, default=None)
+    words = [f" {k} {v}" for k, v in (("nodes", nodes), ("depth", depth)) if v is not None]
+    known = {word: seconds for word, seconds in times.items() if seconds is not None}
+    words += [_time_word(word, seconds) for word, seconds in known.items()]
+    return "".join(words), max(known.values(), default=None)
+
+
+def _time_word(word: str, seconds: float) -> str:
+    return f" {word} {max(1, round(1000 * seconds))}"
+
+
+def _has_byoyomi(dialect: Dialect) -> bool:
+    return "byoyomi" in dialect.more_numbers
 
 
 def _read_option(found: re.Match[str]) -> _Option:
