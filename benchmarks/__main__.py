@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from benchmarks import versions
-from benchmarks.arena import ladder, matches, screen, single_game
+from benchmarks.arena import engine, ladder, matches, screen, single_game
 from benchmarks.cluster import reading, simulated, soak, workers
 from benchmarks.hosts import failures
 from benchmarks.learning import acting, environment, training
@@ -40,6 +40,7 @@ BENCHMARKS = {
     "overlap": overlap.run,
     "screen": screen.run,
     "single_game": single_game.run,
+    "engine": engine.run,
     "cluster": workers.run,
     "simulated_cluster": simulated.run,
     "reading": reading.run,

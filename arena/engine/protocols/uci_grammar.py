@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from agents.cores import allowed_cores
 from arena.engine.protocols.lines import one_line
 
 COMMANDS = frozenset(
@@ -151,7 +151,7 @@ def options_of(game: str) -> tuple[Option, ...]:
         "chess5": [Option("UCI_Variant", "variant", "combo")],
     }
     return (
-        Option("Threads", "threads", "spin", 1, os.cpu_count() or 1),
+        Option("Threads", "threads", "spin", 1, allowed_cores()),
         Option("Hash", "hash", "spin", 1, 1 << 16),
         Option("MultiPV", "multipv", "spin", 1, 256),
         Option("Move Overhead", "overhead", "spin", 0, 10_000),
