@@ -39,7 +39,7 @@ Agents, in every command that takes one:
   RUN@12000         the checkpoint at that step
   RUN:sims=400      ... with 400 simulations per move; sims=0 plays without search
   RUN:epsilon=0.05  ... with a share of random actions, for runs in an environment
-  uci:stockfish?nodes=100, gtp:gnugo?level=10   another program (match, play, analyze)
+  uci:stockfish?nodes=100, usi:PROGRAM, gtp:gnugo?level=10   another program (match, play, analyze)
   wanderer, pusher, fighter   scripted players, for games of teams
 """
 
@@ -156,15 +156,17 @@ A position is written as the moves that lead to it. Values are for the side to m
         playing.analyze,
     ),
     "engine": Command(
-        "play in the programs people use: an engine that speaks UCI, or GTP for Go",
+        "play in the programs people use: an engine that speaks UCI, USI for shogi, or GTP for Go",
         """\
   ludens engine --agent mcts:2000
   ludens engine --agent chess_run --store s3://BUCKET/ludens
   ludens engine --agent mcts:2000 --game chess5
+  ludens engine --agent mcts:2000 --game shogi
   ludens engine --agent mcts:2000 --game go9
   ludens engine --agent chess_run --prepare
-The line is what a program for chess or Go asks for as an engine's command; docs/engines.md shows
-how. The first start of an agent compiles for minutes, which --prepare does beforehand.
+The line is what a program for chess, shogi or Go asks for as an engine's command;
+docs/engines.md shows how. The first start of an agent compiles for minutes, which --prepare does
+beforehand.
 """,
         serving.engine_arguments,
         serving.engine,

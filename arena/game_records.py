@@ -89,7 +89,8 @@ class RecordFile:
 
 def has_reader(game: Game, path: Path) -> bool:
     """Return whether a file's ending names a format of the game's that can be read."""
-    return any(f.read and f.suffix == path.suffix.lower() for f in game.record_formats)
+    readable = [f.suffix for f in game.record_formats if f.read]
+    return path.suffix.lower() in [*readable, *(f.suffix for f in game.book_formats)]
 
 
 def read_games(game: Game, path: Path, plies: int | None = None) -> list[FoundGame]:
@@ -99,6 +100,10 @@ def read_games(game: Game, path: Path, plies: int | None = None) -> list[FoundGa
     the game's line or number, for what the rules do not allow and for a file without games; OSError
     for one that cannot be read.
     """
+    book = {found.suffix: found for found in game.book_formats}.get(path.suffix.lower())
+    if book is not None:
+        _check_size(path)
+        return _some(game, path, _read_format(game, path, book.read(path, plies), plies))
     text = _read(path)
     known = {found.suffix: found for found in game.record_formats}.get(path.suffix.lower())
     if known is not None and known.read is None:
@@ -106,12 +111,26 @@ def read_games(game: Game, path: Path, plies: int | None = None) -> list[FoundGa
     games = _read_lines(game, path, text)
     if known is not None and known.read is not None:
         games = _read_format(game, path, known.read(text), plies)
+    return _some(game, path, games)
+
+
+def _some(game: Game, path: Path, games: Iterator[FoundGame]) -> list[FoundGame]:
+    """Return the games as a list. Raises NotationError where there are none."""
     found = [*games]
     if not found:
-        others = [f", or {f.name} in a {f.suffix} file" for f in game.record_formats if f.read]
+        formats = [(f.name, f.suffix) for f in game.record_formats if f.read]
+        formats += [(f.name, f.suffix) for f in game.book_formats]
+        others = [f", or {name} in a {suffix} file" for name, suffix in formats]
         what = f"the moves of one in each line{''.join(others)}"
         raise NotationError(f"{path}: no games; expected {what}")
     return found
+
+
+def _check_size(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "no such file", path)
+    if path.stat().st_size > MOST_BYTES:
+        raise NotationError(f"{path}: it has over {MOST_BYTES:,} bytes")
 
 
 def _read(path: Path) -> str:

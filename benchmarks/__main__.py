@@ -6,12 +6,12 @@ import argparse
 import sys
 
 from benchmarks import versions
-from benchmarks.arena import engine, ladder, matches, screen, single_game
+from benchmarks.arena import clock, engine, ladder, matches, programs, screen, single_game
 from benchmarks.cluster import reading, simulated, soak, workers
 from benchmarks.hosts import failures
 from benchmarks.learning import acting, environment, training
 from benchmarks.rules import perft
-from benchmarks.selfplay import gpu, overlap, playouts, search
+from benchmarks.selfplay import compiling, gpu, memory, overlap, playouts, search
 from benchmarks.selfplay import throughput as selfplay
 from benchmarks.store import requests
 from benchmarks.store import throughput as store
@@ -27,6 +27,8 @@ BENCHMARKS = {
     "search": search.run,
     "playouts": playouts.run,
     "perft": perft.run,
+    "compiling": compiling.run,
+    "memory": memory.run,
     "selfplay": selfplay.run,
     "gpu": gpu.run,
     "acting": acting.run,
@@ -41,6 +43,8 @@ BENCHMARKS = {
     "screen": screen.run,
     "single_game": single_game.run,
     "engine": engine.run,
+    "programs": programs.run,
+    "clock": clock.run,
     "cluster": workers.run,
     "simulated_cluster": simulated.run,
     "reading": reading.run,
@@ -48,7 +52,9 @@ BENCHMARKS = {
     "hosts": failures.run,
 }
 # They read /proc, and `hosts` creates namespaces.
-LINUX_ONLY = frozenset({"cluster", "simulated_cluster", "reading", "soak", "hosts"})
+LINUX_ONLY = frozenset(
+    {"memory", "programs", "cluster", "simulated_cluster", "reading", "soak", "hosts"}
+)
 
 
 def main() -> None:
@@ -63,6 +69,8 @@ def main() -> None:
         help="a Python with the `peers` extra, or stable-baselines3 for `learning`",
     )
     parser.add_argument("--sets", help="a folder of solved Connect Four positions, for `gpu`")
+    parser.add_argument("--games", type=int, help="of `clock` (default: 6) and `programs` (16)")
+    parser.add_argument("--clock", help="of `clock`, seconds and increment (default: 2+0.05)")
     parser.add_argument("--other", help="another checkout of the project, for `versions`")
     options = parser.parse_args()
     for name in options.names:
@@ -78,6 +86,11 @@ def main() -> None:
             versions.run(seconds, options.other)
         elif name == "gpu":
             gpu.run(seconds, options.peer_python, options.sets)
+        elif name == "programs":
+            programs.run(seconds, options.peer_python, options.games or programs.GAMES)
+        elif name == "clock":
+            games = options.games or clock.GAMES
+            clock.run(seconds, options.peer_python, games, options.clock or clock.CLOCK)
         else:
             BENCHMARKS[name](seconds, options.peer_python)
 

@@ -113,8 +113,9 @@ def openings_arguments(parser: ArgumentParser) -> None:
     chosen.add_argument(
         "--openings",
         metavar="FILE",
-        help="start from a file's positions: a line each (FEN, SFEN, ..., or moves), or the games "
-        "of a .pgn or .sgf file, of which --opening-plies takes the first moves",
+        help="start from a file's positions: a line each (FEN, SFEN, ..., or moves), those of an "
+        ".epd file, or the games of a .pgn, .sgf or .bin (Polyglot) file, of which "
+        "--opening-plies takes the first moves",
     )
     position_argument(chosen, "start from this position")
 

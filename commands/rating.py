@@ -6,7 +6,7 @@ A game says of what kind it is: those of teams are played and rated in `commands
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,9 @@ from configs.command_line import UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from agents.players import Player
     from arena.game_records import RecordFile
+    from arena.match.clock import TimeControl
     from arena.match.kept_games import KeptGames
     from arena.match.match import MatchResult
     from arena.match.openings import Openings
@@ -86,6 +88,12 @@ def match_arguments(parser: ArgumentParser) -> None:
         told = f"how often to accept {of} wrongly (default: 0.05)"
         parser.add_argument(rate, type=float, default=0.05, metavar="P", help=told)
     parser.add_argument(
+        "--clock",
+        metavar="S+I",
+        help="play by the clock: S seconds a game for each side, and I more after each move; who "
+        "oversteps loses, and the games are not recorded",
+    )
+    parser.add_argument(
         "--no-record", action="store_true", help="neither use nor write the run's records"
     )
     records_argument(parser, "the games")
@@ -101,7 +109,7 @@ def match(args: Namespace) -> int:
     game = named_match_game(args.game)
     sprt = Sprt(args.sprt[0], args.sprt[1], args.alpha, args.beta) if args.sprt else None
     if isinstance(game, TeamGame):
-        options = {**OF_BOARDS, "records": None}
+        options = {**OF_BOARDS, "records": None, "clock": None}
         _refuse_options(args, options, f"{game.name} is played from seeds")
         return match_teams(args, game, sprt)
     openings = chosen_openings(game, args)
@@ -120,13 +128,17 @@ def _match_boards(
     from arena.names import find_agent
     from arena.rating.recorded import note_best_checkpoint
 
+    clock = _clock(args)
     names = exact_name(args.first, game, args.store), exact_name(args.second, game, args.store)
     first, second = (find_agent(name, game, args.store, programs=True) for name in names)
-    home = None if args.no_record else home_of([*names], game, args.store)
+    is_recorded = clock is None and not args.no_record
+    home = home_of([*names], game, args.store) if is_recorded else None
     key = MatchKey(game.name, names, args.seed, openings.label)
     log = MatchLog(home.files, key) if home else None
     kept = None if file is None else KeptGames(game, file)
-    with _match_pool(args.game, args) as pool, MatchProgress() as report:
+    with _match_pool(args.game, args, names) as pool, MatchProgress() as report:
+        if pool is not None:
+            _stop_programs(first, second)
         result = play_match(
             game,
             first,
@@ -135,6 +147,7 @@ def _match_boards(
             seed=args.seed,
             openings=openings,
             sprt=sprt,
+            clock=clock,
             log=log,
             pool=pool,
             report=report,
@@ -146,6 +159,17 @@ def _match_boards(
     if kept is not None:
         _tell_kept(kept, result)
     return 0
+
+
+def _clock(args: Namespace) -> TimeControl | None:
+    from arena.match.clock import parse_clock
+
+    if args.clock is None:
+        return None
+    try:
+        return parse_clock(args.clock)
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None
 
 
 def _tell_kept(kept: KeptGames, result: MatchResult) -> None:
@@ -196,7 +220,7 @@ def rate_arguments(parser: ArgumentParser) -> None:
 
 
 def rate(args: Namespace) -> int:
-    from arena.match.contenders import parse_anchors
+    from arena.rating.anchors import parse_anchors
     from arena.rating.ladder import Ladder, LadderSettings, open_runs
     from arena.rating.ladder_text import LadderProgress, table_text
     from arena.rating.plot import write_plot
@@ -233,7 +257,7 @@ def rate(args: Namespace) -> int:
         else:
             print(table_text(table), *(f"plot: {path}" for path in drawn), sep="\n")
 
-    with _match_pool(args.game or game.name, args) as pool:
+    with _match_pool(args.game or game.name, args, anchors) as pool:
         ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)
         is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
     return 0 if is_complete or args.follow else INTERRUPTED
@@ -266,17 +290,31 @@ def _workers_argument(parser: ArgumentParser) -> None:
 
 
 @contextmanager
-def _match_pool(word: str, args: Namespace) -> Iterator[MatchPool | None]:
-    """Connect to Ray for that many workers, here or on the given cluster; None for 0."""
+def _match_pool(word: str, args: Namespace, names: Iterable[str]) -> Iterator[MatchPool | None]:
+    """Connect to Ray for that many workers, here or on the given cluster; None for 0.
+
+    The workers may start those of the `names`, typed by a person, that are other programs.
+    """
     if args.workers < 0:
         raise UsageError(f"--workers {args.workers}: expected 0 or more")
     if not args.workers:
         yield None
         return
     from arena.match.workers import RayPool
+    from arena.opponents.names import is_opponent
     from envs.game_file import typed_game
     from selfplay.cluster.ray_session import connected, settling, shared_store
 
     store = shared_store(args.store, args.workers)
     with connected(cpus=args.workers):
-        yield RayPool(args.workers, typed_game(word), store, settling)
+        programs = frozenset(filter(is_opponent, names))
+        yield RayPool(args.workers, typed_game(word), store, settling, programs)
+
+
+def _stop_programs(*players: Player) -> None:
+    """End programs that were started to see whether they can play; each worker has its own."""
+    from arena.opponents.opponent import OpponentPlayer
+
+    for player in players:
+        if isinstance(player, OpponentPlayer):
+            player.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from arena.engine.protocols.dialects import DIALECTS
 from commands.options import VERSION, store_argument
 from configs.command_line import UsageError, nearest
 
@@ -13,20 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agents.players import Player
-    from arena.engine.protocols.gtp import GtpSession
-    from arena.engine.protocols.gtp_desk import GtpDesk
-    from arena.engine.protocols.gtp_settings import Settings
+    from arena.engine.protocols.gtp.desk import GtpDesk
+    from arena.engine.protocols.gtp.session import GtpSession
+    from arena.engine.protocols.gtp.settings import Settings
     from arena.engine.protocols.lines import Inbox, Writer
-    from arena.engine.protocols.uci import UciSession
-    from arena.engine.protocols.uci_desk import UciDesk
-    from arena.engine.protocols.uci_grammar import Options
+    from arena.engine.protocols.universal.desk import UniversalDesk
+    from arena.engine.protocols.universal.dialect import Dialect
+    from arena.engine.protocols.universal.options import Options
+    from arena.engine.protocols.universal.session import UniversalSession
     from envs.game import Game
 
 GO_SIZES = {size: f"go{size}" for size in (7, 9, 13, 19)}
 # the protocol that programs for a game speak
-PROTOCOL_OF = {"chess": "uci", "chess5": "uci"} | dict.fromkeys(GO_SIZES.values(), "gtp")
+PROTOCOL_OF = {game: name for name, dialect in DIALECTS.items() for game in dialect.variants}
+PROTOCOL_OF |= dict.fromkeys(GO_SIZES.values(), "gtp")
 AGENTS_OF_ANY_GAME = ("random", "mcts")
-USUAL_GAME = {"uci": "chess", "gtp": "go9"}
+USUAL_GAME = {"uci": "chess", "usi": "shogi", "gtp": "go9"}
 
 
 def engine_arguments(parser: ArgumentParser) -> None:
@@ -34,7 +37,8 @@ def engine_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--game",
         metavar="GAME",
-        help="chess (the default), Chess960 included, chess5, or go7, go9, go13, go19",
+        help="chess (the default), Chess960 included, chess5, shogi, minishogi, or go7, go9, go13, "
+        "go19",
     )
     parser.add_argument(
         "--protocol", choices=sorted(set(PROTOCOL_OF.values())), help="(default: the game's)"
@@ -53,11 +57,13 @@ def engine(args: Namespace) -> int:
     protocol = _settle_game(args)
     if args.prepare:
         return _prepare(args, protocol)
-    sessions: list[UciSession | GtpSession] = []
+    sessions: list[UniversalSession | GtpSession] = []
 
-    def make(inbox: Inbox, write: Writer) -> UciSession | GtpSession:
-        new_session = _gtp_session if protocol == "gtp" else _uci_session
-        sessions.append(new_session(args, inbox, write))
+    def make(inbox: Inbox, write: Writer) -> UniversalSession | GtpSession:
+        if protocol == "gtp":
+            sessions.append(_gtp_session(args, inbox, write))
+        else:
+            sessions.append(_universal_session(args, protocol, inbox, write))
         return sessions[0]
 
     converse(make, sys.stdin.fileno(), sys.stdout.fileno())
@@ -69,17 +75,21 @@ def engine(args: Namespace) -> int:
     return 0
 
 
-def _uci_session(args: Namespace, inbox: Inbox, write: Writer) -> UciSession:
-    from arena.engine.protocols.uci import UciSession
+def _universal_session(
+    args: Namespace, protocol: str, inbox: Inbox, write: Writer
+) -> UniversalSession:
+    from arena.engine.protocols.universal.session import UniversalSession
 
-    def load(options: Options) -> UciDesk:
-        return _load_uci(args, options, write)
+    dialect = DIALECTS[protocol]
 
-    return UciSession(_name(args), args.game, load, inbox, write)
+    def load(options: Options) -> UniversalDesk:
+        return _load_universal(args, dialect, options, write)
+
+    return UniversalSession(dialect, _name(args), args.game, load, inbox, write)
 
 
 def _gtp_session(args: Namespace, inbox: Inbox, write: Writer) -> GtpSession:
-    from arena.engine.protocols.gtp import GtpSession
+    from arena.engine.protocols.gtp.session import GtpSession
 
     def load(game: str, settings: Settings, done: Callable[..., None]) -> GtpDesk:
         return _load_gtp(args, game, settings, write, done)
@@ -136,12 +146,14 @@ def _player_of(args: Namespace, name: str) -> tuple[Game, Player, int]:
     return game, find_agent(args.agent, game, args.store), seed
 
 
-def _load_uci(args: Namespace, options: Options, write: Callable[..., None]) -> UciDesk:
+def _load_universal(
+    args: Namespace, dialect: Dialect, options: Options, write: Callable[..., None]
+) -> UniversalDesk:
     """Load the agent, and compile what it needs."""
-    from arena.engine.protocols.uci_desk import UciDesk
+    from arena.engine.protocols.universal.desk import UniversalDesk
 
     game, player, seed = _player_of(args, args.game)
-    desk = UciDesk(game, player, options, write, seed)
+    desk = UniversalDesk(dialect, game, player, options, write, seed)
     desk.get_ready()
     return desk
 
@@ -154,7 +166,7 @@ def _load_gtp(
     done: Callable[..., None],
 ) -> GtpDesk:
     """Load the agent for a size of board, and compile what it needs."""
-    from arena.engine.protocols.gtp_desk import GtpDesk
+    from arena.engine.protocols.gtp.desk import GtpDesk
 
     game, player, seed = _player_of(args, name)
     desk = GtpDesk(game, player, settings, write, done, seed)
@@ -165,8 +177,8 @@ def _load_gtp(
 def _prepare(args: Namespace, protocol: str) -> int:
     import time
 
-    from arena.engine.protocols.gtp_settings import Settings
-    from arena.engine.protocols.uci_grammar import Options
+    from arena.engine.protocols.gtp.settings import Settings
+    from arena.engine.protocols.universal.options import Options
 
     def nothing(*words: object) -> None:
         """Take what is written and done, of which there is none."""
@@ -175,6 +187,6 @@ def _prepare(args: Namespace, protocol: str) -> int:
     if protocol == "gtp":
         _load_gtp(args, args.game, Settings(), nothing, nothing).close()
     else:
-        _load_uci(args, Options(), nothing).close()
+        _load_universal(args, DIALECTS[protocol], Options(), nothing).close()
     print(f"{args.agent} is ready to play {args.game}, after {time.monotonic() - began:.1f} s")
     return 0

@@ -30,7 +30,18 @@ if TYPE_CHECKING:
     from selfplay.tensorboard_log import TensorBoardLog
 
 # Names of agents, which no run may have.
-RESERVED = ("random", "mcts", "solver", "human", "wanderer", "pusher", "fighter", "uci", "gtp")
+RESERVED = (
+    "random",
+    "mcts",
+    "solver",
+    "human",
+    "wanderer",
+    "pusher",
+    "fighter",
+    "uci",
+    "usi",
+    "gtp",
+)
 
 
 def train_arguments(parser: ArgumentParser) -> None:

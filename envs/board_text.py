@@ -1,13 +1,25 @@
-"""Boards as text: cells named as in "f5" (column letter, row from the top), coloured drawings."""
+"""Boards as cells and text: cells named as in "f5" (column letter, row from the top), drawings."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 RESET = "\x1b[0m"
 FIRST, SECOND = "\x1b[91mX" + RESET, "\x1b[93mO" + RESET  # the first player red, the second yellow
 EMPTY, LEGAL = "\x1b[90m.\x1b[0m", "\x1b[92m*\x1b[0m"
+STONES = (EMPTY, FIRST, SECOND)  # by what stands on a cell, as in `Game.cells`
+
+
+def bit_cells(first: int, second: int, bits: Iterable[int]) -> NDArray[np.uint8]:
+    """Return what stands on the cells of some bits: 0 nothing, 1 and 2 a player's stone.
+
+    `first` and `second` are the players' stones, a bit for each.
+    """
+    return np.array([(first >> bit & 1) + 2 * (second >> bit & 1) for bit in bits], np.uint8)
 
 
 def format_cell(cell: int, width: int) -> str:

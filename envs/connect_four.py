@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
+from numpy.typing import NDArray
 
+from envs.board_text import STONES, bit_cells
 from envs.game import Game, Rules, State
+from envs.notation.boards import BoardShape
 from envs.symmetry import Symmetries, mirror
 
 COLUMNS, ROWS = 7, 6
+COLUMN_NAMES = [str(column + 1) for column in range(COLUMNS)]
 ONE = np.uint64(1)
 KEY_OWN, KEY_MASK = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 SHIFTS = (np.uint64(1), np.uint64(6), np.uint64(7), np.uint64(8))  # down, two diagonals, across
@@ -101,24 +105,19 @@ def parse_action(text: str) -> int:
     return int(text) - 1
 
 
+def cells(state: State) -> NDArray[np.uint8]:
+    """Return what stands on each cell, uint8 [42] from the top left; see `Game.cells`."""
+    first = int(state["own"]) if state["ply"] % 2 == 0 else int(state["mask"] ^ state["own"])
+    rows = reversed(range(ROWS))
+    bits = [column * (ROWS + 1) + row for row in rows for column in range(COLUMNS)]
+    return bit_cells(first, int(state["mask"]) ^ first, bits)
+
+
 def render(state: State) -> str:
     """Draw the board in ANSI colours, first player red, second yellow, columns numbered."""
-    first = int(state["own"]) if state["ply"] % 2 == 0 else int(state["mask"] ^ state["own"])
-    second = int(state["mask"]) ^ first
-    lines = []
-    for row in reversed(range(ROWS)):
-        cells = []
-        for column in range(COLUMNS):
-            bit = column * (ROWS + 1) + row
-            if first >> bit & 1:
-                cells.append("\x1b[91mX\x1b[0m")
-            elif second >> bit & 1:
-                cells.append("\x1b[93mO\x1b[0m")
-            else:
-                cells.append("\x1b[90m.\x1b[0m")
-        lines.append(" ".join(cells))
-    lines.append(" ".join(str(column + 1) for column in range(COLUMNS)))
-    return "\n".join(lines)
+    rows = cells(state).reshape(ROWS, COLUMNS)
+    lines = [" ".join(STONES[stone] for stone in row) for row in rows]
+    return "\n".join([*lines, " ".join(COLUMN_NAMES)])
 
 
 GAME = Game(
@@ -142,4 +141,6 @@ GAME = Game(
     move_separator="",
     player_names=("X (red)", "O (yellow)"),
     in_a_row=4,
+    cells=cells,
+    board=BoardShape(columns=COLUMN_NAMES, rows=()),
 )

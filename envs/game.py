@@ -27,7 +27,7 @@ from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
 from envs.notation.boards import BoardShape
-from envs.notation.records import RecordFormat
+from envs.notation.records import BookFormat, RecordFormat
 from envs.symmetry import Symmetries, identity
 
 State = Any  # one record: np.void in plain Python, a Numba Record in compiled code
@@ -126,8 +126,8 @@ class Game:
     convolution, whose action is `plane * H * W + row * W + column`; 0 is a policy without planes.
     `count_lines` counts the move sequences of a length from a position by the rules of movement
     alone, for a game whose perft goes on after a draw. `record_formats` are the formats of game
-    records that the game is written in, PGN say; text lines of moves need none. `board` tells a
-    screen how to draw the `cells` and to play by them.
+    records that the game is written in, PGN say; text lines of moves need none; `book_formats` are
+    those of books of openings. `board` tells a screen how to draw the `cells` and to play by them.
     """
 
     name: str
@@ -155,6 +155,7 @@ class Game:
     cells: Callable[[State], NDArray[np.uint8]] | None = None
     count_lines: Callable[[State, int], int] | None = None
     record_formats: tuple[RecordFormat, ...] = ()
+    book_formats: tuple[BookFormat, ...] = ()
     board: BoardShape | None = None
 
     def __post_init__(self) -> None:
@@ -528,38 +529,71 @@ def input_key(state: State, past: Any, actions: Any, count: Any) -> Any:
 
 # Numba compiles the rule in place of the generic function: no dispatch is left at run time.
 
+# What the search inlines by force hands that down to all that it calls. So a rule says that it is
+# called, else each kernel has a copy of it for every place that uses it: chess took twice as long
+# to compile.
+CALLED: Any = {"forceinline": False}
+# The two that are long and used most are compiled as one piece, with all that they call inlined.
+WHOLE: Any = {"forceinline": True}
 
-@overload(reset)
+
+def _whole_legal_actions(state: Any, actions: Any) -> Any:
+    """Stand for a game's rule `legal_actions` in compiled code."""
+
+
+def _whole_step(state: Any, action: Any) -> Any:
+    """Stand for a game's rule `step` in compiled code."""
+
+
+@overload(reset, jit_options=CALLED)
 def _reset(state):  # type: ignore[no-untyped-def]
     return _rule_of(state, "reset")
 
 
-@overload(legal_actions)
+@overload(legal_actions, jit_options=CALLED)
 def _legal_actions(state, actions):  # type: ignore[no-untyped-def]
+    return _call_legal_actions
+
+
+@overload(_whole_legal_actions, jit_options=WHOLE)
+def _whole_legal_actions_of(state, actions):  # type: ignore[no-untyped-def]
     return _rule_of(state, "legal_actions")
 
 
-@overload(step)
+@overload(step, jit_options=CALLED)
 def _step(state, action):  # type: ignore[no-untyped-def]
+    return _call_step
+
+
+@overload(_whole_step, jit_options=WHOLE)
+def _whole_step_of(state, action):  # type: ignore[no-untyped-def]
     return _rule_of(state, "step")
 
 
-@overload(is_terminal)
+@overload(is_terminal, jit_options=CALLED)
 def _is_terminal(state):  # type: ignore[no-untyped-def]
     return _rule_of(state, "is_terminal")
 
 
-@overload(value_to_play)
+@overload(value_to_play, jit_options=CALLED)
 def _value_to_play(state):  # type: ignore[no-untyped-def]
     return _rule_of(state, "value_to_play")
 
 
-@overload(to_play)
+@overload(to_play, jit_options=CALLED)
 def _to_play(state):  # type: ignore[no-untyped-def]
     return _rule_of(state, "to_play")
 
 
-# These two are functions of the module, not closures over a game's rule: Numba caches them.
+# These are functions of the module, not closures over a game's rule: Numba caches them.
+
+
+def _call_legal_actions(state, actions):  # type: ignore[no-untyped-def]
+    return _whole_legal_actions(state, actions)
+
+
+def _call_step(state, action):  # type: ignore[no-untyped-def]
+    _whole_step(state, np.int64(action))  # one type of integer, so that the rule is compiled once
 
 
 def _encode_without_past(state, past, planes):  # type: ignore[no-untyped-def]
@@ -570,7 +604,7 @@ def _forget(state, keys, count):  # type: ignore[no-untyped-def]
     pass
 
 
-@overload(encode)
+@overload(encode, jit_options=CALLED)
 def _encode(state, past, planes):  # type: ignore[no-untyped-def]
     game = _BY_TYPE.get(state)
     if game is not None and game.past_boards:
@@ -578,12 +612,12 @@ def _encode(state, past, planes):  # type: ignore[no-untyped-def]
     return _encode_without_past
 
 
-@overload(encode_alone)
+@overload(encode_alone, jit_options=CALLED)
 def _encode_alone(state, planes):  # type: ignore[no-untyped-def]
     return _rule_of(state, "encode")
 
 
-@overload(evaluation_key)
+@overload(evaluation_key, jit_options=CALLED)
 def _evaluation_key(state):  # type: ignore[no-untyped-def]
     game = _BY_TYPE.get(state)
     named = game is not None and game.rules.evaluation_key is not None
@@ -594,7 +628,7 @@ def _count_no_points(state, owners):  # type: ignore[no-untyped-def]
     return 0.0
 
 
-@overload(final_ownership)
+@overload(final_ownership, jit_options=CALLED)
 def _final_ownership(state, owners):  # type: ignore[no-untyped-def]
     game = _BY_TYPE.get(state)
     if game is not None and game.rules.final_ownership is not None:
@@ -610,7 +644,7 @@ def _remembers(state):  # type: ignore[no-untyped-def]
     return lambda state: False
 
 
-@overload(remember)
+@overload(remember, jit_options=CALLED)
 def _remember(state, keys, count):  # type: ignore[no-untyped-def]
     game = _BY_TYPE.get(state)
     if game is not None and game.rules.remember is not None:
@@ -618,6 +652,6 @@ def _remember(state, keys, count):  # type: ignore[no-untyped-def]
     return _forget
 
 
-@overload(position_key)
+@overload(position_key, jit_options=CALLED)
 def _position_key(state):  # type: ignore[no-untyped-def]
     return _rule_of(state, "position_key")

@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
+from numpy.typing import NDArray
 
-from envs.board_text import EMPTY, FIRST, LEGAL, SECOND, draw_board, format_cell, parse_cell
+from envs.board_text import LEGAL, STONES, bit_cells, draw_board, format_cell, parse_cell
 from envs.game import Game, Rule, Rules, State
+from envs.notation.boards import stone_board
 from envs.symmetry import Symmetries, dihedral
 
 ZERO, ONE, TWO, FOUR = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4)
@@ -212,20 +214,25 @@ def _rules(size: int) -> Rules:
     )
 
 
+def _cells(state: State, size: int) -> NDArray[np.uint8]:
+    """Return what stands on each cell; see `Game.cells`."""
+    discs = (int(state["own"]), int(state["opponent"]))
+    return bit_cells(*(discs if state["side"] == 0 else discs[::-1]), range(size * size))
+
+
+def _count(state: State, size: int) -> str:
+    """Tell the discs of both players."""
+    _, black, white = np.bincount(_cells(state, size), minlength=3)
+    return f"X {black}  O {white}"
+
+
 def _draw(state: State, size: int) -> str:
     """Draw the board in ANSI colours, with a green star at each legal move."""
-    discs = (int(state["own"]), int(state["opponent"]))
-    black, white = discs if state["side"] == 0 else discs[::-1]
-    legal = int(state["moves"])
-    cells = []
+    shown = [STONES[disc] for disc in _cells(state, size)]
     for cell in range(size * size):
-        if black >> cell & 1:
-            cells.append(FIRST)
-        elif white >> cell & 1:
-            cells.append(SECOND)
-        else:
-            cells.append(LEGAL if legal >> cell & 1 else EMPTY)
-    return f"{draw_board(cells, size)}\nX {black.bit_count()}  O {white.bit_count()}"
+        if int(state["moves"]) >> cell & 1:
+            shown[cell] = LEGAL
+    return f"{draw_board(shown, size)}\n{_count(state, size)}"
 
 
 def _game(name: str, title: str, size: int) -> Game:
@@ -253,6 +260,8 @@ def _game(name: str, title: str, size: int) -> Game:
         render=lambda state: _draw(state, size),
         symmetries=Symmetries(turned, np.hstack([turned, passes])),
         player_names=("X (black)", "O (white)"),
+        cells=lambda state: _cells(state, size),
+        board=stone_board(size, size, notes=lambda state: [_count(state, size)]),
     )
 
 

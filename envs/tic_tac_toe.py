@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from envs.board_text import EMPTY, FIRST, SECOND, draw_board, format_cell, parse_cell
+from envs.board_text import STONES, bit_cells, draw_board, format_cell, parse_cell
 from envs.game import Game, Rules, State
+from envs.notation.boards import stone_board
 from envs.symmetry import Symmetries, dihedral
 
 SIZE = 3
@@ -82,15 +84,15 @@ def parse_action(text: str) -> int:
     return parse_cell(text, SIZE, SIZE)
 
 
+def cells(state: State) -> NDArray[np.uint8]:
+    """Return what stands on each cell, uint8 [9]; see `Game.cells`."""
+    stones = (int(state["own"]), int(state["opponent"]))
+    return bit_cells(*(stones if state["side"] == 0 else stones[::-1]), range(CELLS))
+
+
 def render(state: State) -> str:
     """Draw the board in ANSI colours, the first player's X red, the second's O yellow."""
-    stones = (int(state["own"]), int(state["opponent"]))
-    first, second = stones if state["side"] == 0 else stones[::-1]
-    cells = [
-        FIRST if first >> cell & 1 else SECOND if second >> cell & 1 else EMPTY
-        for cell in range(CELLS)
-    ]
-    return draw_board(cells, SIZE)
+    return draw_board([STONES[stone] for stone in cells(state)], SIZE)
 
 
 GAME = Game(
@@ -110,4 +112,6 @@ GAME = Game(
     symmetries=Symmetries(dihedral(SIZE), dihedral(SIZE)),  # an action is a cell
     player_names=("X (red)", "O (yellow)"),
     in_a_row=3,
+    cells=cells,
+    board=stone_board(SIZE, SIZE),
 )

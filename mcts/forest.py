@@ -189,7 +189,7 @@ class Params(NamedTuple):
     dirichlet_fraction: float
     forced_playouts: float
     solve: bool
-    lookahead: int
+    lookahead: int | None  # None, a type of its own, where there is none
     considered_actions: int
     maxvisit_init: float
     value_scale: float
@@ -220,7 +220,7 @@ def lookahead_of(game: Game, config: SearchConfig) -> int:
 def params_of(game: Game, config: SearchConfig) -> Params:
     """Return the numbers of a config for compiled code; raises as `lookahead_of`."""
     values = {name: getattr(config, name) for name in Params._fields if hasattr(config, name)}
-    values["lookahead"] = lookahead_of(game, config)
+    values["lookahead"] = lookahead_of(game, config) or None
     return Params(gumbel=config.root == "gumbel", fpu_reduction=config.fpu == "reduction", **values)
 
 

@@ -64,9 +64,11 @@ def select_batch(forest, params, planes, actions, counts):
             planes[count] = 0.0
             past.write_past(tree, slot)
             encode(tree.states[leaf], array_of(tree.past, 0, len(tree.past)), planes[count])
-            counts[count] = tree.nodes[leaf].num_edges
-            for k in range(tree.nodes[leaf].num_edges):
-                actions[count, k] = tree.edges[tree.nodes[leaf].first_edge + k].action
+            first = np.int64(tree.nodes[leaf].first_edge)
+            legal = np.int64(tree.nodes[leaf].num_edges)
+            counts[count] = legal
+            for k in range(legal):
+                actions[count, k] = tree.edges[first + k].action
             forest.batch[count, 0] = t
             forest.batch[count, 1] = slot
             count += 1
@@ -100,13 +102,14 @@ def rollout(tree, node):
 @njit(cache=True, nogil=True)
 def search_compiled(forest, params, evaluator):
     """Run every search to its end, with uniform priors and the UNIFORM or ROLLOUT value."""
+    slot = np.int64(0)  # not a literal, which has a type of its own
     for t in range(len(forest.info) - 1):
         tree = tree_at(forest, t)
-        while next_leaf(tree, params, 0):
+        while next_leaf(tree, params, slot):
             value = 0.0
             if evaluator == ROLLOUT:
-                value = rollout(tree, tree.slots[0].leaf)
-            simulation.receive_uniform(tree, params, 0, np.float32(value))
+                value = rollout(tree, tree.slots[slot].leaf)
+            simulation.receive_uniform(tree, params, slot, np.float32(value))
 
 
 @njit(cache=True, nogil=True)

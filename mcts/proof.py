@@ -10,9 +10,11 @@ edges is a proven win, or when all of its edges are proven.
 from __future__ import annotations
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
 from envs.game import is_terminal, legal_actions, step, to_play, value_to_play
-from mcts.compile import inlined
+from mcts.compile import INLINED, inlined
 from mcts.rows import array_of
 
 WIN = 1.0  # the largest value of a game: an edge with it makes the others irrelevant
@@ -106,6 +108,39 @@ def look_at_edge(tree, node, e, depth):
             tree.edges[e].exact = sign * value
             tree.edges[e].plies = plies + 1
             return
+
+
+def looks_ahead(params):
+    """Return whether a search looks ahead, which is known when its code is compiled."""
+    return params.lookahead is not None
+
+
+def look_at_edges(tree, params, first, end, node):
+    """Look ahead along a node's edges from `first` to before `end`, in searches that do."""
+    for e in range(first, end):
+        look_at_edge(tree, node, e, params.lookahead)
+
+
+# A search without a lookahead does not compile it: it is half of the search's code in games with
+# long rules, of which it has five copies.
+
+
+def _look_nowhere(tree, params, first, end, node):
+    pass
+
+
+@overload(looks_ahead, jit_options=INLINED)
+def _looks_ahead(params):
+    return (lambda params: True) if _has_lookahead(params) else (lambda params: False)
+
+
+@overload(look_at_edges, jit_options=INLINED)
+def _look_at_edges(tree, params, first, end, node):
+    return look_at_edges if _has_lookahead(params) else _look_nowhere
+
+
+def _has_lookahead(params):
+    return not isinstance(params.types[params.fields.index("lookahead")], types.NoneType)
 
 
 @inlined

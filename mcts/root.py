@@ -151,7 +151,7 @@ def read_improved(tree, params, policy):
 
     Proven losses have weight 0. The weights are scaled to a largest of 1.
     """
-    improve_logits(tree, params, 0)
+    improve_logits(tree, params, np.int64(0))
     first = np.int64(tree.nodes[0].first_edge)
     last = first + tree.nodes[0].num_edges
     top = -np.inf
@@ -232,7 +232,7 @@ def best_edge(tree, params, temperature):
     last = first + tree.nodes[0].num_edges
     proven = not np.isnan(tree.nodes[0].exact)
     if params.gumbel:
-        improve_logits(tree, params, 0)
+        improve_logits(tree, params, np.int64(0))
     scale = tree.info[0].noise
     chance = temperature / scale if temperature > 0.0 and scale > 0.0 else 0.0
     best, best_rank = -1, (-1.0, -np.inf, -np.inf)

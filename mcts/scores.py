@@ -181,7 +181,7 @@ def select_gumbel_root(tree, params):
 
     If proven losses leave no edge with that count, the least visited of the others is selected.
     """
-    done = improve_logits(tree, params, 0)
+    done = improve_logits(tree, params, np.int64(0))
     first = np.int64(tree.nodes[0].first_edge)
     count = np.int64(tree.nodes[0].num_edges)
     wanted = tree.considered[min(done, len(tree.considered) - 1)]

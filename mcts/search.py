@@ -244,10 +244,15 @@ class Search:
 
         Raises ValueError for other shapes than [n, columns] and [n].
         """
-        count = self._waiting
-        width = int(self._counts[:count].max(initial=0))
-        fits = logits.ndim == 2 and len(logits) == count and logits.shape[1] >= width
-        if not fits or values_to_play.shape != (count,):
+        count, width = self._waiting, self.game.max_legal
+        if logits.shape != (count, width):  # narrower logits cost a look at the counts
+            width = int(self._counts[:count].max(initial=0))
+        if (
+            logits.ndim != 2
+            or len(logits) != count
+            or logits.shape[1] < width
+            or values_to_play.shape != (count,)
+        ):
             raise ValueError(
                 f"{count} leaves wait: expected logits of the shape ({count}, {width}) or wider "
                 f"and values of the shape ({count},), got {(logits.shape, values_to_play.shape)}"

@@ -104,9 +104,7 @@ def add_edges(tree, params, node):
     tree.nodes[node].num_edges = end - first
     tree.info[0].num_edges = end
     tree.nodes[node].stage = PENDING
-    if params.lookahead > 0:
-        for e in range(first, end):
-            proof.look_at_edge(tree, node, e, params.lookahead)
+    proof.look_at_edges(tree, params, first, end, node)
 
 
 @inlined
@@ -214,7 +212,7 @@ def descend(tree, params, slot):
     Returns that node, or NO_NODE if the path ended on a proven edge and was backed up.
     """
     tree.slots[slot].length = 0
-    node = 0
+    node = np.int64(0)  # a literal would compile all below once more, for a type of its own
     while tree.nodes[node].stage == EXPANDED and np.isnan(tree.nodes[node].exact):
         e = follow(tree, params, slot, node)
         exact = tree.edges[e].exact
@@ -238,7 +236,7 @@ def simulate(tree, params, slot):
             undo_path(tree, params, slot)
             return COLLIDED
         add_edges(tree, params, node)
-        if params.lookahead == 0 or not proof.settle(tree, node):
+        if not proof.looks_ahead(params) or not proof.settle(tree, node):
             return evaluate_or_wait(tree, params, slot, node)
     if params.solve:
         proof.propagate(tree, slot)

@@ -55,6 +55,7 @@ IMPORT_RULES = {
         "envs store mcts agents selfplay arena configs",
         "numpy numba torch ray jax mctx pgx pyspiel",
     ),
+    "benchmarks/arena/clock.py": _rules("envs store mcts agents arena", "chess"),
     "benchmarks/hosts/s3_server.py": _rules("", "moto werkzeug"),
     "benchmarks/learning/sb3_peer.py": _rules("", "torch ale_py gymnasium stable_baselines3"),
     "benchmarks/replay/sb3_peer.py": _rules("", "numpy torch gymnasium stable_baselines3"),

@@ -46,6 +46,7 @@ class Request:
         limit: what ends the thinking; nothing but a stop while it ponders.
         multipv: how many of the best moves get a line.
         only: the legal moves to consider; none are all.
+        prove: look for a forced result, whatever the agent's config; a search alone can.
         ponder: begin on the opponent's time; the limit counts from `Thinking.ponderhit` on.
         seed: of whatever is random; None asks for the agent's best move as `analyze` gives it.
         on_info: gets each snapshot, in the thinking thread.
@@ -56,6 +57,7 @@ class Request:
     limit: Limit = field(default_factory=Limit)
     multipv: int = 1
     only: tuple[int, ...] = ()
+    prove: bool = False
     ponder: bool = False
     seed: list[int] | None = None
     on_info: Callable[[Snapshot], None] | None = None
@@ -231,7 +233,9 @@ class Thinking:
 
         A Gumbel root plans its visits for a number of them; without one the root is PUCT's.
         """
-        if own.root == "gumbel" and not self.request.limit.nodes:
+        if self.request.prove:
+            own = replace(own, root="puct", solve=True, lookahead=max(1, own.lookahead))
+        elif own.root == "gumbel" and not self.request.limit.nodes:
             own = replace(own, root="puct")
         own = replace(own, tree_reuse=True, simulations=1)  # how many is in the limit
         return own if isinstance(self._evaluator, CompiledEvaluator) else batched(own, self._leaves)

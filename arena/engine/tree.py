@@ -59,9 +59,15 @@ def node_value(forest: Forest, node: int, tree: int = 0) -> tuple[float | None, 
 
 
 def principal_variation(forest: Forest, tree: int = 0, node: int | None = ROOT) -> list[int]:
-    """List the moves that both sides are expected to make, from the root or another node."""
+    """List the moves that both sides are expected to make, from the root or another node.
+
+    At most LONGEST_LINE; what is proven comes to its end.
+    """
     line: list[int] = []
-    while node is not None and len(line) < LONGEST_LINE:
+    longest = LONGEST_LINE
+    if node is not None and not np.isnan(forest.nodes["exact"][tree, node]):
+        longest = max(longest, int(forest.nodes["plies"][tree, node]))
+    while node is not None and len(line) < longest:
         edge = _best(forest, tree, node)
         if edge is None:
             break

@@ -6,20 +6,14 @@ step, and options are written in a fixed form.
 
 from __future__ import annotations
 
-import math
-import re
-from dataclasses import fields
-
 from arena.names import (
     RESERVED,
     ROLLOUT_SIMULATIONS,
-    AgentNameError,
     find_run,
     parse_agent_name,
 )
 from arena.opponents.names import PROGRAM, PROTOCOLS, format_opponent
 from envs.game import Game
-from mcts.config import SearchConfig
 from store import checkpoints
 from store.errors import StoreError
 from store.run import Run
@@ -65,48 +59,3 @@ def home_of(agents: list[str], game: Game, store_url: str) -> Run | None:
         if name not in RESERVED:
             return find_run(name, game, store_url)
     return None
-
-
-def parse_anchors(text: str, game: Game, store_url: str) -> dict[str, float | None]:
-    """Parse `AGENT[=ELO],...` into exact names, each with its fixed Elo or None.
-
-    A comma before an option of a search belongs to the agent: mcts:sims=50,c_init=2,random.
-    Raises AgentNameError for an unknown or repeated name.
-    """
-    anchors: dict[str, float | None] = {}
-    for words in _agent_words(text):
-        agent, elo = _split_elo(words)
-        name = exact_name(agent, game, store_url)
-        if name in anchors:
-            raise AgentNameError(f"anchor {name!r} is named twice")
-        anchors[name] = elo
-    return anchors
-
-
-def _agent_words(text: str) -> list[str]:
-    found: list[str] = []
-    for word in filter(None, (word.strip() for word in text.split(","))):
-        key = word.partition("=")[0]
-        if found and "=" in word and _is_option(key):
-            found[-1] += f",{word}"
-        else:
-            found.append(word)
-    return found
-
-
-def _split_elo(words: str) -> tuple[str, float | None]:
-    agent, equals, elo = words.rpartition("=")
-    if not equals or _is_option(re.split("[:,]", agent)[-1]):
-        return words, None
-    try:
-        fixed = float(elo)
-    except ValueError:
-        fixed = math.nan
-    if not math.isfinite(fixed):
-        raise AgentNameError(f"anchor {words!r}: expected a rating in Elo after =, got {elo!r}")
-    return agent, fixed
-
-
-def _is_option(key: str) -> bool:
-    known = {"sims", *(found.name for found in fields(SearchConfig))}
-    return key.strip().replace("-", "_") in known

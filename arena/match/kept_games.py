@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from arena.game_records import RecordFile
 from arena.match.openings import Opening
 from arena.match.pool import PlannedBatch
 from arena.match.records import Batch
 from envs.game import Game, GameError, NotationError
-from envs.notation.records import GameRecord
+from envs.notation.records import GameRecord, MoveNote
 from envs.positions import play_from
 
 
@@ -30,8 +32,17 @@ class KeptGames:
             for colour, names in enumerate(((one, other), (other, one))):
                 points = float(batch.points[pair, colour]) / 2  # of the first agent
                 first_points = 1 - points if colour else points
-                moves = batch.moves[2 * pair + colour]
-                self._write(_record(self._game, opening, moves, names, first_points))
+                number = 2 * pair + colour
+                played = GameRecord(
+                    opening.state[0],
+                    batch.moves[number],
+                    names,
+                    first_points,
+                    batch.notes[number] if batch.notes else (),
+                    str(planned.clock) if planned.clock else "",
+                    batch.late is not None and bool(batch.late[pair, colour]),
+                )
+                self._write(_with_opening(self._game, opening, played))
 
     def _write(self, record: GameRecord) -> None:
         try:
@@ -40,19 +51,18 @@ class KeptGames:
             self.left_out += 1
 
 
-def _record(
-    game: Game, opening: Opening, moves: tuple[int, ...], names: tuple[str, str], points: float
-) -> GameRecord:
-    """Make a record that begins with the opening's moves, where they are known.
+def _with_opening(game: Game, opening: Opening, played: GameRecord) -> GameRecord:
+    """Return a record that begins with the opening's moves, where they are known.
 
     It begins at the opening's position where that is another game by the rules, since there a
     repetition is not counted from the opening's moves on.
     """
-    if opening.moves is not None:
-        whole = (*opening.moves, *moves)
-        try:
-            play_from(game, None, whole)
-            return GameRecord(None, whole, names, points)
-        except GameError:
-            pass
-    return GameRecord(opening.state[0], moves, names, points)
+    if opening.moves is None:
+        return played
+    whole = (*opening.moves, *played.moves)
+    try:
+        play_from(game, None, whole)
+    except GameError:
+        return played
+    notes = (*(MoveNote() for _ in opening.moves), *played.notes) if played.notes else ()
+    return replace(played, start=None, moves=whole, notes=notes)

@@ -20,10 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.players import ForfeitError, Player, side_by_side
+from arena.match.clock import TimeControl
 from arena.match.evidence import Evidence, distinct, repeat_themselves
 from arena.match.openings import Opening, Openings, random_openings
 from arena.match.pool import MatchPool, PlannedBatch, UnplayableError, play_all
 from arena.match.records import Batch, MatchKey, MatchLog
+from arena.match.timed import FIRST, SECOND, play_timed
+from arena.opponents.names import is_opponent
+from arena.opponents.opponent import OpponentPlayer
 from arena.rating.elo import score_interval
 from arena.rating.sprt import Sprt, SprtState
 from envs.batch import statuses
@@ -33,6 +37,8 @@ from envs.positions import new_past, play_moves
 PAIRS_AT_ONCE = 128
 SPRT_PAIRS_AT_ONCE = 32  # how often a sequential test looks
 SPRT_GAMES = 20_000  # default limit of a test's games
+PROGRAM_PAIRS_AT_ONCE = 4  # with another program, which is asked about one position at a time
+TIMED_PAIRS_AT_ONCE = 1  # by the clock, one game after the other
 
 _logger = logging.getLogger("ludens.arena")
 
@@ -79,6 +85,8 @@ class MatchResult:
     pairs: tuple[int, int, int, int, int]  # pairs of 0, 1/2, 1, 3/2 and 2 points
     interval: tuple[float, float]  # 95% confidence of the score
     mean_plies: float  # openings included
+    clock: str = ""  # by which it was played, SECONDS+INCREMENT
+    lost_on_time: tuple[int, int] = (0, 0)  # games, by the first and by the second agent
     resumed_games: int = 0  # recorded before this call
     repeated_games: int = 0  # recorded ones that repeat others, and do not count
     is_used_up: bool = False  # from these openings the agents would only repeat their games
@@ -93,9 +101,11 @@ class MatchResult:
 class Match:
     """A match and its openings; plans any batch of its pairs."""
 
-    def __init__(self, key: MatchKey, openings: Openings) -> None:
+    def __init__(self, key: MatchKey, openings: Openings, clock: TimeControl | None = None) -> None:
         self.key = key
         self.openings = openings
+        self.clock = clock
+        self.repeats = clock is None and repeat_themselves(key.agents)
         self._stream = openings.stream(key.seed)
         self._drawn: list[Opening] = []
 
@@ -108,9 +118,9 @@ class Match:
         end = first_pair + pairs
         self._drawn += islice(self._stream, max(0, end - len(self._drawn)))
         chosen = self._drawn[first_pair:end]
-        if len(chosen) < pairs and not repeat_themselves(self.key.agents):
+        if len(chosen) < pairs and not self.repeats:
             chosen = [self._drawn[i % len(self._drawn)] for i in range(first_pair, end)]
-        return PlannedBatch(self.key, first_pair, tuple(chosen))
+        return PlannedBatch(self.key, first_pair, tuple(chosen), self.clock)
 
 
 def play_batch(
@@ -119,7 +129,15 @@ def play_batch(
     planned: PlannedBatch,
     report: Callable[[int], None] = lambda finished: None,
 ) -> Batch:
-    """Play the pairs of a batch together, reporting the number of finished games."""
+    """Play the pairs of a batch together, reporting the number of finished games.
+
+    Other programs forget earlier games first, so that those of a batch depend on the batch alone.
+    """
+    for player in players:
+        if isinstance(player, OpponentPlayer):
+            player.forget()
+    if planned.clock is not None:
+        return play_timed(game, players, planned, report)
     first, seed = planned.first_pair, planned.key.seed
     states = np.repeat(np.concatenate([o.state for o in planned.openings]), 2)
     rngs = [np.random.default_rng([seed, 1, 2 * first, agent]) for agent in range(2)]
@@ -142,6 +160,7 @@ def play_match(
     seed: int = 0,
     openings: Openings | None = None,
     sprt: Sprt | None = None,
+    clock: TimeControl | None = None,
     log: MatchLog | None = None,
     pool: MatchPool | None = None,
     report: Report = lambda finished, games: None,
@@ -157,6 +176,7 @@ def play_match(
         seed: of openings and chances.
         openings: default `random_openings`.
         sprt: a test that ends the match as soon as it is decided, after a whole batch.
+        clock: by which the games are played, one after the other; not to be recorded.
         log: where results are recorded, and from which the match goes on.
         pool: who plays it, by the agents' names (default: the players themselves, here).
         report: called with the progress.
@@ -166,7 +186,9 @@ def play_match(
         ValueError: the number of games is not even and positive, or there are not as many openings.
     """
     openings = openings or random_openings(game)
-    match = Match(MatchKey(game.name, (first.name, second.name), seed, openings.label), openings)
+    match = Match(
+        MatchKey(game.name, (first.name, second.name), seed, openings.label), openings, clock
+    )
 
     def play(plans: Iterable[PlannedBatch], tell: Callable[[int], None]) -> Played:
         if pool is None:
@@ -205,10 +227,12 @@ def _recorded_progress(
 ) -> _MatchProgress:
     """Load the recorded part of a match of that many pairs."""
     recorded = [] if log is None else [b.up_to(wanted) for b in log.read()]
-    todo = _cut(
-        [(0, wanted)] if log is None else log.gaps(wanted),
-        PAIRS_AT_ONCE if sprt is None else SPRT_PAIRS_AT_ONCE,
-    )
+    at_once = PAIRS_AT_ONCE if sprt is None else SPRT_PAIRS_AT_ONCE
+    if match.clock is not None:
+        at_once = TIMED_PAIRS_AT_ONCE
+    elif any(map(is_opponent, match.key.agents)):
+        at_once = PROGRAM_PAIRS_AT_ONCE
+    todo = _cut([(0, wanted)] if log is None else log.gaps(wanted), at_once)
     return _MatchProgress(match, [b for b in recorded if len(b.points)], todo, sprt)
 
 
@@ -288,7 +312,9 @@ class _MatchProgress:
         """
         prefix = self._prefix()
         while self._sprt and not self._decided and self._looked < len(prefix):
-            self._counts += pair_counts([self._evidence.take(self.match.key, prefix[self._looked])])
+            batch = prefix[self._looked]
+            counted = self._evidence.take(self.match.key, batch) if self.match.repeats else batch
+            self._counts += pair_counts([counted])
             self._looked += 1
             self._decided = self._sprt.state(self._counts).decision != "undecided"
         return self._decided
@@ -299,6 +325,8 @@ class _MatchProgress:
 
     def counted(self) -> list[Batch]:
         """Return the batches of `played` with only the pairs that count."""
+        if not self.match.repeats:
+            return self.played()
         return [b for _, b in distinct((self.match.key, batch) for batch in self.played())]
 
     def resumed(self) -> int:
@@ -307,7 +335,7 @@ class _MatchProgress:
 
     def is_used_up(self, counted: int) -> bool:
         """Whether all openings are played, so that further games would repeat earlier ones."""
-        if self.is_decided() or not repeat_themselves(self.match.key.agents):
+        if self.is_decided() or not self.match.repeats:
             return False
         is_short = counted < sum(len(batch.points) for batch in self.played())
         return bool(self.impossible) or is_short or counted == self.match.openings.count
@@ -424,11 +452,17 @@ def _result(progress: _MatchProgress, sprt: Sprt | None) -> MatchResult:
         pairs=(int(counts[0]), int(counts[1]), int(counts[2]), int(counts[3]), int(counts[4])),
         interval=score_interval(points.sum(axis=1) / 4),
         mean_plies=float(np.concatenate([b.plies for b in batches]).mean()),
+        clock=str(progress.match.clock or ""),
+        lost_on_time=(_late(batches, FIRST), _late(batches, SECOND)),
         resumed_games=progress.resumed(),
         repeated_games=repeated,
         is_used_up=progress.is_used_up(len(points)),
         sprt=sprt.state(counts) if sprt else None,
     )
+
+
+def _late(batches: list[Batch], agent: int) -> int:
+    return sum(int((b.late == agent).sum()) for b in batches if b.late is not None)
 
 
 def _tally(points: NDArray[np.int64]) -> Tally:

@@ -94,14 +94,19 @@ def book_openings(game: Game, path: Path, plies: int | None = None) -> Openings:
     """Read the openings of a file: a line each, or games in a format of the game's, PGN say.
 
     A line is a position (FEN, say), moves, or a position with moves; # begins a comment. Of games
-    in PGN or SGF the first `plies` moves are an opening, or all of them. The order is the seed's;
-    what leads to the same position counts once.
+    in PGN or SGF the first `plies` moves are an opening, or all of them; of a book in Polyglot's
+    format each line of that length. The order is the seed's; what leads to the same position
+    counts once.
 
     Raises NotationError naming file and line for what is no position to play from, and for a file
-    without openings; ValueError for plies of a file of lines; OSError for one that cannot be read.
+    without openings; ValueError for plies of a file of lines or positions; OSError for one that
+    cannot be read.
     """
     found: dict[bytes, Opening] = {}
-    for where, text, record in read_games(game, path, plies):
+    games = read_games(game, path, plies)
+    if plies and not any(each.record.moves for each in games):
+        raise ValueError(f"openings of {plies} plies: those of {path} have no moves")
+    for where, text, record in games:
         if text and plies is not None:
             raise ValueError(
                 f"openings of {plies} plies: the lines of {path} have their own length"

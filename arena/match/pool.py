@@ -1,7 +1,8 @@
 """The interface of pools that play batches of matches, several at a time, in any order.
 
-A `PlannedBatch` and its two agents decide the batch's games. So it does not matter which process
-plays it, when, or after how many attempts: all pools in `arena.match.workers` play the same games.
+A `PlannedBatch` and its two agents decide the batch's games, but for those by the clock. So it does
+not matter which process plays it, when, or after how many attempts: all pools in
+`arena.match.workers` play the same games.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from arena.match.clock import TimeControl
 from arena.match.openings import Opening
 from arena.match.records import Batch, MatchKey
 
@@ -23,11 +25,13 @@ class PlannedBatch:
         first_pair: number of pairs of the match before these.
         openings: one a pair. They come along because a stream of openings is made from its
             beginning, and balanced ones cost searches.
+        clock: by which the games are played; None is without one.
     """
 
     key: MatchKey
     first_pair: int
     openings: tuple[Opening, ...]
+    clock: TimeControl | None = None
 
     @property
     def end(self) -> int:

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.notation.records import MoveNote
 from store.errors import AlreadyStoredError
 from store.files.protocol import MOST_JSON_BYTES, Files
 from store.upgrades import MATCH, VersionError
@@ -62,6 +63,9 @@ class Batch:
             records that do not have them.
         moves: of the 2n games, those of a pair side by side, after the opening; None for what was
             read from the store, which does not keep them.
+        notes: of each of those moves, in games by the clock.
+        late: [n, 2] who overstepped the clock: 0 nobody, 1 the first agent, 2 the second; None in
+            games without a clock.
     """
 
     first_pair: int
@@ -69,6 +73,8 @@ class Batch:
     plies: NDArray[np.int64]
     opening_ids: tuple[str, ...] | None = None
     moves: tuple[tuple[int, ...], ...] | None = None
+    notes: tuple[tuple[MoveNote, ...], ...] | None = None
+    late: NDArray[np.int64] | None = None
 
     @property
     def end(self) -> int:

@@ -52,6 +52,7 @@ def summary(result: MatchResult, sprt: Sprt | None = None) -> str:
             f"{won} of 2",
             f"  openings       {_openings(result.openings)}, seed {result.seed}; "
             f"{result.mean_plies:.1f} plies a game",
+            *_time(result),
             *_repetition(result),
             *tested,
         ]
@@ -70,6 +71,14 @@ def _openings(label: str) -> str:
     if kind == "position":
         return "one position"
     return f"{kind}, {rest} plies" if rest else kind
+
+
+def _time(result: MatchResult) -> list[str]:
+    """Format who lost on time, in a match by the clock."""
+    if not result.clock:
+        return []
+    late = ", ".join(f"{n} by {name}" for n, name in zip(result.lost_on_time, result.agents))
+    return [f"  clock          {result.clock} seconds; lost on time: {late}"]
 
 
 def _repetition(result: MatchResult) -> list[str]:

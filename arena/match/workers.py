@@ -33,11 +33,16 @@ Guard = Callable[[], AbstractContextManager[object]]
 
 
 class LoadedAgents:
-    """A cache of the agents of one game and store that played last."""
+    """A cache of the agents of one game and store that played last.
 
-    def __init__(self, game: Game, store_url: str) -> None:
+    Of other programs it starts those with an exact name in `programs` alone: names that a person
+    typed, never ones that were stored.
+    """
+
+    def __init__(self, game: Game, store_url: str, programs: frozenset[str] = frozenset()) -> None:
         self.game = game
         self._store_url = store_url
+        self._programs = programs
         self._players: OrderedDict[str, Player] = OrderedDict()
 
     def play(self, planned: PlannedBatch) -> Batch:
@@ -51,7 +56,8 @@ class LoadedAgents:
             self._players.move_to_end(name)
             return self._players[name]
         try:
-            player = find_agent(name, self.game, self._store_url)
+            may_start = name in self._programs
+            player = find_agent(name, self.game, self._store_url, programs=may_start)
         except (CheckpointError, CheckpointNotFoundError, AgentNameError) as error:
             raise UnplayableError(name, error) from error  # damaged, or pruned since
         self._players[name] = player
@@ -76,10 +82,10 @@ class LoadedAgents:
 
 
 class LocalPool:
-    """A `MatchPool` in this process: one batch, played by `take`."""
+    """A `MatchPool` in this process: one batch, played by `take`; see `LoadedAgents`."""
 
-    def __init__(self, game: Game, store_url: str) -> None:
-        self._agents = LoadedAgents(game, store_url)
+    def __init__(self, game: Game, store_url: str, programs: frozenset[str] = frozenset()) -> None:
+        self._agents = LoadedAgents(game, store_url, programs)
         self._waiting: deque[PlannedBatch] = deque()
 
     @property
@@ -118,10 +124,16 @@ class RayPool:
         game: a game's name, or the file of a user's own, which every node has in that place.
         store_url: where the runs are, as every node understands it.
         guard: entered in a worker while it loads agents and compiles.
+        programs: other programs that the workers may start, each its own; see `LoadedAgents`.
     """
 
     def __init__(
-        self, workers: int, game: str | Path, store_url: str, guard: Guard = nullcontext
+        self,
+        workers: int,
+        game: str | Path,
+        store_url: str,
+        guard: Guard = nullcontext,
+        programs: frozenset[str] = frozenset(),
     ) -> None:
         import ray
 
@@ -129,6 +141,7 @@ class RayPool:
         self._workers = workers
         self._where = (game.resolve() if isinstance(game, Path) else game), store_url
         self._guard = guard
+        self._programs = programs
         self._task = ray.remote(num_cpus=1, max_retries=RETRIES)(play_in_worker)
         self._calls: dict[Any, PlannedBatch] = {}
 
@@ -144,7 +157,7 @@ class RayPool:
 
     def submit(self, batch: PlannedBatch) -> None:
         """See MatchPool."""
-        self._calls[self._task.remote(batch, *self._where, self._guard)] = batch
+        self._calls[self._task.remote(batch, *self._where, self._guard, self._programs)] = batch
 
     def take(self) -> tuple[PlannedBatch, Batch]:
         """See MatchPool."""
@@ -175,13 +188,19 @@ class RayPool:
 
 
 @cache
-def _agents_here(game: str | Path, store_url: str) -> LoadedAgents:
-    return LoadedAgents(find_or_load(game), store_url)
+def _agents_here(game: str | Path, store_url: str, programs: frozenset[str]) -> LoadedAgents:
+    return LoadedAgents(find_or_load(game), store_url, programs)
 
 
-def play_in_worker(planned: PlannedBatch, game: str | Path, store_url: str, guard: Guard) -> Batch:
+def play_in_worker(
+    planned: PlannedBatch,
+    game: str | Path,
+    store_url: str,
+    guard: Guard,
+    programs: frozenset[str],
+) -> Batch:
     """Play a batch as a task of `RayPool`. Raises like `LoadedAgents.play`."""
-    agents = _agents_here(game, store_url)
+    agents = _agents_here(game, store_url, programs)
     if not agents.know(planned.key.agents):
         with guard():
             agents.warm(planned)

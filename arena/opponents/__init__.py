@@ -1,1 +1,1 @@
-"""Other programs as agents, by the Universal Chess Interface and by the Go Text Protocol."""
+"""Other programs as agents: by the interfaces of chess and shogi, and by the Go Text Protocol."""

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from arena.engine.limits import Clocks
 from arena.opponents.known_lines import KnownLine
 from arena.opponents.process import ProgramError
 from envs.game import Game
 
 ANSWER_S = 60.0  # for a move without a limit of time
+LATE_S = 2.0  # that a program may overstep its clock before it is killed
 
 
 class Answer(NamedTuple):
-    """A program's move as it wrote it, and its value for the side to move; NaN where unknown."""
+    """A program's move as it wrote it, and its value for the side to move; NaN where unknown.
+
+    `mate` is the moves until then, below 0 for a side that is mated, and 0 where unknown.
+    """
 
     word: str
     value_to_play: float
+    mate: int = 0
 
 
 class Engine(Protocol):
@@ -28,8 +34,19 @@ class Engine(Protocol):
     def stop(self) -> None:
         """Kill the program, if it runs."""
 
+    def forget(self) -> None:
+        """Forget earlier games, so that what follows does not depend on them."""
+
     def ask(self, game: Game, line: KnownLine, state: Any) -> Answer:
         """Ask for a move in a position, to which the line leads."""
+
+
+@runtime_checkable
+class TimedEngine(Engine, Protocol):
+    """A program that can be told of clocks."""
+
+    def ask_by_clock(self, game: Game, line: KnownLine, state: Any, clocks: Clocks) -> Answer:
+        """Ask for a move, as `ask`, of a side that has the time of its clock."""
 
 
 def whole_option(options: dict[str, str], key: str) -> int | None:

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from arena.opponents.asking import ANSWER_S, Answer, seconds_option
+from arena.engine.limits import Clocks
+from arena.opponents.asking import ANSWER_S, LATE_S, Answer, seconds_option
 from arena.opponents.known_lines import KnownLine
 from arena.opponents.names import OpponentName
 from arena.opponents.process import Program, ProgramError
@@ -20,7 +21,10 @@ from envs.game import Game
 
 START_S = 60.0  # to load, too
 MOST_LINES = 1000  # of one answer
-GNU_GO = ("--mode", "gtp", "--chinese-rules", "--positional-superko", "--quiet")
+GNU_GO = (
+    *("--mode", "gtp", "--quiet", "--chinese-rules", "--positional-superko"),
+    "--capture-all-dead",  # the score counts the board as it stands
+)
 
 
 class GtpEngine:
@@ -55,11 +59,25 @@ class GtpEngine:
             self._program.stop()
         self._program = None
 
+    def forget(self) -> None:
+        """Clear the board, which is all that the protocol has for this. Raises ProgramError."""
+        self._command_it("clear_board")
+
     def ask(self, game: Game, line: KnownLine, state: Any) -> Answer:
         """Ask for a move in a position. Raises ProgramError."""
         self._place(game, line)
         word = self._command_it(f"genmove {_colour(game, state)}").split("\n")[0]
         return Answer(word, math.nan)
+
+    def ask_by_clock(self, game: Game, line: KnownLine, state: Any, clocks: Clocks) -> Answer:
+        """Ask for a move; of an increment the protocol knows nothing. Raises ProgramError."""
+        self._place(game, line)
+        clock, colour = clocks.of(int(game.rules.to_play(state))), _colour(game, state)
+        seconds = max(1, math.floor(clock.remaining))
+        self._command_it(f"time_settings {seconds} 0 0")
+        self._command_it(f"time_left {colour} {seconds} 0")
+        word = self._command_it(f"genmove {colour}", max(0.0, clock.remaining) + LATE_S)
+        return Answer(word.split("\n")[0], math.nan)
 
     def _place(self, game: Game, line: KnownLine) -> None:
         self._command_it("clear_board")

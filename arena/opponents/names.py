@@ -1,4 +1,4 @@
-"""Names of other programs: `uci:stockfish?nodes=100`, `gtp:gnugo?level=10`.
+"""Names of other programs: `uci:stockfish?nodes=100`, `usi:gpsusi`, `gtp:gnugo?level=10`.
 
 A name is `PROTOCOL:COMMAND?OPTION=VALUE&OPTION=VALUE`. The command may have arguments, as a shell
 would split them. Such a name starts a program, so it comes from the command line alone.
@@ -9,13 +9,19 @@ from __future__ import annotations
 import shlex
 from typing import NamedTuple
 
-PROTOCOLS = ("uci", "gtp")  # USI, for shogi, has a place here
+EXAMPLES = {
+    "uci": "uci:stockfish?nodes=100",
+    "usi": "usi:fairy-stockfish?nodes=100",
+    "gtp": "gtp:gnugo?level=10",
+}
+PROTOCOLS = tuple(EXAMPLES)
 PROGRAM = "program"  # the key under which `AgentName.options` has the command
 _REPEATS = {
     PROGRAM,
     "nodes",
     "depth",
     "hash",
+    "variant",
     "timeout",
 }  # with these alone an engine repeats itself
 
@@ -37,7 +43,7 @@ def parse_opponent(text: str) -> OpponentName:
     """Parse a program's name. Raises ValueError for another text."""
     protocol, _, rest = text.strip().partition(":")
     program, _, query = rest.partition("?")
-    example = "uci:stockfish?nodes=100" if protocol == "uci" else "gtp:gnugo?level=10"
+    example = EXAMPLES.get(protocol, EXAMPLES["uci"])
     try:
         command = tuple(shlex.split(program))
     except ValueError as error:
@@ -75,4 +81,4 @@ def repeats_itself(name: str) -> bool:
     except ValueError:
         return False
     keys = {key.lower() for key in options}
-    return protocol == "uci" and bool(keys & {"nodes", "depth"}) and keys <= _REPEATS
+    return protocol in ("uci", "usi") and bool(keys & {"nodes", "depth"}) and keys <= _REPEATS

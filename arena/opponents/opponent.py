@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.players import Analysis, ForfeitError, opinion
-from arena.opponents.asking import Answer, Engine
+from arena.engine.limits import Clocks
+from arena.engine.protocols.dialects import DIALECTS
+from arena.opponents.asking import Answer, Engine, TimedEngine
 from arena.opponents.gtp_engine import GtpEngine
 from arena.opponents.known_lines import KnownLines
 from arena.opponents.names import parse_opponent
 from arena.opponents.process import CrashError, ProgramError
-from arena.opponents.uci_engine import GAMES as UCI_GAMES
-from arena.opponents.uci_engine import UciEngine
+from arena.opponents.universal_engine import UniversalEngine
 from envs.game import Game, NotationError
 from envs.positions import Past
 
@@ -47,6 +50,14 @@ class OpponentPlayer:
         self._engine.stop()
         self._runs = False
 
+    def forget(self) -> None:
+        """Have the program forget what it knows of earlier games; where it fails, it is killed."""
+        if self._runs:
+            try:
+                self._engine.forget()
+            except ProgramError:
+                self.stop()
+
     def choose(
         self, states: NDArray[Any], rng: np.random.Generator, past: Past | None = None
     ) -> NDArray[np.int64]:
@@ -55,6 +66,29 @@ class OpponentPlayer:
         if reasons:
             raise ForfeitError(self.name, chosen, reasons)
         return chosen
+
+    def choose_by_clock(
+        self, state: NDArray[Any], past: Past | None, clocks: Clocks
+    ) -> tuple[int, float, int]:
+        """Return a move in a position, a record [1], of a side that has the time of its clock.
+
+        With the move come its value, NaN where unknown, and the moves to mate, 0 where unknown.
+        Raises ForfeitError.
+        """
+        engine = self._engine
+        if not isinstance(engine, TimedEngine):
+            raise ValueError(f"agent {self.name!r} cannot play by the clock")
+        asks = partial(engine.ask_by_clock, clocks=clocks)
+        reasons: dict[int, str] = {}
+        try:
+            answer = self._ask(state[0], past, 0, asks)
+            return self._action(state[0], answer.word), answer.value_to_play, answer.mate
+        except ProgramError as error:
+            reasons[0] = str(error)
+            self.stop()
+        except NotationError:
+            reasons[0] = f"it answered {answer.word!r:.40}, which is not a legal move"
+        raise ForfeitError(self.name, np.full(1, NO_MOVE, np.int64), reasons)
 
     def analyze(self, states: NDArray[Any], past: Past | None = None) -> Analysis:
         """Return its moves and its values. Raises ForfeitError."""
@@ -74,7 +108,7 @@ class OpponentPlayer:
         reasons: dict[int, str] = {}
         for row, state in enumerate(states):
             try:
-                answer = self._ask(state, past, row)
+                answer = self._ask(state, past, row, self._engine.ask)
                 chosen[row] = self._action(state, answer.word)
                 values[row] = answer.value_to_play
             except ProgramError as error:
@@ -84,20 +118,22 @@ class OpponentPlayer:
                 reasons[row] = f"it answered {answer.word!r:.40}, which is not a legal move"
         return chosen, values, reasons
 
-    def _ask(self, state: Any, past: Past | None, row: int) -> Answer:
+    def _ask(self, state: Any, past: Past | None, row: int, asks: Callable[..., Answer]) -> Answer:
         """Ask, and once more after a crash."""
         line = self._lines.line_to(state, past, row)
         if not self._runs:
             self.start()
         try:
-            return self._engine.ask(self.game, line, state)
+            return asks(self.game, line, state)
         except CrashError:
             self.start()
-            return self._engine.ask(self.game, line, state)
+            return asks(self.game, line, state)
 
     def _action(self, state: Any, word: str) -> int:
         if word.lower() == "resign":
             raise ProgramError("it resigned")
+        if word.lower() == "win":
+            raise ProgramError("it declared a win, which the rules here do not give it")
         return self.game.parse_legal(state, word)
 
 
@@ -108,12 +144,12 @@ def find_opponent(text: str, game: Game) -> OpponentPlayer:
     and for a program that does not start, with what it wrote.
     """
     name = parse_opponent(text)
-    playable = game.name in UCI_GAMES if name.protocol == "uci" else is_go(game)
-    if not playable:
-        has = "chess" if name.protocol == "uci" else "Go"
+    dialect = DIALECTS.get(name.protocol)
+    if not (game.name in dialect.variants if dialect else is_go(game)):
+        has = " and ".join(dialect.variants) if dialect else "Go"
         raise ValueError(f"agent {text!r} plays {has}, not {game.name!r}")
     try:
-        engine = UciEngine(game, name) if name.protocol == "uci" else GtpEngine(game, name)
+        engine = UniversalEngine(game, name) if dialect else GtpEngine(game, name)
         player = OpponentPlayer(game, engine, text)
         player.start()
     except ProgramError as error:

@@ -19,12 +19,13 @@ import numpy as np
 from agents.running.run_game import how_to_name_it, is_game_of, registered_game
 from arena.match.contenders import written
 from arena.match.evidence import Evidence, repeat_themselves
-from arena.match.match import Match
+from arena.match.match import PROGRAM_PAIRS_AT_ONCE, Match
 from arena.match.openings import Openings
 from arena.match.pool import MatchPool, PlannedBatch, UnplayableError, fill
 from arena.match.records import MOST_PAIRS, Batch, MatchKey, MatchLog, read_matches
 from arena.match.workers import LocalPool
 from arena.names import AgentNameError, find_agent, parse_agent_name
+from arena.opponents.names import is_opponent
 from arena.rating.elo import ELO, Floats, Ratings, Results, fit_ratings
 from envs.game import Game
 from store import checkpoints
@@ -205,7 +206,9 @@ class Ladder:
         game: the game.
         store_url: where the runs are.
         runs: whose checkpoints are rated.
-        anchors: further agents by exact name, with the Elo that they are fixed at, or None.
+        anchors: further agents by exact name, with the Elo that they are fixed at, or None. Other
+            programs may be among them: whoever calls has these names from a person. One with
+            recorded games is started only to play more, and where it is not there its games count.
         openings: what the games begin from; records with other openings do not count.
         settings: see `LadderSettings`.
         pool: who plays (default: this process, one batch at a time).
@@ -230,14 +233,16 @@ class Ladder:
     _excluded: set[frozenset[str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._pool: MatchPool = self.pool or LocalPool(self.game, self.store_url)
-        for name in self.anchors:  # an agent that cannot play fails before the first game
-            find_agent(name, self.game, self.store_url)
+        programs = frozenset(filter(is_opponent, self.anchors))
+        self._pool: MatchPool = self.pool or LocalPool(self.game, self.store_url, programs)
         for run in self.runs:
             for key, batch in read_matches(run.files):
                 same = (key.game, key.openings) == (self.game.name, self.openings.label)
                 if same and len({*key.agents}) == 2 and all(map(self.place_of, key.agents)):
                     self._count(key, batch)
+        for name in self.anchors:  # an agent that cannot play fails before the first game
+            if not self._may_be_missing(name):
+                find_agent(name, self.game, self.store_url, programs=name in programs)
         self.refresh()
 
     @property
@@ -267,11 +272,20 @@ class Ladder:
 
     def place_of(self, agent: str) -> tuple[str, int] | None:
         """Return (run, step) of a rated checkpoint, ("", 0) of an anchor."""
-        name, step, options = parse_agent_name(agent)
+        if agent in self.anchors:
+            return "", 0
+        try:
+            name, step, options = parse_agent_name(agent)
+        except AgentNameError:  # in a record, which anyone may have written
+            return None
         if step is not None and name in [run.name for run in self.runs]:
             if options == {"simulations": str(self.settings.simulations)}:
                 return name, step
-        return ("", 0) if agent in self.anchors else None
+        return None
+
+    def _may_be_missing(self, anchor: str) -> bool:
+        """Whether an anchor rates with its recorded games alone where it cannot be started."""
+        return is_opponent(anchor) and self.results.games_and_score(anchor)[0] > 0
 
     def state(self) -> LadderState:
         """Compute the ratings, and list the agents whose bars are too wide.
@@ -385,6 +399,8 @@ class Ladder:
 
     def _pairs_at_once(self, one: str, other: str) -> int:
         """Return the pairs of a batch: more when both ratings are known well, which is faster."""
+        if is_opponent(one) or is_opponent(other):
+            return PROGRAM_PAIRS_AT_ONCE
         known = min(self.results.games_and_score(name)[0] for name in (one, other))
         return max(PAIRS_AT_ONCE, min(known // 4, MOST_PAIRS_AT_ONCE))
 
@@ -393,7 +409,7 @@ class Ladder:
         try:
             planned, batch = self._pool.take()
         except UnplayableError as gone:
-            if gone.agent in self.anchors:
+            if gone.agent in self.anchors and not self._may_be_missing(gone.agent):
                 raise gone.cause from None
             if gone.agent not in self._unplayable:
                 _logger.warning("%s plays no more: %s", gone.agent, gone.cause)

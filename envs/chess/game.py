@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from envs.chess.board import GARDNER, STANDARD, Variant, policy_planes
+from envs.chess.books import read_epd, read_polyglot
 from envs.chess.drawing import PIECES, draw
 from envs.chess.encoding import PAST_BOARDS, plane_count, write_planes
 from envs.chess.fen import format_fen, piece_cells, read_fen
@@ -27,7 +28,7 @@ from envs.chess.rules import (
 )
 from envs.game import Game, Rules, State
 from envs.notation.boards import NOWHERE, BoardShape
-from envs.notation.records import GameRecord, RecordFormat
+from envs.notation.records import BookFormat, GameRecord, RecordFormat
 
 START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
 KING_CELL = 11  # of White, in `piece_cells`; Black's is the next
@@ -92,6 +93,10 @@ def _game(
         return write_pgn(record, game.new_state() if record.start is None else record.start)
 
     formats = [RecordFormat("PGN", ".pgn", pgn, lambda text: read_pgn(text, parse_position))]
+    books = [
+        BookFormat("EPD", ".epd", lambda path, plies: read_epd(path, parse_position)),
+        BookFormat("Polyglot", ".bin", read_polyglot),
+    ]
     width = variant.width
     game = Game(
         name=name,
@@ -123,6 +128,7 @@ def _game(
             checked=lambda state: checked_cell(state, variant),
         ),
         record_formats=tuple(formats) if variant is STANDARD else (),
+        book_formats=tuple(books) if variant is STANDARD else (),
     )
     return game
 

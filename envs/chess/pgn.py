@@ -16,7 +16,7 @@ from envs.chess.notation import (
 )
 from envs.chess.rules import CHECKMATE, ONGOING, play
 from envs.game import NotationError, State
-from envs.notation.records import GameRecord
+from envs.notation.records import GameRecord, MoveNote
 
 if TYPE_CHECKING:
     import chess.pgn
@@ -27,11 +27,15 @@ RESULTS = {"1-0": 1.0, "1/2-1/2": 0.5, "0-1": 0.0}
 
 
 def format_pgn(
-    start: State, actions: Sequence[int], headers: Mapping[str, str] | None = None
+    start: State,
+    actions: Sequence[int],
+    headers: Mapping[str, str] | None = None,
+    notes: Sequence[MoveNote] = (),
 ) -> str:
     """Return a game as PGN: moves from the record `start`, with the result if the game is over.
 
-    `headers` are more tags ("White", "Date"...); they overwrite those derived from the game.
+    `headers` are more tags ("White", "Date"...); they overwrite those derived from the game. Of the
+    `notes`, one a move or none at all, clocks become %clk and scores %eval.
     """
     import chess.pgn
 
@@ -41,15 +45,30 @@ def format_pgn(
     if board.fen() != chess.STARTING_FEN:
         game.setup(board)
     node: chess.pgn.GameNode = game
-    for action in actions:
+    for number, action in enumerate(actions):
         move = board.parse_uci(format_uci(state, action, STANDARD, board.chess960))
         node = node.add_variation(move)
+        _annotate(node, notes[number] if notes else MoveNote())
         board.push(move)
         play(state, int(action), STANDARD)
     game.headers["Result"] = _result(state)
     for name, value in (headers or {}).items():
         game.headers[name] = value
     return str(game)
+
+
+def _annotate(node: chess.pgn.GameNode, note: MoveNote) -> None:
+    import chess.engine
+
+    if note.seconds is not None:
+        node.set_clock(note.seconds)
+    score: chess.engine.Score | None = None
+    if note.mate is not None:
+        score = chess.engine.Mate(note.mate)
+    elif note.centipawns is not None:
+        score = chess.engine.Cp(note.centipawns)
+    if score is not None:
+        node.set_eval(chess.engine.PovScore(score, chess.WHITE))
 
 
 def _result(state: State) -> str:
@@ -64,9 +83,12 @@ def write_pgn(record: GameRecord, start: State) -> str:
     """Return a record as PGN; `start` is where it begins."""
     headers = {"White": record.names[0] or "?", "Black": record.names[1] or "?"}
     headers["PlyCount"] = str(len(record.moves))
+    if record.clock:
+        headers["TimeControl"] = record.clock
+        headers["Termination"] = "time forfeit" if record.is_late else "normal"
     if record.points is not None:
         headers["Result"] = next(word for word, p in RESULTS.items() if p == record.points)
-    return format_pgn(start, record.moves, headers) + "\n"
+    return format_pgn(start, record.moves, headers, record.notes) + "\n"
 
 
 def read_pgn(text: str, parse_position: Callable[[str], State]) -> list[GameRecord]:
@@ -103,12 +125,19 @@ def _record(game: chess.pgn.Game, parse_position: Callable[[str], State]) -> Gam
     start = None if is_usual else parse_position(board.fen(en_passant="fen"))
     actions = []
     for move in game.mainline_moves():
-        onto_rook = chess.Move.from_uci(board.uci(move, chess960=True))
-        actions.append(action_of(onto_rook, board.turn == chess.BLACK))
+        actions.append(action_on(board, move))
         board.push(move)
     white, black = (game.headers.get(side, "?").removesuffix("?") for side in ("White", "Black"))
     points = RESULTS.get(game.headers.get("Result", "*"))
     return GameRecord(start, tuple(actions), (white, black), points)
+
+
+def action_on(board: chess.Board, move: chess.Move) -> int:
+    """Return the action of a legal move on a board of the package `chess`, castling in any form."""
+    import chess
+
+    onto_rook = chess.Move.from_uci(board.uci(move, chess960=True))
+    return action_of(onto_rook, board.turn == chess.BLACK)
 
 
 def action_of(move: chess.Move, black: bool) -> int:

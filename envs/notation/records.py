@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 UNNAMED = ("", "")
+
+
+class MoveNote(NamedTuple):
+    """What is known of a move beside it; None is unknown.
+
+    `seconds` are those left on its side's clock after it. Its score is for the first player, as
+    `centipawns` or as the moves until `mate`, below 0 where the second player mates.
+    """
+
+    seconds: float | None = None
+    centipawns: int | None = None
+    mate: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,12 +32,18 @@ class GameRecord:
         names: the first and the second player.
         points: of the first player, 1, 0.5 or 0; None where the game was not finished, or where
             the text does not say.
+        notes: of the moves, one each; none at all where nothing is known.
+        clock: the time of each side, SECONDS+INCREMENT; "" is none.
+        is_late: whether the loser overstepped it.
     """
 
     start: Any
     moves: tuple[int, ...]
     names: tuple[str, str] = UNNAMED
     points: float | None = None
+    notes: tuple[MoveNote, ...] = ()
+    clock: str = ""
+    is_late: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,3 +64,19 @@ class RecordFormat:
     write: Callable[[GameRecord], str]
     read: Callable[[str], list[GameRecord]] | None = None
     between: str | None = "\n"
+
+
+@dataclass(frozen=True)
+class BookFormat:
+    """A format of books of openings, such as EPD, for one game; such files are only read.
+
+    Attributes:
+        name: as people call it.
+        suffix: of its files, with the dot.
+        read: reads a file's openings, of at most as many plies as are given, as games without a
+            result; raises NotationError for what is none.
+    """
+
+    name: str
+    suffix: str
+    read: Callable[[Path, int | None], list[GameRecord]]

@@ -39,7 +39,7 @@ class SkilledPlayer(RandomPlayer):
         return np.where(knows, self.solver.choose(states, rng), super().choose(states, rng))
 
 
-def skilled(text: str, game: Game, store_url: str) -> SkilledPlayer:
+def skilled(text: str, game: Game, store_url: str, *, programs: bool = False) -> SkilledPlayer:
     """Stands for `find_agent`: step 60 plays 60% of its moves perfectly."""
     _, step, _ = parse_agent_name(text)
     if step == DAMAGED_STEP:

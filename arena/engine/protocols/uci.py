@@ -1,153 +1,88 @@
-"""A session of the Universal Chess Interface: the handshake at once, the agent when it is needed.
-
-Nothing heavy is imported here: NumPy, Numba and PyTorch come with the agent, in a thread. Lines
-that need it wait in their order until it is there.
-"""
+"""The Universal Chess Interface: what it has of its own (Meyer-Kahlen, Huber; April 2006)."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+import math
+from typing import TYPE_CHECKING
 
-from arena.engine.protocols.lines import Inbox, Writer
-from arena.engine.protocols.uci_grammar import (
-    GoWords,
-    OptionError,
+from arena.engine.protocols.universal.dialect import Dialect
+from arena.engine.protocols.universal.options import (
+    MULTIPV,
+    NODES,
+    TEMPERATURE,
+    THREADS,
+    Option,
     Options,
-    PositionWords,
-    command_of,
-    default_options,
-    info_string,
-    options_of,
-    read_go,
-    read_position,
-    set_option,
+    hash_option,
+    overhead_option,
 )
-from arena.engine.threads import start_thread
 
-NEEDS_AGENT = frozenset(["isready", "position", "go"])
-IN_ORDER = NEEDS_AGENT | {"setoption", "ucinewgame", "stop", "ponderhit"}
+if TYPE_CHECKING:
+    from envs.game import Game, State
 
-
-class Desk(Protocol):
-    """An agent that was loaded, with the position before it: `uci_desk.UciDesk`."""
-
-    def place(self, position: PositionWords) -> None:
-        """Take a position. Raises ValueError for none, and keeps the one before."""
-
-    def go(self, words: GoWords) -> None:
-        """Think about the position; what was thought about before ends first."""
-
-    def stop(self) -> None:
-        """End the thinking; its best move follows."""
-
-    def ponderhit(self) -> None:
-        """Tell that the move pondered on was made."""
-
-    def new_game(self) -> None:
-        """Forget the last game."""
-
-    def close(self) -> None:
-        """End all threads."""
+CENTIPAWNS = 90.0  # about that of a value of 0.5
+STEEPNESS = 1.5637541897  # below pi / 2, so that a value of 1 is 12780 centipawns
+NO_MOVE = "0000"
+VARIANTS = {"chess": "chess", "chess5": "gardner"}
 
 
-class UciSession:
-    """Answers UCI's commands. See `lines.Session`.
+def centipawns(value_to_play: float) -> int:
+    """Return a value in [-1, 1] in centipawns: 90 tan(1.5637541897 value).
 
-    Args:
-        name: of the engine, as it introduces itself.
-        game: the name of the game.
-        load: makes the desk, given the options, which change later; runs in a thread.
-        inbox: gets what is to be done when the agent is there.
-        write: writes lines.
+    Leela Chess Zero's score type `centipawn`.
     """
+    return round(CENTIPAWNS * math.tan(STEEPNESS * max(-1.0, min(1.0, value_to_play))))
 
-    def __init__(
-        self, name: str, game: str, load: Callable[[Options], Desk], inbox: Inbox, write: Writer
-    ) -> None:
-        self.failure: Exception | None = None  # why the agent could not be loaded
-        self.is_loading = False
-        self._name, self._load = name, load
-        self._inbox, self._write = inbox, write
-        self._offered = options_of(game)
-        self._options = default_options(self._offered)
-        self._desk: Desk | None = None
-        self._waiting: deque[list[str]] = deque()
 
-    def receive(self, line: str) -> bool:
-        """Act on a line; what stands before its command is skipped. False is for `quit`."""
-        words = command_of(line)
-        if not words:
-            return True
-        if words[0] == "quit":
-            return False
-        if words[0] == "uci":
-            self._introduce()
-        elif words[0] in IN_ORDER and (self.is_loading or self._must_load(words[0])):
-            self._waiting.append(words)
-        else:
-            self._act(words)
-        return True
+def value_of(score: int) -> float:
+    """Return centipawns as a value in [-1, 1]: the inverse of `centipawns`."""
+    return math.atan(score / CENTIPAWNS) / STEEPNESS
 
-    def close(self) -> None:
-        """End the thinking, and what belongs to it."""
-        if self._desk is not None:
-            self._desk.close()
 
-    def _introduce(self) -> None:
-        defaults = default_options(self._offered)
-        offers = [option.line(getattr(defaults, option.field)) for option in self._offered]
-        self._write(f"id name {self._name}", "id author the authors of Ludens", *offers, "uciok")
+def moves_to_mate(exact: float, plies: int) -> int:
+    """Return the moves of the winning side until mate, below 0 for a side that is mated."""
+    return (plies + 1) // 2 if exact > 0 else -(plies // 2)
 
-    # --- the agent comes ---
 
-    def _must_load(self, command: str) -> bool:
-        if self._desk is None and command in NEEDS_AGENT:
-            self.is_loading = True
-            start_thread(self._fetch)
-        return self.is_loading
+def options_of(game: str) -> tuple[Option, ...]:
+    """List the options of an engine that plays `game`."""
+    own = {
+        "chess": [Option("UCI_Chess960", "chess960", "check")],
+        "chess5": [Option("UCI_Variant", "variant", "combo", only=VARIANTS["chess5"])],
+    }
+    return (
+        THREADS,
+        hash_option("Hash"),
+        MULTIPV,
+        overhead_option("Move Overhead"),
+        NODES,
+        TEMPERATURE,
+        Option("Ponder", "ponder", "check"),
+        Option("UCI_ShowWDL", "show_wdl", "check"),
+        Option("UCI_AnalyseMode", "analyse", "check"),
+        *own.get(game, []),
+    )
 
-    def _fetch(self) -> None:
-        """Load the agent, in a thread, and have the session's thread take it over."""
-        try:
-            desk = self._load(self._options)
-        except Exception as error:  # for the command: a thread has no caller to raise to
-            self.failure = error
-            self._write(info_string(f"the agent could not be loaded: {error}"))
-            self._inbox.put(None)
-            return
-        self._inbox.put(lambda: self._take(desk))
 
-    def _take(self, desk: Desk) -> None:
-        self._desk, self.is_loading = desk, False
-        while self._waiting:
-            self._act(self._waiting.popleft())
+def written(game: Game, options: Options, state: State, action: int) -> str:
+    """Return a legal move; with Chess960's option, castling as the king's move onto its rook."""
+    if not options.chess960:
+        return game.written(state, action)
+    from envs.chess.board import STANDARD
+    from envs.chess.notation import format_uci
 
-    # --- commands ---
+    return format_uci(state, action, STANDARD, chess960=True)
 
-    def _act(self, words: list[str]) -> None:
-        command, rest, desk = words[0], words[1:], self._desk
-        if command == "setoption":
-            self._set(rest)
-        elif command == "debug" and rest[:1] in (["on"], ["off"]):
-            self._options.debug = rest == ["on"]
-        elif desk is None:
-            return  # nothing to stop, and nothing to forget
-        elif command == "isready":
-            self._write("readyok")
-        elif command == "position":
-            try:
-                desk.place(read_position(rest))
-            except ValueError as error:
-                self._write(info_string(f"the position stays as it was: {error}"))
-        elif command == "go":
-            desk.go(read_go(rest))
-        elif command in ("stop", "ponderhit", "ucinewgame"):
-            {"stop": desk.stop, "ponderhit": desk.ponderhit, "ucinewgame": desk.new_game}[command]()
 
-    def _set(self, words: list[str]) -> None:
-        try:
-            set_option(words, self._offered, self._options)
-        except OptionError as error:
-            self._write(info_string(str(error)))
+UCI = Dialect(
+    name="uci",
+    position_word="fen",
+    first="w",
+    variants=VARIANTS,
+    options_of=options_of,
+    centipawns=centipawns,
+    value_of=value_of,
+    mate=lambda exact, plies: str(moves_to_mate(exact, plies)),
+    no_move=lambda value_to_play: NO_MOVE,
+    written=written,
+)

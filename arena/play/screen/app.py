@@ -204,7 +204,7 @@ class PlayApp(App[None]):
         """Return the cells of the move that led to a ply."""
         if ply == 0:
             return ()
-        if self.game.board is None:
+        if not self._picker.moves_pieces:
             before, after = (self._view(history.states[p]) for p in (ply - 1, ply))
             return tuple(changed_cells(before.grid, after.grid)) if before and after else ()
         ends = move_ends(self.game, history.states[ply - 1], history.moves[ply - 1])

@@ -1,7 +1,6 @@
 """Read the cells of a position, and draw them in colours at any size.
 
-A game says what stands on its cells (`Game.cells`, `Game.board`); of one that does not, the drawing
-is read, if it is a grid.
+A game says what stands on its cells (`Game.cells`, `Game.board`).
 """
 
 from __future__ import annotations
@@ -15,13 +14,12 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from arena.play.terminal import COLOUR
 from envs.game import Game
-from envs.notation.boards import NOWHERE, BoardShape, Piece
+from envs.notation.boards import NOWHERE, Piece
 
 Cell = tuple[int, int]  # row from the top, column; or a piece in hand, by `hand_cell`
 FIRST, SECOND = "X", "O"  # as games draw the two players
-BLANK = (".", "*")  # an empty cell; one that may be played
+BLANK = "."  # an empty cell
 HAND = "hand "  # begins a line of pieces in hand
 SIZES = ((8, 3), (6, 2), (3, 1))  # width and height of a cell in characters, the largest first
 DIGITS = 9  # cells of a board that are numbered and played by one key
@@ -58,7 +56,7 @@ class Grid:
 
     def is_blank(self, cell: Cell) -> bool:
         """Whether a cell is empty."""
-        return self.cells[cell[0]][cell[1]] in BLANK
+        return self.cells[cell[0]][cell[1]] == BLANK
 
     def shown(self, symbol: str, plain: bool) -> str:
         """Return how a piece is drawn: in Unicode, or in letters where colours are missing."""
@@ -68,10 +66,6 @@ class Grid:
                     return piece.first if symbol == piece.letters else piece.second
         return symbol
 
-    def name(self, cell: Cell) -> str:
-        """Return the game's name for a cell, or for its column where columns are moves."""
-        return self.columns[cell[1]] + (self.rows[cell[0]] if self.rows else "")
-
 
 def hand_cell(side: int, kind: int) -> Cell:
     """Return the place of the pieces of a kind in a player's hand."""
@@ -79,34 +73,23 @@ def hand_cell(side: int, kind: int) -> Cell:
 
 
 def read_grid(game: Game, state: Any) -> Grid | None:
-    """Read the cells of a position; None for a game without them whose drawing is no grid."""
-    if game.board is not None and game.cells is not None:
-        return _read_cells(game, game.board, state)
-    _, height, width = game.planes_shape
-    lines = [line.split() for line in COLOUR.sub("", game.render(state)).splitlines()]
-    body, rest = lines[:height], lines[height:]
-    if len(body) < height or not rest or len(rest[0]) != width:
+    """Read the cells of a position; None for a game without `cells` or `board`."""
+    shape = game.board
+    if shape is None or game.cells is None:
         return None
-    labelled = all(len(line) == width + 1 and line[0].isdecimal() for line in body)
-    cells = tuple(tuple(line[1:] if labelled else line) for line in body)
-    if any(len(row) != width or any(len(cell) != 1 for cell in row) for row in cells):
-        return None
-    rows = tuple(line[0] for line in body) if labelled else ()
-    return Grid(cells, tuple(rest[0]), rows, tuple("  ".join(line) for line in rest[1:]))
-
-
-def _read_cells(game: Game, shape: BoardShape, state: Any) -> Grid:
-    assert game.cells is not None
     _, height, width = game.planes_shape
-    symbols = [BLANK[0]]
+    symbols = [BLANK]
     for piece in shape.pieces:
         symbols += [piece.letters, piece.letters.lower()]
+    if not shape.pieces:
+        symbols += [FIRST, SECOND]
     standing = game.cells(state).reshape(height, width)
     checked = NOWHERE if shape.checked is None else shape.checked(state)
     return Grid(
-        tuple(tuple((symbols if shape.pieces else ".XO")[s] for s in row) for row in standing),
+        tuple(tuple(symbols[s] for s in row) for row in standing),
         tuple(shape.columns),
         tuple(shape.rows),
+        notes=() if shape.notes is None else tuple(shape.notes(state)),
         pieces=tuple(shape.pieces),
         hands=() if shape.hands is None else tuple(map(tuple, shape.hands(state))),
         checked=None if checked == NOWHERE else divmod(checked, width),
@@ -115,16 +98,13 @@ def _read_cells(game: Game, shape: BoardShape, state: Any) -> Grid:
 
 
 def actions_by_cell(game: Game, grid: Grid) -> dict[Cell, int]:
-    """Map each cell to the action of a click on it; none where moves go from cell to cell.
-
-    A game that does not say how its cells are numbered has them by the names of cells and actions.
-    """
-    if game.board is not None:
-        count = 0 if game.board.move_cells else grid.height * grid.width
-        return {divmod(action, grid.width): action for action in range(count)}
-    named = {game.format_action(action): action for action in range(game.num_actions)}
-    everywhere = [(row, column) for row in range(grid.height) for column in range(grid.width)]
-    return {c: named[grid.name(c)] for c in everywhere if grid.name(c) in named}
+    """Map each cell to the action of a click on it; none where moves go from cell to cell."""
+    if game.board is None or game.board.move_cells is not None:
+        return {}
+    cells = [(row, column) for row in range(grid.height) for column in range(grid.width)]
+    if not grid.rows:
+        return {(row, column): column for row, column in cells}
+    return {cell: number for number, cell in enumerate(cells)}
 
 
 def changed_cells(before: Grid, after: Grid) -> list[Cell]:
@@ -133,7 +113,7 @@ def changed_cells(before: Grid, after: Grid) -> list[Cell]:
         (r, c)
         for r, row in enumerate(after.cells)
         for c, now in enumerate(row)
-        if now not in BLANK and before.cells[r][c] in BLANK
+        if now != BLANK and before.cells[r][c] == BLANK
     ]
 
 
@@ -148,7 +128,7 @@ def winning_cells(game: Game, grid: Grid) -> set[Cell]:
                 row, column = line[-1]
                 if row < grid.height and 0 <= column < grid.width:
                     kinds = {grid.cells[i][j] for i, j in line}
-                    if len(kinds) == 1 and not kinds & set(BLANK):
+                    if len(kinds) == 1 and kinds != {BLANK}:
                         found.update(line)
     return found
 
@@ -296,7 +276,7 @@ def _cell_part(
     """Return one line of a cell: its characters and their style."""
     kind = layout.grid.cells[cell[0]][cell[1]]
     cursor_here = marks.cursor == cell and bool(layout.grid.rows)
-    inside = _blank(layout, marks, cell, part, plain) if kind in BLANK else ""
+    inside = _blank(layout, marks, cell, part, plain) if kind == BLANK else ""
     inside = inside or _disc(kind, layout, part, plain)
     edges = _edges(layout.grid, marks, cell, cursor_here)
     shown = edges[0] + inside + edges[1]
@@ -322,12 +302,12 @@ def _disc(kind: str, layout: Layout, part: int, plain: bool) -> str:
     """Draw the middle of an occupied cell."""
     if layout.grid.pieces:
         middle = part == layout.cell_height // 2
-        shown = layout.grid.shown(kind, plain) if middle and kind not in BLANK else ""
+        shown = layout.grid.shown(kind, plain) if middle and kind != BLANK else ""
         room = layout.cell_width - 2 - cell_len(shown)
         return " " * (room // 2) + shown + " " * (room - room // 2)
     if layout.cell_height == 1:
-        return {FIRST: "●", SECOND: "○" if plain else "●"}.get(kind, "●" if kind in BLANK else kind)
-    if kind not in (FIRST, SECOND, *BLANK):
+        return {FIRST: "●", SECOND: "○" if plain else "●"}.get(kind, "●" if kind == BLANK else kind)
+    if kind not in (FIRST, SECOND, BLANK):
         middle = part == layout.cell_height // 2
         return f"{kind if middle else '':^{layout.cell_width - 2}}"
     return (RINGS if plain and kind == SECOND else DISCS)[layout.cell_height][part]
@@ -355,9 +335,9 @@ def _blank(layout: Layout, marks: CellMarks, cell: Cell, part: int, plain: bool)
 def _ink(game: Game, grid: Grid, kind: str) -> str:
     if kind in (FIRST, SECOND):
         return HUES[hues(game)[0 if kind == FIRST else 1]]
-    if grid.pieces and kind not in BLANK:
+    if grid.pieces and kind != BLANK:
         return HUES[hues(game)[kind.islower()]]
-    return HOLE if kind in BLANK and not grid.rows else "#c9dccf"
+    return HOLE if kind == BLANK and not grid.rows else "#c9dccf"
 
 
 def _ground(game: Game, grid: Grid, cell: Cell, marks: CellMarks, cursor: bool) -> str:

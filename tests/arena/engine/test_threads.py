@@ -1,6 +1,5 @@
 """How many threads an engine computes with: one, or as many as it was told, at most the cores."""
 
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +10,10 @@ from agents.alphazero.config import NetworkConfig
 from agents.alphazero.network import build_network
 from agents.cores import CORES_VARIABLE, allowed_cores
 from agents.torch_state import dump_state
-from arena.engine.protocols.uci_grammar import options_of
 from envs.registry import find_game
 from store import checkpoints
 from store.run import create_run
-from tests.arena.engine.protocols.engines import WAIT_S, Piped, command, piped
+from tests.arena.engine.protocols.piped import LINUX, WAIT_S, Piped, command
 
 BUSY_SHARE = 0.3  # of the processor time of the thread that used most
 MEASURED_S = 1.0  # of that thread's processor time
@@ -27,9 +25,10 @@ def test_threads_are_at_most_the_cores_that_may_be_used(
     cores: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CORES_VARIABLE, cores)
-    (option,) = (option for option in options_of("chess") if option.name == "Threads")
-    assert option.most == allowed_cores()
-    assert option.line(1) == f"option name Threads type spin default 1 min 1 max {allowed_cores()}"
+    told = f"option name Threads type spin default 1 min 1 max {allowed_cores()}\n"
+    with Piped("uci") as engine:
+        engine.until("uciok")
+        assert told.encode() in engine.read
 
 
 def ticks_of(pid: int) -> dict[str, int]:
@@ -57,7 +56,7 @@ def busy_threads(engine: Piped) -> int:
 
 
 @pytest.mark.slow  # compiles searches
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.skipif(not LINUX, reason="reads /proc")
 @pytest.mark.parametrize(
     ("agent", "threads"), [("mcts:100", 1), ("network", 1), ("network", allowed_cores())]
 )
@@ -71,7 +70,7 @@ def test_a_search_computes_with_its_threads_alone(agent: str, threads: int, tmp_
         checkpoints.save(run, 1, {checkpoints.MODEL_FILE: weights})
     words = command(agent, "--game", game.name, "--store", str(tmp_path))
     lines = [f"setoption name Threads value {threads}", "go infinite", "isready"]
-    with piped(words, *lines) as engine:
+    with Piped(*lines, words=words) as engine:
         engine.until("readyok")
         assert busy_threads(engine) <= threads
         engine.say("quit")

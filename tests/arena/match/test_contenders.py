@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from agents.alphazero.config import NetworkConfig
-from arena.match.contenders import exact_name, home_of, parse_anchors
+from arena.match.contenders import exact_name, home_of
 from arena.names import AgentNameError
 from envs.registry import find_game
 from mcts.config import SearchConfig
@@ -58,28 +58,3 @@ def test_a_match_is_kept_with_the_first_run_in_it(store: str) -> None:
     assert home is not None
     assert home.name == "first"
     assert home_of(["mcts:100", "random"], TIC_TAC_TOE, store) is None
-
-
-def test_anchors_may_be_fixed_and_have_options(store: str) -> None:
-    text = "random, mcts:100=0, mcts:sims=50,c_init=2, first@3:sims=64=-12.5"
-    assert parse_anchors(text, TIC_TAC_TOE, store) == {
-        "random": None,
-        "mcts:100": 0.0,
-        "mcts:c_init=2,sims=50": None,
-        "first@3:sims=64": -12.5,
-    }
-    assert parse_anchors("", TIC_TAC_TOE, store) == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("mcts:100=strong", "expected a rating in Elo after =, got 'strong'"),
-        ("random=inf", "got 'inf'"),
-        ("mcts,mcts:1000", "'mcts:1000' is named twice"),
-        ("radnom", "did you mean 'random'"),
-    ],
-)
-def test_anchors_that_make_no_sense_are_told(store: str, text: str, told: str) -> None:
-    with pytest.raises(AgentNameError, match=told):
-        parse_anchors(text, TIC_TAC_TOE, store)

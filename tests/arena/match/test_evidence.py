@@ -37,7 +37,9 @@ AGENTS = ("r@90:sims=64", "r@10:sims=64")
 NINE = np.array([[2, 2], [2, 1], [2, 0], [1, 1], [2, 1], [1, 0], [2, 2], [1, 2], [0, 1]])
 
 
-def deterministic(text: str, game: Game, store_url: str) -> FirstLegalPlayer:
+def deterministic(
+    text: str, game: Game, store_url: str, *, programs: bool = False
+) -> FirstLegalPlayer:
     """Stands for `find_agent`: what it names plays the lowest legal action."""
     return FirstLegalPlayer(game, text)
 

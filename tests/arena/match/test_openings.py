@@ -201,8 +201,8 @@ def test_a_position_that_is_none_or_over_is_no_opening(text: str) -> None:
 
 
 def test_a_book_has_positions_moves_and_games(tmp_path: Path) -> None:
-    (tmp_path / "book.epd").write_text(f"{ENDGAME}\ne4 e5 # moves\n{ENDGAME} moves Kd2\n")
-    lines = book_openings(CHESS, tmp_path / "book.epd")
+    (tmp_path / "book.txt").write_text(f"{ENDGAME}\ne4 e5 # moves\n{ENDGAME} moves Kd2\n")
+    lines = book_openings(CHESS, tmp_path / "book.txt")
     assert sorted(o.plies for o in lines.stream(0)) == [0, 1, 2]
     (tmp_path / "book.pgn").write_text("1. e4 e5 2. Nf3 *\n\n1. d4 d5 *\n\n1. e4 e5 2. Nc3 *\n")
     games = book_openings(CHESS, tmp_path / "book.pgn")
@@ -210,7 +210,7 @@ def test_a_book_has_positions_moves_and_games(tmp_path: Path) -> None:
     cut = book_openings(CHESS, tmp_path / "book.pgn", plies=2)
     assert cut.count == 2
     with pytest.raises(ValueError, match="have their own length"):
-        book_openings(CHESS, tmp_path / "book.epd", plies=2)
+        book_openings(CHESS, tmp_path / "book.txt", plies=2)
     (tmp_path / "book.pgn").write_text("1. f3 e5 2. g4 Qh4# 0-1\n")
     with pytest.raises(NotationError, match=r"book\.pgn, game 1: after 4 moves the game is over"):
         book_openings(CHESS, tmp_path / "book.pgn")

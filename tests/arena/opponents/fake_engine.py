@@ -46,6 +46,7 @@ def main() -> None:
             with Path(sys.argv[-1]).open("a") as log:
                 log.write(line)
         if words[0] == "uci":
+            say("option name Threads type spin default 4 min 1 max 64")
             say("option name Skill Level type spin default 20 min 0 max 20")
             say("option name UCI_Elo type spin default 1320 min 1320 max 3190")
             say("option name UCI_LimitStrength type check default false")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from agents.players import ForfeitError, RandomPlayer
+from arena.engine.limits import Clock, Clocks
 from arena.match.match import play_out
 from arena.opponents.opponent import OpponentPlayer, find_opponent
 from arena.opponents.process import find_program
@@ -73,6 +74,58 @@ def test_options_are_found_in_any_case_and_checked(tmp_path: Path) -> None:
     assert "setoption name Skill Level value 3" in sent
     assert "setoption name UCI_Elo value 1500" in sent
     assert "setoption name UCI_LimitStrength value true" in sent
+    assert "setoption name Threads value 1" in sent
+    find_opponent(fake(f"good {log}", "threads=3"), CHESS).stop()
+    assert "setoption name Threads value 3" in log.read_text().splitlines()
+
+
+def test_a_program_forgets_earlier_games(tmp_path: Path) -> None:
+    log = tmp_path / "lines.log"
+    player = find_opponent(fake(f"good {log}"), CHESS)
+    player.forget()
+    assert moved(player, CHESS) == "a2a3"
+    words = [line.split()[0] for line in log.read_text().splitlines()]
+    assert words[-6:] == ["ucinewgame", "isready", "ucinewgame", "isready", "position", "go"]
+    player.stop()
+    player.forget()  # of one that does not run there is nothing to forget
+
+
+def test_a_program_is_told_both_clocks_and_its_own_limits(tmp_path: Path) -> None:
+    log = tmp_path / "lines.log"
+    clocks = Clocks(Clock(9.5, 0.1), Clock(0.25, 0.1))
+    line = CHESS.line(CHESS.parse_moves("e2e4"))
+    asked = []
+    for query in ("nodes=7", "elo=1500"):
+        player = find_opponent(fake(f"good {log}", query), CHESS)
+        action, value, mate = player.choose_by_clock(line[-1:], past_of(CHESS, [line]), clocks)
+        assert CHESS.written(line[-1], action) == "a7a5"
+        assert (value, mate) == (pytest.approx(math.atan(1) / 1.5637541897), 0)
+        player.stop()
+        asked = [text for text in log.read_text().splitlines() if text.startswith("go")]
+    told = "go wtime 9500 btime 250 winc 100 binc 100"
+    assert asked == [f"{told} nodes 7", told]
+
+
+def test_who_is_much_too_late_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arena.opponents.universal_engine.LATE_S", 0.1)
+    player = find_opponent(fake("hang"), CHESS)
+    clocks = Clocks(Clock(0.1), Clock(60.0))
+    with pytest.raises(ForfeitError, match="no answer in time"):
+        player.choose_by_clock(CHESS.new_states(1), None, clocks)
+    player.stop()
+
+
+def test_gnu_go_is_told_to_capture_what_is_dead(tmp_path: Path) -> None:
+    """The score counts the board as it stands, and GNU Go passes when it has won."""
+    log, script = tmp_path / "words.log", tmp_path / "gnugo"
+    player = shlex.join([sys.executable, str(HERE / "fake_go.py"), "D4"])
+    script.write_text(f'#!/bin/sh\necho "$@" >{shlex.quote(str(log))}\nexec {player}\n')
+    script.chmod(0o755)
+    found = find_opponent(f"gtp:{shlex.quote(str(script))}?level=1", GO)
+    assert moved(found, GO) == "D4"
+    found.stop()
+    assert "--capture-all-dead" in log.read_text().split()
+    assert log.read_text().endswith("--level 1\n")
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def test_a_stored_name_starts_no_program() -> None:
 
 def test_only_limits_of_work_repeat_games() -> None:
     assert repeat_themselves(["a@1", "uci:x?nodes=5"])
+    assert repeat_themselves(["a@1", "usi:x?nodes=5&variant=minishogi"])
     assert not repeat_themselves(["a@1", "uci:x?nodes=5&elo=1500"])
     assert not repeat_themselves(["a@1", "uci:x?movetime=1"])
     assert not repeat_themselves(["a@1", "gtp:gnugo"])

@@ -1,9 +1,5 @@
-"""`ludens engine` as a process: with python-chess as the other program, and how it ends."""
+"""`ludens engine` as a process: with python-chess as the other program."""
 
-import itertools
-import os
-import select
-import signal
 import subprocess
 import sys
 import time
@@ -17,13 +13,7 @@ import pytest
 from chess.engine import Limit, SimpleEngine
 
 import ludens
-
-SCRIPT = str(Path(ludens.__file__).resolve())
-WAIT_S = 120.0
-
-
-def command(agent: str, *more: str) -> list[str]:
-    return [sys.executable, SCRIPT, "engine", "--agent", agent, "--seed", "1", *more]
+from tests.arena.engine.protocols.piped import SCRIPT, WAIT_S, Piped, command
 
 
 @contextmanager
@@ -100,83 +90,6 @@ def test_a_proven_mate_is_a_mate() -> None:
         assert info["pv"] == [chess.Move.from_uci("a1a8")]
 
 
-class Piped:
-    """A process, and the lines that it wrote."""
-
-    def __init__(self, *lines: str, agent: str = "random") -> None:
-        self.process = subprocess.Popen(
-            command(agent), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        self.read = b""
-        self.say(*lines)
-
-    def say(self, *lines: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write("".join(f"{line}\n" for line in lines).encode())
-        self.process.stdin.flush()
-
-    def until(self, text: str) -> None:
-        assert self.process.stdout is not None
-        last = time.monotonic() + WAIT_S
-        while text.encode() not in self.read:
-            assert select.select([self.process.stdout], [], [], last - time.monotonic())[0], text
-            data = os.read(self.process.stdout.fileno(), 1 << 16)
-            assert data, f"it ended before {text!r}"
-            self.read += data
-
-    def close(self) -> None:
-        for file in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if file is not None:
-                file.close()
-
-    def ended(self) -> tuple[int, bytes, bytes]:
-        out, err = self.process.communicate(timeout=WAIT_S)
-        return self.process.returncode, self.read + out, err
-
-
-STATES = {
-    "new": (["uci"], "uciok"),
-    "loading": (["isready", "position startpos", "go infinite", "uci"], "uciok"),
-    "ready": (["isready"], "readyok"),
-    "thinking": (["go infinite", "isready"], "readyok"),
-    "pondering": (
-        ["position startpos moves e2e4", "go ponder wtime 9 btime 9", "isready"],
-        "ready",
-    ),
-    "done": (["go nodes 1"], "bestmove"),
-}
-FAST = {("new", "quit"), ("new", "end"), ("loading", "term"), ("thinking", "term")}
-CASES = [
-    pytest.param(state, end, marks=[] if (state, end) in FAST else pytest.mark.slow)
-    for state, end in itertools.product(STATES, ("quit", "end", "term", "broken"))
-]
-
-
-@pytest.mark.parametrize(("state", "end"), CASES)
-def test_it_ends_in_every_state(state: str, end: str) -> None:
-    lines, sign = STATES[state]
-    piped = Piped(*lines)
-    piped.until(sign)
-    assert piped.process.stdin is not None
-    assert piped.process.stdout is not None
-    if end == "quit":
-        piped.say("quit")
-    elif end == "end":
-        piped.process.stdin.close()
-        piped.process.stdin = None
-    elif end == "term":
-        piped.process.send_signal(signal.SIGTERM)
-    else:  # nobody reads its lines any more, and it finds out when it writes one
-        piped.process.stdout.close()
-        piped.say("uci")
-        assert piped.process.wait(WAIT_S) == 0
-        piped.close()
-        return
-    status, out, err = piped.ended()
-    assert (status, err) == (0, b"")
-    assert out.count(b"bestmove") == (state in ("thinking", "pondering", "done"))
-
-
 def test_an_agent_that_is_none_is_told_on_both_outputs() -> None:
     piped = Piped("uci", "isready", agent="randon")
     assert piped.process.wait(WAIT_S) == 2
@@ -207,8 +120,9 @@ def test_the_handshake_comes_before_anything_heavy() -> None:
     ("words", "told"),
     [
         ("--game ches", "did you mean 'chess'?"),
-        ("--game othello", "there is a protocol for chess, chess5"),
-        ("--protocol usi", "invalid choice: 'usi'"),
+        ("--game othello", "there is a protocol for chess, chess5, shogi, minishogi, go7"),
+        ("--protocol xboard", "invalid choice: 'xboard'"),
+        ("--protocol usi --game chess", "programs for that game speak uci"),
     ],
 )
 def test_mistakes_are_told_at_once(

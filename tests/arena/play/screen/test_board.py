@@ -45,12 +45,19 @@ def test_the_grid_agrees_with_the_planes_of_the_network() -> None:
             assert plane.tolist() == found
 
 
-def test_a_game_drawn_otherwise_has_no_grid() -> None:
+@pytest.mark.parametrize("missing", ["cells", "board"])
+def test_a_game_that_does_not_tell_its_cells_has_no_grid(missing: str) -> None:
     game = find_game("tic_tac_toe")
-    for drawing in ("nothing", "1 X O\n2 . .\n  a b", "a b c\nd e f\ng h i\n"):
-        other = object.__new__(type(game))
-        other.__dict__.update({**game.__dict__, "render": lambda state, d=drawing: d})
-        assert read_grid(other, game.new_state()) is None
+    other = object.__new__(type(game))
+    other.__dict__.update({**game.__dict__, missing: None})
+    assert read_grid(other, game.new_state()) is None
+
+
+def test_what_a_game_notes_stands_below_its_board() -> None:
+    grid = grid_after("othello", "d3")
+    assert grid.notes == ("X 4  O 1",)
+    lines = draw(find_game("othello"), fit(grid, 60, 25), CellMarks()).plain.splitlines()
+    assert lines[-1].strip() == "X 4  O 1"
 
 
 def test_what_a_move_filled() -> None:

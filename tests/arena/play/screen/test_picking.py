@@ -95,7 +95,8 @@ def test_the_ends_of_moves_are_those_of_their_words(name: str) -> None:
             leave, arrive = move_ends(game, state, action)
             assert leave is not None
             assert arrive is not None
-            assert grid.name(leave) + grid.name(arrive) == game.written(state, action)[:4]
+            words = [grid.columns[column] + grid.rows[row] for row, column in (leave, arrive)]
+            assert "".join(words) == game.written(state, action)[:4]
             piece = grid.cells[leave[0]][leave[1]]
             assert piece.isupper() == (len(moves) == 0)
         moves.append(int(game.legal_actions(state)[0]))
