@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from benchmarks import versions
-from benchmarks.arena import clock, ladder, matches, programs, screen, single_game
+from benchmarks.arena import clock, engine, ladder, matches, programs, screen, single_game
 from benchmarks.cluster import reading, simulated, soak, workers
 from benchmarks.hosts import failures
 from benchmarks.learning import acting, environment, training
@@ -42,6 +42,7 @@ BENCHMARKS = {
     "overlap": overlap.run,
     "screen": screen.run,
     "single_game": single_game.run,
+    "engine": engine.run,
     "programs": programs.run,
     "clock": clock.run,
     "cluster": workers.run,

@@ -21,7 +21,10 @@ from envs.game import Game
 
 START_S = 60.0  # to load, too
 MOST_LINES = 1000  # of one answer
-GNU_GO = ("--mode", "gtp", "--chinese-rules", "--positional-superko", "--quiet")
+GNU_GO = (
+    *("--mode", "gtp", "--quiet", "--chinese-rules", "--positional-superko"),
+    "--capture-all-dead",  # the score counts the board as it stands
+)
 
 
 class GtpEngine:

@@ -8,12 +8,14 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
+from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Any, Protocol
 
 MOST_LINE_BYTES = 1 << 20  # a longer line is dropped; a game of 10,000 moves is shorter
 READ_BYTES = 1 << 16
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LEAVING_S = 10.0  # from a signal until the process ends, whatever it waits for
 
 MOST_TEXT = 300  # characters of a message on one line
 
@@ -114,15 +116,33 @@ class Reader:
 
 @contextmanager
 def ending_by_signals(inbox: Inbox) -> Iterator[None]:
-    """Put the end into the inbox when the process is asked to terminate."""
+    """Put the end into the inbox when the process is asked to terminate.
+
+    It is not taken out while a write waits for a program that no longer reads: then the process
+    ends LEAVING_S after the signal.
+    """
+    asked: SimpleQueue[int] = SimpleQueue()
+    has_left = Flag()
+
+    def leave() -> None:
+        number = asked.get()
+        if number and not has_left.wait(LEAVING_S):
+            os._exit(128 + number)  # as shells show a signal
 
     def end(number: int, frame: Any) -> None:
         inbox.put(None)
+        asked.put(number)
+
+    watcher = Thread(target=leave, name="ludens-leaving", daemon=True)
+    watcher.start()
 
     before = {number: signal.signal(number, end) for number in END_SIGNALS}
     try:
         yield
     finally:
+        has_left.set()
+        asked.put(0)
+        watcher.join()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -115,6 +115,19 @@ def test_who_is_much_too_late_is_not_waited_for(monkeypatch: pytest.MonkeyPatch)
     player.stop()
 
 
+def test_gnu_go_is_told_to_capture_what_is_dead(tmp_path: Path) -> None:
+    """The score counts the board as it stands, and GNU Go passes when it has won."""
+    log, script = tmp_path / "words.log", tmp_path / "gnugo"
+    player = shlex.join([sys.executable, str(HERE / "fake_go.py"), "D4"])
+    script.write_text(f'#!/bin/sh\necho "$@" >{shlex.quote(str(log))}\nexec {player}\n')
+    script.chmod(0o755)
+    found = find_opponent(f"gtp:{shlex.quote(str(script))}?level=1", GO)
+    assert moved(found, GO) == "D4"
+    found.stop()
+    assert "--capture-all-dead" in log.read_text().split()
+    assert log.read_text().endswith("--level 1\n")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from agents.cores import allowed_cores
 
 NEVER = 99_999  # centipawns of a loss that no agent comes to: it does not resign
 
@@ -74,7 +75,7 @@ class Option(NamedTuple):
         raise OptionError(f"{self.name} = {text!r}: expected {expected}")
 
 
-THREADS = Option("Threads", "threads", "spin", 1, os.cpu_count() or 1)
+THREADS = Option("Threads", "threads", "spin", 1, allowed_cores())
 MULTIPV = Option("MultiPV", "multipv", "spin", 1, 256)
 NODES = Option("Nodes", "nodes", "spin", 0, 10**9)
 TEMPERATURE = Option("Temperature", "temperature", "string", 0, 10)

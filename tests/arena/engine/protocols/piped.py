@@ -8,41 +8,104 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import ludens
+from benchmarks.processes import family, is_alive
 
 SCRIPT = str(Path(ludens.__file__).resolve())
 WAIT_S = 600.0  # an agent that compiles takes minutes
+GOING_S = 60.0  # until what belonged to an engine that ended is gone
 ENDS = ("quit", "end", "term", "broken")  # how a process is made to end
+SESSION = 3  # of /proc/<pid>/stat, after the command's name
+LINUX = sys.platform.startswith("linux")
 
 
 def command(agent: str, *more: str) -> list[str]:
     return [sys.executable, SCRIPT, "engine", "--agent", agent, "--seed", "1", *more]
 
 
-class Piped:
-    """A process, and the lines that it wrote."""
+def session_of(leader: int) -> list[int]:
+    """Return the processes of a session that run, read from /proc."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        if int(fields[SESSION]) == leader and is_alive(int(folder.name)):
+            found.append(int(folder.name))
+    return found
 
-    def __init__(self, *lines: str, agent: str = "random", game: str = "chess") -> None:
+
+class Piped:
+    """A process in a session of its own, and the lines that it wrote.
+
+    It is killed at the end of a `with` block.
+    """
+
+    def __init__(
+        self,
+        *lines: str,
+        agent: str = "random",
+        game: str = "chess",
+        words: list[str] | None = None,
+    ) -> None:
         self.process = subprocess.Popen(
-            command(agent, "--game", game),
+            command(agent, "--game", game) if words is None else words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         self.read = b""
+        self.members = set[int]()  # all processes that were seen to belong to it
         self._followed = 0  # bytes of it that `follow` has compared
         self.say(*lines)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+        self.process.wait(WAIT_S)
+        self.close()
+
     def say(self, *lines: str) -> None:
+        self.send("".join(f"{line}\n" for line in lines).encode())
+
+    def send(self, data: bytes) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write("".join(f"{line}\n" for line in lines).encode())
+        self.process.stdin.write(data)
         self.process.stdin.flush()
 
     def until(self, text: str) -> None:
         while text.encode() not in self.read:
             self._read_more(text)
+        if LINUX:
+            self.members.update(family(self.process.pid))
+
+    def left_over(self) -> list[int]:
+        """Return the processes that should be gone, after some time for them to go."""
+        last = time.monotonic() + GOING_S
+        while (left := self._running()) and time.monotonic() < last:
+            time.sleep(0.05)
+        return left
+
+    def _running(self) -> list[int]:
+        if not LINUX:
+            return []
+        return [*session_of(self.process.pid), *filter(is_alive, self.members)]
 
     def follow(self, transcript: str) -> None:
         """Hold a conversation: say what follows ">", and expect the lines that follow "<".
@@ -84,7 +147,7 @@ class Piped:
         return self.process.returncode, self.read + out, err
 
     def end(self, how: str) -> bytes | None:
-        """Make it end, check that it does so well, and return all that it wrote.
+        """Make it end, check that it does so well and wholly, and return all that it wrote.
 
         None is for a process whose lines nothing reads any more, which it finds out by writing.
         """
@@ -101,8 +164,11 @@ class Piped:
             self.process.stdout.close()
             self.say("uci", "usi")
             assert self.process.wait(WAIT_S) == 0
+            assert self.left_over() == []
             self.close()
             return None
+        self.process.wait(WAIT_S)  # with its input open, if it was
+        assert self.left_over() == []
         status, out, err = self.ended()
         assert (status, err) == (0, b"")
         return out

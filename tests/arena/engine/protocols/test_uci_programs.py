@@ -1,6 +1,5 @@
-"""`ludens engine` as a process: with python-chess as the other program, and how it ends."""
+"""`ludens engine` as a process: with python-chess as the other program."""
 
-import itertools
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ import pytest
 from chess.engine import Limit, SimpleEngine
 
 import ludens
-from tests.arena.engine.protocols.piped import ENDS, SCRIPT, WAIT_S, Piped, command
+from tests.arena.engine.protocols.piped import SCRIPT, WAIT_S, Piped, command
 
 
 @contextmanager
@@ -89,34 +88,6 @@ def test_a_proven_mate_is_a_mate() -> None:
         info = engine.analyse(board, Limit(mate=1))
         assert info["score"].white() == chess.engine.Mate(1)
         assert info["pv"] == [chess.Move.from_uci("a1a8")]
-
-
-STATES = {
-    "new": (["uci"], "uciok"),
-    "loading": (["isready", "position startpos", "go infinite", "uci"], "uciok"),
-    "ready": (["isready"], "readyok"),
-    "thinking": (["go infinite", "isready"], "readyok"),
-    "pondering": (
-        ["position startpos moves e2e4", "go ponder wtime 9 btime 9", "isready"],
-        "ready",
-    ),
-    "done": (["go nodes 1"], "bestmove"),
-}
-FAST = {("new", "quit"), ("new", "end"), ("loading", "term"), ("thinking", "term")}
-CASES = [
-    pytest.param(state, end, marks=[] if (state, end) in FAST else pytest.mark.slow)
-    for state, end in itertools.product(STATES, ENDS)
-]
-
-
-@pytest.mark.parametrize(("state", "end"), CASES)
-def test_it_ends_in_every_state(state: str, end: str) -> None:
-    lines, sign = STATES[state]
-    piped = Piped(*lines)
-    piped.until(sign)
-    out = piped.end(end)
-    if out is not None:
-        assert out.count(b"bestmove") == (state in ("thinking", "pondering", "done"))
 
 
 def test_an_agent_that_is_none_is_told_on_both_outputs() -> None:

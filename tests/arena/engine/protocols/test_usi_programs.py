@@ -1,13 +1,12 @@
-"""`ludens engine --game minishogi` as a process: what it answers to each command, how it ends."""
+"""`ludens engine --game minishogi` as a process: what it answers to each command."""
 
-import itertools
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.arena.engine.protocols.piped import ENDS, SCRIPT, Piped
+from tests.arena.engine.protocols.piped import SCRIPT, Piped
 
 HANDSHAKE = r"""
 > usi
@@ -154,34 +153,6 @@ def test_a_search_tells_what_it_thinks_and_finds_mates() -> None:
     piped.follow(HANDSHAKE)
     piped.follow(SEARCHED)
     piped.end("quit")
-
-
-STATES = {
-    "new": (["usi"], "usiok"),
-    "loading": (["isready", "position startpos", "go infinite", "usi"], "usiok"),
-    "ready": (["isready"], "readyok"),
-    "thinking": (["go infinite", "isready"], "readyok"),
-    "pondering": (
-        ["position startpos moves 3e3d", "go ponder btime 9 wtime 9 byoyomi 9", "isready"],
-        "ready",
-    ),
-    "done": (["go nodes 1"], "bestmove"),
-}
-FAST = {("new", "quit"), ("loading", "term"), ("pondering", "end")}
-CASES = [
-    pytest.param(state, end, marks=[] if (state, end) in FAST else pytest.mark.slow)
-    for state, end in itertools.product(STATES, ENDS)
-]
-
-
-@pytest.mark.parametrize(("state", "end"), CASES)
-def test_it_ends_in_every_state(state: str, end: str) -> None:
-    lines, sign = STATES[state]
-    piped = Piped(*lines, game="minishogi")
-    piped.until(sign)
-    out = piped.end(end)
-    if out is not None:
-        assert out.count(b"bestmove") == (state in ("thinking", "pondering", "done"))
 
 
 def test_the_handshake_comes_before_anything_heavy() -> None:
