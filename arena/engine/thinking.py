@@ -202,7 +202,7 @@ class Thinking:
         snapshot = opinion_of(found, allowed, wanted.multipv)
         self._show(replace(snapshot, seconds=self._now() - self._began))
         best = snapshot.candidates[0].action
-        if wanted.seed is not None:
+        if wanted.seed is not None and found.policy[0, best] < 1:  # else nothing is left to choose
             chosen = self.player.choose(position.state, np.random.default_rng(wanted.seed), *past)
             best = int(chosen[0]) if int(chosen[0]) in allowed else best
         return self._decided(best, self._when_asked(deciding.ANSWERED))

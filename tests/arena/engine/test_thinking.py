@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.players import ROLLOUT_CONFIG, RandomPlayer, SearchPlayer, rollout_player
+from agents.players import (
+    ROLLOUT_CONFIG,
+    Analysis,
+    RandomPlayer,
+    SearchPlayer,
+    opinion,
+    rollout_player,
+)
 from arena.engine import deciding, searching
 from arena.engine.engine import Engine
 from arena.engine.limits import Limit
@@ -205,6 +212,28 @@ def test_an_agent_without_search_answers_what_it_knows() -> None:
     assert (result.best, result.ponder) == (7, None)
     assert result.snapshot is not None
     assert result.snapshot.value_to_play is None
+
+
+def test_an_agent_with_all_weight_on_one_move_is_asked_once() -> None:
+    """Another program thinks as long again for each question, and may answer another move."""
+
+    class Changeable(RandomPlayer):
+        asked = 0
+
+        def analyze(self, states: Any, past: Any = None) -> Analysis:
+            self.asked += 1
+            policy = np.zeros((1, GAME.num_actions), np.float32)
+            policy[0, self.asked] = 1
+            return opinion(policy, np.full(1, 0.5, np.float32))
+
+        def choose(self, states: Any, rng: Any, past: Any = None) -> Any:
+            return self.analyze(states).best_action
+
+    player = Changeable(GAME)
+    found = thought(player, Request(after("b2"), Limit(nodes=1), seed=[3])).result
+    assert found is not None
+    assert found.snapshot is not None
+    assert player.asked == found.best == found.snapshot.candidates[0].action == 1
 
 
 def test_a_game_that_is_over_has_its_result_and_no_move() -> None:

@@ -30,7 +30,7 @@ HANDSHAKE = r"""
 > usinewgame
 """
 MATED = "4k/4G/4R/5/K4 w - 1"
-IN_ONE = "4k/5/4G/5/K4 b G 1"
+IN_ONE = "4k/p4/4G/5/K4 b G 1"  # the pawn can move, so only checks win
 
 EACH_COMMAND = rf"""
 > register later

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agents.players import RandomPlayer
 from arena.engine import deciding
+from arena.engine.engine import Engine
 from arena.engine.limits import Clock, Limit
 from arena.engine.protocols.dialects import DIALECTS
 from arena.engine.protocols.uci import UCI
@@ -19,7 +20,7 @@ from arena.engine.protocols.universal.go_limit import limit_of
 from arena.engine.protocols.universal.grammar import PositionWords, read_go
 from arena.engine.protocols.universal.options import Options
 from arena.engine.snapshot import Candidate, Line, Snapshot
-from arena.engine.thinking import Request, Result
+from arena.engine.thinking import Request, Result, Thinking
 from arena.engine.threads import all_threads_end
 from envs.registry import find_game
 from mcts.search import MOST_VISITS
@@ -335,3 +336,22 @@ def test_getting_ready_writes_nothing_and_raises_what_the_agent_raises() -> None
         desk_of(players.searcher(evaluator=players.Calling(fail))).get_ready()
     assert written == []
     assert all_threads_end(players.WAIT_S)
+
+
+def test_getting_ready_compiles_the_search_for_a_mate_too() -> None:
+    class Watched(Engine):
+        """An engine that keeps what was asked of it."""
+
+        def start(self, request: Request) -> Thinking:
+            asked.append(request.prove)
+            return super().start(request)
+
+    for player, kinds in (
+        (RandomPlayer(players.GAME), {False}),
+        (players.searcher(), {False, True}),
+    ):
+        asked = list[bool]()
+        desk = UniversalDesk(UCI, players.GAME, player, Options(), lambda *lines: None, 1, Watched)
+        desk.get_ready()
+        desk.close()
+        assert set(asked) == kinds
