@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -29,12 +30,17 @@ MOVE_MS = 100  # of a search by time
 PATIENCE_S = 600.0  # for an engine that compiles
 
 
+def command(game: str, agent: str) -> list[str]:
+    """Return the command of an engine."""
+    words = [sys.executable, str(ROOT / "ludens.py"), "engine", "--agent", agent]
+    return [*words, "--game", game]
+
+
 class AskedEngine:
     """A running engine, asked as another program does. Ends when its `with` block is left."""
 
     def __init__(self, game: str, agent: str) -> None:
-        words = [sys.executable, str(ROOT / "ludens.py"), "engine", "--agent", agent]
-        self._program = Program([*words, "--game", game, "--seed", "1"])
+        self._program = Program([*command(game, agent), "--seed", "1"])
 
     def __enter__(self) -> Self:
         return self
@@ -78,8 +84,9 @@ def first_answers(
 ) -> list[dict[str, float]]:
     """Start engines and ask each one the questions; return the times of each question.
 
-    The first one's includes the start of the process.
+    The first one's includes the start of the process; all kernels are compiled before.
     """
+    subprocess.run([*command(game, agent), "--prepare"], check=True, stdout=subprocess.DEVNULL)
     times: list[list[float]] = [[] for _ in questions]
     for _ in range(starts):
         began = time.perf_counter()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.alphazero.config import NetworkConfig
 from agents.players import Analysis, RandomPlayer, SearchPlayer
 from arena.engine.position import Position, position_after
 from envs.game import Game
 from envs.registry import find_game
 from mcts.config import SearchConfig
 from mcts.search import Leaves
+from store import checkpoints
+from store.run import create_run
 
 GAME = find_game("tic_tac_toe")
 WAIT_S = 60.0  # for what comes at once, on a machine that is busy
@@ -35,6 +40,18 @@ def searcher(config: SearchConfig = PLAIN, evaluator: Any = preferring_low) -> S
 def after(text: str = "", game: Game = GAME) -> Position:
     """Return the position after moves in the game's notation."""
     return position_after(game, game.parse_moves(text))
+
+
+def untrained_run(store: Path, name: str, game: str) -> None:
+    """Write a run with one checkpoint, of a small network that has learned nothing."""
+    from agents.alphazero.network import build_network  # PyTorch takes seconds to import
+    from agents.torch_state import dump_state
+
+    config = NetworkConfig(blocks=2, filters=32)
+    settings = {"game": game, "network": asdict(config)}
+    run = create_run(store, name, game=game, config=settings, seed=0, versions={})
+    weights = dump_state(build_network(find_game(game), config, seed=0).state_dict())
+    checkpoints.save(run, 1, {checkpoints.MODEL_FILE: weights})
 
 
 class Calling:

@@ -1,18 +1,12 @@
 """How many threads an engine computes with: one, or as many as it was told, at most the cores."""
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from agents.alphazero.config import NetworkConfig
-from agents.alphazero.network import build_network
 from agents.cores import CORES_VARIABLE, allowed_cores
-from agents.torch_state import dump_state
-from envs.registry import find_game
-from store import checkpoints
-from store.run import create_run
+from tests.arena.engine.players import untrained_run
 from tests.arena.engine.protocols.piped import LINUX, WAIT_S, Piped, command
 
 BUSY_SHARE = 0.3  # of the processor time of the thread that used most
@@ -61,14 +55,8 @@ def busy_threads(engine: Piped) -> int:
     ("agent", "threads"), [("mcts:100", 1), ("network", 1), ("network", allowed_cores())]
 )
 def test_a_search_computes_with_its_threads_alone(agent: str, threads: int, tmp_path: Path) -> None:
-    game = find_game("chess5")
-    if agent == "network":
-        config = NetworkConfig(blocks=2, filters=32)
-        settings = {"game": game.name, "network": asdict(config)}
-        run = create_run(tmp_path, agent, game=game.name, config=settings, seed=0, versions={})
-        weights = dump_state(build_network(game, config, seed=0).state_dict())
-        checkpoints.save(run, 1, {checkpoints.MODEL_FILE: weights})
-    words = command(agent, "--game", game.name, "--store", str(tmp_path))
+    untrained_run(tmp_path, "network", "chess5")
+    words = command(agent, "--game", "chess5", "--store", str(tmp_path))
     lines = [f"setoption name Threads value {threads}", "go infinite", "isready"]
     with Piped(*lines, words=words) as engine:
         engine.until("readyok")

@@ -2,20 +2,21 @@
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-import ludens
+from tests.arena.engine.players import untrained_run
+from tests.arena.engine.protocols.piped import WAIT_S, command
 
-SCRIPT = str(Path(ludens.__file__).resolve())
-OURS = [sys.executable, SCRIPT, "engine", "--agent", "random", "--game", "go9", "--seed", "1"]
+OURS = command("random", "--game", "go9")
 GNUGO_AT = shutil.which("gnugo") or shutil.which("gnugo", path="/usr/games")
-GNUGO = "--mode gtp --chinese-rules --capture-all-dead --positional-superko --boardsize 9"
-WAIT_S = 300.0
+GNUGO = (
+    "--mode gtp --chinese-rules --capture-all-dead --positional-superko --never-resign --level 1"
+    " --boardsize 9"
+)
 
 
 class Program:
@@ -78,11 +79,17 @@ def test_a_game_with_itself_goes_on_as_long_as_it_is_asked_to() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(GNUGO_AT is None, reason="gnugo is not installed")
 @pytest.mark.parametrize("ours_is_black", [True, False])
-def test_a_game_with_gnu_go_is_legal_and_has_one_score(ours_is_black: bool) -> None:
-    with opened(OURS) as ours, opened([str(GNUGO_AT), *GNUGO.split()]) as gnugo:
+@pytest.mark.parametrize("agent", ["random", "mcts:200", "network:sims=30"])
+def test_a_game_with_gnu_go_is_legal_and_has_one_score(
+    agent: str, ours_is_black: bool, tmp_path: Path
+) -> None:
+    untrained_run(tmp_path, "network", "go9")
+    words = command(agent, "--game", "go9", "--store", str(tmp_path))
+    with opened(words) as ours, opened([str(GNUGO_AT), *GNUGO.split()]) as gnugo:
         for program in (ours, gnugo):
             program.ask("komi 7.5")
         black, white = (ours, gnugo) if ours_is_black else (gnugo, ours)
         moves = play(black, white, 300)
-        if moves[-1].lower() != "resign":  # all dead stones are captured by then
-            assert float(ours.ask("final_score")[2:]) == float(gnugo.ask("final_score")[2:])
+        assert len(moves) > 20
+        # all dead stones are captured by then
+        assert float(ours.ask("final_score")[2:]) == float(gnugo.ask("final_score")[2:])
