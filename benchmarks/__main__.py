@@ -11,7 +11,7 @@ from benchmarks.cluster import reading, simulated, soak, workers
 from benchmarks.hosts import failures
 from benchmarks.learning import acting, environment, training
 from benchmarks.rules import perft
-from benchmarks.selfplay import compiling, gpu, overlap, playouts, search
+from benchmarks.selfplay import compiling, gpu, memory, overlap, playouts, search
 from benchmarks.selfplay import throughput as selfplay
 from benchmarks.store import requests
 from benchmarks.store import throughput as store
@@ -28,6 +28,7 @@ BENCHMARKS = {
     "playouts": playouts.run,
     "perft": perft.run,
     "compiling": compiling.run,
+    "memory": memory.run,
     "selfplay": selfplay.run,
     "gpu": gpu.run,
     "acting": acting.run,
@@ -50,7 +51,9 @@ BENCHMARKS = {
     "hosts": failures.run,
 }
 # They read /proc, and `hosts` creates namespaces.
-LINUX_ONLY = frozenset({"programs", "cluster", "simulated_cluster", "reading", "soak", "hosts"})
+LINUX_ONLY = frozenset(
+    {"memory", "programs", "cluster", "simulated_cluster", "reading", "soak", "hosts"}
+)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from agents.alphazero.config import AlphaZeroConfig
 from benchmarks.machine import machine_facts, write_result
 from configs.loader import load_config_of
 
-PRESETS = ("connect_four",)
+PRESETS = ("connect_four", "go9", "chess_small")
 
 
 def measure(config: AlphaZeroConfig, seconds: float = 20.0) -> dict[str, Any]:
