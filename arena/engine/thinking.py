@@ -31,7 +31,7 @@ from arena.engine.searching import (
 from arena.engine.snapshot import Snapshot, Spent, look_at, opinion_of
 from envs.game import Game
 from mcts.config import SearchConfig
-from mcts.forest import Forest, lookahead_of
+from mcts.forest import Forest
 from mcts.search import MOST_VISITS, CompiledEvaluator, Evaluator, RootResults, Search
 
 SLOW_STEPS = 8  # in a row that must take too long before batches become smaller
@@ -234,10 +234,7 @@ class Thinking:
         A Gumbel root plans its visits for a number of them; without one the root is PUCT's.
         """
         if self.request.prove:
-            # Lookahead where the agent's game has it, as it would be compiled anew, and of one ply,
-            # so that the line comes to its end.
-            own = replace(own, root="puct", solve=True)
-            own = replace(own, lookahead=min(1, lookahead_of(self.game, own)))
+            own = replace(own, root="puct", solve=True, lookahead=max(1, own.lookahead))
         elif own.root == "gumbel" and not self.request.limit.nodes:
             own = replace(own, root="puct")
         own = replace(own, tree_reuse=True, simulations=1)  # how many is in the limit

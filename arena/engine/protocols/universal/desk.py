@@ -57,9 +57,10 @@ class UniversalDesk:
         return self._make(self.game, self.player, room=room, threads=threads)
 
     def get_ready(self) -> None:
-        """Compile what a `go` needs, by one of which nothing is written.
+        """Compile what a `go` needs, by one of each kind, of which nothing is written.
 
-        Raises what the agent raises.
+        A search for a mate is compiled apart from others, and its time may be a second. Raises what
+        the agent raises.
         """
         self._engine.get_ready()
         start = self.game.new_state()
@@ -67,7 +68,9 @@ class UniversalDesk:
         position = SessionPosition(self.game).after("", [word]).position
         words = read_go(["nodes", "1"], self.dialect)
         answers = self._answers(position.state[0], words, lambda *lines: None)
-        self._engine.start(Request(position, Limit(nodes=1), on_result=answers.decide)).wait()
+        for prove in (False, True) if isinstance(self.player, SearchPlayer) else (False,):
+            request = Request(position, Limit(nodes=1), prove=prove, on_result=answers.decide)
+            self._engine.start(request).wait()
         self.new_game()
 
     def place(self, position: PositionWords) -> None:

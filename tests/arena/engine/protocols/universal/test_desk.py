@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.players import ROLLOUT_CONFIG, RandomPlayer, rollout_player
+from agents.players import RandomPlayer
 from arena.engine import deciding
 from arena.engine.engine import Engine
 from arena.engine.limits import Clock, Limit
-from arena.engine.position import position_after
 from arena.engine.protocols.dialects import DIALECTS
 from arena.engine.protocols.uci import UCI
 from arena.engine.protocols.universal.desk import UniversalDesk
@@ -21,10 +20,9 @@ from arena.engine.protocols.universal.go_limit import limit_of
 from arena.engine.protocols.universal.grammar import PositionWords, read_go
 from arena.engine.protocols.universal.options import Options
 from arena.engine.snapshot import Candidate, Line, Snapshot
-from arena.engine.thinking import Request, Result
+from arena.engine.thinking import Request, Result, Thinking
 from arena.engine.threads import all_threads_end
 from envs.registry import find_game
-from mcts.kernels import search_compiled
 from mcts.search import MOST_VISITS
 from tests.arena.engine import players
 
@@ -340,11 +338,20 @@ def test_getting_ready_writes_nothing_and_raises_what_the_agent_raises() -> None
     assert all_threads_end(players.WAIT_S)
 
 
-def test_a_search_for_a_mate_needs_no_kernels_of_its_own() -> None:
-    """Else the first one would compile, for minutes in some games, and could not be stopped."""
-    player = rollout_player(players.GAME, ROLLOUT_CONFIG)
-    with Engine(players.GAME, player) as engine:
-        engine.get_ready()
-        compiled = len(search_compiled.signatures)
-        engine.start(Request(position_after(players.GAME, ()), Limit(nodes=50), prove=True)).wait()
-        assert len(search_compiled.signatures) == compiled > 0
+def test_getting_ready_compiles_the_search_for_a_mate_too() -> None:
+    class Watched(Engine):
+        """An engine that keeps what was asked of it."""
+
+        def start(self, request: Request) -> Thinking:
+            asked.append(request.prove)
+            return super().start(request)
+
+    for player, kinds in (
+        (RandomPlayer(players.GAME), {False}),
+        (players.searcher(), {False, True}),
+    ):
+        asked = list[bool]()
+        desk = UniversalDesk(UCI, players.GAME, player, Options(), lambda *lines: None, 1, Watched)
+        desk.get_ready()
+        desk.close()
+        assert set(asked) == kinds
