@@ -64,8 +64,8 @@ class Batch:
         moves: of the 2n games, those of a pair side by side, after the opening; None for what was
             read from the store, which does not keep them.
         notes: of each of those moves, in games by the clock.
-        late: [n, 2] who overstepped the clock: 0 nobody, 1 the first agent, 2 the second; None in
-            games without a clock.
+        late: int64 [n, 2] the agent that lost on time in each game: 1 or 2, 0 for neither; None
+            for games without a clock.
     """
 
     first_pair: int

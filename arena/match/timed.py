@@ -1,8 +1,8 @@
-"""Play games by the clock: one after the other, and who oversteps loses.
+"""Play games with a clock, one after the other; a side whose time runs out loses.
 
-Our agents think in an `Engine`, which shares out its clock; other programs are told theirs. A move
-takes the time from the question to the answer, as it passes here. Openings are played before the
-clocks start, and so is all that compiles or loads.
+Our agents think in an `Engine`, which divides the remaining time among its moves; other programs
+receive the clocks by their protocol. A move costs the wall time from the question to the answer.
+Loading, compiling and the opening happen before the clocks start.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from envs.game import Game
 from envs.notation.records import MoveNote
 
 OVERHEAD_S = 0.03  # of our agents, for waking a thread on a busy machine
-NOBODY, FIRST, SECOND = 0, 1, 2  # of the agents, who overstepped
+NOBODY, FIRST, SECOND = 0, 1, 2  # the agent that lost on time
 
 _logger = logging.getLogger("ludens.arena")
 

@@ -56,7 +56,7 @@ def measure(games: int = GAMES, clock: str = CLOCK) -> dict[str, Any]:
         other.configure({"Threads": 1, "Hash": 16})
         for engine in (one, other):
             engine.ping()
-        one.timeout = other.timeout = None  # of a move: what is late is told, not awaited
+        one.timeout = other.timeout = None  # a late move is counted, not an error
         for number in range(games):
             _play(course, (one, other), number, control)
             print(_line(course), file=sys.stderr)

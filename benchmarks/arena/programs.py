@@ -64,6 +64,7 @@ def measure(games: int = GAMES, workers: int = WORKERS) -> dict[str, Any]:
     from selfplay.cluster.ray_session import connected, settling
 
     facts = machine_facts()
+    _match(2, None, seed=1)  # compiles
     alone, first = _timed(games, None)
     with connected(cpus=workers):
         pool = RayPool(workers, GAME, STORE, settling, frozenset([PROGRAM]))

@@ -19,10 +19,10 @@ FEN_WORDS = 6  # of chess; an SFEN of shogi has 4
 class SessionPosition:
     """Follows a game by its moves' texts; only those that are new are read.
 
-    Other programs end a game later than the rules of some games do: they ask for a move after a
-    position has come the third time, until a player claims the draw, or at the longest length.
-    Such a game goes on from there, as one without a past. A win that has to be declared, by
-    impasse in shogi, stays one until a move is told: then the game goes on as well.
+    Other programs end some games later than the rules here: they ask for a move after the third
+    occurrence of a position, until a player claims the draw, or beyond the longest game. The game
+    then continues from there without a past. It also continues where the program sends a move in
+    a position that a declaration would win (the impasse of shogi).
     """
 
     def __init__(self, game: Game) -> None:
