@@ -172,3 +172,20 @@ class Piped:
         status, out, err = self.ended()
         assert (status, err) == (0, b"")
         return out
+
+
+def said_and_imported(words: list[str], said: str) -> str:
+    """Return what `ludens engine --agent random` answers, and the heavy imports by then."""
+    code = (
+        f"import sys, ludens; ludens.main(['engine', '--agent', 'random', *{words!r}]);"
+        "print(sorted({'numpy', 'numba', 'torch'} & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        input=said,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(SCRIPT).parent,
+    )
+    return found.stdout

@@ -1,11 +1,8 @@
 """`ludens engine` as a process: with python-chess as the other program."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import chess
 import chess.engine
@@ -13,7 +10,7 @@ import pytest
 from chess.engine import Limit, SimpleEngine
 
 import ludens
-from tests.arena.engine.protocols.piped import SCRIPT, WAIT_S, Piped, command
+from tests.arena.engine.protocols.piped import WAIT_S, Piped, command, said_and_imported
 
 
 @contextmanager
@@ -101,19 +98,8 @@ def test_an_agent_that_is_none_is_told_on_both_outputs() -> None:
 
 
 def test_the_handshake_comes_before_anything_heavy() -> None:
-    code = (
-        "import sys, ludens; ludens.main(['engine', '--agent', 'random']);"
-        "print(sorted({'numpy', 'numba', 'torch'} & set(sys.modules)))"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", code],
-        input="uci\nsetoption name MultiPV value 2\nstop\nquit\n",
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(SCRIPT).parent,
-    )
-    assert found.stdout.endswith("uciok\n[]\n")
+    out = said_and_imported([], "uci\nsetoption name MultiPV value 2\nstop\nquit\n")
+    assert out.endswith("uciok\n[]\n")
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,8 @@
 """`ludens engine --game minishogi` as a process: what it answers to each command."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from tests.arena.engine.protocols.piped import SCRIPT, Piped
+from tests.arena.engine.protocols.piped import Piped, said_and_imported
 
 HANDSHAKE = r"""
 > usi
@@ -156,17 +152,9 @@ def test_a_search_tells_what_it_thinks_and_finds_mates() -> None:
 
 
 def test_the_handshake_comes_before_anything_heavy() -> None:
-    code = (
-        "import sys, ludens; ludens.main(['engine', '--agent', 'random', '--protocol', 'usi']);"
-        "print(sorted({'numpy', 'numba', 'torch'} & set(sys.modules)))"
+    words = ["--protocol", "usi"]
+    out = said_and_imported(
+        words, "usi\nsetoption name USI_Hash value 2\nstop\ngameover lose\nquit\n"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", code],
-        input="usi\nsetoption name USI_Hash value 2\nstop\ngameover lose\nquit\n",
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(SCRIPT).parent,
-    )
-    assert "USI_Variant type combo default shogi var shogi" in found.stdout
-    assert found.stdout.endswith("usiok\n[]\n")
+    assert "USI_Variant type combo default shogi var shogi" in out
+    assert out.endswith("usiok\n[]\n")
