@@ -1,5 +1,5 @@
 """Games: rules compiled by Numba, notation, rendering, adapters; nothing that learns."""
 
-from envs import kernel_cache
+from envs.compiled import kernel_cache
 
 kernel_cache.activate()

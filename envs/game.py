@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ import numpy as np
 from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
+from envs.compiled.symbol_names import name_helpers
 from envs.notation.boards import BoardShape
 from envs.notation.records import BookFormat, RecordFormat
 from envs.symmetry import Symmetries, identity
@@ -366,33 +366,10 @@ _BY_DTYPE: dict[np.dtype[Any], Game] = {}
 
 
 def _register(game: Game) -> None:
-    _name_helpers(game)
+    tag = str(game.dtype.names[-1]) if game.dtype.names else game.name
+    name_helpers([getattr(game.rules, field.name) for field in fields(game.rules)], tag)
     _BY_TYPE[numba.from_dtype(game.dtype)] = game
     _BY_DTYPE[game.dtype] = game
-
-
-def _name_helpers(game: Game) -> None:
-    """Give the closures that the rules call names of this game's own.
-
-    Numba names a compiled function by its qualified name, a number that counts from 1 in each
-    process, and the types of its arguments. Two boards' closures of one function may so be cached
-    under one name by two processes, and a process that loads both runs one in place of the other.
-    """
-    tag, seen = str(game.dtype.names[-1]) if game.dtype.names else game.name, set[int]()
-    pending: list[Any] = [getattr(game.rules, field.name) for field in fields(game.rules)]
-    while pending:
-        function = pending.pop()
-        if isinstance(function, tuple):
-            pending += function
-        if not isinstance(function, FunctionType) or id(function) in seen:
-            continue
-        seen.add(id(function))
-        if "<locals>" in function.__qualname__ and "@" not in function.__qualname__:
-            function.__qualname__ += f"@{tag}"
-        pending += [function.__globals__.get(name) for name in function.__code__.co_names]
-        for cell in function.__closure__ or ():
-            with suppress(ValueError):  # a cell that has no value yet
-                pending.append(cell.cell_contents)
 
 
 def game_of(state: State) -> Game:

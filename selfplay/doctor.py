@@ -20,7 +20,7 @@ from typing import Any
 from agents.findings import Finding, Status, first_line, usable_cores
 from agents.registry import method_of
 from agents.training import TrainConfig
-from envs.kernel_cache import cache_root, source_hash
+from envs.compiled.kernel_cache import cache_root, source_hash
 from selfplay.package_check import ROOT
 from store.errors import AlreadyStoredError, StoreError
 from store.files.local import LocalFiles

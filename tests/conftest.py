@@ -26,7 +26,7 @@ def _settle_beside_others(worker: str) -> None:
     the threads of torch in one would wait for the cores that the other uses. The cache begins as a
     copy of the shared one, if that has kernels of these sources.
     """
-    from envs import kernel_cache
+    from envs.compiled import kernel_cache
 
     shared, generation = kernel_cache.cache_root(), kernel_cache.source_hash()
     own = shared.with_name(f"{shared.name}-{worker}")

@@ -135,21 +135,6 @@ def test_a_users_game_knows_its_file(tmp_path):
     assert file_of(find_game("othello")) is None
 
 
-def test_helpers_of_two_boards_have_two_names():
-    """Numba caches a kernel's helpers by their names, and a process may load both boards' ones."""
-    names = []
-    for name in ("othello", "othello6"):
-        step = find_game(name).rules.step
-        helper = next(
-            cell.cell_contents
-            for cell in step.__closure__
-            if getattr(cell.cell_contents, "__name__", "") == "legal_moves"
-        )
-        assert helper.__qualname__.endswith(f"@{find_game(name).dtype.names[-1]}")
-        names.append(helper.__qualname__)
-    assert names[0] != names[1]
-
-
 @pytest.mark.parametrize(
     ("name", "text", "written"),
     [

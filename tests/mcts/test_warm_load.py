@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from envs.kernel_cache import ROOT
+from envs.compiled.kernel_cache import ROOT
 
 # Searches a game as self-play and play do, and prints what each kernel compiled or loaded.
 SEARCHED = """

@@ -17,7 +17,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 COMPILED_FOLDERS = ("envs", "mcts", "agents", "selfplay", "arena")
 KEPT_GENERATIONS = 4
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from envs import kernel_cache
+from envs.compiled import kernel_cache
 
 
 @pytest.fixture
@@ -99,7 +99,8 @@ def test_the_users_cache_folder_is_the_default(monkeypatch, tmp_path):
 
 def test_the_module_does_not_import_numba():
     code = (
-        "import sys, envs.kernel_cache; sys.exit('numba' in sys.modules or 'numpy' in sys.modules)"
+        "import sys, envs.compiled.kernel_cache\n"
+        "sys.exit('numba' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=kernel_cache.ROOT).returncode == 0
 
@@ -108,7 +109,7 @@ CALLER = """
 import sys
 sys.path[:0] = [{root!r}, {tree!r}]
 from pathlib import Path
-from envs import kernel_cache
+from envs.compiled import kernel_cache
 kernel_cache.ROOT = Path({tree!r})
 if {fixed!r}:
     kernel_cache.source_hash = lambda: "fixed"

@@ -1,0 +1,1 @@
+"""The names that compiled functions have, and the files where they are kept."""
