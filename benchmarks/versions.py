@@ -1,7 +1,8 @@
 """Compare the search and self-play of this checkout with another one, such as an older commit.
 
 `python -m benchmarks versions --other PATH`. Both run under this Python, in separate processes that
-take turns; which one goes first alternates between rounds.
+take turns; which one goes first alternates between rounds. The wide game of the tests is searched
+too: in a checkout older than lists of legal actions, by rules that fill masks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ ROUNDS = 7
 SEARCHED = ("connect_four", "othello")
 SEARCH_FIGURES = ("ours_puct", "ours_puct_batches", "ours_gumbel", "ours_gumbel_batches")
 PLAYED = "connect_four"
+WIDE, MASKED_WIDE = "tests/wide_game.py", "benchmarks/selfplay/masked_leap.py"
 
 
 def _bench(checkout: Path, what: str, of: str, seconds: float) -> dict[str, Any]:
@@ -35,9 +37,13 @@ def _bench(checkout: Path, what: str, of: str, seconds: float) -> dict[str, Any]
 def figures(checkout: Path, seconds: float) -> dict[str, float]:
     """Measure simulations: of the search per core second, of self-play per second."""
     found: dict[str, float] = {}
-    for game in SEARCHED:
+    wide = checkout / WIDE
+    for name, game in (
+        *((name, name) for name in SEARCHED),
+        ("wide game", str(wide if wide.exists() else HERE / MASKED_WIDE)),
+    ):
         measured = _bench(checkout, "search", game, seconds)["simulations_per_core_s"]
-        found |= {f"{game} {name}": measured[name] for name in SEARCH_FIGURES}
+        found |= {f"{name} {figure}": measured[figure] for figure in SEARCH_FIGURES}
     played = _bench(checkout, "selfplay", PLAYED, seconds)
     return found | {f"{PLAYED} selfplay": played["simulations_per_s"]}
 

@@ -225,7 +225,7 @@ def rate(args: Namespace) -> int:
     from arena.rating.ladder_text import LadderProgress, table_text
     from arena.rating.plot import write_plot
     from arena.rating.rate import rate
-    from arena.rating.table import table_of
+    from arena.rating.table import note_table, table_of
     from store.run import open_run
 
     opened = [open_run(args.store, name) for name in args.runs]
@@ -250,6 +250,7 @@ def rate(args: Namespace) -> int:
 
     def settled(state: LadderState) -> None:
         table = table_of(ladder, state)
+        note_table(ladder, table)
         drawn = [str(path) for path in write_plot(table, plot)] if plot else []
         progress.clear()
         if args.json:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from arena.engine.protocols.universal.dialect import Dialect
     from arena.engine.protocols.universal.options import Options
     from arena.engine.protocols.universal.session import UniversalSession
+    from arena.engine.strength import Strengths
     from envs.game import Game
 
 GO_SIZES = {size: f"go{size}" for size in (7, 9, 13, 19)}
@@ -79,13 +80,16 @@ def _universal_session(
     args: Namespace, protocol: str, inbox: Inbox, write: Writer
 ) -> UniversalSession:
     from arena.engine.protocols.universal.session import UniversalSession
+    from arena.engine.strength import read_strengths
 
-    dialect = DIALECTS[protocol]
+    dialect, strengths = DIALECTS[protocol], None
+    if args.agent.partition(":")[0] not in AGENTS_OF_ANY_GAME:
+        strengths = read_strengths(args.agent, args.store)
 
     def load(options: Options) -> UniversalDesk:
-        return _load_universal(args, dialect, options, write)
+        return _load_universal(args, dialect, options, write, strengths)
 
-    return UniversalSession(dialect, _name(args), args.game, load, inbox, write)
+    return UniversalSession(dialect, _name(args), args.game, load, inbox, write, strengths)
 
 
 def _gtp_session(args: Namespace, inbox: Inbox, write: Writer) -> GtpSession:
@@ -147,13 +151,31 @@ def _player_of(args: Namespace, name: str) -> tuple[Game, Player, int]:
 
 
 def _load_universal(
-    args: Namespace, dialect: Dialect, options: Options, write: Callable[..., None]
+    args: Namespace,
+    dialect: Dialect,
+    options: Options,
+    write: Callable[..., None],
+    strengths: Strengths | None = None,
 ) -> UniversalDesk:
     """Load the agent, and compile what it needs."""
     from arena.engine.protocols.universal.desk import UniversalDesk
+    from arena.names import find_agent
+    from store.errors import StoreError
 
     game, player, seed = _player_of(args, args.game)
-    desk = UniversalDesk(dialect, game, player, options, write, seed)
+
+    def limited(elo: int) -> tuple[Player, str]:
+        assert strengths is not None  # else there is no such option
+        rated = strengths.nearest(elo)
+        told = f"plays {strengths.run}@{rated.step}, rated {rated.elo:.0f} +- {rated.error:.0f}"
+        try:
+            return find_agent(strengths.agent(rated), game, args.store), told
+        except StoreError as error:
+            raise ValueError(str(error)) from None
+
+    desk = UniversalDesk(
+        dialect, game, player, options, write, seed, limited=limited if strengths else None
+    )
     desk.get_ready()
     return desk
 

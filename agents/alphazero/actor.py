@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agents.alphazero.config import AlphaZeroConfig
 from agents.alphazero.inference import NetworkEvaluator
 from agents.alphazero.shard import Shard
+from agents.memory import give_back_memory
 from agents.progress import Elapsed
 from agents.torch_state import load_state
 from envs.game import Game
@@ -69,8 +70,13 @@ class AlphaZeroActor:
         if networks:
             networks[0].update(state, step)
         for network in networks[1:]:
-            network.copy_weights(networks[0])
-        self.use(networks or self._compiled(state, step), step)
+            network.copy_weights(networks[0])  # on a processor they are these already
+        if networks:
+            self.use(networks, step)
+            return
+        self.use(self._compiled(state, step), step)
+        del state
+        give_back_memory()
 
     def _compiled(self, state: dict[str, torch.Tensor], step: int) -> list[NetworkEvaluator]:
         """Return a network for each shard."""

@@ -80,18 +80,16 @@ class NetworkEvaluator:
         self.step = step
         self.device = choose_device(device)
         self.dtype = choose_precision(config.precision, self.device)
-        self._state = _copied(state)
         self._fuses: bool | None = None  # not known yet
-        self._module = self._compile(self._state)
+        self._module = self._compile(self._folded(state))
         self._graphed = self._on_card()
 
-    def _compile(self, state: dict[str, Tensor]) -> Any:
+    def _compile(self, module: _Inference) -> Any:
         """Compile the network: traced, because Python would make the threads wait for each other.
 
         The weights stay parameters. Frozen into the graph they are faster to use in float32 by a
         tenth, but a graph is never freed, and a run has thousands of versions.
         """
-        module = self._folded(state)
         if self.device.type != "cpu":
             if self._fuses is None:
                 self._fuses = fusing_is_faster(module.network, self.game.planes_shape)
@@ -125,20 +123,20 @@ class NetworkEvaluator:
             return None
         return GraphedInference(self._module, self.game, self.device)
 
-    def _folded(self, state: dict[str, Tensor]) -> _Inference:
+    def _folded(self, state: dict[str, Tensor] | None = None) -> _Inference:
+        """Return the network with these weights, or others to come, in new memory."""
         network = build_network(self.game, self.config, seed=0)
-        network.load_state_dict(state)
+        if state is not None:
+            network.load_state_dict(state)
         network.fold()
         return _Inference(network, self.dtype).to(self.device).eval()
 
     def update(self, state: dict[str, Tensor], step: int) -> None:
-        """Switch to other weights of the same network; not while another thread evaluates."""
-        self._state = _copied(state)
-        self._switch(self._folded(self._state), step)
+        """Switch to other weights of the same network; not while any thread evaluates."""
+        self._switch(self._folded(state), step)
 
     def copy_weights(self, other: NetworkEvaluator) -> None:
         """`update` with the weights of another evaluator of the same network, on its device."""
-        self._state = other._state
         self._switch(other._module, other.step)
 
     def _switch(self, module: Any, step: int) -> None:
@@ -154,9 +152,14 @@ class NetworkEvaluator:
         self.update(load_state(data), step)
 
     def replica(self) -> NetworkEvaluator:
-        """Compile the same network again, for another thread."""
+        """Compile the same network again, for another thread.
+
+        On a processor it shares this one's weights, also when they change.
+        """
         other = copy.copy(self)
-        other._module = other._compile(self._state)
+        module, shares = other._folded(), self.device.type == "cpu"
+        module.load_state_dict(self._module.state_dict(), assign=shares)
+        other._module = other._compile(module)
         other._graphed = other._on_card()
         return other
 
@@ -189,11 +192,6 @@ class NetworkEvaluator:
             wanted = torch.from_numpy(actions.astype(np.int64)).to(self.device, non_blocking=True)
             legal = logits[:count].gather(1, wanted)
             return legal.cpu().numpy(), values[:count].cpu().numpy()
-
-
-def _copied(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copy the tensors, because the caller may train on."""
-    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
 def load_evaluator(

@@ -14,6 +14,7 @@ from agents.alphazero.config import LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode
 from agents.alphazero.learner import AlphaZeroLearner
 from agents.alphazero.shard import Shard
+from agents.memory import give_back_memory
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.search import evaluate_uniformly
@@ -28,6 +29,7 @@ def warm_up_playing(game: Game, search: SearchConfig) -> None:
     few = replace(search, simulations=4, cache_size=min(search.cache_size, 64))
     play = SelfPlayConfig(games=2, shards=1, fast_simulations=2, opening_share=1.0)
     Shard(game, few, play, 2, seed=0, number=0).play(evaluate_uniformly, 1)
+    give_back_memory()
 
 
 def warm_up_learning(game: Game) -> None:

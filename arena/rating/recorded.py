@@ -20,6 +20,7 @@ from store.files.protocol import Files
 from store.progress.summary import RunSummary
 from store.run import Run, open_run
 from store.upkeep.keeps import NotedBest, note_best
+from store.upkeep.ratings import NotedRatings, note_ratings
 from store.upkeep.verify import MATCH_FOLDER
 
 _AT_ONCE = 16  # runs looked at together
@@ -154,6 +155,14 @@ def note_best_checkpoint(run: Run) -> None:
             note_best(run.files, NotedBest(best.step, best.games, best.elo, best.error, files))
     except (OSError, StoreError) as error:
         _logger.warning("the best checkpoint of run %r is not noted: %s", run.name, error)
+
+
+def note_rated(run: Run, noted: NotedRatings) -> None:
+    """Note in the store how strong a run's checkpoints are. What fails is logged."""
+    try:
+        note_ratings(run.files, noted)
+    except (OSError, StoreError) as error:
+        _logger.warning("the ratings of run %r are not noted: %s", run.name, error)
 
 
 def best_checkpoints(

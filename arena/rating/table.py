@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from arena.rating.elo import NORMAL_95, Ratings, intransitive_triples, trend
 from arena.rating.ladder import Ladder, LadderState
+from arena.rating.recorded import note_rated
 from store import checkpoints
 from store.errors import CheckpointError, CheckpointNotFoundError
 from store.run import Run
+from store.upkeep.ratings import NotedRating, NotedRatings
 
 TREND_CHECKPOINTS = 4  # the newest, over which the slope is taken
 
@@ -118,6 +121,20 @@ def table_of(ladder: Ladder, state: LadderState) -> RatingTable:
         trends={name: found for name, found in trends.items() if found},
         intransitive=intransitive_triples(ladder.results),
     )
+
+
+def note_table(ladder: Ladder, table: RatingTable) -> None:
+    """Note each run's rated checkpoints in the store: programs may play them at their strength."""
+    anchors = {name: elo for name, elo in ladder.anchors.items() if elo is not None}
+    for run in ladder.runs:
+        rated = [
+            NotedRating(row.step, row.elo, row.error)
+            for row in table.rows
+            if row.run == run.name and row.step is not None and row.games and isfinite(row.error)
+        ]
+        if rated:
+            rated.sort(key=lambda one: one.step)
+            note_rated(run, NotedRatings(table.simulations, anchors, rated))
 
 
 def _rows(ladder: Ladder, ratings: Ratings) -> list[Row]:

@@ -22,7 +22,9 @@ from benchmarks.machine import machine_facts, write_result
 from benchmarks.processes import MachineShare, cpu_seconds, family
 from envs.registry import find_game
 
-GAME, AGENT, PROGRAM = "chess", "mcts:100", "uci:stockfish?nodes=20000"
+GAME = "chess"
+AGENTS = ("mcts:100", "uci:stockfish?nodes=20000")
+QUICK_AGENTS = ("mcts:1", "uci:stockfish?nodes=1")  # to load and compile what the others need
 GAMES, WORKERS = 16, 2
 STORE = "nowhere"  # these agents have no run
 LOOK_S = 0.25  # a process that ends loses its time since the last look
@@ -64,15 +66,15 @@ def measure(games: int = GAMES, workers: int = WORKERS) -> dict[str, Any]:
     from selfplay.cluster.ray_session import connected, settling
 
     facts = machine_facts()
-    _match(2, None, seed=1)  # compiles
+    _match(2, None, QUICK_AGENTS)
     alone, first = _timed(games, None)
     with connected(cpus=workers):
-        pool = RayPool(workers, GAME, STORE, settling, frozenset([PROGRAM]))
-        _match(2 * PROGRAM_PAIRS_AT_ONCE * workers, pool, seed=1)  # each loads and compiles
+        pool = RayPool(workers, GAME, STORE, settling, frozenset([AGENTS[1], QUICK_AGENTS[1]]))
+        _match(2 * PROGRAM_PAIRS_AT_ONCE * workers, pool, QUICK_AGENTS)  # some for each worker
         together, second = _timed(games, pool)
     return {
         "game": GAME,
-        "agents": [AGENT, PROGRAM],
+        "agents": AGENTS,
         "games": games,
         "workers": workers,
         "in_one_process": alone,
@@ -100,14 +102,14 @@ def _timed(games: int, pool: MatchPool | None) -> tuple[dict[str, Any], MatchRes
     return taken, result
 
 
-def _match(games: int, pool: MatchPool | None, seed: int = 0) -> MatchResult:
+def _match(games: int, pool: MatchPool | None, agents: tuple[str, str] = AGENTS) -> MatchResult:
     game = find_game(GAME)
-    ours, program = (find_agent(name, game, STORE, programs=True) for name in (AGENT, PROGRAM))
+    ours, program = (find_agent(name, game, STORE, programs=True) for name in agents)
     assert isinstance(program, OpponentPlayer)
     if pool is not None:
         program.stop()  # each worker has its own
     try:
-        return play_match(game, ours, program, games, seed=seed, pool=pool)
+        return play_match(game, ours, program, games, seed=0, pool=pool)
     finally:
         program.stop()
 

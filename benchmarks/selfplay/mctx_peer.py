@@ -1,8 +1,9 @@
 """Run our search benchmark with mctx and pgx, in a separate process and environment.
 
 A script that imports none of our packages, so that JAX can be in another virtual environment. It
-reads JSON lines: first {"game", "positions": lists of actions, "simulations"}, then one
-{"root": "puct" | "gumbel", "threads", "seconds"} per request, each answered with one line.
+reads JSON lines. The first is {"game", "positions": lists of actions, "plies": numbers of random
+moves, if there are no positions, "simulations"}; then each {"root": "puct" | "gumbel", "threads",
+"seconds"} is answered with one line.
 """
 
 from __future__ import annotations
@@ -22,6 +23,21 @@ import numpy as np
 import pgx
 
 NEVER = float(np.finfo(np.float32).min)  # the logit of an illegal action
+
+
+def random_games(env: Any, lengths: list[int], seed: int = 0) -> list[list[int]]:
+    """Return the actions of random games that are not over after as many moves."""
+    step, begin = jax.jit(env.step), jax.jit(env.init)
+    rng, games = np.random.default_rng(seed), list[list[int]]()
+    while len(games) < len(lengths):
+        state, actions = begin(jax.random.PRNGKey(0)), list[int]()
+        while len(actions) < lengths[len(games)] and not bool(state.terminated):
+            legal = np.flatnonzero(np.asarray(state.legal_action_mask))
+            actions.append(int(rng.choice(legal)))
+            state = step(state, actions[-1])
+        if not bool(state.terminated):
+            games.append(actions)
+    return games
 
 
 def positions_after(env: Any, games: list[list[int]]) -> Any:
@@ -115,8 +131,9 @@ def main() -> None:
     """Answer the requests of standard input."""
     setup = json.loads(sys.stdin.readline())
     env = pgx.make(setup["game"])
-    states = without_observation(positions_after(env, setup["positions"]))
-    trees, simulations = len(setup["positions"]), setup["simulations"]
+    games = setup["positions"] or random_games(env, setup["plies"])
+    states = without_observation(positions_after(env, games))
+    trees, simulations = len(games), setup["simulations"]
     searches = {root: make_search(env, root, simulations) for root in ("puct", "gumbel")}
     shares = {threads: shared(states, threads) for threads in (1, 2)}
     for search in searches.values():

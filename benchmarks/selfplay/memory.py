@@ -1,9 +1,10 @@
 """Measure the memory of self-play in wide games, each in a process of its own.
 
 `python -m benchmarks memory`. The great games have the preset's network and GAMES games of
-SIMULATIONS simulations; the network evaluates one batch, and the games are played with even
-policies, which fill the trees as fast as they can. The wide game of the tests is trained by
-`ludens train` for some minutes. A figure is the largest resident size of the process.
+SIMULATIONS simulations, by the actor of a training; its networks evaluate a batch each, and the
+games are played with even policies, which fill the trees as fast as they can. The wide game of the
+tests is trained by `ludens train` for some minutes. A figure is the largest resident size of the
+process.
 """
 
 from __future__ import annotations
@@ -33,34 +34,32 @@ WIDE_SETTINGS = {
 
 def play(preset: str, seconds: float) -> dict[str, Any]:
     """Play a preset's game in this process; return its peak in bytes, and how far it came."""
+    from agents.alphazero.actor import AlphaZeroActor
     from agents.alphazero.bench import leaves_like
     from agents.alphazero.config import AlphaZeroConfig
     from agents.alphazero.game import game_of
-    from agents.alphazero.inference import NetworkEvaluator
     from agents.alphazero.network import build_network
-    from agents.alphazero.shard import Shard
+    from agents.alphazero.warm_up import warm_up_playing
+    from agents.torch_state import dump_state
     from configs.loader import load_config_of
     from mcts.search import evaluate_uniformly
 
     config = load_config_of(AlphaZeroConfig, preset)
     search = replace(config.search, simulations=SIMULATIONS)
+    config = replace(config, search=search, selfplay=replace(config.selfplay, games=GAMES))
     game = game_of(config)
-    weights = build_network(game, config.network, config.seed).state_dict()
-    evaluator = NetworkEvaluator(game, config.network, weights, device="cpu")
-    del weights  # as in an actor, which has them from the store
-    evaluator(leaves_like(game, GAMES // config.selfplay.shards))
-    games = GAMES // config.selfplay.shards
-    shards = [
-        Shard(game, search, config.selfplay, games, seed=config.seed, number=i)
-        for i in range(config.selfplay.shards)
-    ]
-    for shard in shards:
-        shard.advance(evaluate_uniformly)  # compiles
+    warm_up_playing(game, search)
+    weights = dump_state(build_network(game, config.network, config.seed).state_dict())
+    actor = AlphaZeroActor(game, config, 0)
+    actor.load_weights(weights, 0)
+    del weights
+    for evaluator in actor.evaluators:
+        evaluator(leaves_like(game, GAMES // config.selfplay.shards))
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:
-        for shard in shards:
+        for shard in actor.shards:
             shard.advance(evaluate_uniformly)
-    simulated = sum(shard.search.counters()["simulations"] for shard in shards)
+    simulated = sum(shard.search.counters()["simulations"] for shard in actor.shards)
     return {"peak_bytes": _peak(of_children=False), "simulations": simulated}
 
 

@@ -1,9 +1,10 @@
 """Compare the search, with a uniform evaluator, with mctx and pgx doing the same work.
 
-Both search the same 64 positions with 64 simulations each, without noise, proofs, reuse or cache.
-They take turns, so that other work on the machine slows both. Ours runs in two threads with half of
-the trees each, as self-play runs its shards; mctx is measured with all trees at once and with two
-such threads, and its better figure counts. JAX may be in another environment: `--peer-python PATH`.
+Both search 64 positions with 64 simulations each, without noise, proofs, reuse or cache: the same
+positions where both number the moves alike, else those after as many random moves. They take turns,
+so that other work on the machine slows both. Ours runs in two threads with half of the trees each,
+as self-play runs its shards; mctx is measured with all trees at once and with two such threads, and
+its better figure counts. JAX may be in another environment: `--peer-python PATH`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,17 @@ from envs.game_file import find_or_load, typed_game
 from mcts.config import SearchConfig
 from mcts.search import UNIFORM, Search
 
-GAMES = ("connect_four", "othello")  # which pgx has too
+# What pgx calls the games that it has too.
+GAMES = {
+    "connect_four": "connect_four",
+    "othello": "othello",
+    "go9": "go_9x9",
+    "hex11": "hex",
+    "chess5": "gardner_chess",
+    "chess": "chess",
+    "shogi": "shogi",
+}
+NUMBERED_ALIKE = frozenset({"connect_four", "othello", "go9"})  # pgx gives actions our numbers
 TREES, SIMULATIONS = 64, 64
 THREADS = 2
 ROUNDS = 7
@@ -138,7 +149,13 @@ class Peer:
 
     def __init__(self, python: str, game: str, games: list[list[int]]) -> None:
         self._process = Answering(python, Path(__file__).with_name("mctx_peer.py"))
-        setup = {"game": game, "positions": games, "simulations": SIMULATIONS}
+        alike = game in NUMBERED_ALIKE
+        setup = {
+            "game": GAMES[game],
+            "positions": games if alike else [],
+            "plies": [] if alike else [len(moves) for moves in games],
+            "simulations": SIMULATIONS,
+        }
         self.facts = self._process.ask(setup)
 
     def rate(self, root: str, threads: int) -> Rate:

@@ -131,7 +131,7 @@ def keep(run: Run, step: int, name: str) -> None:
             "first, or choose another"
         )
     key = f"{KEPT_FOLDER}/{step:09d}-{name}.json"
-    is_new = run.files.create_same(key, _encode({"step": step, "name": name}))
+    is_new = run.files.create_same(key, encode_note({"step": step, "name": name}))
     try:
         checkpoints.read_metadata(run, step)  # after that: it may be pruned at this moment
     except (CheckpointError, CheckpointNotFoundError):
@@ -175,7 +175,7 @@ def _note(
     document: dict[str, Any],
 ) -> None:
     try:
-        files.create_same(_best_key(kind, *noted), _encode(document))
+        files.create_same(_best_key(kind, *noted), encode_note(document))
     except AlreadyStoredError:  # of the same files, by another program's reckoning
         _logger.info("the best checkpoint of %d files is noted already", noted[0])
     if older := [_best_key(kind, *other) for other in before if other < noted]:
@@ -233,6 +233,7 @@ def _best_key(kind: str, files: int, step: int) -> str:
     return f"{KEPT_FOLDER}/{kind}-{files:09d}-{step:09d}.json"
 
 
-def _encode(document: dict[str, Any]) -> bytes:
+def encode_note(document: dict[str, Any]) -> bytes:
+    """Return the content of a file in the folder of what is kept."""
     text = json.dumps({"format": KEPT.name, **document}, sort_keys=True, allow_nan=False)
     return (text + "\n").encode()

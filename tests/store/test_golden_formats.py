@@ -152,9 +152,9 @@ def kept():
     score = {"step": 50, "games": 30, "score": 400.5, "error": 12.25}
     score |= {"protocol": "nature", "epsilon": 0.05, "evaluations": 7}
     return {
-        "best-score-000000007-000000050.json": keeps._encode(score),
-        "000000012-a-name.json": keeps._encode({"step": 12, "name": "a-name"}),
-        "best-000000003-000000040.json": keeps._encode(best),
+        "best-score-000000007-000000050.json": keeps.encode_note(score),
+        "000000012-a-name.json": keeps.encode_note({"step": 12, "name": "a-name"}),
+        "best-000000003-000000040.json": keeps.encode_note(best),
     }
 
 

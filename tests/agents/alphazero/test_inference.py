@@ -31,11 +31,11 @@ def test_updated_weights_play_as_if_made_with_them(precision):
     before = evaluator(LEAVES)
     evaluator.update(_state(2), 2)
     fresh = NetworkEvaluator(GAME, config, _state(2), step=2, device="cpu")
-    for got, wanted, old, left in zip(
+    for got, wanted, old, shared in zip(
         evaluator(LEAVES), fresh(LEAVES), before, replica(LEAVES), strict=True
     ):
         np.testing.assert_array_equal(got, wanted)
-        np.testing.assert_array_equal(left, old)  # the replica is another network
+        np.testing.assert_array_equal(shared, wanted)  # a replica has the same weights in memory
         assert np.abs(got - old).max() > 1e-3
     assert evaluator.step == 2
     np.testing.assert_array_equal(evaluator.replica()(LEAVES)[0], fresh(LEAVES)[0])

@@ -19,8 +19,10 @@ from store.errors import StoreWriteError
 from store.files.protocol import Files
 from store.progress.lock_watch import LockWatch
 from store.progress.summary import summarize_run
+from store.run import open_run
 from store.upkeep.holds import read_holds
 from store.upkeep.keeps import kept_names
+from store.upkeep.ratings import read_ratings
 from tests.arena.ladders import make_ladder, make_run, save, use_skilled_players
 from tests.store.counting_files import CountingFiles
 
@@ -251,5 +253,10 @@ def test_the_command_prints_one_object_and_draws(
     assert found["best"]["r"]["step"] == 95
     assert found["trends"]["r"]["verdict"] == "still gains"
     assert [Path(path).name for path in found["plots"]] == ["elo.png", "elo.svg"]
+    noted = read_ratings(open_run(store, "r").files)
+    assert noted is not None
+    assert (noted.simulations, noted.anchors) == (64, {})
+    shown = sorted((row["step"], row["elo"], row["error"]) for row in found["rows"] if row["run"])
+    assert [(one.step, one.elo, one.error) for one in noted.ratings] == shown
     assert ludens.main([*words[:1], "q", *words[2:]]) == 1
     assert "no run 'q'" in capsys.readouterr().err

@@ -32,6 +32,8 @@ class UniversalDesk:
         write: writes lines.
         seed: of whatever is random.
         make: the engine, given the game and the player.
+        limited: finds the player whose strength is the nearest to an Elo, and what to tell of it.
+            Raises ValueError where it is not there any more.
     """
 
     def __init__(
@@ -43,18 +45,40 @@ class UniversalDesk:
         write: Writer | Callable[..., None],
         seed: int,
         make: Callable[..., Engine] = Engine,
+        limited: Callable[[int], tuple[Player, str]] | None = None,
     ) -> None:
         self.dialect, self.game, self.player = dialect, game, player
+        self._unlimited, self._limited = player, limited
         self._options, self._write, self._make = options, write, make
         self._rng = np.random.default_rng(seed)
         self._position = SessionPosition(game)
-        self._sizes = (options.threads, options.hash)
+        self._elo: int | None = None  # that the player's strength is limited to
         self._engine = self._new_engine()
 
+    def _asked(self) -> tuple[int, int, int | None]:
+        """Return what the options say of the engine: threads, megabytes, and the Elo or None."""
+        options = self._options
+        elo = options.elo if options.limit_strength and self._limited else None
+        return options.threads, options.hash, elo
+
     def _new_engine(self) -> Engine:
-        self._sizes = threads, megabytes = self._options.threads, self._options.hash
+        self._made_for = threads, megabytes, elo = self._asked()
+        if elo != self._elo:
+            self._elo = elo
+            self._change_player()
         room = room_in(self.game, megabytes << 20)
         return self._make(self.game, self.player, room=room, threads=threads)
+
+    def _change_player(self) -> None:
+        """Take the agent, or the one that is as strong as it may be, and tell which."""
+        self.player = self._unlimited
+        if self._elo is None or self._limited is None:
+            return
+        try:
+            self.player, told = self._limited(self._elo)
+        except ValueError as error:
+            told = f"the strength is not limited: {error}"
+        self._write(info_string(told))
 
     def get_ready(self) -> None:
         """Compile what a `go` needs, by one of each kind, of which nothing is written.
@@ -79,7 +103,7 @@ class UniversalDesk:
 
     def go(self, words: GoWords) -> None:
         """See `session.Desk`."""
-        if (self._options.threads, self._options.hash) != self._sizes:
+        if self._asked() != self._made_for:
             self.new_game()
         if words.ignored:
             self._write(info_string(f"not understood after go: {' '.join(words.ignored)}"))

@@ -14,6 +14,8 @@ SHORTEST_S = 0.001  # of a move whose time is less than the overhead
 def limit_of(words: GoWords, options: Options, own_nodes: int, dialect: Dialect) -> Limit:
     """Return the limit that `go` asks for; without one the agent's own number of nodes.
 
+    That number is also the most of an agent whose strength is limited: with more it is stronger.
+
     `depth` and `mate` are not limits of an engine: with these alone it goes on until its tree is
     full, and whoever follows its snapshots stops it.
     """
@@ -32,8 +34,9 @@ def limit_of(words: GoWords, options: Options, own_nodes: int, dialect: Dialect)
             overhead=options.overhead / 1000,
         )
     nodes = min(MOST_VISITS, max(1, numbers["nodes"])) if "nodes" in numbers else 0
-    if options.nodes:
-        nodes = min(nodes, options.nodes) if nodes else options.nodes
+    for most in (options.nodes, own_nodes if options.limit_strength else 0):
+        if most:
+            nodes = min(nodes, most) if nodes else most
     if not (nodes or seconds or clocks):
         nodes = MOST_VISITS if {"depth", "mate"} & set(numbers) else own_nodes
     return Limit(nodes, seconds, clocks, early=clocks is not None and not options.analyse)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from agents.cores import allowed_cores
+
+if TYPE_CHECKING:
+    from arena.engine.strength import Strengths
 
 NEVER = 99_999  # centipawns of a loss that no agent comes to: it does not resign
 
@@ -30,6 +33,8 @@ class Options:
     chess960: bool = False
     resign: int = NEVER
     variant: str = ""
+    limit_strength: bool = False  # whether it plays about as strong as `elo`
+    elo: int = 0
     debug: bool = False  # set by `debug`, not by `setoption`
 
 
@@ -91,6 +96,17 @@ def overhead_option(name: str) -> Option:
     return Option(name, "overhead", "spin", 0, 10_000)
 
 
+def strength_options(protocol: str, strengths: Strengths | None) -> tuple[Option, ...]:
+    """Return the options that limit an agent's strength; none for one that nobody rated."""
+    if strengths is None:
+        return ()
+    limit, elo = (f"{protocol.upper()}_{word}" for word in ("LimitStrength", "Elo"))
+    return (
+        Option(limit, "limit_strength", "check", also="UCI_LimitStrength"),
+        Option(elo, "elo", "spin", strengths.least, strengths.most, also="UCI_Elo"),
+    )
+
+
 def is_number(word: str) -> bool:
     """Return whether a word is a whole number in digits, below 0 too."""
     return word.isascii() and word.removeprefix("-").isdigit()
@@ -111,4 +127,5 @@ def set_option(words: list[str], offered: tuple[Option, ...], options: Options) 
 def default_options(offered: tuple[Option, ...]) -> Options:
     """Return the options as they are at the start."""
     variant = next((option.only for option in offered if option.field == "variant"), "")
-    return Options(variant=variant)
+    elo = next((option.most for option in offered if option.field == "elo"), 0)
+    return Options(variant=variant, elo=elo)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from arena.engine.protocols.lines import Inbox, Writer
 from arena.engine.protocols.universal.dialect import Dialect
@@ -25,8 +25,12 @@ from arena.engine.protocols.universal.options import (
     Options,
     default_options,
     set_option,
+    strength_options,
 )
 from arena.engine.threads import start_thread
+
+if TYPE_CHECKING:
+    from arena.engine.strength import Strengths
 
 NEEDS_AGENT = frozenset(["isready", "position", "go"])
 AT_ONCE = frozenset(["debug", "register"])
@@ -64,6 +68,7 @@ class UniversalSession:
         load: makes the desk, given the options, which change later; runs in a thread.
         inbox: gets what is to be done when the agent is there.
         write: writes lines.
+        strengths: of the agent's checkpoints, where somebody rated them.
     """
 
     def __init__(
@@ -74,12 +79,14 @@ class UniversalSession:
         load: Callable[[Options], Desk],
         inbox: Inbox,
         write: Writer | Callable[..., None],
+        strengths: Strengths | None = None,
     ) -> None:
         self.failure: Exception | None = None  # why the agent could not be loaded
         self.is_loading = False
         self._dialect, self._name, self._load = dialect, name, load
         self._inbox, self._write = inbox, write
-        self._offered = dialect.options_of(game)
+        limits = strength_options(dialect.name, strengths)
+        self._offered = (*dialect.options_of(game), *limits)
         self._options = default_options(self._offered)
         self._desk: Desk | None = None
         self._waiting: deque[list[str]] = deque()

@@ -70,7 +70,7 @@ class FakeEngine:
     """Notes its requests, which a test answers."""
 
     def __init__(self, game: Any, player: Any, **sizes: int) -> None:
-        self.sizes = sizes
+        self.sizes, self.player = sizes, player
         self.requests: list[Request] = []
         self.stops = self.hits = self.closed = 0
         self.current: Any = None
@@ -92,7 +92,7 @@ class FakeEngine:
 class Table:
     """A desk whose engines a test plays."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, limited: Any = None, **options: Any) -> None:
         self.options, self.written = Options(**options), list[str]()
         self.engines: list[FakeEngine] = []
 
@@ -103,7 +103,9 @@ class Table:
         def write(*lines: str) -> None:
             self.written.extend(lines)
 
-        self.desk = UniversalDesk(UCI, GAME, RandomPlayer(GAME), self.options, write, 0, make)
+        self.desk = UniversalDesk(
+            UCI, GAME, RandomPlayer(GAME), self.options, write, 0, make, limited
+        )
 
     def go(self, text: str = "") -> Request:
         self.desk.go(read_go(text.split(), UCI))
@@ -114,6 +116,45 @@ class Table:
         assert request.on_result is not None
         request.on_result(result)
         return self.written
+
+
+def test_a_limited_strength_is_another_player_until_it_is_not_limited() -> None:
+    def limited(elo: int) -> tuple[Any, str]:
+        if elo > 2000:
+            raise ValueError("it was pruned")
+        weaker = RandomPlayer(GAME)
+        weaker.name = f"weaker {elo}"
+        return weaker, f"plays at {elo}"
+
+    table = Table(limited, elo=700)
+    names = []
+    for changes in ({}, {"limit_strength": True}, {}, {"elo": 1500}, {"elo": 2500}):
+        for name, value in changes.items():
+            setattr(table.options, name, value)
+        table.go("nodes 5")
+        names.append(table.engines[-1].player.name)
+    assert names == ["random", "weaker 700", "weaker 700", "weaker 1500", "random"]
+    assert len(table.engines) == 4  # as often as the player changed
+    assert table.written == [
+        "info string plays at 700",
+        "info string plays at 1500",
+        "info string the strength is not limited: it was pruned",
+    ]
+    table.options.elo = 700
+    table.desk.new_game()
+    assert table.engines[-1].player.name == "weaker 700"
+    table.options.limit_strength = False
+    table.go()
+    assert table.engines[-1].player.name == "random"
+
+
+def test_a_limited_strength_has_its_own_number_of_nodes_at_most() -> None:
+    limited = {"limit_strength": True, "elo": 700}
+    assert limit("nodes 5000", **limited).nodes == limit("", **limited).nodes == 800
+    assert limit("nodes 5", **limited).nodes == 5
+    timed = limit("wtime 60000 btime 60000", **limited)
+    assert (timed.nodes, timed.clocks is not None) == (800, True)
+    assert limit("infinite", **limited).is_infinite
 
 
 def known(*words: str, exact: float | None = None, plies: int = 0) -> Snapshot:

@@ -13,7 +13,9 @@ from arena.engine.protocols.uci import UCI
 from arena.engine.protocols.universal.dialect import GO_FLAGS, Dialect
 from arena.engine.protocols.universal.session import UniversalSession
 from arena.engine.protocols.usi import USI
+from arena.engine.strength import Strengths
 from arena.engine.threads import all_threads_end
+from store.upkeep.ratings import NotedRating
 
 WAIT_S = 60.0
 
@@ -48,7 +50,12 @@ class NotingDesk:
 class Conversation:
     """A session whose events a test handles when it wants to."""
 
-    def __init__(self, failure: Exception | None = None, dialect: Dialect = UCI) -> None:
+    def __init__(
+        self,
+        failure: Exception | None = None,
+        dialect: Dialect = UCI,
+        strengths: Strengths | None = None,
+    ) -> None:
         self.desk, self.written = NotingDesk(), list[str]()
         self.may_load = Event()
         self.inbox: Inbox = SimpleQueue()
@@ -56,7 +63,7 @@ class Conversation:
 
         def load(options: Any) -> NotingDesk:
             assert self.may_load.wait(WAIT_S)
-            self.loads += 1
+            self.loads, self.options = self.loads + 1, options
             if failure is not None:
                 raise failure
             return self.desk
@@ -65,7 +72,9 @@ class Conversation:
             self.written.extend(lines)
 
         (game, *_) = dialect.variants
-        self.session = UniversalSession(dialect, "Ludens test", game, load, self.inbox, write)
+        self.session = UniversalSession(
+            dialect, "Ludens test", game, load, self.inbox, write, strengths
+        )
 
     def say(self, *lines: str) -> list[str]:
         """Return what is written for some lines."""
@@ -99,6 +108,24 @@ def test_the_handshake_needs_no_agent() -> None:
     assert all(line.startswith("option name ") for line in said[2:-1])
     talk.say("setoption name Threads value 1", "ucinewgame", "stop", "ponderhit", "debug on")
     assert not talk.session.is_loading
+
+
+def test_a_rated_agent_offers_to_play_at_a_strength() -> None:
+    rated = Strengths("r", 64, [NotedRating(1, -20.5, 9.0), NotedRating(2, 1500.0, 9.0)])
+    talk = Conversation(strengths=rated)
+    said = talk.say("uci")
+    assert "option name UCI_LimitStrength type check default false" in said
+    assert "option name UCI_Elo type spin default 1500 min -21 max 1500" in said
+    talk.say("setoption name UCI_LimitStrength value true", "setoption name uci_elo value 700")
+    assert "expected -21 to 1500" in talk.say("setoption name UCI_Elo value 1501")[0]
+    talk.say("isready")
+    talk.loaded()
+    assert (talk.options.limit_strength, talk.options.elo) == (True, 700)
+    shogi = Conversation(dialect=USI, strengths=rated)
+    assert "option name USI_Elo type spin default 1500 min -21 max 1500" in shogi.say("usi")
+    shogi.say("setoption name UCI_Elo value 9")
+    unrated = Conversation().say("uci")
+    assert not any("Elo" in line or "Strength" in line for line in unrated)
 
 
 def test_lines_wait_for_the_agent_in_their_order() -> None:
