@@ -1,10 +1,11 @@
 """Compare thinking in batches of virtual loss with one leaf at a time, in a single game.
 
 A network of 4 blocks of 64 filters learns Connect Four for two minutes. An engine then thinks about
-random positions of that game, each on a new tree: leaf by leaf on one thread, as a network has to
-without virtual loss, and in batches, on one thread and on two. They take turns, so that other work
-on the machine slows all of them. A match of the same network at equal nodes shows what the batches
-cost in strength: both sides search alone in their trees, and the match itself batches its games.
+random positions of that game, each on a new tree: leaf by leaf on one thread, in batches that only
+count the visits in flight, as Leela Chess Zero's do, and in batches of virtual loss, on one thread
+and on two. They take turns, so that other work on the machine slows all of them. A match of the
+same network at equal nodes shows what the batches cost in strength: both sides search alone in
+their trees, and the match itself batches its games.
 """
 
 from __future__ import annotations
@@ -45,8 +46,13 @@ NODES = 800  # a position
 POSITIONS = 64
 ROUNDS = 7
 MATCH_NODES, MATCH_GAMES = 200, 300
-WAYS = {"one_leaf": (1, 1), "batches": (LEAVES, 1), "batches_two_threads": (LEAVES, 2)}
-"""Leaves in flight, threads."""
+WAYS = {
+    "one_leaf": (1, 1, 1.0),
+    "without_virtual_loss": (LEAVES, 1, 0.0),
+    "batches": (LEAVES, 1, 1.0),
+    "batches_two_threads": (LEAVES, 2, 1.0),
+}
+"""Leaves in flight, threads, virtual loss."""
 
 
 def trained_network(game: Game, minutes: float, device: str = "auto") -> NetworkEvaluator:
@@ -60,9 +66,16 @@ def trained_network(game: Game, minutes: float, device: str = "auto") -> Network
 
 
 def thinking_rate(
-    game: Game, games: Sequence[list[int]], player: SearchPlayer, leaves: int, threads: int
+    game: Game,
+    games: Sequence[list[int]],
+    evaluators: Sequence[NetworkEvaluator],
+    leaves: int,
+    threads: int,
+    virtual_loss: float,
 ) -> Rate:
     """Prepare to measure new visits a second, and a core second, of an engine."""
+    config = SearchConfig(simulations=NODES, tree_reuse=False, virtual_loss=virtual_loss)
+    player = SearchPlayer(game, evaluators, config)
     positions = cycle([position_after(game, moves) for moves in games])
 
     def rate(seconds: float) -> tuple[float, float]:
@@ -98,10 +111,8 @@ def measure(
     evaluator = trained_network(game, minutes, device)
     evaluators = [evaluator, evaluator.replica()]
     use_threads(1)  # each thread of the search runs a network of its own
-    config = SearchConfig(simulations=NODES, tree_reuse=False)
-    player = SearchPlayer(game, evaluators, config)
     played = random_games(game, POSITIONS)
-    rates = {way: thinking_rate(game, played, player, *how) for way, how in WAYS.items()}
+    rates = {way: thinking_rate(game, played, evaluators, *how) for way, how in WAYS.items()}
     taken = take_turns(rates, seconds / ROUNDS, ROUNDS)
     wall, core = medians(taken)
     return {

@@ -219,6 +219,8 @@ class GtpDesk:
         last = whole_number_of(args[-1], "move", 0, 10**6) if has_number else 10**6
         path = Path(" ".join(args[:-1] if has_number else args))
         try:
+            if not path.is_file():
+                raise OSError  # a folder, or a pipe, for which a reader may wait for ever
             with path.open("rb") as file:
                 data = file.read(MOST_FILE_BYTES + 1)
         except (OSError, ValueError):
