@@ -42,6 +42,7 @@ NUMBERED_ALIKE = frozenset({"connect_four", "othello", "go9"})  # pgx gives acti
 TREES, SIMULATIONS = 64, 64
 THREADS = 2
 ROUNDS = 7
+ROUNDS_OF = {"chess": 3, "shogi": 1}  # a search takes pgx from ten seconds to minutes
 MOST_PLIES = 24  # random plies before the positions searched
 
 
@@ -205,14 +206,15 @@ def measure(game: str, seconds: float = 20.0, peer_python: str | None = None) ->
                 rates[f"mctx_{root}_one_thread"] = peer.rate(root, 1)
             rates[f"ours_{root}_one_thread"] = our_rate(rules, games, root, 1)
             rates[f"ours_{root}_batches"] = batch_rate(rules, games, root)
-        wall, core = medians(take_turns(rates, seconds / (ROUNDS * len(rates)), ROUNDS))
+        rounds = ROUNDS_OF.get(game, ROUNDS)
+        wall, core = medians(take_turns(rates, seconds / (rounds * len(rates)), rounds))
         peer_facts = None if peer is None else peer.facts
     result: dict[str, Any] = {
         "game": game,
         "trees": TREES,
         "simulations_per_tree": SIMULATIONS,
         "threads": THREADS,
-        "rounds": ROUNDS,
+        "rounds": rounds,
         "simulations_per_s": {name: round(rate) for name, rate in wall.items()},
         "simulations_per_core_s": {name: round(rate) for name, rate in core.items()},
         "machine": facts,
