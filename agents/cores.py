@@ -1,5 +1,6 @@
-"""How many cores this process may use, on every system that Ludens runs on."""
+"""What this process has of the machine: its cores, and memory that it does not need any more."""
 
+import ctypes
 import os
 
 CORES_VARIABLE = "LUDENS_CORES"
@@ -27,3 +28,14 @@ def use_threads(count: int) -> None:
     from torch import set_num_threads  # seconds to import: not for those who only count
 
     set_num_threads(count)
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the system, where the C library has a call for that (glibc).
+
+    Making a network for inference and compiling leave holes of hundreds of megabytes that nothing
+    fills later.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

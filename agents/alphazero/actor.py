@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agents.alphazero.config import AlphaZeroConfig
 from agents.alphazero.inference import NetworkEvaluator
 from agents.alphazero.shard import Shard
-from agents.memory import give_back_memory
+from agents.cores import give_back_memory
 from agents.progress import Elapsed
 from agents.torch_state import load_state
 from envs.game import Game

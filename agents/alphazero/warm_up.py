@@ -14,7 +14,7 @@ from agents.alphazero.config import LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode
 from agents.alphazero.learner import AlphaZeroLearner
 from agents.alphazero.shard import Shard
-from agents.memory import give_back_memory
+from agents.cores import give_back_memory
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.search import evaluate_uniformly

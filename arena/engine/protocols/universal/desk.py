@@ -63,11 +63,15 @@ class UniversalDesk:
 
     def _new_engine(self) -> Engine:
         self._made_for = threads, megabytes, elo = self._asked()
-        if elo != self._elo:
+        is_other = elo != self._elo
+        if is_other:
             self._elo = elo
             self._change_player()
         room = room_in(self.game, megabytes << 20)
-        return self._make(self.game, self.player, room=room, threads=threads)
+        engine = self._make(self.game, self.player, room=room, threads=threads)
+        if is_other:  # the first evaluations of a network take tenths of a second
+            engine.get_ready()
+        return engine
 
     def _change_player(self) -> None:
         """Take the agent, or the one that is as strong as it may be, and tell which."""

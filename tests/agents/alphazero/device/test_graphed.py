@@ -59,8 +59,8 @@ def test_batches_of_many_sizes_are_answered_as_the_network_answers_them():
 
 
 def test_an_evaluator_takes_the_weights_of_another_and_stays_its_own():
-    first = NetworkEvaluator(GAME, CONFIG, STATE, device="cpu")
-    second, leaves = first.replica(), leaves_of(9)
+    first, second = (NetworkEvaluator(GAME, CONFIG, STATE, device="cpu") for _ in range(2))
+    leaves = leaves_of(9)
     first.update(build_network(GAME, CONFIG, 2).state_dict(), 7)
     second.copy_weights(first)
     assert second.step == 7

@@ -74,6 +74,10 @@ class FakeEngine:
         self.requests: list[Request] = []
         self.stops = self.hits = self.closed = 0
         self.current: Any = None
+        self.is_ready = False
+
+    def get_ready(self) -> None:
+        self.is_ready = True
 
     def start(self, request: Request) -> None:
         self.requests.append(request)
@@ -134,7 +138,8 @@ def test_a_limited_strength_is_another_player_until_it_is_not_limited() -> None:
         table.go("nodes 5")
         names.append(table.engines[-1].player.name)
     assert names == ["random", "weaker 700", "weaker 700", "weaker 1500", "random"]
-    assert len(table.engines) == 4  # as often as the player changed
+    # one for each player, ready before its first search; the first desk's is told to be
+    assert [engine.is_ready for engine in table.engines] == [False, True, True, True]
     assert table.written == [
         "info string plays at 700",
         "info string plays at 1500",
