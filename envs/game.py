@@ -25,10 +25,13 @@ import numpy as np
 from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
+from envs.compiled.shared_cache import save_one_at_a_time
 from envs.compiled.symbol_names import name_helpers
 from envs.notation.boards import BoardShape
 from envs.notation.records import BookFormat, RecordFormat
 from envs.symmetry import Symmetries, identity
+
+save_one_at_a_time()
 
 State = Any  # one record: np.void in plain Python, a Numba Record in compiled code
 Rule = Callable[..., Any]

@@ -1,8 +1,6 @@
 """What lets the tests run in several processes at once (`make test`), and on a loaded machine."""
 
-import contextlib
 import os
-import shutil
 
 from hypothesis import HealthCheck, settings
 
@@ -19,24 +17,6 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
-def _settle_beside_others(worker: str) -> None:
-    """Give a worker of pytest-xdist, and what it starts, a kernel cache and a core of its own.
-
-    Two processes that compile into one cache at once can mix up the entries of its indices, and
-    the threads of torch in one would wait for the cores that the other uses. The cache begins as a
-    copy of the shared one, if that has kernels of these sources.
-    """
-    from envs.compiled import kernel_cache
-
-    shared, generation = kernel_cache.cache_root(), kernel_cache.source_hash()
-    own = shared.with_name(f"{shared.name}-{worker}")
-    if not (own / generation).exists():
-        with contextlib.suppress(OSError):  # what did not get across is compiled again
-            shutil.copytree(shared / generation, own / generation)
-    os.environ["LUDENS_CACHE_DIR"] = str(own)
-    kernel_cache.activate()
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The threads of torch in one process would wait for the cores that the other uses.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    _settle_beside_others(worker)
