@@ -36,12 +36,12 @@ class SearchConfig(Settings):
     """Growth of the exploration with visits (AlphaZero: 19652)."""
     fpu: Literal["fixed", "reduction"] = "reduction"
     """Value of an unvisited move: `fpu_value` itself, or the node's mean value less
-    `fpu_value * sqrt(prior mass already visited)` (KataGo 2019, appendix)."""
+    `fpu_value * sqrt(prior mass already visited)` (KataGo 2019)."""
     fpu_value: float = 0.2
     """See `fpu` (KataGo: 0.2 by reduction; AlphaZero's pseudocode: a fixed loss)."""
     noisy_root_fpu: bool = True
     """Whether the reduction of `fpu` holds at the root of an exploring search too; false takes its
-    unvisited moves at the root's mean value (KataGo 2019, appendix: no reduction under noise)."""
+    unvisited moves at the root's mean value (KataGo 2019: no reduction under noise)."""
     dirichlet_alpha: PositiveFloat = 1.0
     """Concentration of the root noise of exploring searches; about 10 / number of legal moves
     (AlphaZero: 0.3 chess, 0.15 shogi, 0.03 Go)."""
