@@ -43,9 +43,9 @@ class Strengths:
 
 
 def read_strengths(agent: str, store_url: str) -> Strengths | None:
-    """Read how strong the checkpoints of an agent's run are; None for one that nobody rated.
+    """Read the ratings, in Elo, of the checkpoints of an agent's run; None without ratings.
 
-    None too for an agent that is no stored run: whoever loads it says why.
+    Also None if the agent is not a stored run, or its store cannot be read: loading it reports why.
     """
     from store import checkpoints
     from store.errors import StoreError

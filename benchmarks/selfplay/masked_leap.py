@@ -1,7 +1,8 @@
 """The wide game of the tests by the protocol before lists of legal actions: masks of all actions.
 
 `python -m benchmarks versions` hands this file to a checkout that has no wide game of its own. The
-rules are those of tests/wide_game.py, told in the terms of that time.
+rules repeat those of tests/wide_game.py, which an older checkout cannot load: its `Game` lacks the
+fields that the file sets.
 """
 
 from typing import Any

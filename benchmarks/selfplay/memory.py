@@ -1,10 +1,10 @@
 """Measure the memory of self-play in wide games, each in a process of its own.
 
 `python -m benchmarks memory`. The great games have the preset's network and GAMES games of
-SIMULATIONS simulations, by the actor of a training; its networks evaluate a batch each, and the
-games are played with even policies, which fill the trees as fast as they can. The wide game of the
-tests is trained by `ludens train` for some minutes. A figure is the largest resident size of the
-process.
+SIMULATIONS simulations, played by the actor that training uses. Its networks evaluate one batch
+each; the games are played with even policies, which fill the trees as fast as they can. The wide
+game of the tests is trained by `ludens train` for some minutes. A figure is the largest resident
+size of the process, in bytes.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def overhead_option(name: str) -> Option:
 
 
 def strength_options(protocol: str, strengths: Strengths | None) -> tuple[Option, ...]:
-    """Return the options that limit an agent's strength; none for one that nobody rated."""
+    """Return the options that limit an agent's strength; none without ratings."""
     if strengths is None:
         return ()
     limit, elo = (f"{protocol.upper()}_{word}" for word in ("LimitStrength", "Elo"))

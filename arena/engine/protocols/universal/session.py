@@ -68,7 +68,7 @@ class UniversalSession:
         load: makes the desk, given the options, which change later; runs in a thread.
         inbox: gets what is to be done when the agent is there.
         write: writes lines.
-        strengths: of the agent's checkpoints, where somebody rated them.
+        strengths: the ratings of the run's checkpoints, if it has any.
     """
 
     def __init__(

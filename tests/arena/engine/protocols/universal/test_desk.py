@@ -138,7 +138,7 @@ def test_a_limited_strength_is_another_player_until_it_is_not_limited() -> None:
         table.go("nodes 5")
         names.append(table.engines[-1].player.name)
     assert names == ["random", "weaker 700", "weaker 700", "weaker 1500", "random"]
-    # one for each player, ready before its first search; the first desk's is told to be
+    # an engine per player; a new player's is made ready at once, the first one's by the caller
     assert [engine.is_ready for engine in table.engines] == [False, True, True, True]
     assert table.written == [
         "info string plays at 700",
