@@ -24,6 +24,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "minishogi": ("envs.shogi.game", "MINISHOGI_GAME"),
     "go7": ("envs.go.game", "GO_7"),
     "go9": ("envs.go.game", "GO_9"),
+    "go9_from7": ("envs.go.game", "GO_9_FROM_7"),
     "go13": ("envs.go.game", "GO_13"),
     "go19": ("envs.go.game", "GO_19"),
     "hex7": ("envs.boards.hex", "HEX_7"),

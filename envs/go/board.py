@@ -22,7 +22,9 @@ class Board(NamedTuple):
     """The compilable functions of a board of one size, and its constants.
 
     `padded` is a set of points with an empty word before and after, so uint64 [words + 2]; `points`
-    is one without, uint64 [words].
+    is one without, uint64 [words]. `stones` has the sets of Black's and White's stones, uint64
+    [2, words]; on a board of several sizes [3, words], the third the points outside the one played
+    on, where nothing may be put and nothing counts.
     """
 
     rows: int
@@ -34,6 +36,7 @@ class Board(NamedTuple):
     new_points: Callable[..., Any]  # new_points() -> zeros, uint64 [words]
     new_padded: Callable[..., Any]  # new_padded() -> zeros, uint64 [words + 2]
     spread: Callable[..., Any]  # spread(padded, out): the neighbours of the points, uint64 [words]
+    find_empty: Callable[..., Any]  # find_empty(stones, out): the empty points, uint64 [words]
     find_chain: Callable[..., Any]
 
 
@@ -47,6 +50,22 @@ def _neighbours(rows: int, columns: int) -> NDArray[np.uint64]:
             inside = [r * columns + c for r, c in places if 0 <= r < rows and 0 <= c < columns]
             near[row * (columns + 1) + column] = to_words(inside, rows, columns)
     return near
+
+
+def _make_find_empty(full: NDArray[np.uint64], several_sizes: bool) -> Any:
+    words = len(full)
+
+    @register_jitable
+    def find_empty(stones: Any, out: Any) -> None:
+        for w in range(words):
+            out[w] = full[w] & ~(stones[0, w] | stones[1, w])
+
+    @register_jitable
+    def find_empty_inside(stones: Any, out: Any) -> None:
+        for w in range(words):
+            out[w] = full[w] & ~(stones[0, w] | stones[1, w] | stones[2, w])
+
+    return find_empty_inside if several_sizes else find_empty
 
 
 def _make_find_chain(count: int, new_points: Any, spread: Any) -> Any:
@@ -77,8 +96,11 @@ def _make_find_chain(count: int, new_points: Any, spread: Any) -> Any:
 
 
 @cache
-def make_board(rows: int, columns: int) -> Board:
-    """Return the functions of a board with 1 to 19 rows and columns."""
+def make_board(rows: int, columns: int, several_sizes: bool = False) -> Board:
+    """Return the functions of a board with 1 to 19 rows and columns.
+
+    With `several_sizes` it can be played on in part.
+    """
     stride, full = columns + 1, to_words(range(rows * columns), rows, columns)
     count = len(full)
     new_points, new_padded = stack_words(count), stack_words(count + 2)
@@ -105,5 +127,6 @@ def make_board(rows: int, columns: int) -> Board:
         new_points,
         new_padded,
         spread,
+        _make_find_empty(full, several_sizes),
         find_chain,
     )

@@ -3,7 +3,8 @@
 D. Silver et al., Mastering the game of Go without human knowledge, Nature 550 (2017), Methods: the
 stones of the side to move and those of its opponent, for this position and the seven before it,
 newest first, then a plane of ones if Black is to move, of zeros if White is. Where a game is
-younger than seven plies, its oldest board stands again (there: zeros).
+younger than seven plies, its oldest board stands again (there: zeros). A game of several sizes has
+one more plane: ones on the points of the board that is played on.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CHANNELS = 2 * (PAST_BOARDS + 1) + 1
 FILLED = np.float32(1.0)
 
 
-def make_encode(rows: int, columns: int) -> Any:
+def make_encode(rows: int, columns: int, several_sizes: bool = False) -> Any:
     """Return the rule `encode` of a board."""
     board = make_board(rows, columns)
     words, stride = board.words, board.stride
@@ -36,6 +37,7 @@ def make_encode(rows: int, columns: int) -> Any:
                 planes[channel, point // stride, point % stride] = FILLED
                 left &= left - ONE
 
+    @register_jitable
     def encode(state: Any, past: Any, planes: Any) -> None:
         """Write 17 planes: own and opposing stones of eight boards, then who is Black."""
         side = int(state["side"])
@@ -47,4 +49,9 @@ def make_encode(rows: int, columns: int) -> Any:
         if side == 0:
             planes[2 * PAST_BOARDS + 2, :, :] = FILLED
 
-    return encode
+    def encode_sizes(state: Any, past: Any, planes: Any) -> None:
+        encode(state, past, planes)
+        first, size = rows - int(state["size"]), int(state["size"])
+        planes[CHANNELS, first:, :size] = FILLED
+
+    return encode_sizes if several_sizes else encode

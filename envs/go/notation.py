@@ -4,12 +4,13 @@ A point is a column letter without I and a row from the bottom, such as D4; "pas
 position is `rows side passes ply komi`: rows from the top, joined by slashes, of X (Black), O
 (White) and numbers of empty points; side is b or w; passes in a row just now; plies so far. The
 last three may be left out (0, 0, the game's komi). Which earlier boards superko forbids is no part
-of it.
+of it. In a game of several sizes, the number of rows is the size.
 """
 
 from __future__ import annotations
 
 import re
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,18 @@ from envs.board_text import EMPTY, FIRST, SECOND
 from envs.boards.stones import stone_cells
 from envs.boards.words import to_words
 from envs.game import NotationError
-from envs.go.board import make_board
-from envs.go.rules import BLACK, BY_CAP, BY_PASSES, EMPTY_KEY, SETTLED, GoRules, zobrist_keys
+from envs.go.rules import (
+    BLACK,
+    BY_CAP,
+    BY_PASSES,
+    SETTLED,
+    GoRules,
+    board_of,
+    inside,
+    outside_words,
+    size_key,
+    zobrist_keys,
+)
 from envs.go.scoring import make_scoring
 
 LETTERS = "ABCDEFGHJKLMNOPQRST"
@@ -47,11 +58,50 @@ def parse_point(text: str, rows: int, columns: int) -> int:
     return row * columns + column
 
 
+def size_of(state: Any, rules: GoRules) -> int:
+    """Return the number of rows of the board that a position is on."""
+    return int(state["size"]) if rules.smallest else rules.rows
+
+
+def standing(state: Any, rules: GoRules) -> NDArray[np.uint8]:
+    """Return the board that a position is on, uint8 [rows, columns]: 1 Black's, 2 White's."""
+    board = stone_cells(state, rules.rows, rules.columns).reshape(rules.rows, rules.columns)
+    size = size_of(state, rules)
+    return board[rules.rows - size :, :size] if rules.smallest else board
+
+
+def on_largest(action: int, size: int, rules: GoRules) -> int:
+    """Return the game's action for one that was counted on a board of `size` rows."""
+    if size == rules.rows:
+        return action
+    return inside(rules, size)[action] if action < size**2 else rules.rows * rules.columns
+
+
+def on_own_board(action: int, size: int, rules: GoRules) -> int:
+    """Return a legal action of the game as it is counted on its board of `size` rows."""
+    if size == rules.rows:
+        return action
+    cells = inside(rules, size)
+    return cells.index(action) if action < rules.rows * rules.columns else size**2
+
+
 def set_stones(state: Any, board: NDArray[np.uint8], rules: GoRules) -> None:
-    """Write stones, as `stone_cells` returns them, into a record whose past is not known."""
+    """Write stones into a record whose past is not known; `board` is uint8 [rows * columns].
+
+    In a game of several sizes, the number of points of `board` says which.
+    """
     rows, columns = rules.rows, rules.columns
-    stride, full = columns + 1, make_board(rows, columns).full
-    zobrist, key = zobrist_keys(rows * stride), int(EMPTY_KEY)
+    stride, key = columns + 1, 0
+    zobrist, full = zobrist_keys(rows * stride), board_of(rules).full
+    if rules.smallest:
+        size = isqrt(len(board))
+        state["size"], key = size, size_key(rules, size)
+        state["stones"][2] = outside_words(rules, size)
+        largest = np.zeros(rows * columns, np.uint8)
+        largest[inside(rules, size)] = board
+        board = largest
+    else:
+        key = size_key(rules, rows)
     for side in (0, 1):
         points = [int(point) for point in np.flatnonzero(board == side + 1)]
         state["stones"][side] = to_words(points, rows, columns)
@@ -64,11 +114,15 @@ def set_stones(state: Any, board: NDArray[np.uint8], rules: GoRules) -> None:
 
 def format_position(state: Any, rules: GoRules) -> str:
     """Return a position as one line of text."""
-    board = stone_cells(state, rules.rows, rules.columns).reshape(rules.rows, rules.columns)
-    lines = ["".join(".XO"[stone] for stone in row) for row in board]
+    lines = ["".join(".XO"[stone] for stone in row) for row in standing(state, rules)]
     text = re.sub(r"\.+", lambda dots: str(len(dots[0])), "/".join(lines))
-    side = "bw"[state["side"]]
-    return f"{text} {side} {state['passes']} {state['ply']} {rules.komi:g}"
+    side, komi = "bw"[state["side"]], komi_of(state, rules)
+    return f"{text} {side} {state['passes']} {state['ply']} {komi:g}"
+
+
+def komi_of(state: Any, rules: GoRules) -> float:
+    """Return the komi of a position's board."""
+    return rules.komi_on(size_of(state, rules))
 
 
 def parse_position(text: str, state: Any, rules: GoRules) -> None:
@@ -85,14 +139,15 @@ def parse_position(text: str, state: Any, rules: GoRules) -> None:
     board, side = _parse_rows(words[0], rules), words[1]
     if side not in ("b", "w"):
         raise NotationError(f"{side!r} in {text!r} is no side to move: expected b or w")
-    numbers = [_parse_number(word, text) for word in words[2:]]
-    numbers += (0.0, 0.0, rules.komi)[len(numbers) :]
-    passes, ply, komi = numbers
-    if passes not in (0, 1, 2) or ply != int(ply) or not 0 <= ply <= rules.cap:
-        raise NotationError(f"{text!r}: expected up to 2 passes, up to {rules.cap} plies")
-    if komi != rules.komi:
-        raise NotationError(f"{text!r} has komi {komi:g}, but this game has {rules.komi:g}")
     set_stones(state, board, rules)
+    usual, cap = komi_of(state, rules), rules.cap_on(size_of(state, rules))
+    numbers = [_parse_number(word, text) for word in words[2:]]
+    numbers += (0.0, 0.0, usual)[len(numbers) :]
+    passes, ply, komi = numbers
+    if passes not in (0, 1, 2) or ply != int(ply) or not 0 <= ply <= cap:
+        raise NotationError(f"{text!r}: expected up to 2 passes, up to {cap} plies")
+    if komi != usual:
+        raise NotationError(f"{text!r} has komi {komi:g}, but this game has {usual:g}")
     state["side"], state["passes"], state["ply"] = "bw".index(side), passes, ply
     state["over"] = _why_over(state, rules)
     _require_liberties(state, text, rules)
@@ -102,10 +157,10 @@ def _why_over(state: Any, rules: GoRules) -> int:
     if state["passes"] == 2:
         return BY_PASSES
     if rules.end_settled:
-        scoring = make_scoring(make_board(rules.rows, rules.columns), rules.suicide)
+        scoring = make_scoring(board_of(rules), rules.suicide)
         if scoring.settled(state["stones"]):
             return SETTLED
-    return BY_CAP if state["ply"] >= rules.cap else 0
+    return BY_CAP if state["ply"] >= rules.cap_on(size_of(state, rules)) else 0
 
 
 def _parse_number(word: str, text: str) -> float:
@@ -116,28 +171,30 @@ def _parse_number(word: str, text: str) -> float:
 
 
 def _parse_rows(text: str, rules: GoRules) -> NDArray[np.uint8]:
-    lines = text.split("/")
-    board: list[int] = []
+    lines, board = text.split("/"), list[int]()
+    if len(lines) not in (rules.sizes or (rules.rows,)):
+        wanted = f"{rules.smallest} to {rules.rows}" if rules.smallest else f"{rules.rows}"
+        raise NotationError(f"{text!r} has {len(lines)} rows, expected {wanted}")
+    columns = len(lines) if rules.smallest else rules.columns
     for line in lines:
         if not re.fullmatch(r"([XO]|[1-9][0-9]?)+", line):
             raise NotationError(f"row {line!r} of {text!r}: expected X, O and numbers")
         row = re.sub(r"[0-9]+", lambda number: "." * int(number[0]), line)
-        if len(row) != rules.columns:
+        if len(row) != columns:
             raise NotationError(
-                f"row {line!r} of {text!r} has {len(row)} points, expected {rules.columns}"
+                f"row {line!r} of {text!r} has {len(row)} points, expected {columns}"
             )
         board += [".XO".index(stone) for stone in row]
-    if len(lines) != rules.rows:
-        raise NotationError(f"{text!r} has {len(lines)} rows, expected {rules.rows}")
     return np.array(board, np.uint8)
 
 
 def _require_liberties(state: Any, text: str, rules: GoRules) -> None:
-    board = make_board(rules.rows, rules.columns)
-    empty, chain = board.full & ~(state["stones"][0] | state["stones"][1]), board.new_padded()
-    standing = stone_cells(state, rules.rows, rules.columns)
-    for cell in np.flatnonzero(standing):
-        own = state["stones"][standing[cell] - 1]
+    board = board_of(rules)
+    empty, chain = board.new_points(), board.new_padded()
+    board.find_empty(state["stones"], empty)
+    cells = stone_cells(state, rules.rows, rules.columns)
+    for cell in np.flatnonzero(cells):
+        own = state["stones"][cells[cell] - 1]
         if board.find_chain(own, empty, int(cell + cell // rules.columns), 1, chain) == 0:
             point = format_point(int(cell), rules.rows, rules.columns)
             raise NotationError(f"{text!r}: the stones at {point} have no liberty")
@@ -172,12 +229,14 @@ def handicap_position(size: int, stones: int) -> str:
 
 def draw(state: Any, rules: GoRules) -> str:
     """Draw the board in ANSI colours, with letters and row numbers, and who is to move."""
-    board = stone_cells(state, rules.rows, rules.columns).reshape(rules.rows, rules.columns)
+    board = standing(state, rules)
+    rows, columns = board.shape
     lines = [
-        f"{rules.rows - row:>2} " + " ".join((EMPTY, FIRST, SECOND)[stone] for stone in board[row])
-        for row in range(rules.rows)
+        f"{rows - row:>2} " + " ".join((EMPTY, FIRST, SECOND)[stone] for stone in board[row])
+        for row in range(rows)
     ]
-    lines.append("   " + " ".join(LETTERS[: rules.columns]))
+    lines.append("   " + " ".join(LETTERS[:columns]))
     side = "X (black)" if state["side"] == BLACK else "O (white)"
     passed = ", after a pass" if state["passes"] else ""
-    return "\n".join([*lines, f"{side} to move{passed}, ply {state['ply']}, komi {rules.komi:g}"])
+    komi = komi_of(state, rules)
+    return "\n".join([*lines, f"{side} to move{passed}, ply {state['ply']}, komi {komi:g}"])

@@ -120,16 +120,16 @@ def _is_border(cell: int, rows: int, columns: int) -> bool:
 
 
 def _make_candidates(board: Board) -> Any:
-    words, full, spread = board.words, board.full, board.spread
+    words, find_empty, spread = board.words, board.find_empty, board.spread
     new_points, new_padded, find_eyes = board.new_points, board.new_padded, _make_find_eyes(board)
 
     @register_jitable
     def find_candidates(state: Any, empty: Any, near_empty: Any, left: Any, eyes: bool) -> int:
         """Write the empty points, their neighbours, and those to draw from; return how many."""
         side, padded, count = int(state["side"]), new_padded(), 0
-        own, other = state["stones"][side], state["stones"][1 - side]
+        other = state["stones"][1 - side]
+        find_empty(state["stones"], empty)
         for w in range(words):
-            empty[w] = full[w] & ~(own[w] | other[w])
             padded[w + 1] = empty[w]
         spread(padded, near_empty)
         if eyes:
@@ -173,8 +173,11 @@ def _make_random_move(board: Board, moves: Moves) -> Any:
 
 def prepare(game: Game, suicide: bool = False) -> None:
     """Make `random_move` of a game of Go; `play_out` needs it. Raises GameError for other games."""
-    if "vacated" not in (game.dtype.names or ()):
+    fields = game.dtype.names or ()
+    if "vacated" not in fields:
         raise GameError(f"{game.name} is no game of Go")
+    if "size" in fields:
+        raise GameError(f"{game.name} has boards of several sizes: expected a game of one size")
     _, rows, columns = game.planes_shape
     board, kind = make_board(rows, columns), numba.from_dtype(game.dtype)
     if kind not in _RANDOM_MOVES:

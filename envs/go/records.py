@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from envs.boards.stones import stone_cells
 from envs.game import NotationError
-from envs.go.board import make_board
-from envs.go.rules import SETTLED, GoRules
+from envs.go.notation import komi_of, on_largest, on_own_board, standing
+from envs.go.rules import SETTLED, GoRules, board_of
 from envs.go.scoring import make_scoring
 from envs.go.sgf import GoRecord, format_result, format_sgf, parse_games
 from envs.notation.records import GameRecord, RecordFormat
@@ -33,12 +32,13 @@ def sgf_format(rules: GoRules, game: Callable[[], Game]) -> RecordFormat:
 def write_sgf(record: GameRecord, game: Game, rules: GoRules) -> str:
     """Return a record as SGF; a game that is over has its score as the result."""
     states = play_from(game, record.start, record.moves)
-    first, rows, columns = states[0], rules.rows, rules.columns
+    first, board = states[0], standing(states[0], rules)
+    rows, columns = board.shape
     sides = [int(state["side"]) for state in states[:-1]]
-    moves = [(side, int(action)) for side, action in zip(sides, record.moves)]
-    board = stone_cells(first, rows, columns)
+    actions = [on_own_board(int(action), rows, rules) for action in record.moves]
     stones = ([int(p) for p in np.flatnonzero(board == side)] for side in (1, 2))
-    text = GoRecord(rows, columns, rules.komi, moves, (next(stones), next(stones)))
+    komi = komi_of(first, rules)
+    text = GoRecord(rows, columns, komi, [*zip(sides, actions)], (next(stones), next(stones)))
     text.first_side, text.names = int(first["side"]), record.names
     text.result = _result(record, states[-1], rules)
     return format_sgf(text)
@@ -46,10 +46,10 @@ def write_sgf(record: GameRecord, game: Game, rules: GoRules) -> str:
 
 def _result(record: GameRecord, last: State, rules: GoRules) -> str:
     if last["over"]:
-        scoring = make_scoring(make_board(rules.rows, rules.columns), rules.suicide)
+        scoring = make_scoring(board_of(rules), rules.suicide)
         area = scoring.settled_area if last["over"] == SETTLED else scoring.area
         with np.errstate(over="ignore"):
-            return format_result(float(area(last["stones"])) - rules.komi)
+            return format_result(float(area(last["stones"])) - komi_of(last, rules))
     return "" if record.points is None else {1.0: "B+", 0.0: "W+"}.get(record.points, "0")
 
 
@@ -60,18 +60,21 @@ def read_sgf(text: str, game: Game, rules: GoRules) -> list[GameRecord]:
     no SGF. The komi of a record may be another.
     """
     records = []
+    boards = [(size, size) for size in rules.sizes] or [(rules.rows, rules.columns)]
     for number, found in enumerate(parse_games(text), start=1):
         where = f"game {number} of the SGF"
-        if (found.rows, found.columns) != (rules.rows, rules.columns):
-            wanted = f"{rules.columns}x{rules.rows}"
-            raise NotationError(f"{where} is on {found.columns}x{found.rows}, expected {wanted}")
+        size = found.rows
+        if (size, found.columns) not in boards:
+            wanted = ", ".join(f"{columns}x{rows}" for rows, columns in boards)
+            raise NotationError(f"{where} is on {found.columns}x{size}, expected {wanted}")
         start = None
-        if found.first_side or any(found.stones):
+        if size != rules.rows or found.first_side or any(found.stones):
             assert game.parse_position is not None
             try:
                 start = game.parse_position(found.position())
             except NotationError as error:
                 raise NotationError(f"{where}: {error}") from None
         points = {"B": 1.0, "W": 0.0, "0": 0.5, "D": 0.5}.get(found.result[:1].upper())
-        records.append(GameRecord(start, tuple(found.actions()), found.names, points))
+        actions = tuple(on_largest(action, size, rules) for action in found.actions())
+        records.append(GameRecord(start, actions, found.names, points))
     return records

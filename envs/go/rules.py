@@ -8,6 +8,10 @@ the record; straight after `step` there are none.
 
 The record has the stones of both sides, the points emptied so far, the points that superko forbids
 to the side to move, and a Zobrist key of the board: 208 bytes for 19x19.
+
+A game may have several sizes, for one network that learns them all (`GoRules.smallest`): each is
+played in the lower left corner of the largest, where points have the names that they have on a
+board of that size. Its record also has the size, and the points outside.
 """
 
 from __future__ import annotations
@@ -19,13 +23,14 @@ from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from envs.boards.bits import lowest_bit
-from envs.boards.words import LOW_SIX, ONE, SIX, WORD_BITS, ZERO, has_point, set_point
+from envs.boards.words import LOW_SIX, ONE, SIX, WORD_BITS, ZERO, has_point, set_point, to_words
 from envs.go.board import Board, make_board
 from envs.go.scoring import make_scoring
 
 BLACK, WHITE = 0, 1
 BY_PASSES, SETTLED, BY_CAP = 1, 2, 3  # why a game is over; 0 while it is not
 EMPTY_KEY = np.uint64(0x9E3779B97F4A7C15)
+SIZE_KEY = np.uint64(0xD6E8FEB86659FD93)
 REST_KEY, TWO, EIGHT = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(2), np.uint64(8)
 
 
@@ -38,11 +43,26 @@ class GoRules(NamedTuple):
     suicide: bool = False  # whether a move may take its own chain, if of two stones or more
     end_settled: bool = False  # whether the game ends once every point is pass-alive (Benson)
     max_plies: int = 0  # the game is scored as it stands then; 0 means twice the number of points
+    smallest: int = 0  # of several square sizes up to `rows`; 0: all games are on one board
+    smaller_komi: tuple[float, ...] = ()  # for each size below `rows`, the smallest first
 
     @property
     def cap(self) -> int:
-        """Return the number of plies after which a game is over."""
-        return self.max_plies or 2 * self.rows * self.columns
+        """Return the number of plies after which a game is over, on the largest board."""
+        return self.cap_on(self.rows)
+
+    @property
+    def sizes(self) -> range:
+        """Return the sizes of a game that has several, ascending; else none."""
+        return range(self.smallest, self.rows + 1) if self.smallest else range(0)
+
+    def cap_on(self, size: int) -> int:
+        """Return the number of plies after which a game on a board of `size` rows is over."""
+        return self.max_plies or 2 * size * (size if self.smallest else self.columns)
+
+    def komi_on(self, size: int) -> float:
+        """Return the komi on a board of `size` rows."""
+        return self.komi if size == self.rows else self.smaller_komi[size - self.smallest]
 
 
 def zobrist_keys(bits: int) -> NDArray[np.uint64]:
@@ -50,11 +70,29 @@ def zobrist_keys(bits: int) -> NDArray[np.uint64]:
     return np.random.default_rng(20160127).integers(0, 2**64, (2, bits), np.uint64)
 
 
-def record_fields(rows: int, columns: int) -> list[tuple[Any, ...]]:
-    """Return the fields of a record for boards of one size."""
+def inside(rules: GoRules, size: int) -> list[int]:
+    """Return the cells of the largest board that are part of a smaller one, row by row."""
+    first = rules.rows - size
+    return [row * rules.columns + c for row in range(first, rules.rows) for c in range(size)]
+
+
+def outside_words(rules: GoRules, size: int) -> NDArray[np.uint64]:
+    """Return the points of the largest board that are no part of a smaller one, [words]."""
+    rest = set(range(rules.rows * rules.columns)) - set(inside(rules, size))
+    return to_words(sorted(rest), rules.rows, rules.columns)
+
+
+def size_key(rules: GoRules, size: int) -> int:
+    """Return the key of an empty board."""
+    return int(EMPTY_KEY) ^ (rules.rows - size) * int(SIZE_KEY) % 2**64
+
+
+def record_fields(rows: int, columns: int, several_sizes: bool = False) -> list[tuple[Any, ...]]:
+    """Return the fields of a record for boards of one size, or of several."""
     words = make_board(rows, columns).words
+    size = [("size", "u1")] if several_sizes else []
     return [
-        ("stones", "u8", (2, words)),  # Black's, White's
+        ("stones", "u8", (3 if several_sizes else 2, words)),  # Black's, White's; outside
         ("vacated", "u8", (words,)),  # points from which a stone was ever taken
         ("forbidden", "u8", (words,)),  # superko forbids these to the side to move
         ("key", "u8"),  # of the stones alone
@@ -62,6 +100,7 @@ def record_fields(rows: int, columns: int) -> list[tuple[Any, ...]]:
         ("side", "u1"),
         ("passes", "u1"),  # in a row, just now
         ("over", "u1"),
+        *size,
     ]
 
 
@@ -71,12 +110,13 @@ class Moves(NamedTuple):
     place: Any  # place(state, point): put a stone of the side to move, and take what it captures
     legal_points: Any
     has_way: Any  # whether a point without empty neighbours may be played
-    key_after: Any  # key_after(state, point, empty) -> uint64: the board's key after a legal move
+    key_after: Any  # key_after(state, point) -> uint64: the board's key after a legal move
 
 
 def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
-    words, full, near, new_points = board.words, board.full, board.near, board.new_points
-    new_padded, find_chain, spread = board.new_padded, board.find_chain, board.spread
+    words, near, find_empty = board.words, board.near, board.find_empty
+    new_points, new_padded = board.new_points, board.new_padded
+    find_chain, spread = board.find_chain, board.spread
 
     @register_jitable
     def take(state: Any, side: int, chain: Any) -> None:
@@ -99,8 +139,8 @@ def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
         beside_empty = new_points()
         set_point(own, point)
         state["key"] ^= zobrist[side, point]
+        find_empty(state["stones"], empty)
         for w in range(words):
-            empty[w] = full[w] & ~(own[w] | other[w])
             chain[w + 1] = empty[w]
         spread(chain, beside_empty)
         for w in range(words):
@@ -156,7 +196,7 @@ def _make_has_way(board: Board, suicide: bool) -> Any:
 
 
 def _make_legal_points(board: Board, has_way: Any) -> Any:
-    words, full, spread = board.words, board.full, board.spread
+    words, find_empty, spread = board.words, board.find_empty, board.spread
     new_points, new_padded = board.new_points, board.new_padded
 
     @register_jitable
@@ -169,8 +209,8 @@ def _make_legal_points(board: Board, has_way: Any) -> Any:
         own, other = state["stones"][side], state["stones"][1 - side]
         empty, padded, ring = new_points(), new_padded(), new_points()
         good, bad = new_points(), new_points()
+        find_empty(state["stones"], empty)
         for w in range(words):
-            empty[w] = full[w] & ~(own[w] | other[w])
             padded[w + 1] = empty[w]
         spread(padded, ring)
         for w in range(words):
@@ -186,8 +226,8 @@ def _make_legal_points(board: Board, has_way: Any) -> Any:
 
 
 def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
-    words, full, near, new_points = board.words, board.full, board.near, board.new_points
-    new_padded, find_chain = board.new_padded, board.find_chain
+    words, near, find_empty = board.words, board.near, board.find_empty
+    new_points, new_padded, find_chain = board.new_points, board.new_padded, board.find_chain
 
     @register_jitable
     def chain_key(side: int, chain: Any) -> Any:
@@ -215,8 +255,7 @@ def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
         side = int(state["side"])
         own, other = state["stones"][side], state["stones"][1 - side]
         empty, taken, chain, captured = new_points(), new_points(), new_padded(), False
-        for w in range(words):
-            empty[w] = full[w] & ~(own[w] | other[w])
+        find_empty(state["stones"], empty)
         key = state["key"] ^ zobrist[side, point]
         for w in range(words):
             beside = near[point, w] & other[w] & ~taken[w]
@@ -248,21 +287,57 @@ def make_step_rules(rules: GoRules) -> tuple[Any, ...]:
 
     They are reset, legal_actions, step, remember, value_to_play and final_ownership.
     """
-    board = make_board(rules.rows, rules.columns)
+    board = board_of(rules)
     moves, scoring = make_moves(board, rules.suicide), make_scoring(board, rules.suicide)
+    komi_of, cap_of = _make_by_size(rules)
     return (
-        _make_reset(board),
+        _make_reset(rules, board),
         _make_legal_actions(board, moves),
-        _make_step(rules, board, moves, scoring.settled),
+        _make_step(rules, board, moves, scoring.settled, cap_of),
         _make_remember(board, moves, rules.suicide),
-        _make_value(rules, scoring.area, scoring.settled_area),
-        _make_final_ownership(rules, scoring.write_area),
+        _make_value(komi_of, scoring.area, scoring.settled_area),
+        _make_final_ownership(komi_of, scoring.write_area),
     )
 
 
-def _make_reset(board: Board) -> Any:
-    words = board.words
+def board_of(rules: GoRules) -> Board:
+    """Return the board that a variant is played on."""
+    return make_board(rules.rows, rules.columns, rules.smallest > 0)
 
+
+def _make_by_size(rules: GoRules) -> tuple[Any, Any]:
+    """Return the compilable functions that tell a record's komi and its most plies."""
+    komi, cap = rules.komi, rules.cap
+
+    @register_jitable
+    def komi_of(state: Any) -> float:
+        return komi
+
+    @register_jitable
+    def cap_of(state: Any) -> int:
+        return cap
+
+    if not rules.smallest:
+        return komi_of, cap_of
+    komis, caps = np.zeros(rules.rows + 1), np.zeros(rules.rows + 1, np.int64)
+    for size in rules.sizes:
+        komis[size], caps[size] = rules.komi_on(size), rules.cap_on(size)
+
+    @register_jitable
+    def komi_by_size(state: Any) -> float:
+        return komis[state["size"]]
+
+    @register_jitable
+    def cap_by_size(state: Any) -> int:
+        return caps[state["size"]]
+
+    return komi_by_size, cap_by_size
+
+
+def _make_reset(rules: GoRules, board: Board) -> Any:
+    words, rows = board.words, rules.rows
+
+    @register_jitable
     def reset(state: Any) -> None:
         for w in range(words):
             state["stones"][0, w] = ZERO
@@ -275,7 +350,13 @@ def _make_reset(board: Board) -> Any:
         state["passes"] = 0
         state["over"] = 0
 
-    return reset
+    def reset_to_largest(state: Any) -> None:
+        reset(state)
+        for w in range(words):
+            state["stones"][2, w] = ZERO
+        state["size"] = rows
+
+    return reset_to_largest if rules.smallest else reset
 
 
 def _make_legal_actions(board: Board, moves: Moves) -> Any:
@@ -300,9 +381,9 @@ def _make_legal_actions(board: Board, moves: Moves) -> Any:
     return legal_actions
 
 
-def _make_step(rules: GoRules, board: Board, moves: Moves, settled: Any) -> Any:
+def _make_step(rules: GoRules, board: Board, moves: Moves, settled: Any, cap_of: Any) -> Any:
     words, place, columns = board.words, moves.place, board.columns
-    cells, cap, end_settled = board.rows * columns, rules.cap, rules.end_settled
+    cells, end_settled = board.rows * columns, rules.end_settled
 
     def step(state: Any, action: int) -> None:
         if action == cells:
@@ -318,14 +399,14 @@ def _make_step(rules: GoRules, board: Board, moves: Moves, settled: Any) -> Any:
             state["over"] = BY_PASSES
         elif end_settled and action != cells and settled(state["stones"]):
             state["over"] = SETTLED
-        elif state["ply"] >= cap:
+        elif state["ply"] >= cap_of(state):
             state["over"] = BY_CAP
 
     return step
 
 
 def _make_remember(board: Board, moves: Moves, suicide: bool) -> Any:
-    words, full, new_points = board.words, board.full, board.new_points
+    words, find_empty, new_points = board.words, board.find_empty, board.new_points
     legal_points, key_after = moves.legal_points, moves.key_after
 
     @register_jitable
@@ -338,13 +419,13 @@ def _make_remember(board: Board, moves: Moves, suicide: bool) -> Any:
     def remember(state: Any, keys: Any, count: int) -> None:
         """Write the points where a move would make one of the earlier boards again."""
         candidates, legal, some = new_points(), new_points(), ZERO
-        black, white = state["stones"][0], state["stones"][1]
+        find_empty(state["stones"], candidates)
         for w in range(words):
             state["forbidden"][w] = ZERO
             # A stone that stays can repeat an earlier board only where one stood and was taken;
             # a suicide, anywhere.
-            emptied = full[w] if suicide else state["vacated"][w]
-            candidates[w] = emptied & full[w] & ~(black[w] | white[w])
+            if not suicide:
+                candidates[w] &= state["vacated"][w]
             some |= candidates[w]
         if some == ZERO or count == 0:
             return
@@ -360,14 +441,12 @@ def _make_remember(board: Board, moves: Moves, suicide: bool) -> Any:
     return remember
 
 
-def _make_value(rules: GoRules, area: Any, settled_area: Any) -> Any:
-    komi = rules.komi
-
+def _make_value(komi_of: Any, area: Any, settled_area: Any) -> Any:
     def value_to_play(state: Any) -> float:
         if state["over"] == SETTLED:
-            lead = settled_area(state["stones"]) - komi
+            lead = settled_area(state["stones"]) - komi_of(state)
         else:
-            lead = area(state["stones"]) - komi
+            lead = area(state["stones"]) - komi_of(state)
         if lead == 0.0:
             return 0.0
         return 1.0 if (lead > 0.0) == (state["side"] == 0) else -1.0
@@ -375,11 +454,10 @@ def _make_value(rules: GoRules, area: Any, settled_area: Any) -> Any:
     return value_to_play
 
 
-def _make_final_ownership(rules: GoRules, write_area: Any) -> Any:
-    komi = rules.komi
-
+def _make_final_ownership(komi_of: Any, write_area: Any) -> Any:
     def final_ownership(state: Any, owners: Any) -> float:
-        return write_area(state["stones"], state["over"] == SETTLED, owners) - komi
+        lead = write_area(state["stones"], state["over"] == SETTLED, owners)
+        return lead - komi_of(state)
 
     return final_ownership
 

@@ -18,7 +18,7 @@ from envs.go.board import Board
 
 
 class Scoring(NamedTuple):
-    """The compilable functions of scoring; `stones` is uint64 [2, words], Black's set first."""
+    """The compilable functions of scoring; `stones` as in `Board`."""
 
     area: Any  # area(stones) -> int: Black's points minus White's, no stone taken for dead
     # write_area(stones, settled, owners) -> int: the area or the settled area, and whose each point
@@ -34,28 +34,31 @@ def make_scoring(board: Board, suicide: bool) -> Scoring:
     pass_alive = _make_pass_alive(board, suicide)
     area, reach_both = _make_area(board)
     write_area = _make_write_area(board, reach_both, pass_alive)
-    words, full, new_points = board.words, board.full, board.new_points
+    words, find_empty, new_points = board.words, board.find_empty, board.new_points
     new_padded, spread = board.new_padded, board.spread
 
     @register_jitable
     def every_point_touches_a_stone(stones: Any) -> bool:
-        padded, ring, missing = new_padded(), new_points(), ZERO
+        padded, ring, empty, missing = new_padded(), new_points(), new_points(), ZERO
+        find_empty(stones, empty)
         for w in range(words):
             padded[w + 1] = stones[0, w] | stones[1, w]
         spread(padded, ring)
         for w in range(words):
-            missing |= full[w] & ~(ring[w] | padded[w + 1])
+            missing |= empty[w] & ~ring[w]
         return missing == ZERO
 
     @register_jitable
     def settled(stones: Any) -> bool:
         if not every_point_touches_a_stone(stones):  # then no region around it is vital
             return False
-        black, white, missing = new_points(), new_points(), ZERO
+        black, white, points, missing = new_points(), new_points(), new_points(), ZERO
         pass_alive(stones, 0, black)
         pass_alive(stones, 1, white)
+        find_empty(stones, points)
         for w in range(words):
-            missing |= full[w] & ~(black[w] | white[w])
+            points[w] |= stones[0, w] | stones[1, w]
+            missing |= points[w] & ~(black[w] | white[w])
         return missing == ZERO
 
     @register_jitable
@@ -72,7 +75,7 @@ def make_scoring(board: Board, suicide: bool) -> Scoring:
 
 def _make_area(board: Board) -> tuple[Any, Any]:
     """Return `area`, and the function that writes the points that each side reaches."""
-    words, full, new_points = board.words, board.full, board.new_points
+    words, find_empty, new_points = board.words, board.find_empty, board.new_points
     new_padded, spread = board.new_padded, board.spread
 
     @register_jitable
@@ -93,8 +96,7 @@ def _make_area(board: Board) -> tuple[Any, Any]:
     def reach_both(stones: Any, black: Any, white: Any) -> int:
         """Write what each side reaches (padded); return the points that Black alone does, less."""
         empty, score = new_points(), 0
-        for w in range(words):
-            empty[w] = full[w] & ~(stones[0, w] | stones[1, w])
+        find_empty(stones, empty)
         reach(stones[0], empty, black)
         reach(stones[1], empty, white)
         for w in range(1, words + 1):
@@ -152,18 +154,20 @@ def _make_region_test(board: Board, suicide: bool) -> Any:
 
 
 def _make_vital_count(board: Board, suicide: bool) -> Any:
-    words, full, new_points = board.words, board.full, board.new_points
+    words, find_empty, new_points = board.words, board.find_empty, board.new_points
     new_padded, spread, find_chain = board.new_padded, board.spread, board.find_chain
     is_vital = _make_region_test(board, suicide)
 
     @register_jitable
-    def count_vital(own: Any, other: Any, alive: Any, chain: Any, out: Any) -> int:
+    def count_vital(stones: Any, side: int, alive: Any, chain: Any, out: Any) -> int:
         """Count the vital regions of a chain (padded), and add them to the points `out`."""
+        own, other = stones[side], stones[1 - side]
         liberties, todo, outside = new_points(), new_points(), new_points()
         region, nothing, count = new_padded(), new_points(), 0
         spread(chain, liberties)
+        find_empty(stones, outside)
         for w in range(words):
-            outside[w] = full[w] & ~own[w]
+            outside[w] |= other[w]
             todo[w] = liberties[w] & outside[w]
         for w in range(words):
             while todo[w] != ZERO:
@@ -185,7 +189,7 @@ def _make_pass_alive(board: Board, suicide: bool) -> Any:
     count_vital = _make_vital_count(board, suicide)
 
     @register_jitable
-    def drop_chains(own: Any, other: Any, alive: Any, out: Any) -> bool:
+    def drop_chains(stones: Any, side: int, alive: Any, out: Any) -> bool:
         """Take from `alive` the chains with fewer than two vital regions; return whether any.
 
         Adds the vital regions to `out`.
@@ -195,8 +199,8 @@ def _make_pass_alive(board: Board, suicide: bool) -> Any:
             todo[w] = alive[w]
         for w in range(words):
             while todo[w] != ZERO:
-                find_chain(own, nothing, w * WORD_BITS + lowest_bit(todo[w]), 1, chain)
-                drop = count_vital(own, other, alive, chain, out) < 2
+                find_chain(stones[side], nothing, w * WORD_BITS + lowest_bit(todo[w]), 1, chain)
+                drop = count_vital(stones, side, alive, chain, out) < 2
                 for i in range(words):
                     todo[i] &= ~chain[i + 1]
                     if drop:
@@ -206,14 +210,14 @@ def _make_pass_alive(board: Board, suicide: bool) -> Any:
 
     @register_jitable
     def pass_alive(stones: Any, side: int, out: Any) -> None:
-        own, other, alive = stones[side], stones[1 - side], new_points()
+        alive = new_points()
         for w in range(words):
-            alive[w] = own[w]
+            alive[w] = stones[side, w]
         changed = True
         while changed:
             for w in range(words):
                 out[w] = ZERO
-            changed = drop_chains(own, other, alive, out)
+            changed = drop_chains(stones, side, alive, out)
         for w in range(words):
             out[w] |= alive[w]
 

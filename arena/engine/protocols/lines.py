@@ -15,7 +15,7 @@ from typing import Any, Protocol
 MOST_LINE_BYTES = 1 << 20  # a longer line is dropped; a game of 10,000 moves is shorter
 READ_BYTES = 1 << 16
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-LEAVING_S = 10.0  # from a signal until the process ends, whatever it waits for
+LEAVING_S = 10.0  # from a signal, or the end of the input, until the process ends in any case
 
 MOST_TEXT = 300  # characters of a message on one line
 
@@ -34,6 +34,9 @@ class Session(Protocol):
 
     def receive(self, line: str) -> bool:
         """Act on a line without waiting for a search; False ends the session."""
+
+    def end_input(self) -> None:
+        """Put the end into the inbox once all is answered that still must be: no line follows."""
 
     def close(self) -> None:
         """End every search and thread."""
@@ -85,25 +88,35 @@ class Splitter:
 
 
 class Reader:
-    """Puts the lines of a file into the inbox, in a thread that `close` ends; then the end."""
+    """Puts the lines of a file into the inbox, in a thread that `close` ends; then `at_end`.
 
-    def __init__(self, file: int, inbox: Inbox) -> None:
-        self._file, self._inbox = file, inbox
+    LEAVING_S later it puts the end there, or as soon as nobody reads from `answers`: a program that
+    ended is waited for by no search.
+    """
+
+    def __init__(self, file: int, inbox: Inbox, at_end: Callable[[], None], answers: int) -> None:
+        self._file, self._inbox, self._at_end, self._answers = file, inbox, at_end, answers
         self._awake, self._wake = os.pipe()
         self._thread = Thread(target=self._run, name="ludens-lines", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        splitter = Splitter()
+        splitter, has_ended = Splitter(), False
         with suppress(OSError):
             while self._awake not in select.select([self._file, self._awake], [], [])[0]:
                 data = os.read(self._file, READ_BYTES)
-                if not data:
+                if has_ended := not data:
                     break
                 for line in splitter.lines(data):
                     self._inbox.put(line)
         for line in splitter.last():
             self._inbox.put(line)
+        if has_ended:
+            self._inbox.put(self._at_end)
+            waiting = select.poll()
+            waiting.register(self._awake, select.POLLIN)
+            waiting.register(self._answers, 0)  # tells only that its reader is gone
+            waiting.poll(LEAVING_S * 1000)
         self._inbox.put(None)
 
     def close(self) -> None:
@@ -155,7 +168,7 @@ def converse(make: Callable[[Inbox, Writer], Session], read_from: int, write_to:
     inbox: Inbox = SimpleQueue()
     session = make(inbox, Writer(write_to, lambda: inbox.put(None)))
     with ending_by_signals(inbox):
-        reader = Reader(read_from, inbox)
+        reader = Reader(read_from, inbox, session.end_input, write_to)
         try:
             while (event := inbox.get()) is not None:
                 if callable(event):

@@ -39,6 +39,7 @@ ON_THE_DESK = STREAMED | {
     *("final_score", "final_status_list", "loadsgf", "printsgf", "genmove", "reg_genmove"),
 }
 MOST_KOMI = 1000.0
+NO_MORE = Command("", "", ())  # the input has ended
 
 Start = Callable[[], Any]  # begins a search, whose answer comes later
 Finish = Callable[[], str]  # what is left to do after it, and the answer
@@ -129,6 +130,11 @@ class GtpSession:
                 self._desk.stop()
         return not self._is_over
 
+    def end_input(self) -> None:
+        """Answer what was asked, and end. See `lines.Session`."""
+        self._waiting.append(NO_MORE)
+        self._go_on()
+
     def close(self) -> None:
         """End the thinking, and what belongs to it."""
         if self._desk is not None:
@@ -150,7 +156,10 @@ class GtpSession:
             self._desk.stop()
 
     def _act(self, command: Command) -> None:
-        if command.name in self._own:
+        if command is NO_MORE:
+            self._is_over = True
+            self._inbox.put(None)
+        elif command.name in self._own:
             self._write(accepted(command, self._own[command.name](command.args)), "")
         elif command.name not in ON_THE_DESK:
             raise GtpError("unknown command")

@@ -106,6 +106,10 @@ class UniversalSession:
             self._act(words)
         return True
 
+    def end_input(self) -> None:
+        """End at once, as `quit` does. See `lines.Session`."""
+        self._inbox.put(None)
+
     def close(self) -> None:
         """End the thinking, and what belongs to it."""
         if self._desk is not None:

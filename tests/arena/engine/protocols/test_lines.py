@@ -4,13 +4,16 @@ import itertools
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arena.engine.protocols import lines
 from arena.engine.protocols.lines import MOST_LINE_BYTES, Inbox, Splitter, Writer, converse
 
 
@@ -19,10 +22,12 @@ class Echo:
 
     def __init__(self, inbox: Inbox, write: Writer, at: Callable[[str], None]) -> None:
         self.inbox, self.write, self.at = inbox, write, at
-        self.closed = 0
+        self.closed, self.is_late, self.is_stuck = 0, False, False
 
     def receive(self, line: str) -> bool:
         self.at(line)
+        self.is_late |= line == "late"
+        self.is_stuck |= line == "stuck"
         if line == "later":
             self.inbox.put(self.in_its_turn)
         self.write(line)
@@ -31,6 +36,12 @@ class Echo:
     def in_its_turn(self) -> None:
         self.write(f"in {threading.current_thread().name}")
         self.inbox.put(None)
+
+    def end_input(self) -> None:
+        if self.is_late:
+            self.write("at last")
+        if not self.is_stuck:
+            self.inbox.put(None)
 
     def close(self) -> None:
         self.closed += 1
@@ -63,6 +74,33 @@ def conversation(data: bytes, *, ends: bool = True, at: Callable[[str], None] = 
 def test_lines_are_answered_in_their_order_up_to_the_end() -> None:
     assert conversation(b"one\ntwo\nend\nthree\n", ends=False) == "one\ntwo\nend\n"
     assert conversation(b"one\nno newline") == "one\nno newline\n"
+
+
+def test_after_its_input_a_session_may_answer_what_it_owes() -> None:
+    assert conversation(b"late\n") == "late\nat last\n"
+
+
+def test_a_session_that_never_answers_ends_some_time_after_its_input(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "LEAVING_S", 0.05)
+    assert conversation(b"stuck\n") == "stuck\n"
+
+
+def test_a_session_whose_answers_nobody_reads_ends_with_its_input() -> None:
+    read_in, write_in = os.pipe()
+    read_out, write_out = os.pipe()
+    os.write(write_in, b"stuck\n")
+
+    def leave(line: str) -> None:
+        os.close(write_in)
+        Timer(0.05, os.close, [read_out]).start()
+
+    began = time.monotonic()
+    converse(lambda inbox, write: Echo(inbox, write, leave), read_in, write_out)
+    assert time.monotonic() - began < lines.LEAVING_S
+    os.close(read_in)
+    os.close(write_out)
 
 
 def test_what_threads_put_into_the_inbox_is_done_in_the_sessions_thread() -> None:

@@ -160,3 +160,28 @@ def test_no_line_ends_a_session(lines: list[str]) -> None:
         while talk.session._thinks is not None:
             talk.finish("")
     assert talk.say("99 name") == "=99 Test\n"
+
+
+def test_what_was_asked_before_the_input_ended_is_answered_first() -> None:
+    talk = Conversation()
+    talk.say("1 genmove b", "2 genmove w")
+    talk.session.end_input()
+    assert talk.finish("E5") == "=1 E5\n"
+    assert talk.inbox.empty()
+    assert talk.finish("C3") == "=2 C3\n"
+    assert talk.inbox.get_nowait() is None
+
+
+def test_an_analysis_ends_with_the_input() -> None:
+    talk = Conversation()
+    talk.say("lz-analyze b 10")
+    talk.session.end_input()
+    assert talk.desks[0].stops == 1
+    talk.finish("")
+    assert talk.inbox.get_nowait() is None
+
+
+def test_the_input_may_end_while_nothing_is_asked() -> None:
+    talk = Conversation()
+    talk.session.end_input()
+    assert talk.inbox.get_nowait() is None
