@@ -40,9 +40,7 @@ class GtpEngine:
         arguments = [word for key, value in options.items() for word in (f"--{key}", value)]
         usual = GNU_GO if Path(name.command[0]).name == "gnugo" else ()
         self._command = (*name.command, *usual, *arguments)
-        self._size = rows
-        assert game.format_position is not None
-        self._komi = game.format_position(game.new_state()).split()[-1]
+        self._board = _board(game, game.new_state())
         self._program: Program | None = None
 
     def start(self) -> None:
@@ -50,8 +48,7 @@ class GtpEngine:
         self.stop()
         self._program = Program(self._command)
         self._command_it("protocol_version", START_S)
-        for command in (f"boardsize {self._size}", f"komi {self._komi}", "clear_board"):
-            self._command_it(command)
+        self._set_board()
 
     def stop(self) -> None:
         """Kill the program, if it runs."""
@@ -79,8 +76,17 @@ class GtpEngine:
         word = self._command_it(f"genmove {colour}", max(0.0, clock.remaining) + LATE_S)
         return Answer(word.split("\n")[0], math.nan)
 
+    def _set_board(self) -> None:
+        size, komi = self._board
+        for command in (f"boardsize {size}", f"komi {komi}", "clear_board"):
+            self._command_it(command)
+
     def _place(self, game: Game, line: KnownLine) -> None:
-        self._command_it("clear_board")
+        before, self._board = self._board, _board(game, line.start)
+        if self._board == before:
+            self._command_it("clear_board")
+        else:  # of a game of several sizes
+            self._set_board()
         assert game.cells is not None
         for point, stone in enumerate(game.cells(line.start)):
             if stone:  # in any order: no chain is without a liberty on the way
@@ -108,6 +114,13 @@ class GtpEngine:
         if not lines[0].startswith("="):
             raise ProgramError(f"{program.command}: {command!r} was answered {lines[0]!r:.200}")
         return "\n".join([lines[0].lstrip("=").strip(), *lines[1:]])
+
+
+def _board(game: Game, state: Any) -> tuple[int, str]:
+    """Return the size of the board that a position is on, and its komi."""
+    assert game.format_position is not None
+    rows, *_, komi = game.format_position(state).split()
+    return rows.count("/") + 1, komi
 
 
 def _colour(game: Game, state: Any) -> str:
