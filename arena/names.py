@@ -7,7 +7,7 @@ RUN               the newest checkpoint of a run, with the run's search
 RUN@12000         the checkpoint of that step
 RUN:sims=400      another number of simulations; 0 is the network alone
 RUN@12000:sims=64,root=gumbel    any option of the search (`mcts.config.SearchConfig`)
-uci:stockfish?nodes=100, usi:PROGRAM, gtp:gnugo    another program (`arena.opponents.names`)
+uci:stockfish?nodes=100, usi:, gtp:, xboard:PROGRAM    another program (`arena.opponents.names`)
 
 wanderer, pusher, fighter    the scripted players of games of teams (`arena.teams.names`)
 """

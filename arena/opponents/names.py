@@ -1,4 +1,4 @@
-"""Names of other programs: `uci:stockfish?nodes=100`, `usi:gpsusi`, `gtp:gnugo?level=10`.
+"""Names of other programs: `uci:stockfish?nodes=100`, `gtp:gnugo?level=10`, `xboard:gnushogi`.
 
 A name is `PROTOCOL:COMMAND?OPTION=VALUE&OPTION=VALUE`. The command may have arguments, as a shell
 would split them. Such a name starts a program, so it comes from the command line alone.
@@ -13,17 +13,12 @@ EXAMPLES = {
     "uci": "uci:stockfish?nodes=100",
     "usi": "usi:fairy-stockfish?nodes=100",
     "gtp": "gtp:gnugo?level=10",
+    "xboard": "xboard:hoichess?depth=4",
 }
 PROTOCOLS = tuple(EXAMPLES)
 PROGRAM = "program"  # the key under which `AgentName.options` has the command
-_REPEATS = {
-    PROGRAM,
-    "nodes",
-    "depth",
-    "hash",
-    "variant",
-    "timeout",
-}  # with these alone an engine repeats itself
+_REPEATS = {PROGRAM, "nodes", "depth", "hash", "variant", "timeout"}
+"""With these options alone an engine repeats itself."""
 
 
 class OpponentName(NamedTuple):
@@ -81,4 +76,4 @@ def repeats_itself(name: str) -> bool:
     except ValueError:
         return False
     keys = {key.lower() for key in options}
-    return protocol in ("uci", "usi") and bool(keys & {"nodes", "depth"}) and keys <= _REPEATS
+    return protocol != "gtp" and bool(keys & {"nodes", "depth"}) and keys <= _REPEATS

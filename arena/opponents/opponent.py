@@ -15,9 +15,10 @@ from arena.engine.protocols.dialects import DIALECTS
 from arena.opponents.asking import Answer, Engine, TimedEngine
 from arena.opponents.gtp_engine import GtpEngine
 from arena.opponents.known_lines import KnownLines
-from arena.opponents.names import parse_opponent
+from arena.opponents.names import OpponentName, parse_opponent
 from arena.opponents.process import CrashError, ProgramError
 from arena.opponents.universal_engine import UniversalEngine
+from arena.opponents.xboard_engine import XboardEngine
 from envs.game import Game, NotationError
 from envs.positions import Past
 
@@ -144,12 +145,17 @@ def find_opponent(text: str, game: Game) -> OpponentPlayer:
     and for a program that does not start, with what it wrote.
     """
     name = parse_opponent(text)
-    dialect = DIALECTS.get(name.protocol)
-    if not (game.name in dialect.variants if dialect else is_go(game)):
-        has = " and ".join(dialect.variants) if dialect else "Go"
-        raise ValueError(f"agent {text!r} plays {has}, not {game.name!r}")
+    make: Callable[[Game, OpponentName], Engine]
+    if name.protocol == "gtp":
+        games, make = ["Go"] + [game.name] * is_go(game), GtpEngine
+    elif name.protocol == "xboard":
+        games, make = ["chess", "shogi"], XboardEngine
+    else:
+        games, make = [*DIALECTS[name.protocol].variants], UniversalEngine
+    if game.name not in games:
+        raise ValueError(f"agent {text!r} plays {' and '.join(games)}, not {game.name!r}")
     try:
-        engine = UniversalEngine(game, name) if dialect else GtpEngine(game, name)
+        engine = make(game, name)
         player = OpponentPlayer(game, engine, text)
         player.start()
     except ProgramError as error:

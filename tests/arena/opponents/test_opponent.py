@@ -217,6 +217,19 @@ def test_gnu_go_captures() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(find_program("gnugo") is None, reason="gnugo is not installed")
+def test_gnugo_plays_on_the_board_of_each_game() -> None:
+    """A game of several sizes: seven rows, nine, and seven again."""
+    game = find_game("go9_from7")
+    player = find_opponent("gtp:gnugo?level=1", game)
+    for text in ("7/7/7/7/7/7/7 b", "9/9/9/9/9/9/9/9/9 b", "7/3X3/7/2X4/7/7/7 w"):
+        state, _ = game.read_position(text)
+        assert state is not None
+        (action,) = player.choose(np.array([state]), RNG)
+        assert action in game.legal_actions(state)
+    player.stop()
+
+
 @pytest.mark.skipif(find_program("stockfish") is None, reason="stockfish is not installed")
 def test_a_match_by_the_command_is_won_by_stockfish() -> None:
     words = ["match", "chess", "random", "uci:stockfish?nodes=50", "--games", "2", "--json"]
