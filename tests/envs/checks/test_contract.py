@@ -36,7 +36,7 @@ def test_contract_on_many_games(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["chess", "shogi", "go9", "hex11", "gomoku15"])
+@pytest.mark.parametrize("name", ["chess", "shogi", "go9", "go9_from7", "hex11", "gomoku15"])
 def test_contract_on_large_boards(name):
     report = check(find_game(name), games=1, seed=4)
     assert report.ok, report
