@@ -41,6 +41,7 @@ RESERVED = (
     "uci",
     "usi",
     "gtp",
+    "xboard",
 )
 
 
