@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from arena.engine.limits import Clocks
 from arena.opponents.known_lines import KnownLine
-from arena.opponents.process import ProgramError
+from arena.opponents.process import Program, ProgramError
 from envs.game import Game
 
 ANSWER_S = 60.0  # for a move without a limit of time
@@ -47,6 +47,18 @@ class TimedEngine(Engine, Protocol):
 
     def ask_by_clock(self, game: Game, line: KnownLine, state: Any, clocks: Clocks) -> Answer:
         """Ask for a move, as `ask`, of a side that has the time of its clock."""
+
+
+class Client:
+    """What every client has: its program, while that runs."""
+
+    _program: Program | None = None
+
+    def stop(self) -> None:
+        """Kill the program, if it runs."""
+        if self._program is not None:
+            self._program.stop()
+        self._program = None
 
 
 def whole_option(options: dict[str, str], key: str) -> int | None:

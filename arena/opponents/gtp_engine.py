@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.engine.limits import Clocks
-from arena.opponents.asking import ANSWER_S, LATE_S, Answer, seconds_option
+from arena.opponents.asking import ANSWER_S, LATE_S, Answer, Client, seconds_option
 from arena.opponents.known_lines import KnownLine
 from arena.opponents.names import OpponentName
 from arena.opponents.process import Program, ProgramError
@@ -27,7 +27,7 @@ GNU_GO = (
 )
 
 
-class GtpEngine:
+class GtpEngine(Client):
     """A Go program. `start` is before the first question, and again after a `stop`."""
 
     def __init__(self, game: Game, name: OpponentName) -> None:
@@ -41,7 +41,6 @@ class GtpEngine:
         usual = GNU_GO if Path(name.command[0]).name == "gnugo" else ()
         self._command = (*name.command, *usual, *arguments)
         self._board = _board(game, game.new_state())
-        self._program: Program | None = None
 
     def start(self) -> None:
         """Start the program and set the board. Raises ProgramError."""
@@ -49,12 +48,6 @@ class GtpEngine:
         self._program = Program(self._command)
         self._command_it("protocol_version", START_S)
         self._set_board()
-
-    def stop(self) -> None:
-        """Kill the program, if it runs."""
-        if self._program is not None:
-            self._program.stop()
-        self._program = None
 
     def forget(self) -> None:
         """Clear the board, which is all that the protocol has for this. Raises ProgramError."""

@@ -17,7 +17,7 @@ from arena.engine.limits import Clocks
 from arena.engine.protocols.dialects import DIALECTS
 from arena.engine.protocols.universal.dialect import Dialect
 from arena.engine.protocols.universal.options import Options
-from arena.opponents.asking import ANSWER_S, LATE_S, Answer, seconds_option, whole_option
+from arena.opponents.asking import ANSWER_S, LATE_S, Answer, Client, seconds_option, whole_option
 from arena.opponents.known_lines import KnownLine
 from arena.opponents.names import OpponentName
 from arena.opponents.process import Program, ProgramError
@@ -41,7 +41,7 @@ class _Option(NamedTuple):
     choices: tuple[str, ...]
 
 
-class UniversalEngine:
+class UniversalEngine(Client):
     """A program for chess or shogi. `start` is before the first question, and after a `stop`.
 
     Raises ProgramError for options that the program does not have, once it is started.
@@ -50,7 +50,6 @@ class UniversalEngine:
     def __init__(self, game: Game, name: OpponentName) -> None:
         self._game, self._name = game, name
         self._dialect = DIALECTS[name.protocol]
-        self._program: Program | None = None
         self._written = Options()  # how moves are written
         limits = {key.lower(): text for key, text in name.options.items()}
         self._own = {k: v for k, v in name.options.items() if k.lower() not in _LIMITS}
@@ -107,12 +106,6 @@ class UniversalEngine:
             self._written.chess960 = True  # every castling is then written in one way
             wanted["UCI_Chess960"] = "true"
         return wanted
-
-    def stop(self) -> None:
-        """Kill the program, if it runs."""
-        if self._program is not None:
-            self._program.stop()
-        self._program = None
 
     def ask(self, game: Game, line: KnownLine, state: Any) -> Answer:
         """Ask for a move in a position. Raises ProgramError."""

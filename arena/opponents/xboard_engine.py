@@ -15,7 +15,7 @@ from typing import Any
 
 from arena.engine.protocols.dialects import DIALECTS
 from arena.engine.protocols.universal.options import Options
-from arena.opponents.asking import ANSWER_S, Answer, seconds_option, whole_option
+from arena.opponents.asking import ANSWER_S, Answer, Client, seconds_option, whole_option
 from arena.opponents.known_lines import KnownLine
 from arena.opponents.names import OpponentName
 from arena.opponents.process import HangError, Program, ProgramError
@@ -35,7 +35,7 @@ _REFUSAL = re.compile(r"(illegal move|invalid move|error)\b.*", re.IGNORECASE)
 _TAKEN = frozenset(["done", "ping", "setboard", "usermove", "variants", "myname", "colors", "time"])
 
 
-class XboardEngine:
+class XboardEngine(Client):
     """A chess program, or GNU Shogi. `start` is before the first question, and after a `stop`.
 
     Raises ProgramError for options that the protocol does not have.
@@ -61,7 +61,6 @@ class XboardEngine:
         self._initial = game.format_position(game.new_state())
         self._features: dict[str, str] = {}
         self._pings = 0
-        self._program: Program | None = None
 
     def start(self) -> None:
         """Start the program, and learn its features. Raises ProgramError."""
@@ -69,12 +68,6 @@ class XboardEngine:
         self._program = Program(self._command)
         self._features = {} if self._is_first else self._read_features(self._program)
         self.forget()
-
-    def stop(self) -> None:
-        """Kill the program, if it runs."""
-        if self._program is not None:
-            self._program.stop()
-        self._program = None
 
     def forget(self) -> None:
         """Begin another game. Raises ProgramError."""

@@ -86,22 +86,19 @@ def on_own_board(action: int, size: int, rules: GoRules) -> int:
 
 
 def set_stones(state: Any, board: NDArray[np.uint8], rules: GoRules) -> None:
-    """Write stones into a record whose past is not known; `board` is uint8 [rows * columns].
+    """Write stones, uint8 [points]: 1 Black's, 2 White's, into a record whose past is not known.
 
-    In a game of several sizes, the number of points of `board` says which.
+    In a game of several sizes, the number of points says which.
     """
     rows, columns = rules.rows, rules.columns
-    stride, key = columns + 1, 0
-    zobrist, full = zobrist_keys(rows * stride), board_of(rules).full
+    stride, full = columns + 1, board_of(rules).full
+    size = isqrt(len(board)) if rules.smallest else rows
+    zobrist, key = zobrist_keys(rows * stride), size_key(rules, size)
     if rules.smallest:
-        size = isqrt(len(board))
-        state["size"], key = size, size_key(rules, size)
-        state["stones"][2] = outside_words(rules, size)
+        state["size"], state["stones"][2] = size, outside_words(rules, size)
         largest = np.zeros(rows * columns, np.uint8)
         largest[inside(rules, size)] = board
         board = largest
-    else:
-        key = size_key(rules, rows)
     for side in (0, 1):
         points = [int(point) for point in np.flatnonzero(board == side + 1)]
         state["stones"][side] = to_words(points, rows, columns)

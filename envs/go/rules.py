@@ -77,13 +77,13 @@ def inside(rules: GoRules, size: int) -> list[int]:
 
 
 def outside_words(rules: GoRules, size: int) -> NDArray[np.uint64]:
-    """Return the points of the largest board that are no part of a smaller one, [words]."""
+    """Return the points of the largest board outside a smaller one, uint64 [words]."""
     rest = set(range(rules.rows * rules.columns)) - set(inside(rules, size))
     return to_words(sorted(rest), rules.rows, rules.columns)
 
 
 def size_key(rules: GoRules, size: int) -> int:
-    """Return the key of an empty board."""
+    """Return the Zobrist key, uint64 as an int, of an empty board of `size` rows."""
     return int(EMPTY_KEY) ^ (rules.rows - size) * int(SIZE_KEY) % 2**64
 
 

@@ -90,8 +90,8 @@ class Splitter:
 class Reader:
     """Puts the lines of a file into the inbox, in a thread that `close` ends; then `at_end`.
 
-    LEAVING_S later it puts the end there, or as soon as nobody reads from `answers`: a program that
-    ended is waited for by no search.
+    The end follows after LEAVING_S, or at once when nobody reads `answers` any more: no search goes
+    on for a program that has ended.
     """
 
     def __init__(self, file: int, inbox: Inbox, at_end: Callable[[], None], answers: int) -> None:

@@ -1,4 +1,4 @@
-"""Programs of XBoard's protocol as opponents: what they are told, and how they are held to it."""
+"""Programs of XBoard's protocol as opponents: what they are told, and which answers are refused."""
 
 import shlex
 import sys

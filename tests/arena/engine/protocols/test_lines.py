@@ -92,13 +92,16 @@ def test_a_session_whose_answers_nobody_reads_ends_with_its_input() -> None:
     read_out, write_out = os.pipe()
     os.write(write_in, b"stuck\n")
 
+    leaving = Timer(0.05, os.close, [read_out])
+
     def leave(line: str) -> None:
         os.close(write_in)
-        Timer(0.05, os.close, [read_out]).start()
+        leaving.start()
 
     began = time.monotonic()
     converse(lambda inbox, write: Echo(inbox, write, leave), read_in, write_out)
     assert time.monotonic() - began < lines.LEAVING_S
+    leaving.join()  # the next test counts threads
     os.close(read_in)
     os.close(write_out)
 
