@@ -517,12 +517,12 @@ CALLED: Any = {"forceinline": False}
 WHOLE: Any = {"forceinline": True}
 
 
-def _whole_legal_actions(state: Any, actions: Any) -> Any:
-    """Stand for a game's rule `legal_actions` in compiled code."""
+def whole_legal_actions(state: Any, actions: Any) -> Any:
+    """Do as `legal_actions` in compiled code, inlined by force."""
 
 
-def _whole_step(state: Any, action: Any) -> Any:
-    """Stand for a game's rule `step` in compiled code."""
+def whole_step(state: Any, action: Any) -> Any:
+    """Do as `step` in compiled code with an int64 action, inlined by force."""
 
 
 @overload(reset, jit_options=CALLED)
@@ -535,7 +535,7 @@ def _legal_actions(state, actions):  # type: ignore[no-untyped-def]
     return _call_legal_actions
 
 
-@overload(_whole_legal_actions, jit_options=WHOLE)
+@overload(whole_legal_actions, jit_options=WHOLE)
 def _whole_legal_actions_of(state, actions):  # type: ignore[no-untyped-def]
     return _rule_of(state, "legal_actions")
 
@@ -545,7 +545,7 @@ def _step(state, action):  # type: ignore[no-untyped-def]
     return _call_step
 
 
-@overload(_whole_step, jit_options=WHOLE)
+@overload(whole_step, jit_options=WHOLE)
 def _whole_step_of(state, action):  # type: ignore[no-untyped-def]
     return _rule_of(state, "step")
 
@@ -569,11 +569,11 @@ def _to_play(state):  # type: ignore[no-untyped-def]
 
 
 def _call_legal_actions(state, actions):  # type: ignore[no-untyped-def]
-    return _whole_legal_actions(state, actions)
+    return whole_legal_actions(state, actions)
 
 
 def _call_step(state, action):  # type: ignore[no-untyped-def]
-    _whole_step(state, np.int64(action))  # one type of integer, so that the rule is compiled once
+    whole_step(state, np.int64(action))  # one type of integer, so that the rule is compiled once
 
 
 def _encode_without_past(state, past, planes):  # type: ignore[no-untyped-def]

@@ -1,6 +1,6 @@
 """Positions with the game before them: what repetition, superko and history planes need."""
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from envs.batch import is_legal, no_past, replay_rows, scratch_for
-from envs.game import Game, GameError, State, advance, position_key
+from envs.batch import is_legal, no_past, play, replay_rows, scratch_for
+from envs.compiled import rule_table
+from envs.compiled.rows import bytes_of, row_of, rows_of, states_of, states_row
+from envs.compiled.rule_table import table_of
+from envs.game import Game, GameError, State
 
 MOST_START_BYTES = 1024  # of a stored position's text; one of Go on 19 x 19 has some 400
 
@@ -85,9 +88,10 @@ def play_from(game: Game, start: Any, moves: Sequence[int]) -> NDArray[Any]:
 
 
 @njit(cache=True, nogil=True)
-def _keys_of(states, keys):
-    for i in range(len(states)):
-        keys[i] = position_key(states[i])
+def _keys_of(table, states, keys):
+    positions = states_of(states)
+    for i in range(len(positions)):
+        keys[i] = rule_table.position_key(table, positions[i])
 
 
 class Past(NamedTuple):
@@ -122,7 +126,8 @@ def past_of(game: Game, games: Sequence[NDArray[Any]]) -> Past:
     for i, line in enumerate(games):
         past.counts[i] = len(line) - 1
         if game.rules.remember is not None and len(line) > 1:
-            _keys_of(np.ascontiguousarray(line[:-1]), past.keys[i])
+            earlier = bytes_of(np.ascontiguousarray(line[:-1]))
+            _keys_of(table_of(game), earlier, past.keys[i])
         for back in range(game.past_boards):
             past.boards[i, back] = line[max(len(line) - 2 - back, 0)]
     return past
@@ -136,20 +141,23 @@ def play_moves(
     Returns the index of the first action that is not legal, before which it stops, or -1.
     """
     allowed = np.zeros(game.max_legal, np.int32)
-    moves = np.asarray(actions, np.int64)
-    return int(_play_moves(allowed, states, *past, np.asarray(rows, np.int64), moves))
+    before = (past.keys, past.counts, bytes_of(past.boards))
+    played = (np.asarray(rows, np.int64), np.asarray(actions, np.int64))
+    return int(_play_moves(table_of(game), allowed, bytes_of(states), *before, *played))
 
 
 @njit(cache=True, nogil=True)
-def _play_moves(allowed, states, keys, counts, boards, rows, actions):
+def _play_moves(table, allowed, states, keys, counts, boards, rows, actions):
+    positions, listed = states_of(states), rows_of(allowed)
     for k in range(len(rows)):
         row = rows[k]
-        if not is_legal(states[row], actions[k], allowed):
+        if not is_legal(table, positions[row], actions[k], listed):
             return k
-        for back in range(boards.shape[1] - 1, 0, -1):
-            boards[row, back] = boards[row, back - 1]
-        if boards.shape[1] > 0:
-            boards[row, 0] = states[row]
-        advance(states[row], keys[row], counts[row], actions[k])
+        earlier = states_row(boards, row)
+        for back in range(len(earlier) - 1, 0, -1):
+            earlier[back] = earlier[back - 1]
+        if len(earlier) > 0:
+            earlier[0] = positions[row]
+        play(table, positions[row], row_of(keys, row), counts[row], actions[k])
         counts[row] += 1
     return -1

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.game import input_key, remembers
+from envs.compiled import rule_table
+from envs.compiled.rows import pointer_of
 from mcts.compile import inlined
 from mcts.past import write_past
-from mcts.proof import look_actions
-from mcts.rows import array_of
 
 ODD = np.uint64(0xD6E8FEB86659FD93)
 
@@ -26,13 +25,13 @@ ODD = np.uint64(0xD6E8FEB86659FD93)
 def key_of(tree, slot, node):
     """Return the key of a slot's leaf, never 0 (which marks an empty entry)."""
     write_past(tree, slot)
-    past = array_of(tree.past, 0, len(tree.past))
     count = np.int64(tree.nodes[node].num_edges)
-    actions = look_actions(tree, 0)
-    if remembers(tree.states[node]):
+    if rule_table.remembers(tree.calls):
         for k in range(count):
-            actions[k] = tree.edges[tree.nodes[node].first_edge + k].action
-    key = input_key(tree.states[node], past, actions, count)
+            tree.look_actions[k] = tree.edges[tree.nodes[node].first_edge + k].action
+    past, actions = tree.past[0], pointer_of(tree.look_actions)
+    state = tree.states[node]
+    key = rule_table.input_key(tree.calls, state, past, len(tree.past), actions, count)
     return key if key != np.uint64(0) else ODD
 
 

@@ -15,7 +15,7 @@ Invariants:
   perspective as `value_sum`, and `plies` is the number of plies to that end.
 
 Nodes and edges are records of 32 bytes, half a cache line: selection reads every field of an edge.
-Compiled code works on one tree at a time, a `Tree` of `Rows` (see `mcts.rows`).
+Compiled code works on one tree at a time, a `Tree` of `Rows` (see `envs.compiled.rows`).
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
+from envs.compiled.rows import part_of, row_of, rows_of, states_of, states_row
+from envs.compiled.rule_table import TABLE
 from envs.game import Game
 from mcts.config import SearchConfig
 from mcts.rng import seed_streams
-from mcts.rows import part_of, row_of, rows_of
 
 WIDE = 24  # legal moves in most positions from which on there is no lookahead by default
 DEFAULT_LOOKAHEAD = 2  # plies
@@ -91,6 +92,9 @@ FRAME = np.dtype(  # one level of the lookahead: its side to move, and its moves
 )
 CACHE = np.dtype([("key", "u8"), ("value", "f4"), ("edges", "i4")], align=True)  # key 0 is empty
 
+# The addresses of a game's rules, and of what `mcts.game_calls` compiles for it; 0 if not needed.
+CALLS = np.dtype([*TABLE.descr, ("play_child", "i8"), ("look_at_edges", "i8"), ("rollout", "i8")])
+
 COUNTERS = ("simulations", "evaluations", "cache_hits", "proven_leaves", "proven_roots")
 
 
@@ -100,7 +104,7 @@ class Forest(NamedTuple):
     info: NDArray[Any]  # INFO [B+1]
     nodes: NDArray[Any]  # NODE [B+1, N]
     edges: NDArray[Any]  # EDGE [B+1, E]
-    states: NDArray[Any]  # the game's record [B+1, N]
+    states: NDArray[np.uint8]  # [B+1, N, bytes of the game's record]
     slots: NDArray[Any]  # SLOT [B+1, K]
     path: NDArray[Any]  # HOP [B+1, K * D]
     root_gumbel: NDArray[np.float64]  # [B+1, L] noise of the root's edges, scaled
@@ -112,14 +116,15 @@ class Forest(NamedTuple):
     queue: NDArray[np.int32]  # [N] scratch of tree reuse
     only: NDArray[np.int32]  # [B+1, L] the moves that a root is restricted to
     keys: NDArray[np.uint64]  # [B+1, M] position keys of the game, then of the path
-    boards: NDArray[Any]  # the game's record [B+1, H] boards before the root, newest first
-    past: NDArray[Any]  # the game's record [H] scratch: the boards before a leaf
-    look_states: NDArray[Any]  # the game's record [lookahead + 1] scratch
+    boards: NDArray[np.uint8]  # [B+1, H, bytes] the boards before the root, newest first
+    past: NDArray[np.uint8]  # [H, bytes] scratch: the boards before a leaf
+    look_states: NDArray[np.uint8]  # [lookahead + 1, bytes] scratch
     look_actions: NDArray[np.int32]  # [lookahead + 1, L] scratch
     look_frames: NDArray[Any]  # FRAME [lookahead + 1] scratch
     cache: NDArray[Any]  # CACHE [C]
     cache_prior: NDArray[np.float32]  # [C, W] priors (Gumbel: logits) in the order of the edges
     counters: NDArray[np.int64]  # [5] see COUNTERS
+    calls: NDArray[Any]  # CALLS [1]
 
 
 class Tree(NamedTuple):
@@ -128,7 +133,7 @@ class Tree(NamedTuple):
     info: Any  # INFO [1]
     nodes: Any  # NODE [N]
     edges: Any  # EDGE [E]
-    states: Any  # [N]
+    states: Any  # States [N]
     slots: Any  # SLOT [K]
     path: Any  # HOP [K * D], a slot's begin at its first_hop
     root_gumbel: Any  # [L]
@@ -137,9 +142,9 @@ class Tree(NamedTuple):
     considered: Any  # [simulations]
     only: Any  # [L]
     keys: Any  # [M]
-    boards: Any  # [H]
-    past: Any  # [H]
-    look_states: Any
+    boards: Any  # States [H]
+    past: Any  # States [H]
+    look_states: Any  # States [lookahead + 1]
     look_actions: Any  # [(lookahead + 1) * L]
     look_frames: Any
     exploration: Any
@@ -147,6 +152,7 @@ class Tree(NamedTuple):
     cache_prior: Any  # [C * W]
     cache_width: Any  # W
     counters: Any
+    calls: Any  # CALLS [1]
 
 
 @register_jitable
@@ -156,7 +162,7 @@ def tree_at(forest: Any, t: int) -> Tree:
         part_of(rows_of(forest.info), t, 1),
         row_of(forest.nodes, t),
         row_of(forest.edges, t),
-        row_of(forest.states, t),
+        states_row(forest.states, t),
         row_of(forest.slots, t),
         row_of(forest.path, t),
         row_of(forest.root_gumbel, t),
@@ -165,9 +171,9 @@ def tree_at(forest: Any, t: int) -> Tree:
         row_of(forest.considered, t),
         row_of(forest.only, t),
         row_of(forest.keys, t),
-        row_of(forest.boards, t),
-        rows_of(forest.past),
-        rows_of(forest.look_states),
+        states_row(forest.boards, t),
+        states_of(forest.past),
+        states_of(forest.look_states),
         rows_of(forest.look_actions),
         rows_of(forest.look_frames),
         rows_of(forest.exploration),
@@ -175,6 +181,7 @@ def tree_at(forest: Any, t: int) -> Tree:
         rows_of(forest.cache_prior),
         forest.cache_prior.shape[1],
         rows_of(forest.counters),
+        rows_of(forest.calls),
     )
 
 
@@ -189,7 +196,7 @@ class Params(NamedTuple):
     dirichlet_fraction: float
     forced_playouts: float
     solve: bool
-    lookahead: int | None  # None, a type of its own, where there is none
+    lookahead: int  # plies; 0 is none
     considered_actions: int
     maxvisit_init: float
     value_scale: float
@@ -220,7 +227,7 @@ def lookahead_of(game: Game, config: SearchConfig) -> int:
 def params_of(game: Game, config: SearchConfig) -> Params:
     """Return the numbers of a config for compiled code; raises as `lookahead_of`."""
     values = {name: getattr(config, name) for name in Params._fields if hasattr(config, name)}
-    values["lookahead"] = lookahead_of(game, config) or None
+    values["lookahead"] = lookahead_of(game, config)
     return Params(gumbel=config.root == "gumbel", fpu_reduction=config.fpu == "reduction", **values)
 
 
@@ -255,6 +262,11 @@ def edges_for(game: Game, nodes: int) -> int:
     return edges
 
 
+def _bytes_of(game: Game, *shape: int) -> NDArray[np.uint8]:
+    """Allocate positions as bytes [*shape, bytes of a record]: one type of array for all games."""
+    return np.zeros((*shape, game.dtype.itemsize), np.uint8)
+
+
 def allocate(
     game: Game, config: SearchConfig, trees: int, max_simulations: int, seed: int
 ) -> Forest:
@@ -279,7 +291,7 @@ def allocate(
         info=np.zeros(trees + 1, INFO),
         nodes=np.zeros((trees + 1, nodes), NODE),
         edges=np.zeros((trees + 1, edges), EDGE),
-        states=np.zeros((trees + 1, nodes), game.dtype),
+        states=_bytes_of(game, trees + 1, nodes),
         slots=np.zeros((trees + 1, leaves), SLOT),
         path=np.zeros((trees + 1, leaves * depth), HOP),
         root_gumbel=np.zeros((trees + 1, game.max_legal)),
@@ -291,14 +303,15 @@ def allocate(
         exploration=exploration_table(config, nodes),
         only=np.zeros((trees + 1, game.max_legal), np.int32),
         keys=np.zeros((trees + 1, keys), np.uint64),
-        boards=np.zeros((trees + 1, game.past_boards), game.dtype),
-        past=np.zeros(game.past_boards, game.dtype),
-        look_states=np.zeros(lookahead + 1, game.dtype),
+        boards=_bytes_of(game, trees + 1, game.past_boards),
+        past=_bytes_of(game, game.past_boards),
+        look_states=_bytes_of(game, lookahead + 1),
         look_actions=np.zeros((lookahead + 1, game.max_legal), np.int32),
         look_frames=np.zeros(lookahead + 1, FRAME),
         cache=np.zeros(cache, CACHE),
         cache_prior=np.zeros((cache, width), np.float32),
         counters=np.zeros(len(COUNTERS), np.int64),
+        calls=np.zeros(1, CALLS),
     )
     forest.info["stream"][:trees] = seed_streams(seed, trees)
     forest.slots["leaf"] = NO_NODE

@@ -1,6 +1,7 @@
 """The compiled entry points: a simulation of every tree, and whole searches without a network.
 
-Numba's on-disk cache holds these functions; everything they call is compiled into them.
+Numba's on-disk cache holds these functions; everything they call is compiled into them, but for the
+rules of a game, which they call by address. So they are compiled once for all games.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -11,12 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from envs.game import encode, is_terminal, legal_actions, step, to_play, value_to_play
-from mcts import past, reuse, rng, root, simulation
+from envs.compiled import rule_table
+from envs.compiled.rows import part_of, pointer_of, rows_of, states_of, states_row
+from mcts import past, reuse, root, simulation
 from mcts.compile import inlined
 from mcts.forest import EXPANDED, tree_at
-from mcts.proof import look_actions
-from mcts.rows import array_of
+from mcts.game_calls import rollout
 from mcts.scores import edge_value
 
 UNIFORM, ROLLOUT = 0, 1  # evaluators compiled into the search
@@ -47,6 +48,18 @@ def leaves_now(tree, params):
     return min(params.leaves_per_tree, 1 + tree.nodes[0].visits // params.visits_per_leaf)
 
 
+@inlined
+def write_planes(tree, slot, planes, row):
+    """Encode a slot's leaf into a row of planes [B*K, C, H, W]."""
+    planes[row] = 0.0
+    past.write_past(tree, slot)
+    shape = planes.shape[1:]
+    size = shape[0] * shape[1] * shape[2]
+    place = pointer_of(part_of(rows_of(planes), row * size, size))
+    state = tree.states[np.int64(tree.slots[slot].leaf)]
+    rule_table.encode(tree.calls, state, tree.past[0], len(tree.past), place, shape)
+
+
 @njit(cache=True, nogil=True)
 def select_batch(forest, params, planes, actions, counts):
     """Advance every searching tree to its next leaves; encode them into planes [B*K, C, H, W].
@@ -61,9 +74,7 @@ def select_batch(forest, params, planes, actions, counts):
             if not next_leaf(tree, params, slot):
                 break
             leaf = np.int64(tree.slots[slot].leaf)
-            planes[count] = 0.0
-            past.write_past(tree, slot)
-            encode(tree.states[leaf], array_of(tree.past, 0, len(tree.past)), planes[count])
+            write_planes(tree, slot, planes, count)
             first = np.int64(tree.nodes[leaf].first_edge)
             legal = np.int64(tree.nodes[leaf].num_edges)
             counts[count] = legal
@@ -81,22 +92,6 @@ def receive_batch(forest, params, logits, values_to_play):
     for i in range(len(values_to_play)):
         tree = tree_at(forest, forest.batch[i, 0])
         simulation.receive(tree, params, forest.batch[i, 1], logits[i], values_to_play[i])
-
-
-@inlined
-def rollout(tree, node):
-    """Play one game of uniformly random moves from a node; return its value_to_play there.
-
-    Rules that look back see none of its positions: it may repeat them, up to the game's last ply.
-    """
-    tree.look_states[0] = tree.states[node]
-    state = tree.look_states[0]
-    actions = look_actions(tree, 0)
-    while not is_terminal(state):
-        count = legal_actions(state, actions)
-        step(state, actions[rng.below(tree.info, count)])
-    value = value_to_play(state)
-    return value if to_play(state) == tree.nodes[node].to_play else -value
 
 
 @njit(cache=True, nogil=True)
@@ -128,10 +123,11 @@ def begin(forest, trees, simulations, explore, temperatures):
 
 @njit(cache=True, nogil=True)
 def place_roots(forest, trees, states):
-    """Make record `states[i]` the root of `trees[i]`, without children and without a past."""
+    """Make position i, of uint8 `states` [n, bytes], the root of `trees[i]`, without a past."""
+    given = states_of(states)
     for i in range(len(trees)):
         tree = tree_at(forest, trees[i])
-        tree.states[0] = states[i]
+        tree.states[0] = given[i]
         past.begin_game(tree)
         tree.info[0].target = 0
         simulation.clear_tree(tree)
@@ -139,14 +135,18 @@ def place_roots(forest, trees, states):
 
 @njit(cache=True, nogil=True)
 def place_past(forest, trees, keys, counts, boards):
-    """Write what lies before the roots of `trees`: keys [n, M], their numbers, boards [n, H]."""
+    """Write what lies before the roots of `trees`.
+
+    Keys [n, M] and their numbers, and boards uint8 [n, H, bytes].
+    """
     for i in range(len(trees)):
         tree = tree_at(forest, trees[i])
         tree.info[0].num_keys = counts[i]
         for k in range(min(counts[i], keys.shape[1])):
             tree.keys[k] = keys[i, k]
+        given = states_row(boards, i)
         for back in range(len(tree.boards)):
-            tree.boards[back] = boards[i, back]
+            tree.boards[back] = given[back]
 
 
 @njit(cache=True, nogil=True)

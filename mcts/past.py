@@ -2,8 +2,8 @@
 
 A tree has the keys of its game's positions before the root, oldest first, and its last boards. A
 simulation appends the keys of the nodes on its way down, so that rules that look back are given the
-whole past of a new node. Games that do not look back, and whose planes show no earlier boards, pay
-nothing: what is asked here is known when the code is compiled.
+whole past of a new node. Games that do not look back have no keys, and those whose planes show no
+earlier boards have none.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.game import position_key, remember, remembers
+from envs.compiled import rule_table
+from envs.compiled.rows import pointer_of
 from mcts.compile import inlined
-from mcts.rows import array_of
 
 
 @inlined
@@ -30,8 +30,8 @@ def begin_game(tree):
 def note_root(tree):
     """Add the root to the past of its game, before a move is played there."""
     count = np.int64(tree.info[0].num_keys)
-    if remembers(tree.states[0]):
-        tree.keys[count] = position_key(tree.states[0])
+    if rule_table.remembers(tree.calls):
+        tree.keys[count] = rule_table.position_key(tree.calls, tree.states[0])
     tree.info[0].num_keys = count + 1
     for back in range(len(tree.boards) - 1, 0, -1):
         tree.boards[back] = tree.boards[back - 1]
@@ -42,23 +42,22 @@ def note_root(tree):
 @inlined
 def note_hop(tree, slot, node):
     """Append the key of a node on the slot's path, whose edge has just been followed."""
-    if remembers(tree.states[node]):
+    if rule_table.remembers(tree.calls):
         place = np.int64(tree.info[0].num_keys) + tree.slots[slot].length - 1
-        tree.keys[place] = position_key(tree.states[node])
+        tree.keys[place] = rule_table.position_key(tree.calls, tree.states[node])
 
 
 @inlined
-def look_back(tree, slot, node):
-    """Write into the record of a new node what its rules say of the positions before it."""
-    count = np.int64(tree.info[0].num_keys) + tree.slots[slot].length
-    remember(tree.states[node], array_of(tree.keys, 0, len(tree.keys)), count)
+def earlier(tree, slot):
+    """Return how many positions come before one that the slot's path has just led to."""
+    return np.int64(tree.info[0].num_keys) + tree.slots[slot].length
 
 
 @inlined
-def look_back_at_root(tree):
-    """Do as `look_back` for a root that has just been stepped to."""
+def advance_root(tree, action):
+    """Play a move in the root's record, when the root itself is noted in the game's past."""
     count = np.int64(tree.info[0].num_keys)
-    remember(tree.states[0], array_of(tree.keys, 0, len(tree.keys)), count)
+    rule_table.advance(tree.calls, tree.states[0], action, pointer_of(tree.keys), count)
 
 
 @inlined

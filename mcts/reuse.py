@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.game import step
 from mcts import past
 from mcts.compile import inlined
 from mcts.forest import EXPANDED, NO_NODE
@@ -71,6 +70,5 @@ def play_at_root(tree, scratch, queue, action, keep):
     if child != NO_NODE:
         keep_subtree(tree, scratch, queue, child)
         return
-    step(tree.states[0], action)
-    past.look_back_at_root(tree)
+    past.advance_root(tree, action)
     clear_tree(tree)

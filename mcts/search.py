@@ -16,11 +16,13 @@ import numpy as np
 from numba import typeof
 from numpy.typing import NDArray
 
+from envs.compiled.rows import bytes_of
 from envs.game import Game
 from envs.positions import Past
 from mcts import kernels
 from mcts.config import SearchConfig
 from mcts.forest import COUNTERS, Forest, allocate, params_of
+from mcts.game_calls import fill_calls, fill_rollout
 
 type_of: Any = typeof  # it has no type annotations
 MOST_VISITS = 1 << 30  # of a root: they are counted in 32 bits
@@ -157,10 +159,12 @@ class Search:
             raise ValueError(f"{len(states)} states for {len(chosen)} trees")
         if states.dtype != self.game.dtype:
             raise ValueError(f"expected positions of {self.game.name}, got {states.dtype}")
-        self._call(kernels.place_roots, self.forest, chosen, _plain(states, self.game.dtype))
+        self._call(
+            kernels.place_roots, self.forest, chosen, bytes_of(_plain(states, self.game.dtype))
+        )
         if past is not None and self.game.has_history:
             keys, counts = _plain(past.keys, np.uint64), _plain(past.counts, np.int64)
-            boards = _plain(past.boards, self.game.dtype)
+            boards = bytes_of(_plain(past.boards, self.game.dtype))
             self._call(kernels.place_past, self.forest, chosen, keys, counts, boards)
 
     def restart(self, trees: NDArray[np.int64]) -> None:
@@ -264,6 +268,8 @@ class Search:
     def run(self, evaluator: Evaluator | CompiledEvaluator) -> None:
         """Simulate until every started search has ended."""
         if isinstance(evaluator, CompiledEvaluator):
+            if evaluator == ROLLOUT and not self.forest.calls[0]["rollout"]:
+                fill_rollout(self.forest.calls[0], self.game)
             self._call(kernels.search_compiled, self.forest, self.params, evaluator.code)
             return
         while len((leaves := self.select()).counts):
@@ -301,8 +307,8 @@ class Search:
 
     def roots(self, trees: NDArray[np.int64]) -> NDArray[Any]:
         """Return copies of the root positions, records [n]."""
-        copies: NDArray[Any] = self.forest.states[trees, 0].copy()
-        return copies
+        copies: NDArray[Any] = self.forest.states[trees, 0].view(self.game.dtype)
+        return copies[:, 0]
 
     def _known(self, trees: NDArray[np.int64]) -> NDArray[np.int64]:
         """Check tree numbers, which the kernels do not. Raises ValueError for an unknown one."""
@@ -319,6 +325,8 @@ class Search:
         """
         entry = self._entries.get(kernel)
         if entry is None:
+            if not self._entries:
+                fill_calls(self.forest.calls[0], self.game, self.params.lookahead)
             entry = self._entries[kernel] = kernel.compile(tuple(type_of(a) for a in arguments))
         return entry(*arguments)
 

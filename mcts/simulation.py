@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.game import is_terminal, legal_actions, step, to_play, value_to_play
+from envs.compiled import rule_table
+from envs.compiled.rows import pointer_of
 from mcts import cache, past, proof
 from mcts.compile import inlined
 from mcts.forest import EXPANDED, NEW, NO_NODE, PENDING
-from mcts.proof import look_actions
+from mcts.game_calls import look_at_edges, play_child
 from mcts.scores import select_edge
 
 RESOLVED, WAITING, COLLIDED = 0, 1, 2  # how a simulation ended
@@ -32,21 +33,20 @@ def clear_tree(tree):
     tree.info[0].in_flight = 0
     tree.info[0].num_only = 0
     tree.info[0].deepest = 0
-    add_node(tree)
+    root = add_node(tree)
+    tree.nodes[root].to_play = rule_table.to_play(tree.calls, tree.states[root])
+    tree.nodes[root].exact = rule_table.result(tree.calls, tree.states[root])
 
 
 @inlined
 def add_node(tree):
-    """Create a node for the position at the next index, proven if it is terminal; return it."""
+    """Create a node at the next index, and return it; the rules have `to_play` and `exact`."""
     node = np.int64(tree.info[0].num_nodes)
     tree.info[0].num_nodes = node + 1
-    state = tree.states[node]
     tree.nodes[node].stage = NEW
     tree.nodes[node].visits = 0
     tree.nodes[node].value_sum = 0.0
     tree.nodes[node].num_edges = 0
-    tree.nodes[node].to_play = to_play(state)
-    tree.nodes[node].exact = value_to_play(state) if is_terminal(state) else np.nan
     tree.nodes[node].plies = 0
     return node
 
@@ -54,12 +54,10 @@ def add_node(tree):
 @inlined
 def add_child(tree, slot, node, e):
     """Create the child of the slot's last edge: its parent's position with the move played."""
-    child = np.int64(tree.info[0].num_nodes)
-    tree.states[child] = tree.states[node]
-    step(tree.states[child], np.int32(tree.edges[e].action))
-    past.look_back(tree, slot, child)
+    child = add_node(tree)
+    play_child(tree, node, child, tree.edges[e].action, past.earlier(tree, slot))
     tree.edges[e].child = child
-    return add_node(tree)
+    return child
 
 
 @inlined
@@ -85,10 +83,10 @@ def keep_only(tree, actions, count):
 
 @inlined
 def add_edges(tree, params, node):
-    """Create a node's edges, without priors, and look ahead along each."""
+    """Create a node's edges, without priors, and look ahead along each in searches that do."""
     first = np.int64(tree.info[0].num_edges)
-    actions = look_actions(tree, 0)
-    count = np.int64(legal_actions(tree.states[node], actions))
+    actions, room = tree.look_actions, len(tree.root_gumbel)
+    count = rule_table.legal_actions(tree.calls, tree.states[node], pointer_of(actions), room)
     if node == 0 and tree.info[0].num_only > 0:
         count = keep_only(tree, actions, count)
     end = first + count
@@ -104,7 +102,8 @@ def add_edges(tree, params, node):
     tree.nodes[node].num_edges = end - first
     tree.info[0].num_edges = end
     tree.nodes[node].stage = PENDING
-    proof.look_at_edges(tree, params, first, end, node)
+    if params.lookahead > 0:
+        look_at_edges(tree, params, node)
 
 
 @inlined
@@ -236,7 +235,7 @@ def simulate(tree, params, slot):
             undo_path(tree, params, slot)
             return COLLIDED
         add_edges(tree, params, node)
-        if not proof.looks_ahead(params) or not proof.settle(tree, node):
+        if params.lookahead == 0 or not proof.settle(tree, node):
             return evaluate_or_wait(tree, params, slot, node)
     if params.solve:
         proof.propagate(tree, slot)

@@ -1,8 +1,9 @@
 """Measure how long a game's search takes to compile, and to load from Numba's cache.
 
-`python -m benchmarks compiling`. Each game is searched in a process of its own with an empty cache,
-and in a second one with what the first left there. Counted is what self-play waits for on one core:
-the kernels that place, search with a network's evaluations, read and play on. Imports are left out.
+`python -m benchmarks compiling`. Each game is searched in a process with an empty cache, in one
+with the kernels of another game there, and in one with its own. Counted is what self-play waits for
+on one core: the kernels that place, search with a network's evaluations, read and play on. Imports
+are left out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from benchmarks.machine import machine_facts, write_result
 
 HERE = Path(__file__).resolve().parent.parent.parent
+ANOTHER = "tic_tac_toe"  # whose kernels are there before
 GAMES = ("connect_four", "othello", "go9", "hex7", "chess5", "chess", "minishogi", "shogi")
 
 
@@ -44,32 +46,44 @@ def search_once(name: str) -> dict[str, float]:
     }
 
 
-def measure(game: str) -> dict[str, dict[str, float]]:
-    """Measure a game `cold` and `warm`. Raises RuntimeError if its process fails."""
-    found: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for start in ("cold", "warm"):
-            command = [sys.executable, "-m", "benchmarks.selfplay.compiling", game]
-            environment = {**os.environ, "LUDENS_CACHE_DIR": folder}
-            done = subprocess.run(
-                command, cwd=HERE, env=environment, capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
-            found[start] = json.loads(done.stdout)
+def measure(game: str, known: str) -> dict[str, dict[str, float]]:
+    """Measure a game with an empty cache (`cold`), with another game's (`added`), and `warm`.
+
+    Args:
+        game: by its name.
+        known: a folder in which another game's kernels are cached.
+
+    Raises RuntimeError if a process fails.
+    """
+    with tempfile.TemporaryDirectory() as empty:
+        cold = _in_a_process(game, empty)
+    return {"cold": cold, "added": _in_a_process(game, known), "warm": _in_a_process(game, known)}
+
+
+def _in_a_process(game: str, folder: str) -> dict[str, float]:
+    """Return what `search_once` says in a new process whose kernel cache is a folder."""
+    command = [sys.executable, "-m", "benchmarks.selfplay.compiling", game]
+    environment = {**os.environ, "LUDENS_CACHE_DIR": folder}
+    done = subprocess.run(
+        command, cwd=HERE, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
+    found: dict[str, float] = json.loads(done.stdout)
     return found
 
 
 def run(seconds: float, peer_python: str | None = None) -> None:
     """Measure all games, print and store."""
     result: dict[str, Any] = {"machine": machine_facts()}
-    for game in GAMES:
-        result[game] = measure(game)
-        cold, warm = result[game]["cold"], result[game]["warm"]
-        print(
-            f"{game:<13} cold {cold['seconds']:6.1f} s ({cold['core_seconds']:.1f} core seconds)"
-            f"   warm {warm['seconds']:.2f} s"
-        )
+    with tempfile.TemporaryDirectory() as known:
+        _in_a_process(ANOTHER, known)
+        for game in GAMES:
+            result[game] = measure(game, known)
+            cold, added, warm = (result[game][start] for start in ("cold", "added", "warm"))
+            others = f"after {ANOTHER} {added['seconds']:5.1f} s   warm {warm['seconds']:.2f} s"
+            used = f"({cold['core_seconds']:.1f} core seconds)"
+            print(f"{game:<13} cold {cold['seconds']:6.1f} s {used}   {others}")
     print(f"written to {write_result('compiling', result)}")
 
 

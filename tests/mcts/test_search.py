@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba.core.dispatcher import Dispatcher
 
 from envs.registry import find_game
 from mcts import kernels
@@ -307,6 +308,22 @@ def test_trees_are_sound(config: SearchConfig, seed: int, plies: int, budget: in
             assert abs(found.value_to_play[i]) <= 1 + 1e-6
             best = found.legal[i].tolist().index(found.best_action[i])
             assert open_root or found.q[i, best] == found.exact[i]
+
+
+def test_the_kernels_are_the_same_for_every_game() -> None:
+    counts = []
+    for name in ("connect_four", "tic_tac_toe"):  # boards of other shapes, records of other sizes
+        game = find_game(name)
+        search = Search(game, SearchConfig(simulations=4), 2)
+        search.place(game.new_states(2))
+        for evaluator in (evaluate_uniformly, ROLLOUT):
+            search.begin(np.arange(2), 4)
+            search.run(evaluator)
+            search.play(np.arange(2), search.read(np.arange(2)).action)
+        compiled = [entry for entry in vars(kernels).values() if isinstance(entry, Dispatcher)]
+        counts.append([len(entry.overloads) for entry in compiled])
+    assert counts[0] == counts[1]
+    assert any(counts[0])
 
 
 # --- the kernels on disk --------------------------------------------------------------------

@@ -79,7 +79,9 @@ class TreeScreen(ModalScreen[None]):
         if node.children or node.data is None:
             return
         for branch in branches(self.forest, node.data):
-            word = self.game.written(self.forest.states[0, node.data], branch.action)
+            word = self.game.written(
+                self.forest.states[0, node.data].view(self.game.dtype)[0], branch.action
+            )
             label = branch_text(word, branch)
             inner = branch.child is not None and self.forest.nodes["num_edges"][0, branch.child]
             node.add(label, data=branch.child, allow_expand=bool(inner))

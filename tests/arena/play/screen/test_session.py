@@ -234,7 +234,7 @@ def test_the_tree_asked_for_is_of_the_position_asked_for() -> None:
     table.ask_tree([0])
     tick_until(table, lambda: table.opened is not None)
     assert (table.opened.moves, table.opened.side) == ((0,), 1)
-    assert table.opened.forest.states[0, 0] == GAME.position([0])
+    assert table.opened.forest.states[0, 0].tobytes() == GAME.position([0]).tobytes()
     assert len(table.history.moves) == 3
 
 
