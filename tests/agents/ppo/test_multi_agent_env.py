@@ -25,6 +25,7 @@ pytestmark = pytest.mark.filterwarnings(
 DOC = Path(__file__).resolve().parents[3] / "docs" / "lanes.md"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("name", list(r.MODES))
 def test_passes_rllibs_checks(name: str, packed: bool) -> None:

@@ -110,6 +110,7 @@ def test_two_workers_train_to_the_end_of_their_budget_and_go_on(cluster, tmp_pat
     _check_store(tmp_path, alone)
 
 
+@pytest.mark.slow
 def test_killed_actors_are_replaced_and_nothing_reported_is_lost(cluster, tmp_path):
     steps, heard, healed = {}, [], []  # steps of the learner when each was killed
 
@@ -137,6 +138,7 @@ def _tells(notices, who):
     return any(notice.startswith(who) and " died" in notice for notice in notices)
 
 
+@pytest.mark.slow
 def test_a_learner_without_a_core_is_given_that_of_a_worker(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr("selfplay.cluster.driver.UNPLACED_S", 1.0)
     everywhere = ray.remote(num_cpus=1)(_Idle)
@@ -164,6 +166,7 @@ class _Idle:
     """An actor that only takes its core."""
 
 
+@pytest.mark.slow
 def test_an_inference_actor_serves_all_workers_and_may_die(cluster, tmp_path):
     shared = replace(CONFIG.cluster, inference_actors=1, inference_gpus=0.0)
     killed = []
@@ -199,6 +202,7 @@ def test_an_inference_actor_that_no_node_can_take_ends_the_training_with_the_rea
     assert "no node of the cluster has 1 GPU" in notice
 
 
+@pytest.mark.slow
 def test_a_budget_shorter_than_the_start_trains_something_all_the_same(cluster, tmp_path):
     events = []
     config = replace(CONFIG, games=0, minutes=0.001)
