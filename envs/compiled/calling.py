@@ -55,7 +55,8 @@ def address_of(call: Any, function: Any, record: Any) -> int:
         function: decorated by `njit(**BY_ADDRESS)`.
         record: the Numba type that its records have where the prototype has `voidptr`.
 
-    Raises TypeError if the function returns another type than its prototype.
+    Raises TypeError if the function returns another type than its prototype, and RuntimeError if
+    Numba has no address for it.
     """
     pointer = types.CPointer(record)
     given = tuple(pointer if kind == types.voidptr else kind for kind in call.parameters)
@@ -66,7 +67,10 @@ def address_of(call: Any, function: Any, record: Any) -> int:
             f"{function.__name__} returns {compiled.signature.return_type} for {record}: expected "
             f"{call.returns}"
         )
-    return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
+    address = int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
+    if not address:  # a call would end the process
+        raise RuntimeError(f"{function.__name__} for {record} has no address in its library")
+    return address
 
 
 @register_jitable

@@ -35,7 +35,6 @@ call_legal_actions = prototype(COUNT, STATE, ACTIONS, COUNT)
 call_position_key = prototype(types.uint64, STATE)
 call_input_key = prototype(types.uint64, STATE, STATE, COUNT, ACTIONS, COUNT)
 call_encode = prototype(types.none, STATE, STATE, COUNT, PLANES, COUNT, COUNT, COUNT)
-
 call_final_ownership = prototype(types.float64, STATE, OWNERS, COUNT)
 
 
