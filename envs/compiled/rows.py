@@ -26,12 +26,20 @@ from numpy.typing import NDArray
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
-class RowsType(types.Type):
+class ItemsType(types.Type):
+    """The Numba type of Rows or States: what an index gives, and takes, is of the type `item`."""
+
+    def __init__(self, name: str, item: types.Type) -> None:
+        self.item = item
+        super().__init__(name=name)
+
+
+class RowsType(ItemsType):
     """The Numba type of Rows with items of `dtype`, a Record or a scalar."""
 
     def __init__(self, dtype: types.Type) -> None:
         self.dtype = dtype
-        super().__init__(name=f"Rows({dtype})")
+        super().__init__(f"Rows({dtype})", dtype)
 
 
 @register_model(RowsType)
@@ -50,23 +58,23 @@ def _struct(context, builder, rows_type, value=None):
 @infer_global(operator.getitem)
 class _GetItem(AbstractTemplate):
     def generic(self, args, kws):
-        if isinstance(args[0], RowsType) and isinstance(args[1], types.Integer):
-            return signature(args[0].dtype, args[0], types.intp)
+        if isinstance(args[0], ItemsType) and isinstance(args[1], types.Integer):
+            return signature(args[0].item, args[0], types.intp)
         return None
 
 
 @infer_global(operator.setitem)
 class _SetItem(AbstractTemplate):
     def generic(self, args, kws):
-        if isinstance(args[0], RowsType) and isinstance(args[1], types.Integer):
-            return signature(types.none, args[0], types.intp, args[0].dtype)
+        if isinstance(args[0], ItemsType) and isinstance(args[1], types.Integer):
+            return signature(types.none, args[0], types.intp, args[0].item)
         return None
 
 
 @infer_global(len)
 class _Len(AbstractTemplate):
     def generic(self, args, kws):
-        return signature(types.intp, args[0]) if isinstance(args[0], RowsType) else None
+        return signature(types.intp, args[0]) if isinstance(args[0], ItemsType) else None
 
 
 @lower_builtin(operator.getitem, RowsType, types.intp)
@@ -88,7 +96,7 @@ def _lower_setitem(context, builder, sig, args):
     return context.get_dummy_value()
 
 
-@lower_builtin(len, RowsType)
+@lower_builtin(len, ItemsType)
 def _lower_len(context, builder, sig, args):
     return _struct(context, builder, sig.args[0], args[0]).size
 
@@ -171,11 +179,11 @@ def array_of(rows, start, count):
     return carray(pointer_of(part_of(rows, start, count)), (count,))
 
 
-class StatesType(types.Type):
+class StatesType(ItemsType):
     """The Numba type of States."""
 
     def __init__(self) -> None:
-        super().__init__(name="States")
+        super().__init__("States", types.voidptr)
 
 
 states_type = StatesType()
@@ -188,28 +196,6 @@ class StatesModel(models.StructModel):
     def __init__(self, manager, fe_type):
         members = [("data", types.voidptr), ("size", types.intp), ("itemsize", types.intp)]
         super().__init__(manager, fe_type, members)
-
-
-@infer_global(operator.getitem)
-class _GetState(AbstractTemplate):
-    def generic(self, args, kws):
-        if isinstance(args[0], StatesType) and isinstance(args[1], types.Integer):
-            return signature(types.voidptr, args[0], types.intp)
-        return None
-
-
-@infer_global(operator.setitem)
-class _SetState(AbstractTemplate):
-    def generic(self, args, kws):
-        if isinstance(args[0], StatesType) and isinstance(args[1], types.Integer):
-            return signature(types.none, args[0], types.intp, types.voidptr)
-        return None
-
-
-@infer_global(len)
-class _CountStates(AbstractTemplate):
-    def generic(self, args, kws):
-        return signature(types.intp, args[0]) if isinstance(args[0], StatesType) else None
 
 
 def _state_at(builder, states, index):
@@ -227,11 +213,6 @@ def _lower_set_state(context, builder, sig, args):
     place = _state_at(builder, states, args[1])
     cgutils.raw_memcpy(builder, place, args[2], states.itemsize, itemsize=1)
     return context.get_dummy_value()
-
-
-@lower_builtin(len, StatesType)
-def _lower_count_states(context, builder, sig, args):
-    return _struct(context, builder, sig.args[0], args[0]).size
 
 
 @intrinsic
