@@ -1,12 +1,20 @@
-"""The decorator that compiles the small functions of the search."""
+"""The decorators that compile the search: its kernels, and the small functions within them."""
 
 from typing import Any
 
 from numba import njit
 
-# LLVM inlines them into the cached entry points: a simulation makes about thirty calls, each of
-# which would push the whole Tree (measured: 1.8 times as fast as calls, same compile time).
-# Only compiled code calls them: without wrappers for Python a game compiles in 0.83 of the core
-# seconds. A call from Python would crash; tests call `.py_func`, or compile a function around it.
-INLINED: Any = {"nogil": True, "forceinline": True, "no_cpython_wrapper": True}
+# Numba makes a wrapper for C beside that for Python, which nothing here calls.
+kernel = njit(cache=True, nogil=True, no_cfunc_wrapper=True)
+
+# LLVM inlines them into the kernels: a simulation makes about thirty calls, each of which would
+# push the whole Tree (measured: 1.8 times as fast as calls, same compile time). Only compiled code
+# calls them: without wrappers a game compiles in 0.7 of the core seconds. A call from Python would
+# crash; tests call `.py_func`, or compile a function around it.
+INLINED: Any = {
+    "nogil": True,
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 inlined = njit(**INLINED)

@@ -58,7 +58,7 @@ class SearchConfig(Settings):
     tree_reuse: bool = True
     """Keep the chosen move's subtree for the next search (AlphaGo Zero); PUCT alone."""
     cache_size: NonNegativeInt = 65536
-    """Entries of the evaluation cache (rounded up to a power of two, and no more than 128 MiB hold:
+    """Entries of the evaluation cache (rounded up to a power of two, and no more than 64 MiB hold:
     an entry has a number for each legal move); 0 is off."""
     considered_actions: PositiveInt = 16
     """Gumbel: moves sampled at the root (mctx: 16)."""

@@ -34,7 +34,7 @@ from mcts.rng import seed_streams
 
 WIDE = 24  # legal moves in most positions from which on there is no lookahead by default
 DEFAULT_LOOKAHEAD = 2  # plies
-MOST_CACHE_BYTES = 1 << 27  # of a forest's evaluation cache
+MOST_CACHE_BYTES = 1 << 26  # of a forest's evaluation cache
 NO_NODE = -1  # a child not created yet; a slot with no leaf
 NEW, PENDING, EXPANDED = 0, 1, 2  # stage of a node: no edges, awaiting its evaluation, evaluated
 

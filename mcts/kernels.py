@@ -10,17 +10,16 @@ rules of a game, which they call by address. So they are compiled once for all g
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.compiled import rule_table
 from envs.compiled.rows import part_of, pointer_of, rows_of, states_of, states_row
 from mcts import past, reuse, root, simulation
-from mcts.compile import inlined
+from mcts.compile import inlined, kernel
 from mcts.forest import EXPANDED, tree_at
 from mcts.game_calls import rollout
 from mcts.scores import edge_value
 
-UNIFORM, ROLLOUT = 0, 1  # evaluators compiled into the search
+UNIFORM, ROLLOUT, NETWORK = 0, 1, 2  # evaluators; the first two are compiled into the search
 
 
 @inlined
@@ -60,33 +59,44 @@ def write_planes(tree, slot, planes, row):
     rule_table.encode(tree.calls, state, tree.past[0], len(tree.past), place, shape)
 
 
-@njit(cache=True, nogil=True)
-def select_batch(forest, params, planes, actions, counts):
-    """Advance every searching tree to its next leaves; encode them into planes [B*K, C, H, W].
+@inlined
+def write_leaf(tree, t, slot, planes, actions, counts, batch, row):
+    """Write a slot's leaf, of tree t, to a row of what the evaluator gets."""
+    write_planes(tree, slot, planes, row)
+    leaf = np.int64(tree.slots[slot].leaf)
+    first, legal = np.int64(tree.nodes[leaf].first_edge), np.int64(tree.nodes[leaf].num_edges)
+    counts[row] = legal
+    for k in range(legal):
+        actions[row, k] = tree.edges[first + k].action
+    batch[row, 0] = t
+    batch[row, 1] = slot
 
-    Writes the legal actions of each, int32 [B*K, L], and their numbers. Returns the number of rows
-    written; `forest.batch` has the tree and slot of each.
+
+@kernel
+def simulate_batch(forest, params, evaluator, planes, actions, counts):
+    """Advance every searching tree to its next leaves or, with a compiled evaluator, to its end.
+
+    One kernel does both, since the descent is most of what there is to compile. For a NETWORK the
+    leaves are encoded into planes [B*K, C, H, W]; writes the legal actions of each, int32
+    [B*K, L], and their numbers; `forest.batch` has the tree and slot of each. UNIFORM and ROLLOUT
+    give uniform priors, and a value of zero or of a rollout. Returns the number of rows written.
     """
     count = 0
     for t in range(len(forest.info) - 1):
         tree = tree_at(forest, t)
-        for slot in range(leaves_now(tree, params)):
-            if not next_leaf(tree, params, slot):
-                break
-            leaf = np.int64(tree.slots[slot].leaf)
-            write_planes(tree, slot, planes, count)
-            first = np.int64(tree.nodes[leaf].first_edge)
-            legal = np.int64(tree.nodes[leaf].num_edges)
-            counts[count] = legal
-            for k in range(legal):
-                actions[count, k] = tree.edges[first + k].action
-            forest.batch[count, 0] = t
-            forest.batch[count, 1] = slot
-            count += 1
+        slot, leaves = np.int64(0), leaves_now(tree, params)
+        while slot < leaves and next_leaf(tree, params, slot):
+            if evaluator == NETWORK:
+                write_leaf(tree, t, slot, planes, actions, counts, forest.batch, count)
+                count += 1
+                slot += 1
+            else:
+                value = rollout(tree, tree.slots[slot].leaf) if evaluator == ROLLOUT else 0.0
+                simulation.receive_uniform(tree, params, slot, np.float32(value))
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def receive_batch(forest, params, logits, values_to_play):
     """Back up the evaluator's float32 logits [n, L] and values [n] for the n selected rows."""
     for i in range(len(values_to_play)):
@@ -94,20 +104,7 @@ def receive_batch(forest, params, logits, values_to_play):
         simulation.receive(tree, params, forest.batch[i, 1], logits[i], values_to_play[i])
 
 
-@njit(cache=True, nogil=True)
-def search_compiled(forest, params, evaluator):
-    """Run every search to its end, with uniform priors and the UNIFORM or ROLLOUT value."""
-    slot = np.int64(0)  # not a literal, which has a type of its own
-    for t in range(len(forest.info) - 1):
-        tree = tree_at(forest, t)
-        while next_leaf(tree, params, slot):
-            value = 0.0
-            if evaluator == ROLLOUT:
-                value = rollout(tree, tree.slots[slot].leaf)
-            simulation.receive_uniform(tree, params, slot, np.float32(value))
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def begin(forest, trees, simulations, explore, temperatures):
     """Start a search in each of `trees` int64 [n], with its simulations and noise settings.
 
@@ -121,7 +118,7 @@ def begin(forest, trees, simulations, explore, temperatures):
         info.ready = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def place_roots(forest, trees, states):
     """Make position i, of uint8 `states` [n, bytes], the root of `trees[i]`, without a past."""
     given = states_of(states)
@@ -133,7 +130,7 @@ def place_roots(forest, trees, states):
         simulation.clear_tree(tree)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def place_past(forest, trees, keys, counts, boards):
     """Write what lies before the roots of `trees`.
 
@@ -149,7 +146,7 @@ def place_past(forest, trees, keys, counts, boards):
             tree.boards[back] = given[back]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def restart_roots(forest, trees):
     """Remove all children of the roots, which keep their past."""
     for i in range(len(trees)):
@@ -158,7 +155,7 @@ def restart_roots(forest, trees):
         simulation.clear_tree(tree)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def restrict_roots(forest, trees, actions):
     """Restart each tree with a root that has no moves but `actions` int32 [k]."""
     for i in range(len(trees)):
@@ -170,7 +167,7 @@ def restrict_roots(forest, trees, actions):
             tree.only[k] = actions[k]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def done_trees(forest, trees):
     """Write the trees whose search has ended and has no leaf in flight; return how many."""
     count = 0
@@ -183,7 +180,7 @@ def done_trees(forest, trees):
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def read_roots(forest, params, trees, temperatures, out):
     """Fill RootResults for `trees`, sampling each move at its temperature, and end the searches."""
     for i in range(len(trees)):
@@ -209,7 +206,7 @@ def read_roots(forest, params, trees, temperatures, out):
         tree.info[0].target = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def play_roots(forest, trees, actions, keep):
     """Play `actions[i]` at the root of `trees[i]`, keeping the subtree if `keep`."""
     scratch = tree_at(forest, len(forest.info) - 1)

@@ -234,12 +234,21 @@ class Search:
         """
         if self._waiting:
             raise RuntimeError(f"{self._waiting} leaves still await receive()")
-        planes, actions, counts = self._planes, self._actions, self._counts
-        waiting = self._call(
-            kernels.select_batch, self.forest, self.params, planes, actions, counts
+        waiting = self._waiting = self._simulate(kernels.NETWORK)
+        return Leaves(self._planes[:waiting], self._actions[:waiting], self._counts[:waiting])
+
+    def _simulate(self, evaluator: int) -> int:
+        """Simulate up to the leaves of a NETWORK, or to the end; return the leaves that wait."""
+        waiting: int = self._call(
+            kernels.simulate_batch,
+            self.forest,
+            self.params,
+            evaluator,
+            self._planes,
+            self._actions,
+            self._counts,
         )
-        self._waiting = waiting
-        return Leaves(planes[:waiting], actions[:waiting], counts[:waiting])
+        return waiting
 
     def receive(self, logits: NDArray[np.float32], values_to_play: NDArray[np.float32]) -> None:
         """Back up the evaluations of the leaves last selected, in the same order.
@@ -270,7 +279,7 @@ class Search:
         if isinstance(evaluator, CompiledEvaluator):
             if evaluator == ROLLOUT and not self.forest.calls[0]["rollout"]:
                 fill_rollout(self.forest.calls[0], self.game)
-            self._call(kernels.search_compiled, self.forest, self.params, evaluator.code)
+            self._simulate(evaluator.code)
             return
         while len((leaves := self.select()).counts):
             self.receive(*evaluator(leaves))

@@ -61,17 +61,31 @@ def _start_and_surprise_from_now_on(batch: EpisodeBatch) -> EpisodeBatch:
     )
 
 
+class Policies(NamedTuple):
+    """The policies of R rows as their P entries, the actions with weight, row after row."""
+
+    count: NDArray[np.uint16]  # [R] entries of each row
+    action: NDArray[np.uint16]  # [P]
+    weight: NDArray[np.float32]  # [P] sums to 1 in a row
+
+    @classmethod
+    def of(cls, legal: NDArray[np.uint16], policy: NDArray[np.float32]) -> Policies:
+        """Take the entries of policies [R, L], whose columns stand for the actions `legal`."""
+        row, column = np.nonzero(policy)
+        count = np.bincount(row, minlength=len(policy)).astype(np.uint16)
+        return cls(count, legal[row, column], policy[row, column])
+
+
 @dataclass(frozen=True)
 class GameRecord:
-    """A finished game of self-play; R rows to learn from, L most legal actions."""
+    """A finished game of self-play; R rows to learn from."""
 
     moves: NDArray[np.uint16]  # [T]
     opening_plies: int
     outcome: float  # for the first player
     network_step: int
     row_ply: NDArray[np.uint16]  # [R]
-    row_legal: NDArray[np.uint16]  # [R, L] actions that the policy's columns stand for
-    row_policy: NDArray[np.float32]  # [R, L]
+    policies: Policies  # of R rows
     row_value: NDArray[np.float32]  # [R] value_to_play
     row_exact: NDArray[np.float32]  # [R] proven value_to_play, or NaN
     row_surprise: NDArray[np.float32] | None = None  # [R] nats, or NaN; None: all are unknown
@@ -80,8 +94,6 @@ class GameRecord:
 
 def to_episode(record: GameRecord, uuid: bytes) -> Episode:
     """Convert a game to the store's form."""
-    row, column = np.nonzero(record.row_policy)
-    counts = np.bincount(row, minlength=len(record.row_ply))
     surprise = record.row_surprise
     if surprise is None:
         surprise = np.full(len(record.row_ply), np.nan, np.float32)
@@ -97,9 +109,9 @@ def to_episode(record: GameRecord, uuid: bytes) -> Episode:
             "row_value": record.row_value,
             "row_exact": record.row_exact,
             "row_surprise": surprise,
-            "policy_count": counts.astype(np.uint16),
-            "policy_action": record.row_legal[row, column],
-            "policy_weight": record.row_policy[row, column],
+            "policy_count": record.policies.count,
+            "policy_action": record.policies.action,
+            "policy_weight": record.policies.weight,
         },
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.alphazero.config import SelfPlayConfig
-from agents.alphazero.episodes import GameRecord, to_episode
+from agents.alphazero.episodes import GameRecord, Policies, to_episode
 from agents.alphazero.game import read_starts
 from agents.random_state import rng_state, set_rng_state
 from envs.batch import no_past, play_random, replay_rows, scratch_for, statuses
@@ -98,8 +98,7 @@ class Shard:
         self.rows_made = 0
         self.plies_played = 0
         self.resign = ResignStatistics()
-        plies, most = game.max_plies, game.max_legal
-        self.moves = np.zeros((games, plies), np.uint16)
+        self.moves = np.zeros((games, game.max_plies), np.uint16)
         self.ply = np.zeros(games, np.int64)
         self.opening = np.zeros(games, np.int64)  # its plies; a game may be within it
         self.start_texts = [""] * games  # positions that the games began from; "": the game's start
@@ -109,15 +108,22 @@ class Shard:
         self.never_resigns = np.zeros(games, np.bool_)
         self.low_moves = np.zeros((games, 2), np.int64)  # own moves in a row below resign_value
         self.would_resign = np.full(games, -1, np.int64)  # first player who would have resigned
+        self._make_room_for_rows(games)
+        self.start(np.arange(games))
+
+    def _make_room_for_rows(self, games: int) -> None:
+        """Allocate the training rows of the running games, one each ply at most."""
+        plies = self.game.max_plies
         self.row_count = np.zeros(games, np.int64)
         self.row_ply = np.zeros((games, plies), np.uint16)
-        # by legal action; a page of these is touched once a game has rows there
-        self.row_legal = np.zeros((games, plies, most), np.uint16)
-        self.row_policy = np.zeros((games, plies, most), np.float32)
+        self.row_entries = np.zeros((games, plies), np.uint16)  # of each row's policy
+        self.num_entries = np.zeros(games, np.int64)  # of all rows of a game
+        # room for the largest game; a page of memory is taken once a game has entries there
+        self.entry_action = np.zeros((games, plies * self.game.max_legal), np.uint16)
+        self.entry_weight = np.zeros((games, plies * self.game.max_legal), np.float32)
         self.row_value = np.zeros((games, plies), np.float32)
         self.row_exact = np.zeros((games, plies), np.float32)
         self.row_surprise = np.zeros((games, plies), np.float32)
-        self.start(np.arange(games))
 
     # -- beginning ---------------------------------------------------------------------------
 
@@ -134,6 +140,7 @@ class Shard:
         self.low_moves[slots] = 0
         self.would_resign[slots] = -1
         self.row_count[slots] = 0
+        self.num_entries[slots] = 0
         self._place(states, slots)
         self.begin_searches(slots)
 
@@ -287,12 +294,21 @@ class Shard:
         kept = slots[keep]
         row = self.row_count[kept]
         self.row_ply[kept, row] = self.ply[kept]
-        self.row_legal[kept, row] = results.legal[keep]
-        self.row_policy[kept, row] = results.policy[keep]
+        self._note_policies(kept, Policies.of(results.legal[keep], results.policy[keep]))
         self.row_value[kept, row] = results.value_to_play[keep]
         self.row_exact[kept, row] = results.exact[keep]
         self.row_surprise[kept, row] = surprise_of(results.policy[keep], results.prior[keep])
         self.row_count[kept] += 1
+
+    def _note_policies(self, slots: NDArray[np.int64], policies: Policies) -> None:
+        """Write the policy of one more row of each of these games behind its others."""
+        count = policies.count.astype(np.int64)
+        first = np.cumsum(count) - count
+        entry = np.arange(len(policies.action)) + np.repeat(self.num_entries[slots] - first, count)
+        self.entry_action[np.repeat(slots, count), entry] = policies.action
+        self.entry_weight[np.repeat(slots, count), entry] = policies.weight
+        self.row_entries[slots, self.row_count[slots]] = count
+        self.num_entries[slots] += count
 
     def _resignations(
         self, slots: NDArray[np.int64], players: NDArray[np.int64], results: RootResults
@@ -326,8 +342,7 @@ class Shard:
             outcome=outcome,
             network_step=self.network_step,
             row_ply=self.row_ply[slot, :rows].copy(),
-            row_legal=self.row_legal[slot, :rows].copy(),
-            row_policy=self.row_policy[slot, :rows].copy(),
+            policies=self._policies(slot),
             row_value=self.row_value[slot, :rows].copy(),
             row_exact=self.row_exact[slot, :rows].copy(),
             row_surprise=self.row_surprise[slot, :rows].copy(),
@@ -337,6 +352,15 @@ class Shard:
         self.games_finished += 1
         self.rows_made += int(rows)
         return to_episode(record, hashlib.blake2b(name, digest_size=16).digest())
+
+    def _policies(self, slot: int) -> Policies:
+        """Return the policies of a game's rows."""
+        size = self.num_entries[slot]
+        return Policies(
+            self.row_entries[slot, : self.row_count[slot]].copy(),
+            self.entry_action[slot, :size].copy(),
+            self.entry_weight[slot, :size].copy(),
+        )
 
     def counters(self) -> dict[str, int]:
         """Return the search's counters, and games, rows, plies and resignations so far."""
@@ -377,32 +401,33 @@ class Shard:
 
     def _policy_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the policies of the running games' rows, row by row, as their entries."""
-        rows = np.arange(self.row_ply.shape[1]) < self.row_count[:, None]
-        policy, legal = self.row_policy[rows], self.row_legal[rows]
-        row, column = np.nonzero(policy)
+        policies = [self._policies(slot) for slot in range(len(self.ply))]
         return {
-            "policy_count": np.bincount(row, minlength=len(policy)).astype(np.uint16),
-            "policy_action": legal[row, column],
-            "policy_weight": policy[row, column],
+            f"policy_{field}": np.concatenate([getattr(p, field) for p in policies])
+            for field in Policies._fields
         }
 
     def _load_policies(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take the policies of `_policy_arrays`; raises CheckpointError where they do not fit."""
-        most, counts = self.row_policy.shape[2], arrays["policy_count"].astype(np.int64)
+        counts = arrays["policy_count"].astype(np.int64)
         actions, weights = arrays["policy_action"], arrays["policy_weight"]
-        game, ply = np.nonzero(np.arange(self.row_ply.shape[1]) < self.row_count[:, None])
-        fits = len(counts) == len(game) and counts.sum() == len(actions) == len(weights)
-        if not fits or (counts > most).any() or (actions >= self.game.num_actions).any():
+        rows = np.arange(self.row_ply.shape[1]) < self.row_count[:, None]
+        fits = len(counts) == rows.sum() and counts.sum() == len(actions) == len(weights)
+        if (
+            not fits
+            or (counts > self.game.max_legal).any()
+            or (actions >= self.game.num_actions).any()
+        ):
             raise CheckpointError(
-                f"the policies that were stored for {len(game)} rows of running games are none of "
+                f"the policies that were stored for {rows.sum()} rows of running games are none of "
                 f"{self.game.name!r}"
             )
-        row = np.repeat(np.arange(len(counts)), counts)
-        column = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-        self.row_legal[game, ply] = 0
-        self.row_policy[game, ply] = 0.0
-        self.row_legal[game[row], ply[row], column] = actions
-        self.row_policy[game[row], ply[row], column] = weights
+        self.row_entries[rows] = counts
+        self.num_entries[:] = (self.row_entries * rows).sum(1)
+        ends = np.cumsum(self.num_entries)
+        for slot, (size, end) in enumerate(zip(self.num_entries, ends, strict=True)):
+            self.entry_action[slot, :size] = actions[end - size : end]
+            self.entry_weight[slot, :size] = weights[end - size : end]
 
     def _load_starts(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take the positions that the running games began from; raises CheckpointError."""

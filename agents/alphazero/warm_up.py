@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from agents.alphazero.config import LearnerConfig, NetworkConfig, SelfPlayConfig
-from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode
+from agents.alphazero.episodes import SCHEMA, GameRecord, Policies, to_episode
 from agents.alphazero.learner import AlphaZeroLearner
 from agents.alphazero.shard import Shard
 from agents.cores import give_back_memory
@@ -42,8 +42,7 @@ def warm_up_learning(game: Game) -> None:
         outcome=0.0,
         network_step=0,
         row_ply=np.zeros(1, np.uint16),
-        row_legal=legal[None],
-        row_policy=np.ones((1, 1), np.float32),
+        policies=Policies.of(legal[None], np.ones((1, 1), np.float32)),
         row_value=np.zeros(1, np.float32),
         row_exact=unknown,
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.alphazero.episodes import GameRecord, to_episode
+from agents.alphazero.episodes import GameRecord, Policies, to_episode
 from envs.batch import play_random, scratch_for
 from envs.game import Game
 from store.memory.frames import GOES_ON, frames_schema
@@ -50,7 +50,8 @@ def game_episodes(game: Game, count: int) -> list[Episode]:
         value = rng.uniform(-1, 1, ROWS).astype(np.float32)
         exact = np.full(ROWS, np.nan, np.float32)
         legal = np.tile(np.arange(game.num_actions, dtype=np.uint16), (ROWS, 1))
-        record = GameRecord(moves, 0, 0.0, 0, plies, legal, policy, value, exact)
+        policies = Policies.of(legal, policy)
+        record = GameRecord(moves, 0, 0.0, 0, plies, policies, value, exact)
         episodes.append(to_episode(record, rng.bytes(16)))
     return episodes
 

@@ -15,8 +15,13 @@ from numba import carray, types  # type: ignore[attr-defined]
 from numba.core import cgutils
 from numba.extending import intrinsic, register_jitable
 
-# The functions are called by address alone, and take pointers: no wrappers for Python.
-BY_ADDRESS: Any = {"cache": True, "nogil": True, "no_cpython_wrapper": True}
+# The functions are called by address alone, and take pointers: no wrappers for Python or C.
+BY_ADDRESS: Any = {
+    "cache": True,
+    "nogil": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 
 
 def prototype(returns: Any, *parameters: Any) -> Any:

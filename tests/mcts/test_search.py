@@ -344,7 +344,7 @@ def evaluate(leaves):
 search.run(evaluate)
 found = search.read(np.arange(4))
 search.play(np.arange(4), found.action)
-used = ("select_batch", "receive_batch", "begin", "place_roots", "read_roots", "play_roots")
+used = ("simulate_batch", "receive_batch", "begin", "place_roots", "read_roots", "play_roots")
 stats = [getattr(kernels, name).stats for name in used]
 print(json.dumps({
     "hits": sum(sum(s.cache_hits.values()) for s in stats),

@@ -61,7 +61,7 @@ def searched_in_a_fresh_process(name):
 def test_a_fresh_process_compiles_nothing(name):
     searched_in_a_fresh_process(name)
     second = searched_in_a_fresh_process(name)
-    assert {"select_batch", "receive_batch", "search_compiled"} <= set(second)
+    assert {"simulate_batch", "receive_batch", "read_roots"} <= set(second)
     assert {"_replay_rows", "_legal_actions", "_play_child", "_rollout"} <= set(second)
     assert {kernel: misses for kernel, (_, _, misses) in second.items() if misses} == {}
     # the sizes of searches and batches make no others

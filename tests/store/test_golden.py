@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode
+from agents.alphazero.episodes import SCHEMA, GameRecord, Policies, to_episode
 from store import checkpoints, run, upgrades
 from store.files.local import LocalFiles
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
@@ -69,29 +69,27 @@ def layout_episodes():
 
 def games():
     """Two games of tic-tac-toe: one without rows, one with a proven and a searched row."""
-    empty, policy = np.zeros((0, 9), np.float32), np.zeros((2, 9), np.float32)
+    policy = np.zeros((2, 9), np.float32)
     policy[0, [4, 8]], policy[1, 2] = [0.75, 0.25], 1.0
     every = np.tile(np.arange(9, dtype=np.uint16), (2, 1))
+    none, policies = Policies.of(every[:0], policy[:0]), Policies.of(every, policy)
     nothing, moves = np.zeros(0, np.float32), np.array([4, 0, 8, 2, 6, 1], np.uint16)
     exact = np.array([np.nan, -1.0], np.float32)
     values = np.array([0.5, -1.0], np.float32)
     plies = np.array([1, 3], np.uint16)
     return [
-        to_episode(
-            GameRecord(moves[:5], 2, 0.0, 0, plies[:0], every[:0], empty, nothing, nothing),
-            b"0" * 16,
-        ),
-        to_episode(GameRecord(moves, 0, -1.0, 99, plies, every, policy, values, exact), b"1" * 16),
+        to_episode(GameRecord(moves[:5], 2, 0.0, 0, plies[:0], none, nothing, nothing), b"0" * 16),
+        to_episode(GameRecord(moves, 0, -1.0, 99, plies, policies, values, exact), b"1" * 16),
     ]
 
 
 def newest_games():
     """Those of version 1, and one from a position, with a row of known surprise."""
-    row = np.array([[2, 5]], np.uint16), np.array([[0.25, 0.75]], np.float32)
+    row = Policies.of(np.array([[2, 5]], np.uint16), np.array([[0.25, 0.75]], np.float32))
     value, surprise = np.array([0.125], np.float32), np.array([0.5], np.float32)
     moves, ply = np.array([2, 5, 7], np.uint16), np.array([1], np.uint16)
     record = GameRecord(
-        moves, 1, 1.0, 7, ply, *row, value, np.full(1, np.nan, np.float32), surprise, "X.O/.X./O.."
+        moves, 1, 1.0, 7, ply, row, value, np.full(1, np.nan, np.float32), surprise, "X.O/.X./O.."
     )
     return [*games(), to_episode(record, b"2" * 16)]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from agents.alphazero.config import LearnerConfig, NetworkConfig
-from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode, to_rows
+from agents.alphazero.episodes import SCHEMA, GameRecord, Policies, to_episode, to_rows
 from agents.alphazero.learner import AlphaZeroLearner
 from agents.torch_state import dump_trainer, load_trainer
 from envs.registry import find_game
@@ -34,8 +34,10 @@ def _record(game, text, plies, exact=None, outcome=1.0):
         outcome=outcome,
         network_step=5,
         row_ply=np.array(plies, np.uint16),
-        row_legal=np.tile(np.array([0, 2, 4], np.uint16), (count, 1)),
-        row_policy=np.tile(np.array([0.0, 0.25, 0.75], np.float32), (count, 1)),
+        policies=Policies.of(
+            np.tile(np.array([0, 2, 4], np.uint16), (count, 1)),
+            np.tile(np.array([0.0, 0.25, 0.75], np.float32), (count, 1)),
+        ),
         row_value=np.full(count, 0.2, np.float32),
         row_exact=np.array(exact if exact else [np.nan] * count, np.float32),
     )

@@ -197,8 +197,10 @@ def test_rows_that_are_waiting_are_stored_as_entries_and_read_from_either_versio
     assert arrays["policy_count"].sum() == len(arrays["policy_action"]) > 30
     dense = np.zeros((*shard.row_ply.shape, shard.game.num_actions), np.float32)
     for game, rows in enumerate(shard.row_count):
-        for row in range(rows):
-            np.add.at(dense[game, row], shard.row_legal[game, row], shard.row_policy[game, row])
+        ends = np.cumsum(shard.row_entries[game, :rows])
+        for row, end in enumerate(ends):
+            entries = slice(end - shard.row_entries[game, row], end)
+            dense[game, row, shard.entry_action[game, entries]] = shard.entry_weight[game, entries]
     newer = ("policy_", "row_surprise", "start")
     older = {f"0.{n}": array for n, array in arrays.items() if not n.startswith(newer)}
     document = {"format": "ludens-actor/2", "arrays": {**older, "0.row_policy": dense}}

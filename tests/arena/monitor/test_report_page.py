@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import ludens
-from agents.alphazero.episodes import SCHEMA, GameRecord, to_episode
+from agents.alphazero.episodes import SCHEMA, GameRecord, Policies, to_episode
 from arena.monitor.history import History, Timeline
 from arena.monitor.report.games import Piece, coloured_pieces, draw_game, sample_games
 from arena.monitor.report.page import report_html, write_report
@@ -80,9 +80,9 @@ def add_games(run: Run, *games: tuple[list[int], float]) -> None:
     nothing = np.zeros(0, np.float32)
     for number, (moves, outcome) in enumerate(games):
         plies = np.zeros(0, np.uint16)
-        policy, legal = np.zeros((0, 9), np.float32), np.zeros((0, 9), np.uint16)
+        policies = Policies.of(np.zeros((0, 9), np.uint16), np.zeros((0, 9), np.float32))
         made = np.array(moves, np.uint16)
-        record = GameRecord(made, 1, outcome, 7 * number, plies, legal, policy, nothing, nothing)
+        record = GameRecord(made, 1, outcome, 7 * number, plies, policies, nothing, nothing)
         writer.append(to_episode(record, number.to_bytes(16, "big")))
         writer.commit()
 
