@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--games", type=int, help="of `clock` (default: 6) and `programs` (16)")
     parser.add_argument("--clock", help="of `clock`, seconds and increment (default: 2+0.05)")
     parser.add_argument("--other", help="another checkout of the project, for `versions`")
+    parser.add_argument("--rounds", type=int, help=f"of `versions` (default: {versions.ROUNDS})")
     options = parser.parse_args()
     for name in options.names:
         if name == "versions" and not options.other:
@@ -83,7 +84,7 @@ def main() -> None:
     seconds = options.seconds if options.minutes is None else 60.0 * options.minutes
     for name in options.names or _possible():
         if name == "versions":
-            versions.run(seconds, options.other)
+            versions.run(seconds, options.other, options.rounds or versions.ROUNDS)
         elif name == "gpu":
             gpu.run(seconds, options.peer_python, options.sets)
         elif name == "programs":

@@ -53,11 +53,11 @@ def _commit(checkout: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def measure(other: Path, seconds: float) -> dict[str, Any]:
+def measure(other: Path, seconds: float, count: int) -> dict[str, Any]:
     """Measure the ratio of this checkout to the other in each round, and the medians."""
     facts = machine_facts()
     rounds = []
-    for number in range(ROUNDS + 1):
+    for number in range(count + 1):
         sides = [HERE, other] if number % 2 else [other, HERE]
         measured = {side: figures(side, seconds) for side in sides}
         rounds.append(
@@ -78,8 +78,8 @@ def measure(other: Path, seconds: float) -> dict[str, Any]:
     }
 
 
-def run(seconds: float, other: str) -> None:
+def run(seconds: float, other: str, rounds: int = ROUNDS) -> None:
     """Compare, print and write the ratios; each of the five measurements takes `seconds`."""
-    result = measure(Path(other).resolve(), seconds)
+    result = measure(Path(other).resolve(), seconds, rounds)
     print(json.dumps(result["this_over_other"], indent=1))
     write_result("versions", result)

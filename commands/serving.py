@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from envs.game import Game
 
 GO_SIZES = {size: f"go{size}" for size in (7, 9, 13, 19)}
+SEVERAL_SIZES = {"go9_from7": (7, 8, 9)}
 # the protocol that programs for a game speak
 PROTOCOL_OF = {game: name for name, dialect in DIALECTS.items() for game in dialect.variants}
-PROTOCOL_OF |= dict.fromkeys(GO_SIZES.values(), "gtp")
+PROTOCOL_OF |= dict.fromkeys([*GO_SIZES.values(), *SEVERAL_SIZES], "gtp")
 AGENTS_OF_ANY_GAME = ("random", "mcts")
 USUAL_GAME = {"uci": "chess", "usi": "shogi", "gtp": "go9"}
 
@@ -99,6 +100,7 @@ def _gtp_session(args: Namespace, inbox: Inbox, write: Writer) -> GtpSession:
         return _load_gtp(args, game, settings, write, done)
 
     sizes = {size: name for size, name in GO_SIZES.items() if _plays(args, name)}
+    sizes |= dict.fromkeys(SEVERAL_SIZES.get(args.game, ()), args.game)
     return GtpSession(_name(args), VERSION, args.game, sizes, load, inbox, write)
 
 

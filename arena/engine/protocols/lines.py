@@ -16,6 +16,7 @@ MOST_LINE_BYTES = 1 << 20  # a longer line is dropped; a game of 10,000 moves is
 READ_BYTES = 1 << 16
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LEAVING_S = 10.0  # from a signal, or the end of the input, until the process ends in any case
+LOOKING_S = 0.5  # while the agent is still loading after the end of the input
 
 MOST_TEXT = 300  # characters of a message on one line
 
@@ -31,6 +32,8 @@ def one_line(text: str) -> str:
 
 class Session(Protocol):
     """What a protocol makes of the lines that it gets; all in one thread."""
+
+    is_loading: bool  # the agent, which lines that came before wait for
 
     def receive(self, line: str) -> bool:
         """Act on a line without waiting for a search; False ends the session."""
@@ -90,12 +93,12 @@ class Splitter:
 class Reader:
     """Puts the lines of a file into the inbox, in a thread that `close` ends; then `at_end`.
 
-    The end follows after LEAVING_S, or at once when nobody reads `answers` any more: no search goes
-    on for a program that has ended.
+    The end follows LEAVING_S after the agent is loaded, or at once when nobody reads `answers` any
+    more: no search goes on for a program that has ended.
     """
 
-    def __init__(self, file: int, inbox: Inbox, at_end: Callable[[], None], answers: int) -> None:
-        self._file, self._inbox, self._at_end, self._answers = file, inbox, at_end, answers
+    def __init__(self, file: int, inbox: Inbox, session: Session, answers: int) -> None:
+        self._file, self._inbox, self._session, self._answers = file, inbox, session, answers
         self._awake, self._wake = os.pipe()
         self._thread = Thread(target=self._run, name="ludens-lines", daemon=True)
         self._thread.start()
@@ -112,12 +115,17 @@ class Reader:
         for line in splitter.last():
             self._inbox.put(line)
         if has_ended:
-            self._inbox.put(self._at_end)
-            waiting = select.poll()
-            waiting.register(self._awake, select.POLLIN)
-            waiting.register(self._answers, 0)  # tells only that its reader is gone
-            waiting.poll(LEAVING_S * 1000)
+            self._inbox.put(self._session.end_input)
+            self._wait_for_answers()
         self._inbox.put(None)
+
+    def _wait_for_answers(self) -> None:
+        waiting = select.poll()
+        waiting.register(self._awake, select.POLLIN)
+        waiting.register(self._answers, 0)  # tells only that its reader is gone
+        waited_s = 0.0
+        while waited_s < LEAVING_S and not waiting.poll(LOOKING_S * 1000):
+            waited_s = 0.0 if self._session.is_loading else waited_s + LOOKING_S
 
     def close(self) -> None:
         """End the thread, though it waits for input."""
@@ -168,7 +176,7 @@ def converse(make: Callable[[Inbox, Writer], Session], read_from: int, write_to:
     inbox: Inbox = SimpleQueue()
     session = make(inbox, Writer(write_to, lambda: inbox.put(None)))
     with ending_by_signals(inbox):
-        reader = Reader(read_from, inbox, session.end_input, write_to)
+        reader = Reader(read_from, inbox, session, write_to)
         try:
             while (event := inbox.get()) is not None:
                 if callable(event):

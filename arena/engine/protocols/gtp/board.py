@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,21 +28,24 @@ class _Moment(NamedTuple):
 
 
 class GtpBoard:
-    """A square board and the moves on it.
+    """A square board and the moves on it, of the game's size or a smaller one that it has.
 
+    Points are counted on the board itself, a pass behind them; `to_game` and `from_game` convert.
     A side that moves out of turn moves after a pass of the other one. Such a pass, and passes
     before a game that goes on, do not count towards its end. A game that is over by its length
     goes on as well. Superko knows every board of the game.
     """
 
-    def __init__(self, game: Game, start: GoRecord | None = None) -> None:
+    def __init__(self, game: Game, start: GoRecord | None = None, size: int = 0) -> None:
         self.game = game
-        self.size = game.planes_shape[1]
+        self._largest = game.planes_shape[1]
+        start = start or GoRecord(size or self._largest, size or self._largest, 0.0, [])
+        self.size = start.rows
         self.stones: tuple[list[int], list[int]] = ([], [])  # from the start: Black's, White's
         self.first_side = 0
         self.moves: list[tuple[int, int]] = []  # colour, action
         record = None
-        if start is not None and (start.first_side or any(start.stones)):
+        if self.size < self._largest or start.first_side or any(start.stones):
             assert game.parse_position is not None
             record = game.parse_position(start.position())
             self.stones, self.first_side = start.stones, start.first_side
@@ -60,13 +63,29 @@ class GtpBoard:
 
     def cells(self) -> NDArray[np.uint8]:
         """Return what stands on each point, uint8 [size * size]: 1 Black, 2 White."""
-        return stone_cells(self._line[-1].position.state[0], self.size, self.size)
+        state = self._line[-1].position.state[0]
+        return self._own(stone_cells(state, self._largest, self._largest))
 
     def owners(self) -> NDArray[np.int8]:
         """Return who owns each point if no stone is dead: 1 Black, -1 White, 0 neither."""
-        owners = np.zeros(self.size**2, np.int8)
+        owners = np.zeros(self._largest**2, np.int8)
         final_ownership(self._line[-1].position.state[0], owners)
-        return owners
+        return self._own(owners)
+
+    def _own(self, cells: NDArray[Any]) -> NDArray[Any]:
+        """Return this board's points of the game's, whose lower left corner it is."""
+        square = cells.reshape(self._largest, self._largest)
+        return square[self._largest - self.size :, : self.size].ravel()
+
+    def to_game(self, action: int) -> int:
+        """Return the game's action for a point of this board or a pass."""
+        row, column = divmod(action, self.size)
+        return (self._largest - self.size + row) * self._largest + column
+
+    def from_game(self, action: int) -> int:
+        """Return the point of this board, or the pass, of a legal action of the game."""
+        row, column = divmod(action, self._largest)
+        return (row - self._largest + self.size) * self.size + column
 
     def position(self, colour: int) -> Position:
         """Return the position with a colour to move, in a game that goes on."""
@@ -88,11 +107,12 @@ class GtpBoard:
 
     def _after(self, before: _Moment, action: int) -> _Moment:
         now = _copy(before.position)
-        if play_moves(self.game, now.state, now.past, ROW, np.array([action])) >= 0:
+        played = self.to_game(action)
+        if play_moves(self.game, now.state, now.past, ROW, np.array([played])) >= 0:
             raise GtpError("illegal move")
         if before.is_cut:
             self._forbid(now)
-        return _Moment(replace(now, moves=(*now.moves, action)), before.is_cut)
+        return _Moment(replace(now, moves=(*now.moves, played)), before.is_cut)
 
     def _turned(self, colour: int) -> _Moment:
         """Return the last position as one that a colour may play in."""
@@ -108,7 +128,8 @@ class GtpBoard:
 
         Where the game has come to its longest, the older half of its past is cut off.
         """
-        now, is_cut, most = _copy(moment.position), moment.is_cut, self.game.max_plies
+        now, is_cut = _copy(moment.position), moment.is_cut
+        most = self.game.max_plies * self.size**2 // self._largest**2
         state, past = now.state[0], now.past
         if state["ply"] >= most:
             kept, count = most // 2, int(past.counts[0])

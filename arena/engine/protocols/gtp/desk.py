@@ -55,7 +55,7 @@ class GtpDesk:
     """One agent and the board before it. See `session.Desk`.
 
     Args:
-        game: Go on a square board.
+        game: Go on a square board, or on several.
         player: the agent.
         settings: as the session sets them, also later.
         write: writes lines, from any thread.
@@ -82,6 +82,7 @@ class GtpDesk:
         self._answers: dict[str, Callable[[tuple[str, ...]], str | Start]] = {
             "play": self._play,
             "undo": self._undo,
+            "boardsize": self._board_size,
             "clear_board": self._clear,
             "fixed_handicap": self._fixed_handicap,
             "place_free_handicap": self._free_handicap,
@@ -102,7 +103,7 @@ class GtpDesk:
     def get_ready(self) -> None:
         """Compile what the commands need. Raises what the agent raises."""
         self._engine.get_ready()
-        self.board.play(0, int(self.game.legal_actions(self.game.new_state())[0]))
+        self.board.play(0, self.board.from_game(int(self.game.legal_actions(self._empty())[0])))
         self._engine.start(Request(self.board.position(1), Limit(nodes=1))).wait()
         self._clear(())
 
@@ -125,8 +126,13 @@ class GtpDesk:
         """Return what is added to White's area in the score."""
         if self._settings.komi is not None:
             return self._settings.komi
-        empty = np.zeros(self.board.size**2, np.int8)
-        return -final_ownership(self.game.new_state(), empty)
+        owners = np.zeros(self.game.num_actions - 1, np.int8)
+        return -final_ownership(self._empty(), owners)
+
+    def _empty(self) -> np.void:
+        """Return the position that a game on this board begins with."""
+        state: np.void = GtpBoard(self.game, size=self.board.size).position(0).state[0]
+        return state
 
     def _vertex(self, word: str) -> int:
         try:
@@ -149,8 +155,13 @@ class GtpDesk:
         self.board.undo()
         return ""
 
+    def _board_size(self, args: tuple[str, ...]) -> str:
+        """Take another of the game's sizes, which the session knows."""
+        self.board = GtpBoard(self.game, size=int(args[0]))
+        return ""
+
     def _clear(self, args: tuple[str, ...]) -> str:
-        self.board = GtpBoard(self.game)
+        self.board = GtpBoard(self.game, size=self.board.size)
         return ""
 
     def _show_board(self, args: tuple[str, ...]) -> str:
@@ -276,10 +287,11 @@ class GtpDesk:
         def finish(result: Result) -> str:
             if result.error is not None or result.best is None:
                 raise GtpError(f"the agent failed: {result.error}")
+            best = self.board.from_game(result.best)
             if plays:
-                self.board.play(colour, result.best)
+                self.board.play(colour, best)
                 self._settings.time.spend(colour, time.monotonic() - began)
-            return answer.format(*self._words([result.best]))
+            return answer.format(*self._words([best]))
 
         request = Request(
             position,
@@ -316,22 +328,27 @@ class GtpDesk:
         legal = set(self.game.legal_actions(state).tolist())
         wanted = set(legal)
         for side, vertices in words.allow:
-            wanted &= {self._vertex(word) for word in vertices} if side == colour else wanted
+            wanted &= self._actions(vertices) if side == colour else wanted
         for side, vertices in words.avoid:
-            wanted -= {self._vertex(word) for word in vertices} if side == colour else set()
+            wanted -= self._actions(vertices) if side == colour else set()
         if not wanted:
             raise GtpError("no legal move is allowed")
         return tuple(sorted(wanted)) if wanted != legal else ()
 
+    def _actions(self, vertices: Sequence[str]) -> set[int]:
+        """Return the game's actions of some points."""
+        return {self.board.to_game(self._vertex(word)) for word in vertices}
+
     def _teller(self, form: str, words: AnalysisWords) -> Callable[[Snapshot], None]:
         written_at = -words.seconds - 1.0
+
+        def names(actions: Sequence[int]) -> list[str]:
+            return self._words([self.board.from_game(action) for action in actions])
 
         def tell(snapshot: Snapshot) -> None:
             nonlocal written_at
             now = time.monotonic()
-            line = (
-                info_line(snapshot, form, self._words) if now - written_at >= words.seconds else ""
-            )
+            line = info_line(snapshot, form, names) if now - written_at >= words.seconds else ""
             if line:
                 written_at = now
                 self._write(line)

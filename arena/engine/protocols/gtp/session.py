@@ -93,6 +93,7 @@ class GtpSession:
         self.failure: Exception | None = None  # why the agent could not be loaded
         self.is_loading = False
         self._game, self._sizes, self._load = game, sizes, load
+        self._size = 0  # of a game that has several; 0: its largest
         self._inbox, self._write = inbox, write
         self._settings = Settings()
         self._desk: Desk | None = None
@@ -217,6 +218,7 @@ class GtpSession:
 
     def _take(self, desk: Desk) -> None:
         self._desk, self.is_loading = desk, False
+        self._tell_size()
         self._go_on()
 
     # --- commands that need no board ---
@@ -231,6 +233,13 @@ class GtpSession:
             self._desk.close()
             self._desk = None
         self._game = self._sizes[size]
+        has_several = list(self._sizes.values()).count(self._game) > 1
+        self._size = size if has_several else 0
+        self._tell_size()
+
+    def _tell_size(self) -> None:
+        if self._desk is not None and self._size:
+            self._desk.answer(Command("", "boardsize", (str(self._size),)))
 
     def _board_size(self, args: tuple[str, ...]) -> str:
         require(args, 1, 1, "boardsize SIZE")

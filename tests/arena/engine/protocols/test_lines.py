@@ -22,12 +22,13 @@ class Echo:
 
     def __init__(self, inbox: Inbox, write: Writer, at: Callable[[str], None]) -> None:
         self.inbox, self.write, self.at = inbox, write, at
-        self.closed, self.is_late, self.is_stuck = 0, False, False
+        self.closed, self.is_late, self.is_stuck, self.is_loading = 0, False, False, False
 
     def receive(self, line: str) -> bool:
         self.at(line)
         self.is_late |= line == "late"
-        self.is_stuck |= line == "stuck"
+        self.is_stuck |= line in ("stuck", "load")
+        self.is_loading |= line == "load"
         if line == "later":
             self.inbox.put(self.in_its_turn)
         self.write(line)
@@ -42,6 +43,12 @@ class Echo:
             self.write("at last")
         if not self.is_stuck:
             self.inbox.put(None)
+        if self.is_loading:
+            Timer(0.3, self.loaded).start()
+
+    def loaded(self) -> None:
+        self.write("loaded")
+        self.is_loading = False
 
     def close(self) -> None:
         self.closed += 1
@@ -85,6 +92,14 @@ def test_a_session_that_never_answers_ends_some_time_after_its_input(
 ) -> None:
     monkeypatch.setattr(lines, "LEAVING_S", 0.05)
     assert conversation(b"stuck\n") == "stuck\n"
+
+
+def test_after_its_input_a_session_has_all_the_time_that_loading_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "LEAVING_S", 0.05)
+    monkeypatch.setattr(lines, "LOOKING_S", 0.01)
+    assert conversation(b"load\n") == "load\nloaded\n"
 
 
 def test_a_session_whose_answers_nobody_reads_ends_with_its_input() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from arena.engine.protocols.gtp.board import GtpBoard
 from arena.engine.protocols.gtp.grammar import GtpError
+from envs.go.sgf import format_sgf
 from envs.registry import find_game
 
 GAME = find_game("go9")
@@ -52,3 +53,28 @@ def test_a_game_goes_on_beyond_its_longest_and_superko_with_it() -> None:
 def test_nothing_to_take_back() -> None:
     with pytest.raises(GtpError, match="cannot undo"):
         GtpBoard(GAME).undo()
+
+
+def test_a_smaller_board_of_a_game_of_several_sizes() -> None:
+    game = find_game("go9_from7")
+    board, alone = GtpBoard(game, size=7), GtpBoard(find_game("go7"))
+    for point in (0, 6, 24, 48, 49):
+        assert board.from_game(board.to_game(point)) == point
+        for each in (board, alone):
+            each.play(each.to_play, point)
+    assert board.cells().tolist() == alone.cells().tolist()
+    assert board.owners().tolist() == alone.owners().tolist()
+    assert (board.chains(), board.draw()) == (alone.chains(), alone.draw())
+    assert format_sgf(board.record(9.0)) == format_sgf(alone.record(9.0))
+    with pytest.raises(GtpError, match="illegal move"):
+        board.play(0, 24)
+    board.undo()
+    assert board.to_play == 0
+
+
+def test_a_game_on_a_smaller_board_goes_on_beyond_its_longest() -> None:
+    board = GtpBoard(find_game("go9_from7"), size=7)
+    for ply in range(2 * 49 + 5):
+        board.play(ply % 2, 49)
+    board.play(board.to_play, 0)
+    assert board.cells().sum() in (1, 2)

@@ -40,7 +40,7 @@ class FakeDesk:
 class Conversation:
     """A session whose events a test handles when it wants to."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: dict[int, str] | None = None) -> None:
         self.written, self.desks = list[str](), list[FakeDesk]()
         self.inbox: Inbox = SimpleQueue()
 
@@ -51,8 +51,8 @@ class Conversation:
         def write(*lines: str) -> None:
             self.written.extend(lines)
 
-        sizes = {9: "go9", 13: "go13"}
-        self.session = GtpSession("Test", "1.2", "go9", sizes, load, self.inbox, write)
+        sizes = sizes or {9: "go9", 13: "go13"}
+        self.session = GtpSession("Test", "1.2", sizes[9], sizes, load, self.inbox, write)
 
     def say(self, *lines: str) -> str:
         """Return what is written for some lines, once an agent that they need is there."""
@@ -144,6 +144,16 @@ def test_a_record_of_another_size_changes_the_board() -> None:
     assert talk.say("loadsgf 13") == "=\n"
     assert [desk.game for desk in talk.desks] == ["go9", "go13"]
     assert talk.desks[0].closed == 1
+
+
+def test_one_agent_may_play_on_several_sizes() -> None:
+    talk = Conversation({7: "go9_from7", 9: "go9_from7", 13: "go13"})
+    assert talk.say("boardsize 7", "play b D4", "boardsize 9") == "=\n\n=\n\n=\n"
+    assert talk.say("boardsize 8") == "? unacceptable size\n"
+    (desk,) = talk.desks
+    assert desk.calls == ["boardsize", "play", "boardsize", "clear_board"]
+    talk.say("boardsize 13", "play b D4")
+    assert (desk.closed, talk.desks[1].calls) == (1, ["play"])
 
 
 WORDS = st.sampled_from([*sorted(ON_THE_DESK - {"loadsgf"}), "komi", "boardsize", "time_left"])
