@@ -5,7 +5,8 @@ from typing import Any
 from numba import njit
 
 # Numba makes a wrapper for C beside that for Python, which nothing here calls.
-kernel = njit(cache=True, nogil=True, no_cfunc_wrapper=True)
+KERNEL: Any = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
+kernel = njit(**KERNEL)
 
 # LLVM inlines them into the kernels: a simulation makes about thirty calls, each of which would
 # push the whole Tree (measured: 1.8 times as fast as calls, same compile time). Only compiled code

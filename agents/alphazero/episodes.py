@@ -64,16 +64,16 @@ def _start_and_surprise_from_now_on(batch: EpisodeBatch) -> EpisodeBatch:
 class Policies(NamedTuple):
     """The policies of R rows as their P entries, the actions with weight, row after row."""
 
-    count: NDArray[np.uint16]  # [R] entries of each row
+    counts: NDArray[np.uint16]  # [R] entries of each row
     action: NDArray[np.uint16]  # [P]
     weight: NDArray[np.float32]  # [P] sums to 1 in a row
 
     @classmethod
-    def of(cls, legal: NDArray[np.uint16], policy: NDArray[np.float32]) -> Policies:
+    def of(cls, legal: NDArray[Any], policy: NDArray[np.float32]) -> Policies:
         """Take the entries of policies [R, L], whose columns stand for the actions `legal`."""
         row, column = np.nonzero(policy)
-        count = np.bincount(row, minlength=len(policy)).astype(np.uint16)
-        return cls(count, legal[row, column], policy[row, column])
+        counts = np.bincount(row, minlength=len(policy)).astype(np.uint16)
+        return cls(counts, legal[row, column].astype(np.uint16), policy[row, column])
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def to_episode(record: GameRecord, uuid: bytes) -> Episode:
             "row_value": record.row_value,
             "row_exact": record.row_exact,
             "row_surprise": surprise,
-            "policy_count": record.policies.count,
+            "policy_count": record.policies.counts,
             "policy_action": record.policies.action,
             "policy_weight": record.policies.weight,
         },

@@ -302,7 +302,7 @@ class Shard:
 
     def _note_policies(self, slots: NDArray[np.int64], policies: Policies) -> None:
         """Write the policy of one more row of each of these games behind its others."""
-        count = policies.count.astype(np.int64)
+        count = policies.counts.astype(np.int64)
         first = np.cumsum(count) - count
         entry = np.arange(len(policies.action)) + np.repeat(self.num_entries[slots] - first, count)
         self.entry_action[np.repeat(slots, count), entry] = policies.action
@@ -402,10 +402,8 @@ class Shard:
     def _policy_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the policies of the running games' rows, row by row, as their entries."""
         policies = [self._policies(slot) for slot in range(len(self.ply))]
-        return {
-            f"policy_{field}": np.concatenate([getattr(p, field) for p in policies])
-            for field in Policies._fields
-        }
+        counts, actions, weights = (np.concatenate(field) for field in zip(*policies, strict=True))
+        return {"policy_count": counts, "policy_action": actions, "policy_weight": weights}
 
     def _load_policies(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take the policies of `_policy_arrays`; raises CheckpointError where they do not fit."""
