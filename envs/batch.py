@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from envs.compiled import rule_table
+from envs.compiled.jitable import jitable
 from envs.compiled.rows import bytes_of, part_of, pointer_of, row_of, rows_of, states_of, states_row
 from envs.compiled.rule_table import table_of
 from envs.game import Game, game_of
@@ -73,7 +73,7 @@ def legal_actions_many(
     _legal_actions_many(table_of(game_of(states)), bytes_of(states), actions, counts)
 
 
-@register_jitable
+@jitable
 def _legal_at(table, state, actions):
     """Write the legal actions of a position, none if its game is over; return their number."""
     if not np.isnan(rule_table.result(table, state)):
@@ -162,7 +162,7 @@ def _replay_rows(
                 before[back] = seen[max(ply - 1 - back, 0)] if ply > 0 else state
 
 
-@register_jitable
+@jitable
 def is_legal(table, state, action, allowed):
     """Return whether an action is legal; `allowed` is scratch, Rows of int32 [max_legal]."""
     for k in range(_legal_at(table, state, allowed)):
@@ -171,7 +171,7 @@ def is_legal(table, state, action, allowed):
     return False
 
 
-@register_jitable
+@jitable
 def play(table, state, keys, count, action):
     """Play a legal action; see `envs.game.advance`. `keys` are Rows of uint64."""
     if rule_table.remembers(table):

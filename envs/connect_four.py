@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from envs.board_text import STONES, bit_cells
+from envs.compiled.jitable import jitable
 from envs.game import Game, Rules, State
 from envs.notation.boards import BoardShape
 from envs.symmetry import Symmetries, mirror
@@ -24,7 +24,7 @@ KEY_OWN, KEY_MASK = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 SHIFTS = (np.uint64(1), np.uint64(6), np.uint64(7), np.uint64(8))  # down, two diagonals, across
 
 
-@register_jitable
+@jitable
 def has_four(stones: Any) -> bool:
     """Return whether the bitboard has four in a row in any of the four directions."""
     for shift in SHIFTS:

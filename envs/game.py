@@ -22,9 +22,10 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.extending import overload, register_jitable
+from numba.extending import overload
 from numpy.typing import NDArray
 
+from envs.compiled.jitable import jitable
 from envs.compiled.shared_cache import save_one_at_a_time
 from envs.compiled.symbol_names import name_helpers
 from envs.notation.boards import BoardShape
@@ -479,7 +480,7 @@ def remember(state: State, keys: NDArray[np.uint64], count: Any) -> None:
             rule(state, keys, count)
 
 
-@register_jitable
+@jitable
 def advance(state: State, keys: NDArray[np.uint64], count: int, action: int) -> None:
     """Play a legal action in place, in a game whose earlier positions have the keys keys[:count].
 
@@ -491,7 +492,7 @@ def advance(state: State, keys: NDArray[np.uint64], count: int, action: int) -> 
     remember(state, keys, count + 1)
 
 
-@register_jitable
+@jitable
 def input_key(state: State, past: Any, actions: Any, count: Any) -> Any:
     """Return a 64-bit key of all that an evaluation depends on: the key of its cache entry.
 
@@ -512,9 +513,9 @@ def input_key(state: State, past: Any, actions: Any, count: Any) -> Any:
 # What the search inlines by force hands that down to all that it calls. So a rule says that it is
 # called, else each kernel has a copy of it for every place that uses it: chess took twice as long
 # to compile.
-CALLED: Any = {"forceinline": False}
+CALLED: Any = {"forceinline": False, "no_cfunc_wrapper": True}
 # The two that are long and used most are compiled as one piece, with all that they call inlined.
-WHOLE: Any = {"forceinline": True}
+WHOLE: Any = {"forceinline": True, "no_cfunc_wrapper": True}
 
 
 def whole_legal_actions(state: Any, actions: Any) -> Any:

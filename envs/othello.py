@@ -16,10 +16,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from envs.board_text import LEGAL, STONES, bit_cells, draw_board, format_cell, parse_cell
+from envs.compiled.jitable import jitable
 from envs.game import Game, Rule, Rules, State
 from envs.notation.boards import stone_board
 from envs.symmetry import Symmetries, dihedral
@@ -33,7 +33,7 @@ KEEP_THE_START = [0, 2, 4, 6]
 KEY_OWN, KEY_OPPONENT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 
-@register_jitable
+@jitable
 def flood_up(start: Any, through: Any, shift: Any) -> Any:
     """Return the cells of `through` in unbroken lines of up to six from `start`, to higher bits."""
     double = shift + shift
@@ -44,7 +44,7 @@ def flood_up(start: Any, through: Any, shift: Any) -> Any:
     return flood | (both & (flood << double))
 
 
-@register_jitable
+@jitable
 def flood_down(start: Any, through: Any, shift: Any) -> Any:
     """Do as `flood_up`, to lower bits."""
     double = shift + shift
@@ -55,7 +55,7 @@ def flood_down(start: Any, through: Any, shift: Any) -> Any:
     return flood | (both & (flood >> double))
 
 
-@register_jitable
+@jitable
 def count_discs(board: Any) -> Any:
     """Count the bits set, as uint64, by sums of wider and wider fields."""
     pairs = board - ((board >> ONE) & ODD_BITS)
@@ -124,7 +124,7 @@ def _move_finders(size: int) -> tuple[Rule, Rule]:
     falling, rising = np.uint64(size + 1), np.uint64(size - 1)
     axes = ((across, inner), (down, full), (falling, inner), (rising, inner))
 
-    @register_jitable
+    @jitable
     def legal_moves(own: Any, opponent: Any) -> Any:
         found = ZERO
         for shift, enterable in axes:
@@ -133,7 +133,7 @@ def _move_finders(size: int) -> tuple[Rule, Rule]:
             found = found | (flood_down(own, through, shift) >> shift)
         return found & ~(own | opponent) & full
 
-    @register_jitable
+    @jitable
     def flipped_discs(own: Any, opponent: Any, disc: Any) -> Any:
         flipped = ZERO
         for shift, enterable in axes:

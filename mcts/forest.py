@@ -23,9 +23,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 from numpy.typing import NDArray
 
+from envs.compiled.jitable import jitable
 from envs.compiled.rows import part_of, row_of, rows_of, states_of, states_row
 from envs.compiled.rule_table import TABLE
 from envs.game import Game
@@ -155,7 +155,7 @@ class Tree(NamedTuple):
     calls: Any  # CALLS [1]
 
 
-@register_jitable
+@jitable
 def tree_at(forest: Any, t: int) -> Tree:
     """Return tree t of the forest, as rows that own no memory."""
     return Tree(

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 from numba import carray, njit, types  # type: ignore[attr-defined]
-from numba.extending import register_jitable
 
 from envs.compiled.calling import BY_ADDRESS, address_of, prototype, record_at
+from envs.compiled.jitable import jitable
 from envs.compiled.rows import array_of, part_of, pointer_of, rows_at
 from envs.compiled.rule_table import ACTIONS, COUNT, KEYS, STATE, TABLE, table_of
 from envs.game import (
@@ -57,7 +57,7 @@ def _play_child(parent, child, action, keys, count, node):
     made.exact = value_to_play(state) if is_terminal(state) else np.nan
 
 
-@register_jitable
+@jitable
 def play_child(tree, node, child, action, count):
     """Play a move of a node into the record of its child, and note who is to move and the end.
 
@@ -172,7 +172,7 @@ def _look_at_edges(state, edges, count, mover, depth, states, actions, width, fr
                 break
 
 
-@register_jitable
+@jitable
 def look_at_edges(tree, params, node):
     """Look ahead along a node's edges, `params.lookahead` plies."""
     first, count = np.int64(tree.nodes[node].first_edge), np.int64(tree.nodes[node].num_edges)
@@ -201,7 +201,7 @@ def _rollout(state, info, scratch, actions, width):
     return value if to_play(now) == to_play(record_at(state)) else -value
 
 
-@register_jitable
+@jitable
 def rollout(tree, node):
     """Play one game of uniformly random moves from a node; return its value_to_play there."""
     info, actions = pointer_of(tree.info), pointer_of(tree.look_actions)

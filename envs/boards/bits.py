@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core.cgutils import false_bit
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import intrinsic, overload
+
+from envs.compiled.jitable import jitable
 
 SIXTY_FOUR = np.uint64(64)
 SIX_BITS = np.uint64(63)
@@ -50,7 +52,7 @@ def multiply(left: Any, right: Any) -> Any:
     return np.uint64(int(left) * int(right) & 0xFFFFFFFFFFFFFFFF)
 
 
-@register_jitable
+@jitable
 def rotate_left(bits: Any, amount: Any) -> Any:
     """Rotate a uint64 by 0 to 63 bits (uint64) towards its high end; one instruction compiled."""
     return (bits << amount) | (bits >> ((SIXTY_FOUR - amount) & SIX_BITS))

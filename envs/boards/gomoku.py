@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.board_text import EMPTY, FIRST, SECOND, draw_board, format_cell, parse_cell
 from envs.boards.bits import lowest_bit
 from envs.boards.stones import format_rows, parse_rows, stone_cells
 from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, set_point, to_words
+from envs.compiled.jitable import jitable
 from envs.game import Game, GameError, NotationError, Rules, State
 from envs.notation.boards import stone_board
 from envs.symmetry import Symmetries, dihedral
@@ -53,7 +53,7 @@ def _wins(size: int, exact: bool) -> Any:
     """Return the function that tells whether a new stone, at a bit, makes a row that wins."""
     directions = (1, size, size + 1, size + 2)
 
-    @register_jitable
+    @jitable
     def wins(stones: Any, cell: int) -> bool:
         for way in directions:
             length, place = 1, cell + way

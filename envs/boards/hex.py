@@ -17,12 +17,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.board_text import EMPTY, FIRST, SECOND, format_cell, parse_cell
 from envs.boards.bits import lowest_bit
 from envs.boards.stones import format_rows, parse_rows, stone_cells
 from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, set_point, stack_words, to_words
+from envs.compiled.jitable import jitable
 from envs.game import Game, GameError, NotationError, Rules, State
 from envs.notation.boards import stone_board
 from envs.symmetry import Symmetries
@@ -61,7 +61,7 @@ def _flood(size: int) -> Any:
     down, down_back = np.uint64(size + 1), np.uint64(WORD_BITS - size - 1)
     slant, slant_back = np.uint64(size), np.uint64(WORD_BITS - size)  # down and to the left
 
-    @register_jitable
+    @jitable
     def flood(stones: Any, connected: Any, cell: Any) -> None:
         """Add to `connected` the stones that hang together with a cell and are not in it yet."""
         frontier, fresh = new_frontier(), new_frontier()
@@ -91,7 +91,7 @@ def _place(size: int) -> Any:
     around = (-stride, 1 - stride, -1, 1, stride - 1, stride)
     last = size - 1
 
-    @register_jitable
+    @jitable
     def place(state: State, side: int, cell: int) -> None:
         """Put a stone on an empty cell (a bit), and note whether it connects the side's edges."""
         stones, near, far = state["stones"][side], state["near"][side], state["far"][side]

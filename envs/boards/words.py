@@ -19,8 +19,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import lower_builtin, register_jitable, type_callable
+from numba.extending import lower_builtin, type_callable
 from numpy.typing import NDArray
+
+from envs.compiled.jitable import jitable
 
 ZERO, ONE, SIX, LOW_SIX = np.uint64(0), np.uint64(1), np.uint64(6), np.uint64(63)
 WORD_BITS = 64
@@ -39,14 +41,14 @@ def to_cells(words: NDArray[np.uint64], rows: int, columns: int) -> list[int]:
     return [point for point in range(rows * columns) if bits >> point + point // columns & 1]
 
 
-@register_jitable
+@jitable
 def set_point(points: Any, point: Any) -> None:
     """Add a point to a set."""
     bit = np.uint64(point)
     points[bit >> SIX] |= ONE << (bit & LOW_SIX)
 
 
-@register_jitable
+@jitable
 def has_point(points: Any, point: Any) -> bool:
     """Return whether a point is in a set; False outside its words."""
     if point < 0 or point >= len(points) * WORD_BITS:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.boards.bits import rotate_left
 from envs.chess.board import (
@@ -30,17 +29,18 @@ from envs.chess.board import (
     WEST,
     ZERO,
 )
+from envs.compiled.jitable import jitable
 
 TWO, EIGHT, SIXTEEN, SIX_BITS = np.uint64(2), np.uint64(8), np.uint64(16), np.uint64(63)
 
 
-@register_jitable
+@jitable
 def step_to(pieces: Any, direction: int) -> Any:
     """Return the squares one step from the pieces in a direction."""
     return rotate_left(pieces, TURNS[direction]) & INSIDE[direction]
 
 
-@register_jitable
+@jitable
 def ray(pieces: Any, empty: Any, direction: int) -> Any:
     """Return the squares that the pieces reach in a direction, the first occupied one included."""
     turn, inside = TURNS[direction], INSIDE[direction]
@@ -55,7 +55,7 @@ def ray(pieces: Any, empty: Any, direction: int) -> Any:
     return rotate_left(reached, TURNS[direction]) & inside
 
 
-@register_jitable
+@jitable
 def straight_rays(pieces: Any, empty: Any) -> Any:
     """Return the squares that rooks attack."""
     return (
@@ -66,7 +66,7 @@ def straight_rays(pieces: Any, empty: Any) -> Any:
     )
 
 
-@register_jitable
+@jitable
 def diagonal_rays(pieces: Any, empty: Any) -> Any:
     """Return the squares that bishops attack."""
     return (
@@ -77,14 +77,14 @@ def diagonal_rays(pieces: Any, empty: Any) -> Any:
     )
 
 
-@register_jitable
+@jitable
 def king_attacks(kings: Any) -> Any:
     """Return the squares around the kings."""
     row = kings | step_to(kings, EAST) | step_to(kings, WEST)
     return (row | step_to(row, NORTH) | step_to(row, SOUTH)) ^ kings
 
 
-@register_jitable
+@jitable
 def knight_attacks(knights: Any) -> Any:
     """Return the squares that knights attack."""
     one_east = (knights << ONE) & ~FILE_A
@@ -95,19 +95,19 @@ def knight_attacks(knights: Any) -> Any:
     return (near << SIXTEEN) | (near >> SIXTEEN) | (far << EIGHT) | (far >> EIGHT)
 
 
-@register_jitable
+@jitable
 def knight_step(knights: Any, direction: int) -> Any:
     """Return the squares that knights reach by one of their eight moves."""
     return rotate_left(knights, KNIGHT_TURNS[direction]) & KNIGHT_INSIDE[direction]
 
 
-@register_jitable
+@jitable
 def pawns_below(pawns: Any) -> Any:
     """Return the squares that pawns attack which move down the board: the opponent's."""
     return step_to(pawns, SOUTH_EAST) | step_to(pawns, SOUTH_WEST)
 
 
-@register_jitable
+@jitable
 def line_from_king(
     king: Any, own: Any, other: Any, sliders: Any, squares: Any, direction: int
 ) -> tuple[Any, Any]:

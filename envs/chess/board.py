@@ -18,7 +18,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
+
+from envs.compiled.jitable import jitable
 
 ZERO, ONE = np.uint64(0), np.uint64(1)
 RANK_1, RANK_8 = np.uint64(0xFF), np.uint64(0xFF << 56)
@@ -85,7 +86,7 @@ def policy_planes(variant: Variant) -> int:
     return 8 * variant.reach + 8 + UNDERPROMOTIONS
 
 
-@register_jitable
+@jitable
 def decode_action(action: int, variant: Variant) -> tuple[int, int, int]:
     """Return where an action leaves from, where it arrives, and its underpromotion (or 0)."""
     cells = variant.width * variant.width

@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.boards.bits import lowest_bit
 from envs.chess.board import ONE, RANK_1, RANK_8, ZERO, Variant
 from envs.chess.moves import occupied_squares
 from envs.chess.rules import NO_PROGRESS_LIMIT, turned
+from envs.compiled.jitable import jitable
 from envs.game import State
 
 BOARDS, BOARD_PLANES = 8, 14
@@ -30,7 +30,7 @@ def plane_count(variant: Variant) -> int:
     return BOARDS * BOARD_PLANES + (7 if variant.after_push else 3)
 
 
-@register_jitable
+@jitable
 def write_squares(plane: Any, bits: Any) -> None:
     """Set a plane [H, W] to 1 on the squares of a bitboard."""
     while bits != ZERO:
@@ -39,7 +39,7 @@ def write_squares(plane: Any, bits: Any) -> None:
         bits = bits & (bits - ONE)
 
 
-@register_jitable
+@jitable
 def write_board(board: State, other_side: bool, planes: Any, first: int, variant: Variant) -> None:
     """Write the 14 planes of a record from plane `first` on.
 
@@ -65,7 +65,7 @@ def write_board(board: State, other_side: bool, planes: Any, first: int, variant
         planes[first + 13] = 1.0
 
 
-@register_jitable
+@jitable
 def write_castling(state: State, planes: Any, first: int) -> None:
     """Write four planes of castling rights: own h side and a side, then the opponent's."""
     rooks = state["castling"]
@@ -80,7 +80,7 @@ def write_castling(state: State, planes: Any, first: int) -> None:
                 planes[first + 2 * side + 1] = 1.0
 
 
-@register_jitable
+@jitable
 def write_planes(state: State, past: Any, planes: Any, variant: Variant) -> None:
     """Write float32 [C, H, W], zeroed by the caller; `past` is 7 records, newest first."""
     write_board(state, False, planes, 0, variant)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.boards.bits import lowest_bit, rotate_left
 from envs.chess.attacks import knight_step, step_to
@@ -35,12 +34,13 @@ from envs.chess.moves import (
     occupied_squares,
     pawn_moves,
 )
+from envs.compiled.jitable import jitable
 from envs.game import State
 
 SIXTY_FOUR, SIX_BITS = np.uint64(64), np.uint64(63)
 
 
-@register_jitable
+@jitable
 def write_origins(actions: Any, count: int, plane: int, origins: Any, variant: Variant) -> int:
     """Append the action of a plane for each square; return the number of actions so far."""
     width = variant.width
@@ -53,7 +53,7 @@ def write_origins(actions: Any, count: int, plane: int, origins: Any, variant: V
     return count
 
 
-@register_jitable
+@jitable
 def write_ray(
     actions: Any,
     count: int,
@@ -89,7 +89,7 @@ def write_ray(
     return count
 
 
-@register_jitable
+@jitable
 def write_knights(actions: Any, count: int, knights: Any, targets: Any, variant: Variant) -> int:
     """Append the knights' moves; return the number of actions so far."""
     if knights == ZERO:
@@ -101,7 +101,7 @@ def write_knights(actions: Any, count: int, knights: Any, targets: Any, variant:
     return count
 
 
-@register_jitable
+@jitable
 def write_underpromotions(
     actions: Any, count: int, step: Any, rising: Any, falling: Any, variant: Variant
 ) -> int:
@@ -118,7 +118,7 @@ def write_underpromotions(
     return count
 
 
-@register_jitable
+@jitable
 def castling_sides(
     state: State, own: Any, occupied: Any, attacked: Any, pinned_on_rank: Any
 ) -> tuple[Any, Any, int, int]:
@@ -135,7 +135,7 @@ def castling_sides(
     return east, west, east_distance, west_distance
 
 
-@register_jitable
+@jitable
 def list_legal(state: State, actions: Any, variant: Variant) -> int:
     """Write the legal actions into int32 [max_legal], ascending; return their number."""
     own, squares = state["own"], variant.squares

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.boards.bits import popcount
 from envs.chess.attacks import (
@@ -37,13 +36,14 @@ from envs.chess.board import (
     ZERO,
     Variant,
 )
+from envs.compiled.jitable import jitable
 from envs.game import State
 
 SIXTY_FOUR, SIX_BITS = np.uint64(64), np.uint64(63)
 EIGHT = np.uint64(8)
 
 
-@register_jitable
+@jitable
 def occupied_squares(state: State) -> Any:
     """Return the squares of all pieces."""
     return (
@@ -51,7 +51,7 @@ def occupied_squares(state: State) -> Any:
     )
 
 
-@register_jitable
+@jitable
 def attacked_squares(state: State, other: Any, empty: Any) -> Any:
     """Return the squares that the opponent attacks, whose pieces are `other`."""
     return (
@@ -63,7 +63,7 @@ def attacked_squares(state: State, other: Any, empty: Any) -> Any:
     )
 
 
-@register_jitable
+@jitable
 def checking_pieces(state: State, king: Any, other: Any, empty: Any) -> Any:
     """Return the opponent's pieces that attack the king."""
     return other & (
@@ -74,7 +74,7 @@ def checking_pieces(state: State, king: Any, other: Any, empty: Any) -> Any:
     )
 
 
-@register_jitable
+@jitable
 def in_check(state: State, variant: Variant) -> bool:
     """Return whether the side to move is in check."""
     occupied = occupied_squares(state)
@@ -83,7 +83,7 @@ def in_check(state: State, variant: Variant) -> bool:
     return checking_pieces(state, king, other, variant.squares & ~occupied) != ZERO
 
 
-@register_jitable
+@jitable
 def checks_and_pins(state: State, own: Any, other: Any, squares: Any) -> tuple[Any, ...]:
     """Return (targets, doubled, pins): what checks and pins leave to the side to move.
 
@@ -115,7 +115,7 @@ def checks_and_pins(state: State, own: Any, other: Any, squares: Any) -> tuple[A
     return targets, doubled, pin_n | pin_s, pin_ne | pin_sw, pin_e | pin_w, pin_se | pin_nw
 
 
-@register_jitable
+@jitable
 def en_passant_allowed(state: State, pawn: Any, squares: Any) -> bool:
     """Return whether a pawn that can capture en passant leaves its king out of check."""
     target = state["en_passant"]
@@ -126,7 +126,7 @@ def en_passant_allowed(state: State, pawn: Any, squares: Any) -> bool:
     return checking_pieces(state, king, other, squares & ~occupied) == ZERO
 
 
-@register_jitable
+@jitable
 def en_passant_from(state: State, direction: int, squares: Any) -> Any:
     """Return the target square if a pawn may capture en passant there, by a step in `direction`."""
     target = state["en_passant"]
@@ -138,7 +138,7 @@ def en_passant_from(state: State, direction: int, squares: Any) -> Any:
     return target
 
 
-@register_jitable
+@jitable
 def castling_rooks(state: State, occupied: Any, attacked: Any, pinned_on_rank: Any) -> Any:
     """Return the own rooks that the king may castle with, if it is not in check.
 
@@ -162,14 +162,14 @@ def castling_rooks(state: State, occupied: Any, attacked: Any, pinned_on_rank: A
     return found
 
 
-@register_jitable
+@jitable
 def span(first: Any, second: Any) -> Any:
     """Return the squares from one bit to another, both included."""
     low, high = min(first, second), max(first, second)
     return (high | (high - ONE)) & ~(low - ONE)
 
 
-@register_jitable
+@jitable
 def king_moves(state: State, own: Any, other: Any, squares: Any) -> tuple[Any, Any]:
     """Return the squares that the king may step to, and those that the opponent attacks.
 
@@ -180,7 +180,7 @@ def king_moves(state: State, own: Any, other: Any, squares: Any) -> tuple[Any, A
     return king_attacks(king) & squares & ~(own | attacked), attacked
 
 
-@register_jitable
+@jitable
 def pawn_moves(
     state: State, own: Any, other: Any, pins: Any, targets: Any, variant: Variant
 ) -> tuple[Any, Any, Any, Any]:
@@ -197,7 +197,7 @@ def pawn_moves(
     return step & targets, double, rising_captures, falling_captures
 
 
-@register_jitable
+@jitable
 def count_legal(state: State, variant: Variant) -> int:
     """Return the number of legal moves."""
     own, squares = state["own"], variant.squares
@@ -234,7 +234,7 @@ def count_legal(state: State, variant: Variant) -> int:
     return count + _count_rare(state, own, other, occupied, pins, targets, attacked, variant)
 
 
-@register_jitable
+@jitable
 def _count_rare(
     state: State,
     own: Any,

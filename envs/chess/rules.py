@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.boards.bits import byte_swap, multiply
 from envs.chess.attacks import step_to
@@ -36,6 +35,7 @@ from envs.chess.moves import (
     in_check,
     occupied_squares,
 )
+from envs.compiled.jitable import jitable
 from envs.game import State
 
 # The record, without its tag: 71 bytes.
@@ -73,7 +73,7 @@ _MIX = np.array(
 _HALF = np.uint64(32)
 
 
-@register_jitable
+@jitable
 def moved(board: Any, leave: Any, arrive: Any) -> Any:
     """Move a piece on a bitboard of its kind; on the others, take what stands where it arrives."""
     if board & leave != ZERO:
@@ -81,13 +81,13 @@ def moved(board: Any, leave: Any, arrive: Any) -> Any:
     return board & ~arrive
 
 
-@register_jitable
+@jitable
 def turned(board: Any, variant: Variant) -> Any:
     """Return the board upside down."""
     return byte_swap(board) >> variant.turn
 
 
-@register_jitable
+@jitable
 def castle(state: State, king: Any, rook: Any) -> None:
     """Move king and rook, as `castling_rooks` says."""
     if rook > king:
@@ -99,7 +99,7 @@ def castle(state: State, king: Any, rook: Any) -> None:
     state["own"] = (state["own"] & ~(king | rook)) | king_to | rook_to
 
 
-@register_jitable
+@jitable
 def promote(state: State, pawn: Any, promotion: int) -> None:
     """Replace a pawn on the last rank."""
     state["pawns"] ^= pawn
@@ -111,7 +111,7 @@ def promote(state: State, pawn: Any, promotion: int) -> None:
         state["straight"] |= pawn
 
 
-@register_jitable
+@jitable
 def move_pawn(state: State, leave: Any, arrive: Any, promotion: int, variant: Variant) -> Any:
     """Play what is special to a pawn that has moved; return the square it passed, if any."""
     if arrive == state["en_passant"]:
@@ -123,7 +123,7 @@ def move_pawn(state: State, leave: Any, arrive: Any, promotion: int, variant: Va
     return ZERO
 
 
-@register_jitable
+@jitable
 def make_move(state: State, leave: Any, arrive: Any, promotion: int, variant: Variant) -> None:
     """Play a legal move from one bit to another and turn the board, without looking for an end."""
     own, passed = state["own"], ZERO
@@ -155,7 +155,7 @@ def make_move(state: State, leave: Any, arrive: Any, promotion: int, variant: Va
         set_en_passant(state, turned(passed, variant), variant)
 
 
-@register_jitable
+@jitable
 def turn_board(state: State, variant: Variant) -> None:
     """Turn the pieces upside down, and give the board to the other side."""
     other = occupied_squares(state) & ~state["own"]
@@ -167,7 +167,7 @@ def turn_board(state: State, variant: Variant) -> None:
     state["kings"] = turned(state["kings"], variant)
 
 
-@register_jitable
+@jitable
 def set_en_passant(state: State, target: Any, variant: Variant) -> None:
     """Store the square that a pawn has passed if a pawn can legally be captured there."""
     below = target >> np.uint64(8)
@@ -180,7 +180,7 @@ def set_en_passant(state: State, target: Any, variant: Variant) -> None:
         state["en_passant"] = ZERO
 
 
-@register_jitable
+@jitable
 def insufficient_material(state: State) -> bool:
     """Return whether no sequence of moves mates: king and at most a knight, or bishops of a colour.
 
@@ -194,7 +194,7 @@ def insufficient_material(state: State) -> bool:
     return bishops & DARK_SQUARES == ZERO or bishops & ~DARK_SQUARES == ZERO
 
 
-@register_jitable
+@jitable
 def find_outcome(state: State, variant: Variant) -> int:
     """Return why the game is over, without repetition; the same order as the package `chess`."""
     stuck = count_legal(state, variant) == 0
@@ -211,7 +211,7 @@ def find_outcome(state: State, variant: Variant) -> int:
     return ONGOING
 
 
-@register_jitable
+@jitable
 def play(state: State, action: int, variant: Variant) -> None:
     """Play a legal action, and look whether it ends the game."""
     leave, arrive, promotion = decode_action(action, variant)
@@ -235,13 +235,13 @@ def to_play(state: State) -> int:
     return state["ply"] & 1
 
 
-@register_jitable
+@jitable
 def _mix(key: Any, bits: Any, factor: Any) -> Any:
     key = multiply(key ^ bits, factor)
     return key ^ (key >> _HALF)
 
 
-@register_jitable
+@jitable
 def position_key(state: State) -> Any:
     """Return a hash of what repetition compares."""
     key = _mix(np.uint64(state["ply"] & 1), state["own"], _MIX[0])

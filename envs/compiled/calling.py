@@ -13,7 +13,9 @@ from typing import Any
 
 from numba import carray, types  # type: ignore[attr-defined]
 from numba.core import cgutils
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
+
+from envs.compiled.jitable import jitable
 
 # The functions are called by address alone, and take pointers: no wrappers for Python or C.
 BY_ADDRESS: Any = {
@@ -78,7 +80,7 @@ def address_of(call: Any, function: Any, record: Any) -> int:
     return address
 
 
-@register_jitable
+@jitable
 def record_at(pointer):
     """Return the record that a pointer points to."""
     return carray(pointer, (1,))[0]

@@ -20,8 +20,10 @@ from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.core.errors import TypingError
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, register_jitable, register_model
+from numba.extending import intrinsic, lower_builtin, register_model
 from numpy.typing import NDArray
+
+from envs.compiled.jitable import jitable
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
@@ -166,14 +168,14 @@ def _pointer(typing_context, rows):
 pointer_of: Any = _pointer
 
 
-@register_jitable
+@jitable
 def row_of(array: Any, t: Any) -> Any:
     """Return row t of a C-contiguous 2-d array, without a division, which would cost 20 ns."""
     count = array.shape[1]
     return part_of(rows_of(array), t * count, count)
 
 
-@register_jitable
+@jitable
 def array_of(rows, start, count):
     """Return the items from `start` on as an array [count], for code that needs an array."""
     return carray(pointer_of(part_of(rows, start, count)), (count,))
@@ -244,13 +246,13 @@ def bytes_of(states: NDArray[Any]) -> NDArray[np.uint8]:
     return states.view(np.uint8).reshape(*states.shape, states.itemsize)
 
 
-@register_jitable
+@jitable
 def states_of(array: Any) -> Any:
     """Return the positions of a C-contiguous uint8 array [n, bytes]."""
     return states_from(array, 0, array.shape[0], array.shape[1])
 
 
-@register_jitable
+@jitable
 def states_row(array: Any, t: Any) -> Any:
     """Return the positions of row t of a C-contiguous uint8 array [rows, n, bytes]."""
     count = array.shape[1]

@@ -15,11 +15,11 @@ from typing import Any
 import numba
 import numpy as np
 from numba import carray, njit, types  # type: ignore[attr-defined]
-from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from envs import game as rules
 from envs.compiled.calling import BY_ADDRESS, address_of, prototype, record_at
+from envs.compiled.jitable import jitable
 
 STATE = types.voidptr
 KEYS = types.CPointer(types.uint64)
@@ -106,56 +106,56 @@ def table_of(game: rules.Game) -> NDArray[Any]:
     return table
 
 
-@register_jitable
+@jitable
 def advance(table, state, action, keys, count):
     """Play a legal action, in a game whose `count` earlier positions' keys a pointer has."""
     call_advance(table[0].advance, (state, action, keys, count))
 
 
-@register_jitable
+@jitable
 def result(table, state):
     """Return the value_to_play of a finished game, NaN of an unfinished one."""
     return call_result(table[0].result, (state,))
 
 
-@register_jitable
+@jitable
 def to_play(table, state):
     """Return the side to move, 0 or 1."""
     return call_to_play(table[0].to_play, (state,))
 
 
-@register_jitable
+@jitable
 def legal_actions(table, state, actions, room):
     """Write the legal actions of an unfinished game to a pointer, with room for `room` of them."""
     return call_legal_actions(table[0].legal_actions, (state, actions, room))
 
 
-@register_jitable
+@jitable
 def remembers(table):
     """Return whether the rules look back at earlier positions."""
     return table[0].remembers != 0
 
 
-@register_jitable
+@jitable
 def position_key(table, state):
     """Return the key that the rules tell positions apart by."""
     return call_position_key(table[0].position_key, (state,))
 
 
-@register_jitable
+@jitable
 def input_key(table, state, past, boards, actions, count):
     """Return the key of an evaluation, with pointers to `boards` earlier boards and the actions."""
     return call_input_key(table[0].input_key, (state, past, boards, actions, count))
 
 
-@register_jitable
+@jitable
 def encode(table, state, past, boards, planes, shape):
     """Write the network's input [C, H, W] to a pointer, with one to `boards` earlier boards."""
     channels, height, width = shape
     call_encode(table[0].encode, (state, past, boards, planes, channels, height, width))
 
 
-@register_jitable
+@jitable
 def final_ownership(table, state, owners, cells):
     """Write who owns each of `cells` cells of a finished board to a pointer; return the lead."""
     return call_final_ownership(table[0].final_ownership, (state, owners, cells))

@@ -11,11 +11,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from envs.boards.bits import popcount
 from envs.boards.words import LOW_SIX, ONE, SIX, WORD_BITS, ZERO, stack_words, to_words
+from envs.compiled.jitable import jitable
 
 
 class Board(NamedTuple):
@@ -55,12 +55,12 @@ def _neighbours(rows: int, columns: int) -> NDArray[np.uint64]:
 def _make_find_empty(full: NDArray[np.uint64], several_sizes: bool) -> Any:
     words = len(full)
 
-    @register_jitable
+    @jitable
     def find_empty(stones: Any, out: Any) -> None:
         for w in range(words):
             out[w] = full[w] & ~(stones[0, w] | stones[1, w])
 
-    @register_jitable
+    @jitable
     def find_empty_inside(stones: Any, out: Any) -> None:
         for w in range(words):
             out[w] = full[w] & ~(stones[0, w] | stones[1, w] | stones[2, w])
@@ -69,7 +69,7 @@ def _make_find_empty(full: NDArray[np.uint64], several_sizes: bool) -> Any:
 
 
 def _make_find_chain(count: int, new_points: Any, spread: Any) -> Any:
-    @register_jitable
+    @jitable
     def find_chain(stones: Any, empty: Any, point: Any, wanted: Any, chain: Any) -> int:
         """Grow `chain` (padded) from a stone until it is whole or has `wanted` liberties or more.
 
@@ -107,7 +107,7 @@ def make_board(rows: int, columns: int, several_sizes: bool = False) -> Board:
     down, down_back = np.uint64(stride), np.uint64(WORD_BITS - stride)
     top = np.uint64(WORD_BITS - 1)
 
-    @register_jitable
+    @jitable
     def spread(padded: Any, out: Any) -> None:
         for w in range(count):
             word, low, high = padded[w + 1], padded[w], padded[w + 2]

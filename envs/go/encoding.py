@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.boards.bits import lowest_bit
 from envs.boards.words import ONE, WORD_BITS, ZERO
+from envs.compiled.jitable import jitable
 from envs.go.board import make_board
 
 PAST_BOARDS = 7
@@ -28,7 +28,7 @@ def make_encode(rows: int, columns: int, several_sizes: bool = False) -> Any:
     board = make_board(rows, columns)
     words, stride = board.words, board.stride
 
-    @register_jitable
+    @jitable
     def write_stones(stones: Any, planes: Any, channel: int) -> None:
         for w in range(words):
             left = stones[w]
@@ -37,7 +37,7 @@ def make_encode(rows: int, columns: int, several_sizes: bool = False) -> Any:
                 planes[channel, point // stride, point % stride] = FILLED
                 left &= left - ONE
 
-    @register_jitable
+    @jitable
     def encode(state: Any, past: Any, planes: Any) -> None:
         """Write 17 planes: own and opposing stones of eight boards, then who is Black."""
         side = int(state["side"])

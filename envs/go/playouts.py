@@ -15,11 +15,12 @@ from typing import Any
 import numba
 import numpy as np
 from numba import njit
-from numba.extending import overload, register_jitable
+from numba.extending import overload
 from numpy.typing import NDArray
 
 from envs.boards.bits import popcount
 from envs.boards.words import ONE, WORD_BITS, ZERO, has_point, to_words
+from envs.compiled.jitable import jitable
 from envs.game import Game, GameError, is_terminal, position_key, step, to_play, value_to_play
 from envs.go.board import Board, make_board
 from envs.go.rules import Moves, make_moves
@@ -29,7 +30,7 @@ _RANDOM_MOVES: dict[Any, Any] = {}  # Numba type of a record -> the compilable f
 THIRTEEN, SEVEN, SEVENTEEN, HALF = np.uint64(13), np.uint64(7), np.uint64(17), np.uint64(32)
 
 
-@register_jitable
+@jitable
 def next_random(generator: Any) -> Any:
     """Advance a xorshift generator (Marsaglia 2003), uint64 [1] and not zero; return its number."""
     number = generator[0]
@@ -40,13 +41,13 @@ def next_random(generator: Any) -> Any:
     return number
 
 
-@register_jitable
+@jitable
 def draw(generator: Any, count: int) -> int:
     """Draw a number below `count`, which is small: the product's high half is even enough."""
     return int(((next_random(generator) >> HALF) * np.uint64(count)) >> HALF)
 
 
-@register_jitable
+@jitable
 def count_points(points: Any) -> int:
     """Return the size of a set."""
     count = 0
@@ -55,7 +56,7 @@ def count_points(points: Any) -> int:
     return count
 
 
-@register_jitable
+@jitable
 def nth_point(points: Any, n: int) -> int:
     """Return the n-th point (from 0) of a set that has more than n."""
     w = 0
@@ -97,7 +98,7 @@ def _make_find_eyes(board: Board) -> Any:
     wide, wide_back = np.uint64(stride + 1), np.uint64(WORD_BITS - stride - 1)
     slim, slim_back = np.uint64(stride - 1), np.uint64(WORD_BITS - stride + 1)
 
-    @register_jitable
+    @jitable
     def find_eyes(empty: Any, near_empty: Any, near_other: Any, other: Any, eyes: Any) -> None:
         """Write the empty points that are eyes of one side.
 
@@ -123,7 +124,7 @@ def _make_candidates(board: Board) -> Any:
     words, find_empty, spread = board.words, board.find_empty, board.spread
     new_points, new_padded, find_eyes = board.new_points, board.new_padded, _make_find_eyes(board)
 
-    @register_jitable
+    @jitable
     def find_candidates(state: Any, empty: Any, near_empty: Any, left: Any, eyes: bool) -> int:
         """Write the empty points, their neighbours, and those to draw from; return how many."""
         side, padded, count = int(state["side"]), new_padded(), 0

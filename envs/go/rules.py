@@ -19,11 +19,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from envs.boards.bits import lowest_bit
 from envs.boards.words import LOW_SIX, ONE, SIX, WORD_BITS, ZERO, has_point, set_point, to_words
+from envs.compiled.jitable import jitable
 from envs.go.board import Board, make_board
 from envs.go.scoring import make_scoring
 
@@ -118,7 +118,7 @@ def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
     new_points, new_padded = board.new_points, board.new_padded
     find_chain, spread = board.find_chain, board.spread
 
-    @register_jitable
+    @jitable
     def take(state: Any, side: int, chain: Any) -> None:
         """Take a chain (padded) from the board."""
         key, stones, vacated = state["key"], state["stones"][side], state["vacated"]
@@ -131,7 +131,7 @@ def _make_place(board: Board, suicide: bool, zobrist: Any) -> Any:
                 taken &= taken - ONE
         state["key"] = key
 
-    @register_jitable
+    @jitable
     def place(state: Any, point: int) -> None:
         side = int(state["side"])
         own, other = state["stones"][side], state["stones"][1 - side]
@@ -165,7 +165,7 @@ def _make_has_way(board: Board, suicide: bool) -> Any:
         board.find_chain,
     )
 
-    @register_jitable
+    @jitable
     def has_way(point: int, own: Any, other: Any, empty: Any, good: Any, bad: Any) -> bool:
         """Return whether a move captures, or joins a chain that has another liberty.
 
@@ -199,7 +199,7 @@ def _make_legal_points(board: Board, has_way: Any) -> Any:
     words, find_empty, spread = board.words, board.find_empty, board.spread
     new_points, new_padded = board.new_points, board.new_padded
 
-    @register_jitable
+    @jitable
     def legal_points(state: Any, wanted: Any, legal: Any) -> None:
         """Write to `legal` the empty points of `wanted` that the side to move may play.
 
@@ -229,7 +229,7 @@ def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
     words, near, find_empty = board.words, board.near, board.find_empty
     new_points, new_padded, find_chain = board.new_points, board.new_padded, board.find_chain
 
-    @register_jitable
+    @jitable
     def chain_key(side: int, chain: Any) -> Any:
         key = ZERO
         for w in range(words):
@@ -239,7 +239,7 @@ def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
                 stones &= stones - ONE
         return key
 
-    @register_jitable
+    @jitable
     def suicide_key(own: Any, empty: Any, side: int, point: int) -> Any:
         """Return the key of the chain that a move without captures takes from its own side."""
         stones, left, chain = new_points(), new_points(), new_padded()
@@ -250,7 +250,7 @@ def _make_key_after(board: Board, suicide: bool, zobrist: Any) -> Any:
         left[bit >> SIX] &= ~(ONE << (bit & LOW_SIX))
         return chain_key(side, chain) if find_chain(stones, left, point, 1, chain) == 0 else ZERO
 
-    @register_jitable
+    @jitable
     def key_after(state: Any, point: int) -> Any:
         side = int(state["side"])
         own, other = state["stones"][side], state["stones"][1 - side]
@@ -309,11 +309,11 @@ def _make_by_size(rules: GoRules) -> tuple[Any, Any]:
     """Return the compilable functions that tell a record's komi and its most plies."""
     komi, cap = rules.komi, rules.cap
 
-    @register_jitable
+    @jitable
     def komi_of(state: Any) -> float:
         return komi
 
-    @register_jitable
+    @jitable
     def cap_of(state: Any) -> int:
         return cap
 
@@ -323,11 +323,11 @@ def _make_by_size(rules: GoRules) -> tuple[Any, Any]:
     for size in rules.sizes:
         komis[size], caps[size] = rules.komi_on(size), rules.cap_on(size)
 
-    @register_jitable
+    @jitable
     def komi_by_size(state: Any) -> float:
         return komis[state["size"]]
 
-    @register_jitable
+    @jitable
     def cap_by_size(state: Any) -> int:
         return caps[state["size"]]
 
@@ -337,7 +337,7 @@ def _make_by_size(rules: GoRules) -> tuple[Any, Any]:
 def _make_reset(rules: GoRules, board: Board) -> Any:
     words, rows = board.words, rules.rows
 
-    @register_jitable
+    @jitable
     def reset(state: Any) -> None:
         for w in range(words):
             state["stones"][0, w] = ZERO
@@ -409,7 +409,7 @@ def _make_remember(board: Board, moves: Moves, suicide: bool) -> Any:
     words, find_empty, new_points = board.words, board.find_empty, board.new_points
     legal_points, key_after = moves.legal_points, moves.key_after
 
-    @register_jitable
+    @jitable
     def is_among(key: Any, keys: Any, count: int) -> bool:
         found = False
         for i in range(count):  # no early exit: the loop is vectorised

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba.extending import register_jitable
-
 from envs.boards.bits import lowest_bit, popcount
 from envs.boards.words import ONE, WORD_BITS, ZERO, has_point
+from envs.compiled.jitable import jitable
 from envs.go.board import Board
 
 
@@ -37,7 +36,7 @@ def make_scoring(board: Board, suicide: bool) -> Scoring:
     words, find_empty, new_points = board.words, board.find_empty, board.new_points
     new_padded, spread = board.new_padded, board.spread
 
-    @register_jitable
+    @jitable
     def every_point_touches_a_stone(stones: Any) -> bool:
         padded, ring, empty, missing = new_padded(), new_points(), new_points(), ZERO
         find_empty(stones, empty)
@@ -48,7 +47,7 @@ def make_scoring(board: Board, suicide: bool) -> Scoring:
             missing |= empty[w] & ~ring[w]
         return missing == ZERO
 
-    @register_jitable
+    @jitable
     def settled(stones: Any) -> bool:
         if not every_point_touches_a_stone(stones):  # then no region around it is vital
             return False
@@ -61,7 +60,7 @@ def make_scoring(board: Board, suicide: bool) -> Scoring:
             missing |= points[w] & ~(black[w] | white[w])
         return missing == ZERO
 
-    @register_jitable
+    @jitable
     def settled_area(stones: Any) -> int:
         black, white, score = new_points(), new_points(), 0
         pass_alive(stones, 0, black)
@@ -78,7 +77,7 @@ def _make_area(board: Board) -> tuple[Any, Any]:
     words, find_empty, new_points = board.words, board.find_empty, board.new_points
     new_padded, spread = board.new_padded, board.spread
 
-    @register_jitable
+    @jitable
     def reach(stones: Any, empty: Any, padded: Any) -> None:
         """Write to `padded` the stones and the empty points connected to them by empty points."""
         ring, changed = new_points(), ONE
@@ -92,7 +91,7 @@ def _make_area(board: Board) -> tuple[Any, Any]:
                 padded[w + 1] |= added
                 changed |= added
 
-    @register_jitable
+    @jitable
     def reach_both(stones: Any, black: Any, white: Any) -> int:
         """Write what each side reaches (padded); return the points that Black alone does, less."""
         empty, score = new_points(), 0
@@ -103,7 +102,7 @@ def _make_area(board: Board) -> tuple[Any, Any]:
             score += popcount(black[w] & ~white[w]) - popcount(white[w] & ~black[w])
         return score
 
-    @register_jitable
+    @jitable
     def area(stones: Any) -> int:
         return reach_both(stones, new_padded(), new_padded())
 
@@ -113,7 +112,7 @@ def _make_area(board: Board) -> tuple[Any, Any]:
 def _make_write_area(board: Board, reach_both: Any, pass_alive: Any) -> Any:
     rows, columns, new_padded = board.rows, board.columns, board.new_padded
 
-    @register_jitable
+    @jitable
     def write_area(stones: Any, settled: bool, owners: Any) -> int:
         black, white, score = new_padded(), new_padded(), 0
         if settled:
@@ -135,7 +134,7 @@ def _make_region_test(board: Board, suicide: bool) -> Any:
     words, full, new_points = board.words, board.full, board.new_points
     spread = board.spread
 
-    @register_jitable
+    @jitable
     def is_vital(region: Any, own: Any, other: Any, alive: Any, liberties: Any) -> bool:
         """Return whether a region (padded) counts, and is vital to the chain with `liberties`.
 
@@ -158,7 +157,7 @@ def _make_vital_count(board: Board, suicide: bool) -> Any:
     new_padded, spread, find_chain = board.new_padded, board.spread, board.find_chain
     is_vital = _make_region_test(board, suicide)
 
-    @register_jitable
+    @jitable
     def count_vital(stones: Any, side: int, alive: Any, chain: Any, out: Any) -> int:
         """Count the vital regions of a chain (padded), and add them to the points `out`."""
         own, other = stones[side], stones[1 - side]
@@ -188,7 +187,7 @@ def _make_pass_alive(board: Board, suicide: bool) -> Any:
     find_chain = board.find_chain
     count_vital = _make_vital_count(board, suicide)
 
-    @register_jitable
+    @jitable
     def drop_chains(stones: Any, side: int, alive: Any, out: Any) -> bool:
         """Take from `alive` the chains with fewer than two vital regions; return whether any.
 
@@ -208,7 +207,7 @@ def _make_pass_alive(board: Board, suicide: bool) -> Any:
                 changed = changed or drop
         return changed
 
-    @register_jitable
+    @jitable
     def pass_alive(stones: Any, side: int, out: Any) -> None:
         alive = new_points()
         for w in range(words):

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.boards.bits import popcount
+from envs.compiled.jitable import jitable
 from envs.game import Rule
 from envs.shogi.bits import ZERO, highest_cell, lowest_cell, only
 from envs.shogi.board import Board
@@ -19,7 +19,7 @@ from envs.shogi.board import Board
 WORD = np.uint64(64)
 
 
-@register_jitable
+@jitable
 def sort_pieces(b0: Any, b1: Any, b2: Any, b3: Any) -> Any:
     """Sort one word of pieces, given the bits of their codes, by how they move.
 
@@ -49,7 +49,7 @@ def sort_pieces(b0: Any, b1: Any, b2: Any, b3: Any) -> Any:
     )
 
 
-@register_jitable
+@jitable
 def steppers(kinds: Any, d: int) -> Any:
     """Return the pieces of one word that step in direction d."""
     if d == 0:
@@ -59,7 +59,7 @@ def steppers(kinds: Any, d: int) -> Any:
     return kinds[3] if d & 1 else kinds[2]
 
 
-@register_jitable
+@jitable
 def sliders(kinds: Any, d: int) -> Any:
     """Return the pieces of one word that slide in direction d."""
     if d & 1:
@@ -79,7 +79,7 @@ def _shifter(board: Board) -> Rule:
     step = np.abs(board.offsets).astype(np.uint64)
     entered = board.entered
 
-    @register_jitable
+    @jitable
     def shift(low: Any, high: Any, d: int) -> Any:
         """Move a set of cells one step in direction d; what leaves the board is lost."""
         s = step[d]
@@ -93,7 +93,7 @@ def _shifter(board: Board) -> Rule:
 
 
 def _attacked(shift: Rule) -> Rule:
-    @register_jitable
+    @jitable
     def attacked_cells(
         kinds_l: Any, kinds_h: Any, opp_l: Any, opp_h: Any, open_l: Any, open_h: Any
     ) -> Any:
@@ -123,7 +123,7 @@ def make_attacks(board: Board) -> Attacks:
     rays = board.rays
     shift = _shifter(board)
 
-    @register_jitable
+    @jitable
     def pins_and_checks(
         kinds_l: Any, kinds_h: Any, own_l: Any, own_h: Any, opp_l: Any, opp_h: Any
     ) -> Any:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.boards.bits import highest_bit, lowest_bit
+from envs.compiled.jitable import jitable
 
 ZERO, ONE, WORD = np.uint64(0), np.uint64(1), np.uint64(64)
 
 
-@register_jitable
+@jitable
 def has(low: Any, high: Any, cell: int) -> bool:
     """Return whether the cell is in the set."""
     if cell < 64:
@@ -23,7 +23,7 @@ def has(low: Any, high: Any, cell: int) -> bool:
     return (high >> np.uint64(cell - 64)) & ONE != ZERO
 
 
-@register_jitable
+@jitable
 def only(cell: int) -> Any:
     """Return the set of one cell, as its two words."""
     if cell < 64:
@@ -31,13 +31,13 @@ def only(cell: int) -> Any:
     return ZERO, ONE << np.uint64(cell - 64)
 
 
-@register_jitable
+@jitable
 def lowest_cell(low: Any, high: Any) -> int:
     """Return the lowest cell of a set that is not empty."""
     return lowest_bit(low) if low != ZERO else 64 + lowest_bit(high)
 
 
-@register_jitable
+@jitable
 def highest_cell(low: Any, high: Any) -> int:
     """Return the highest cell of a set that is not empty."""
     return 64 + highest_bit(high) if high != ZERO else highest_bit(low)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.boards.bits import lowest_bit, reverse_bits
+from envs.compiled.jitable import jitable
 from envs.game import Rule, State
 from envs.shogi.attacks import Attacks, make_attacks, sliders, steppers
 from envs.shogi.bits import ONE, WORD, ZERO, has, lowest_cell, only
@@ -32,7 +32,7 @@ def _turner(board: Board) -> Rule:
     wide = board.cells > 64
     down = np.uint64((128 - board.cells) % 64)
 
-    @register_jitable
+    @jitable
     def turn(low: Any, high: Any) -> Any:
         """Turn a set of cells by half a turn."""
         first, last = reverse_bits(high), reverse_bits(low)
@@ -47,7 +47,7 @@ def _writer(board: Board) -> Rule:
     cells, zone = board.cells, board.zone * board.size
     promoting = board.promoting
 
-    @register_jitable
+    @jitable
     def write_moves(
         low: Any,
         high: Any,
@@ -85,7 +85,7 @@ def _writer(board: Board) -> Rule:
     return write_moves
 
 
-@register_jitable
+@jitable
 def join_promotions(actions: Any, count: int, promoted: int) -> int:
     """Move the promoting moves, written backwards from the end, behind the `count` others."""
     first = len(actions) - promoted
@@ -102,7 +102,7 @@ def _limits(board: Board, attacks: Attacks) -> Rule:
     """Return `limits`: where checks and pins let pieces go."""
     _, attacked_cells, pins_and_checks = attacks
 
-    @register_jitable
+    @jitable
     def limits(w: Any, kinds_l: Any, kinds_h: Any) -> Any:
         """Return pinned pieces, where pieces may go and where the king may: six words.
 
@@ -130,7 +130,7 @@ def _knight_moves(board: Board, shift: Rule, write_moves: Rule) -> Rule:
     size, first = board.size, 8 * board.reach
     exist = board.knight_planes > 0
 
-    @register_jitable
+    @jitable
     def knight_moves(
         low: Any, high: Any, allow: Any, actions: Any, count: int, promoted: int
     ) -> Any:
@@ -164,7 +164,7 @@ def _direction_moves(board: Board, shift: Rule, write_moves: Rule) -> Rule:
     """Return `direction_moves`, which writes the moves in one direction."""
     size, reach, offsets = board.size, board.reach, np.array(board.offsets)
 
-    @register_jitable
+    @jitable
     def direction_moves(
         d: int, first: Any, far: Any, w: Any, allow: Any, actions: Any, count: int, promoted: int
     ) -> Any:
@@ -199,7 +199,7 @@ def _board_moves(board: Board, attacks: Attacks) -> Rule:
     direction_moves = _direction_moves(board, shift, write_moves)
     knight_moves = _knight_moves(board, shift, write_moves)
 
-    @register_jitable
+    @jitable
     def board_moves(w: Any, actions: Any) -> Any:
         """Write the moves of pieces on the board.
 
@@ -238,7 +238,7 @@ def _pawn_drops(board: Board, attacks: Attacks, turn: Rule, board_moves: Rule) -
     far_row = board.cell_sets(range(size))[0]
     shift = attacks.shift
 
-    @register_jitable
+    @jitable
     def is_pawn_mate(w: Any, cell_l: Any, cell_h: Any, actions: Any) -> bool:
         """Return whether the opponent has no reply to a pawn dropped before its king."""
         any_l, any_h = occupied(w)
@@ -250,7 +250,7 @@ def _pawn_drops(board: Board, attacks: Attacks, turn: Rule, board_moves: Rule) -
         replies = (own_l, own_h, b0_l, b0_h, b1_l, b1_h, b2_l, b2_h, b3_l, b3_h)
         return board_moves(replies, actions)[0] == 0  # the check is adjacent: no drop meets it
 
-    @register_jitable
+    @jitable
     def pawn_targets(w: Any, low: Any, high: Any, scratch: Any) -> Any:
         """Return those of the empty cells given where a pawn may be dropped."""
         low = low & ~far_row
@@ -284,7 +284,7 @@ def make_moves(board: Board) -> Moves:
     kinds = np.array(board.kinds)
     full_l, full_h = board.cell_sets(range(cells))
 
-    @register_jitable
+    @jitable
     def legal_actions(state: State, actions: Any) -> int:
         """Write the legal actions, ascending, into int32 [max_legal]; return their number."""
         w = words_of(state)

@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
+from envs.compiled.jitable import jitable
 from envs.game import Rule, State
 from envs.shogi.bits import ONE, ZERO, lowest_cell, only
 from envs.shogi.board import Board
@@ -48,7 +48,7 @@ def make_encode(board: Board) -> Rule:
     copies = np.array(board.copies, np.float32)
     depth = planes_of_board(board)
 
-    @register_jitable
+    @jitable
     def encode_board(record: State, side: int, planes: Any, first: int) -> None:
         """Write one board's planes from plane `first`, seen by `side`."""
         b, flip = record["board"], record["side"] != side

@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from envs.boards.bits import popcount
+from envs.compiled.jitable import jitable
 from envs.game import Rule, State
 from envs.shogi.bits import ZERO, highest_cell
 from envs.shogi.board import BISHOP, BOARD_WORDS, POINTS, PROMOTED, ROOK, Board, zobrist
@@ -82,7 +82,7 @@ def make_declaration(board: Board) -> Rule:
     dear = POINTS[ROOK] - 1
     automatic = board.declaration
 
-    @register_jitable
+    @jitable
     def declares(state: State) -> bool:
         if not automatic:
             return False
@@ -109,7 +109,7 @@ def make_settle(board: Board, moves: Moves) -> Rule:
     lines = np.bitwise_or.reduce(board.rays, axis=0)
     legal_actions, declares = moves.legal_actions, make_declaration(board)
 
-    @register_jitable
+    @jitable
     def settle(state: State) -> None:
         w = words_of(state)
         kinds_l, kinds_h = sort_words(w)
@@ -187,7 +187,7 @@ def _target_finder(board: Board) -> Rule:
     size, reach, promoting = board.size, board.reach, board.promoting
     offsets = np.array(board.offsets)
 
-    @register_jitable
+    @jitable
     def target_of(plane: int, cell: int) -> int:
         if plane >= promoting:
             plane -= promoting
@@ -201,7 +201,7 @@ def _target_finder(board: Board) -> Rule:
 def _board_turner(turn: Rule, side_key: Any) -> Rule:
     """Return `turn_board`, which passes the move to the other side."""
 
-    @register_jitable
+    @jitable
     def turn_board(state: State) -> None:
         """Let the other side see the board as its own."""
         b, hand = state["board"], state["hand"]
@@ -224,12 +224,12 @@ def make_step(board: Board, moves: Moves, settle: Rule) -> Rule:
     piece_keys, hand_keys, side_key = zobrist(cells)
     target_of, turn_board = _target_finder(board), _board_turner(moves.turn, side_key)
 
-    @register_jitable
+    @jitable
     def seen(cell: int, side: int) -> int:
         """Return the cell as the first player sees it: keys are of that view."""
         return last - cell if side else cell
 
-    @register_jitable
+    @jitable
     def add_to_hand(state: State, slot: int, change: int) -> None:
         """Change the number of pieces in hand of the side to move, and the key."""
         side, count = state["side"], np.int64(state["hand"][slot])
