@@ -118,9 +118,9 @@ class Shard:
         self.row_ply = np.zeros((games, plies), np.uint16)
         self.row_entries = np.zeros((games, plies), np.uint16)  # of each row's policy
         self.num_entries = np.zeros(games, np.int64)  # of all rows of a game
-        # room for the largest game; a page of memory is taken once a game has entries there
-        self.entry_action = np.zeros((games, plies * self.game.max_legal), np.uint16)
-        self.entry_weight = np.zeros((games, plies * self.game.max_legal), np.float32)
+        # these grow: with room for the largest game, memory would be taken by huge pages at once
+        self.entry_action = np.zeros((games, self.game.max_legal), np.uint16)
+        self.entry_weight = np.zeros((games, self.game.max_legal), np.float32)
         self.row_value = np.zeros((games, plies), np.float32)
         self.row_exact = np.zeros((games, plies), np.float32)
         self.row_surprise = np.zeros((games, plies), np.float32)
@@ -303,12 +303,21 @@ class Shard:
     def _note_policies(self, slots: NDArray[np.int64], policies: Policies) -> None:
         """Write the policy of one more row of each of these games behind its others."""
         count = policies.counts.astype(np.int64)
+        self._make_room_for_entries(int((self.num_entries[slots] + count).max(initial=0)))
         first = np.cumsum(count) - count
         entry = np.arange(len(policies.action)) + np.repeat(self.num_entries[slots] - first, count)
         self.entry_action[np.repeat(slots, count), entry] = policies.action
         self.entry_weight[np.repeat(slots, count), entry] = policies.weight
         self.row_entries[slots, self.row_count[slots]] = count
         self.num_entries[slots] += count
+
+    def _make_room_for_entries(self, most: int) -> None:
+        """Let a game have so many entries; room at least doubles, so that it seldom grows."""
+        width = self.entry_action.shape[1]
+        if most > width:
+            more = [(0, 0), (0, max(most, 2 * width) - width)]
+            self.entry_action = np.pad(self.entry_action, more)
+            self.entry_weight = np.pad(self.entry_weight, more)
 
     def _resignations(
         self, slots: NDArray[np.int64], players: NDArray[np.int64], results: RootResults
@@ -422,6 +431,7 @@ class Shard:
             )
         self.row_entries[rows] = counts
         self.num_entries[:] = (self.row_entries * rows).sum(1)
+        self._make_room_for_entries(int(self.num_entries.max(initial=0)))
         ends = np.cumsum(self.num_entries)
         for slot, (size, end) in enumerate(zip(self.num_entries, ends, strict=True)):
             self.entry_action[slot, :size] = actions[end - size : end]
