@@ -118,7 +118,7 @@ class Shard:
         self.row_ply = np.zeros((games, plies), np.uint16)
         self.row_entries = np.zeros((games, plies), np.uint16)  # of each row's policy
         self.num_entries = np.zeros(games, np.int64)  # of all rows of a game
-        # these grow: with room for the largest game, memory would be taken by huge pages at once
+        # They grow as needed: huge pages would make room for the largest game resident at once.
         self.entry_action = np.zeros((games, self.game.max_legal), np.uint16)
         self.entry_weight = np.zeros((games, self.game.max_legal), np.float32)
         self.row_value = np.zeros((games, plies), np.float32)
@@ -312,7 +312,7 @@ class Shard:
         self.num_entries[slots] += count
 
     def _make_room_for_entries(self, most: int) -> None:
-        """Let a game have so many entries; room at least doubles, so that it seldom grows."""
+        """Make room for `most` entries a game, at least twice the room there was if it grows."""
         width = self.entry_action.shape[1]
         if most > width:
             more = [(0, 0), (0, max(most, 2 * width) - width)]

@@ -70,19 +70,23 @@ def standing(state: Any, rules: GoRules) -> NDArray[np.uint8]:
     return board[rules.rows - size :, :size] if rules.smallest else board
 
 
-def on_largest(action: int, size: int, rules: GoRules) -> int:
-    """Return the game's action for one that was counted on a board of `size` rows."""
-    if size == rules.rows:
+def on_largest(action: int, size: int, largest: int) -> int:
+    """Return the game's action for one that was counted on a board of `size` rows.
+
+    `largest` is the number of rows of the game's largest board.
+    """
+    if size == largest:
         return action
-    return inside(rules, size)[action] if action < size**2 else rules.rows * rules.columns
+    row, column = divmod(action, size)  # a pass is on a row of its own
+    return (largest - size + row) * largest + column
 
 
-def on_own_board(action: int, size: int, rules: GoRules) -> int:
+def on_own_board(action: int, size: int, largest: int) -> int:
     """Return a legal action of the game as it is counted on its board of `size` rows."""
-    if size == rules.rows:
+    if size == largest:
         return action
-    cells = inside(rules, size)
-    return cells.index(action) if action < rules.rows * rules.columns else size**2
+    row, column = divmod(action, largest)
+    return (row - largest + size) * size + column
 
 
 def set_stones(state: Any, board: NDArray[np.uint8], rules: GoRules) -> None:

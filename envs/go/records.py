@@ -35,7 +35,7 @@ def write_sgf(record: GameRecord, game: Game, rules: GoRules) -> str:
     first, board = states[0], standing(states[0], rules)
     rows, columns = board.shape
     sides = [int(state["side"]) for state in states[:-1]]
-    actions = [on_own_board(int(action), rows, rules) for action in record.moves]
+    actions = [on_own_board(int(action), rows, rules.rows) for action in record.moves]
     stones = ([int(p) for p in np.flatnonzero(board == side)] for side in (1, 2))
     komi = komi_of(first, rules)
     text = GoRecord(rows, columns, komi, [*zip(sides, actions)], (next(stones), next(stones)))
@@ -75,6 +75,6 @@ def read_sgf(text: str, game: Game, rules: GoRules) -> list[GameRecord]:
             except NotationError as error:
                 raise NotationError(f"{where}: {error}") from None
         points = {"B": 1.0, "W": 0.0, "0": 0.5, "D": 0.5}.get(found.result[:1].upper())
-        actions = tuple(on_largest(action, size, rules) for action in found.actions())
+        actions = tuple(on_largest(action, size, rules.rows) for action in found.actions())
         records.append(GameRecord(start, actions, found.names, points))
     return records

@@ -93,8 +93,8 @@ class Splitter:
 class Reader:
     """Puts the lines of a file into the inbox, in a thread that `close` ends; then `at_end`.
 
-    The end follows LEAVING_S after the agent is loaded, or at once when nobody reads `answers` any
-    more: no search goes on for a program that has ended.
+    After the end of the input, the session has LEAVING_S to answer, not counting the time to load
+    its agent. It ends at once when the reader of `answers` closes it.
     """
 
     def __init__(self, file: int, inbox: Inbox, session: Session, answers: int) -> None:

@@ -12,7 +12,7 @@ from arena.engine.position import Position, position_after
 from arena.engine.protocols.gtp.grammar import GtpError
 from envs.boards.stones import stone_cells
 from envs.game import Game, NotationError, final_ownership, is_terminal, remember, to_play
-from envs.go.notation import LETTERS
+from envs.go.notation import LETTERS, on_largest, on_own_board
 from envs.go.sgf import GoRecord
 from envs.positions import play_moves
 
@@ -79,13 +79,11 @@ class GtpBoard:
 
     def to_game(self, action: int) -> int:
         """Return the game's action for a point of this board or a pass."""
-        row, column = divmod(action, self.size)
-        return (self._largest - self.size + row) * self._largest + column
+        return on_largest(action, self.size, self._largest)
 
     def from_game(self, action: int) -> int:
         """Return the point of this board, or the pass, of a legal action of the game."""
-        row, column = divmod(action, self._largest)
-        return (row - self._largest + self.size) * self.size + column
+        return on_own_board(action, self.size, self._largest)
 
     def position(self, colour: int) -> Position:
         """Return the position with a colour to move, in a game that goes on."""
