@@ -7,7 +7,8 @@ from numba import njit
 
 from envs.lanes import rules as r
 from envs.lanes import state as s
-from envs.lanes.engine.minions import act_creep, act_neutral, act_structure
+from envs.lanes.compiling import compiled
+from envs.lanes.engine.minions import act_core, act_lane, act_neutral
 from envs.lanes.engine.orders import act_hero
 from envs.lanes.engine.resolution import begin_tick, resolve
 from envs.lanes.engine.rewards import begin_rewards, write_rewards
@@ -21,7 +22,7 @@ from envs.lanes.observations.true_state import write_states
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
-@njit(cache=True)
+@compiled
 def tick(match, units, heroes, seen, layout):
     """Advance a match by a tick: all units act on how things stood at its start."""
     begin_tick(match, units, heroes, layout)
@@ -29,12 +30,11 @@ def tick(match, units, heroes, seen, layout):
         send_wave(match, units, layout)
     for index in range(layout.structures):
         act_hero(match, units, heroes, seen, index, layout)
-    for index in range(layout.structures, layout.creeps):
-        if units[index].alive:
-            act_structure(units, heroes, units[index], layout)
-    for index in range(layout.creeps, layout.neutrals):
-        if units[index].alive:
-            act_creep(units, units[index], layout)
+    for lane in range(layout.lanes):
+        act_lane(units, heroes, lane, layout)
+    for team in range(2):
+        core = units[layout.structures + (team + 1) * layout.towers - 1]
+        act_core(units, heroes, core, layout)
     for number in range(r.CAMPS):
         neutral = units[layout.neutrals + number]
         if neutral.alive:
@@ -43,7 +43,7 @@ def tick(match, units, heroes, seen, layout):
     match.tick += 1
 
 
-@njit(cache=True)
+@compiled
 def _give_order(hero, targets, mask, action):
     """Take an action int8 [3] as an order: a hero that may not choose it holds."""
     primary, direction, target = action[0], action[1], action[2]
@@ -64,7 +64,7 @@ def _give_order(hero, targets, mask, action):
     hero.primary = primary
 
 
-@njit(cache=True)
+@compiled
 def begin_decision(match, units, heroes, targets, rows, actions, layout):
     """Take the actions of all heroes, before the ticks that carry them out.
 
@@ -78,7 +78,7 @@ def begin_decision(match, units, heroes, targets, rows, actions, layout):
         _give_order(heroes[index], targets[index], mask, actions[index])
 
 
-@njit(cache=True)
+@compiled
 def decide(match, units, heroes, seen, targets, rows, actions, layout):
     """Advance a match by a decision of all heroes: TICKS ticks, or until it ends.
 
@@ -92,7 +92,7 @@ def decide(match, units, heroes, seen, targets, rows, actions, layout):
     match.steps += 1
 
 
-@njit(cache=True)
+@compiled
 def show(match, units, heroes, seen, visible, targets, rows, shared, layout):
     """Write what all heroes observe, may do, and the true state.
 
@@ -128,14 +128,15 @@ def show(match, units, heroes, seen, visible, targets, rows, shared, layout):
         if index == team * layout.agents:
             put_match(row, match, units, seen, team, layout)
         else:
-            row[s.OWN_HERO : s.OWN] = rows[team * layout.agents, s.OWN_HERO : s.OWN]
+            for entry in range(s.OWN_HERO, s.OWN):
+                row[entry] = rows[team * layout.agents, entry]
         mask = row[s.OBSERVATION : s.OBSERVATION + s.MASK]
-        write_masks(units, heroes, index, targets[index], mask, layout)
+        write_masks(units, heroes, index, targets[index], mask)
     states = rows[:, s.OBSERVATION + s.MASK :]
     write_states(match, units, heroes, states, shared.hero_states, layout)
 
 
-@njit(cache=True)
+@compiled
 def next_seed(seed):
     """Return the seed of the match that follows one in its place (SplitMix64)."""
     z = np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from envs.lanes.compiling import compiled, inlined
 from envs.lanes.rules import CORE_X, EDGE, INNER_X, MODES, RIVER, RIVER_PERCENT, SLOW_PERCENT
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -19,25 +19,25 @@ for _mode in MODES.values():
     _CAMP[len(_mode.lanes)] = [*_mode.camps, *((-x, y) for x, y in _mode.camps)]
 
 
-@njit(cache=True)
+@compiled
 def on_side(team, x):
     """Return x as given for the left side, on the side of a team."""
     return x if team == 0 else -x
 
 
-@njit(cache=True)
+@compiled
 def lane_y(lanes, lane):
     """Return y of the straight part of a lane."""
     return _LANE_Y[lanes, lane]
 
 
-@njit(cache=True)
+@compiled
 def camp(lanes, number):
     """Return (x, y) of a camp."""
     return _CAMP[lanes, number, 0], _CAMP[lanes, number, 1]
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def distance2(a, b):
     """Return the squared distance of two units, as they stand."""
     dx = np.float64(a.x) - np.float64(b.x)
@@ -45,19 +45,19 @@ def distance2(a, b):
     return dx * dx + dy * dy
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def within(a, b, reach):
     """Return whether two units are at most `reach` apart."""
     return distance2(a, b) <= reach * reach
 
 
-@njit(cache=True)
+@compiled
 def clamped(value):
     """Return a coordinate kept on the map."""
     return min(max(value, -EDGE), EDGE)
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def step_towards(unit, x, y, length):
     """Move a unit's next place by `length` towards (x, y), or onto it if it is nearer."""
     from_x, from_y = np.float64(unit.x), np.float64(unit.y)
@@ -70,7 +70,7 @@ def step_towards(unit, x, y, length):
         unit.to_y = np.float32(from_y + dy * length / distance)
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def pace(unit):
     """Return how far a unit walks in this tick: slowed, in the river, both or neither."""
     length = np.float64(unit.speed)
@@ -81,7 +81,7 @@ def pace(unit):
     return length
 
 
-@njit(cache=True)
+@compiled
 def waypoint(team, lane, leg, lanes):
     """Return (x, y) of the end of a leg of a creep's way: to its lane, along it, to the core."""
     if leg == 0:
@@ -91,7 +91,7 @@ def waypoint(team, lane, leg, lanes):
     return on_side(1 - team, CORE_X), 0.0
 
 
-@njit(cache=True)
+@compiled
 def draw(seed, tick, slot, salt):
     """Return 64 random bits of a match at a tick for a slot of a team (SplitMix64's finaliser).
 

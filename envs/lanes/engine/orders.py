@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.lanes import rules as r
+from envs.lanes.compiling import compiled
 from envs.lanes.engine.geometry import clamped, draw, on_side, pace, step_towards, within
 from envs.lanes.engine.minions import is_vulnerable
 from envs.lanes.engine.start import buy
@@ -13,7 +13,7 @@ from envs.lanes.engine.start import buy
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
-@njit(cache=True)
+@compiled
 def at_base(unit):
     """Return whether a hero is near enough to its core to heal and to buy."""
     dx = np.float64(unit.x) - on_side(unit.team, r.CORE_X)
@@ -21,7 +21,7 @@ def at_base(unit):
     return dx * dx + dy * dy <= r.BASE_RADIUS * r.BASE_RADIUS
 
 
-@njit(cache=True)
+@compiled
 def skill_amount(unit, hero, skill):
     """Return the health that a skill takes or gives, by level and items."""
     amount = r.SKILL_AMOUNT[hero.role, skill] + r.SKILL_LEVEL[hero.role, skill] * (unit.level - 1)
@@ -30,14 +30,14 @@ def skill_amount(unit, hero, skill):
     return amount
 
 
-@njit(cache=True)
+@compiled
 def skill_is_ready(hero, skill):
     """Return whether a skill has cooled down and its mana is there."""
     cooldown = hero.cooldown_a if skill == 0 else hero.cooldown_b
     return cooldown == 0 and hero.mana >= r.SKILL_MANA[hero.role, skill]
 
 
-@njit(cache=True)
+@compiled
 def may_be_hit(units, index, layout):
     """Return whether a unit is there to be hit."""
     if not units[index].alive:
@@ -47,7 +47,7 @@ def may_be_hit(units, index, layout):
     return True
 
 
-@njit(cache=True)
+@compiled
 def hero_hits(units, heroes, index, target, amount, layout):
     """Let a hero take health from a unit, at the end of the tick, and remember who hit hardest."""
     unit = units[target]
@@ -61,13 +61,13 @@ def hero_hits(units, heroes, index, target, amount, layout):
         heroes[index].aggro = r.AGGRO
 
 
-@njit(cache=True)
+@compiled
 def _sees(unit, goal):
     """Return whether a hero itself sees the place of a unit, so that its order may follow it."""
     return goal.team == unit.team or within(unit, goal, r.SIGHT[r.HERO])
 
 
-@njit(cache=True)
+@compiled
 def _walk_to_memory(unit, seen, target, layout):
     """Walk to where the team saw a unit last: what it does not see must not move its heroes."""
     place = remembered(target, unit.team, layout)
@@ -76,7 +76,7 @@ def _walk_to_memory(unit, seen, target, layout):
         step_towards(unit, np.float64(memory.x), np.float64(memory.y), pace(unit))
 
 
-@njit(cache=True)
+@compiled
 def remembered(index, team, layout):
     """Return where a team remembers a unit: an enemy hero or structure, a neutral; else -1."""
     enemy = 1 - team
@@ -89,7 +89,7 @@ def remembered(index, team, layout):
     return -1
 
 
-@njit(cache=True)
+@compiled
 def _attack(match, units, heroes, seen, index, layout):
     hero, unit = heroes[index], units[index]
     target = hero.order_target
@@ -110,7 +110,7 @@ def _attack(match, units, heroes, seen, index, layout):
         unit.cooldown = unit.period
 
 
-@njit(cache=True)
+@compiled
 def _push(unit, target, kind):
     """Shift a unit away from a hero, or to beside it."""
     dx = np.float64(target.x) - np.float64(unit.x)
@@ -124,7 +124,7 @@ def _push(unit, target, kind):
     target.push_y += np.float32(np.rint(dy * tiles / distance * r.PUSH_GRAIN) / r.PUSH_GRAIN)
 
 
-@njit(cache=True)
+@compiled
 def _strike(match, units, heroes, index, target, skill, layout):
     """Apply a skill with a target."""
     hero, unit, goal = heroes[index], units[index], units[target]
@@ -143,7 +143,7 @@ def _strike(match, units, heroes, index, target, skill, layout):
         _splash(units, heroes, index, target, amount, r.SKILL_RADIUS[hero.role, skill], layout)
 
 
-@njit(cache=True)
+@compiled
 def _splash(units, heroes, index, target, amount, radius, layout):
     """Hurt the other enemies around a target: heroes, creeps and neutrals."""
     for other in range(layout.units):
@@ -156,7 +156,7 @@ def _splash(units, heroes, index, target, amount, radius, layout):
             hero_hits(units, heroes, index, other, amount, layout)
 
 
-@njit(cache=True)
+@compiled
 def _use_skill(match, units, heroes, seen, index, skill, layout):
     hero, unit = heroes[index], units[index]
     if hero.spent:  # after a skill with a target the hero goes on with its weapon
@@ -190,7 +190,7 @@ def _use_skill(match, units, heroes, seen, index, skill, layout):
         hero.cooldown_b = r.SKILL_COOLDOWN[hero.role, skill]
 
 
-@njit(cache=True)
+@compiled
 def _walk(unit, direction, length):
     """Move by a length in one of eight directions, as the team sees them."""
     x = np.float64(unit.x) + on_side(unit.team, r.DIRECTION_X[direction]) * length
@@ -198,7 +198,7 @@ def _walk(unit, direction, length):
     unit.to_x, unit.to_y = np.float32(clamped(x)), np.float32(clamped(y))
 
 
-@njit(cache=True)
+@compiled
 def act_hero(match, units, heroes, seen, index, layout):
     """Follow a hero's order for a tick."""
     hero, unit = heroes[index], units[index]

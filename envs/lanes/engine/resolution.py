@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.lanes import rules as r
+from envs.lanes.compiling import compiled
 from envs.lanes.engine.geometry import clamped, within
 from envs.lanes.engine.orders import at_base
 from envs.lanes.engine.start import clear_effects, enter_base, raise_level, revive, start_neutral
@@ -13,7 +13,7 @@ from envs.lanes.engine.start import clear_effects, enter_base, raise_level, revi
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
-@njit(cache=True)
+@compiled
 def _settle(unit):
     """Move a unit to its next place, shifted by what pushed it, and apply stuns and slows."""
     if unit.push_x != 0.0 or unit.push_y != 0.0:
@@ -24,7 +24,7 @@ def _settle(unit):
     unit.slow = max(unit.slow, unit.new_slow)
 
 
-@njit(cache=True)
+@compiled
 def _share_xp(units, heroes, dead, team, amount, layout):
     """Share experience equally among a team's living heroes near a death."""
     near = 0
@@ -39,13 +39,13 @@ def _share_xp(units, heroes, dead, team, amount, layout):
             heroes[index].won_xp += amount // near
 
 
-@njit(cache=True)
+@compiled
 def _pay(hero, gold):
     hero.gold += gold
     hero.won_gold += gold
 
 
-@njit(cache=True)
+@compiled
 def _hero_dies(match, units, heroes, index, layout):
     unit, hero = units[index], heroes[index]
     team = 1 - unit.team
@@ -68,7 +68,7 @@ def _hero_dies(match, units, heroes, index, layout):
             _pay(heroes[ally], r.ASSIST_GOLD // near)
 
 
-@njit(cache=True)
+@compiled
 def _reward_death(match, units, heroes, index, layout):
     """Hand out what a death brings; who dies in the same tick counts as living."""
     unit = units[index]
@@ -86,7 +86,7 @@ def _reward_death(match, units, heroes, index, layout):
         _last_hit(heroes, unit.hit_by, r.NEUTRAL_GOLD)
 
 
-@njit(cache=True)
+@compiled
 def _last_hit(heroes, killer, gold):
     if killer >= 0:
         heroes[killer].last_hits += 1
@@ -94,7 +94,7 @@ def _last_hit(heroes, killer, gold):
         _pay(heroes[killer], gold)
 
 
-@njit(cache=True)
+@compiled
 def _bury(unit):
     """Take a dead unit off the map, and say when it comes back."""
     unit.alive, unit.hp, unit.target = 0, 0, -1
@@ -105,7 +105,7 @@ def _bury(unit):
         unit.wait = r.NEUTRAL_RESPAWN
 
 
-@njit(cache=True)
+@compiled
 def resolve(match, units, heroes, layout):
     """Move all units, take health, hand out what deaths bring, and decide the match."""
     deaths = 0
@@ -123,7 +123,10 @@ def resolve(match, units, heroes, layout):
                 heroes[index].recall = 0
             elif unit.kind == r.NEUTRAL and unit.target < 0 and unit.hit_by >= 0:
                 unit.target = unit.hit_by
-            deaths += unit.hp <= 0
+            if unit.hp <= 0:
+                deaths += 1
+                continue
+        clear_effects(unit)
     if deaths:
         for index in range(layout.units):
             if units[index].alive and units[index].hp <= 0:
@@ -131,14 +134,13 @@ def resolve(match, units, heroes, layout):
         for index in range(layout.units):
             if units[index].alive and units[index].hp <= 0:
                 _bury(units[index])
-    for index in range(layout.units):
-        clear_effects(units[index])
+                clear_effects(units[index])
     for index in range(layout.structures):
         raise_level(units[index], heroes[index])
     match.winner = _winner(match, units, layout)
 
 
-@njit(cache=True)
+@compiled
 def _standing(units, team, layout):
     """Return how many towers of a team stand."""
     first = layout.structures + team * layout.towers
@@ -148,7 +150,7 @@ def _standing(units, team, layout):
     return standing
 
 
-@njit(cache=True)
+@compiled
 def _winner(match, units, layout):
     """Return the outcome: by a core, at the time limit by towers, then by kills, then a draw."""
     last = layout.structures + layout.towers - 1
@@ -165,14 +167,14 @@ def _winner(match, units, layout):
     return 0 if first > second else 1
 
 
-@njit(cache=True)
+@compiled
 def _regenerate(unit, hero):
     extra = r.BASE_REGEN if at_base(unit) else 0
     unit.hp = min(unit.max_hp, unit.hp + r.REGEN_HP + extra)
     hero.mana = min(hero.max_mana, hero.mana + r.REGEN_MANA + extra)
 
 
-@njit(cache=True)
+@compiled
 def begin_tick(match, units, heroes, layout):
     """Count down what lasts, bring back heroes and neutrals, and heal."""
     for index in range(layout.units):

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.lanes import rules as r
+from envs.lanes.compiling import compiled
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
-@njit(cache=True)
+@compiled
 def health_worth(share):
     """Return what a share of full health is worth, 0 to 1: more where little is left."""
     gone = 1.0 - share
     return (share + 1.0 - gone * gone * gone * gone) / 2.0
 
 
-@njit(cache=True)
+@compiled
 def _shares(unit, hero):
     """Return the shares of full health and of full mana; 0 for a dead hero."""
     if not unit.alive:
@@ -25,7 +25,7 @@ def _shares(unit, hero):
     return unit.hp / unit.max_hp, hero.mana / hero.max_mana
 
 
-@njit(cache=True)
+@compiled
 def _structures(units, team, layout):
     """Return the health of a team's towers, how many stand, and the health of its core."""
     first = layout.structures + team * layout.towers
@@ -36,7 +36,7 @@ def _structures(units, team, layout):
     return hp, standing, units[first + layout.towers - 1].hp
 
 
-@njit(cache=True)
+@compiled
 def begin_rewards(match, units, heroes, layout):
     """Note what the rewards of the next decision are compared with."""
     for index in range(layout.structures):
@@ -50,7 +50,7 @@ def begin_rewards(match, units, heroes, layout):
         match.tower_hp[team], match.towers[team], match.core_hp[team] = hp, standing, core
 
 
-@njit(cache=True)
+@compiled
 def _of_team(match, units, team, weights, layout):
     """Return what each hero of a team gets for the other team's structures."""
     enemy = 1 - team
@@ -60,7 +60,7 @@ def _of_team(match, units, team, weights, layout):
     return damage + fallen + (match.core_hp[enemy] - core) / r.CORE_HP * weights[r.W_CORE_DAMAGE]
 
 
-@njit(cache=True)
+@compiled
 def _of_hero(unit, hero, weights):
     """Return a hero's own reward of a decision."""
     health, mana = _shares(unit, hero)
@@ -75,7 +75,7 @@ def _of_hero(unit, hero, weights):
     )
 
 
-@njit(cache=True)
+@compiled
 def write_rewards(match, units, heroes, weights, rewards, layout):
     """Write the rewards of a decision, float32 [players]: each less the mean of the other team."""
     k = layout.agents

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.lanes import rules as r
+from envs.lanes.compiling import compiled
 from envs.lanes.engine.geometry import camp, draw, lane_y, on_side
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
-@njit(cache=True)
+@compiled
 def _place(unit, kind, team, lane, x, y):
     """Put a unit on the map with nothing done to it."""
     unit.kind, unit.team, unit.lane, unit.leg = kind, team, lane, 0
@@ -22,7 +22,7 @@ def _place(unit, kind, team, lane, x, y):
     clear_effects(unit)
 
 
-@njit(cache=True)
+@compiled
 def clear_effects(unit):
     """Forget what a tick did to a unit."""
     unit.push_x, unit.push_y = np.float32(0.0), np.float32(0.0)
@@ -30,14 +30,14 @@ def clear_effects(unit):
     unit.new_stun, unit.new_slow, unit.heal = 0, 0, 0
 
 
-@njit(cache=True)
+@compiled
 def _arm(unit, hp, damage, reach, period, speed):
     """Give a unit full health and its weapon."""
     unit.hp, unit.max_hp, unit.damage = hp, hp, damage
     unit.reach, unit.period, unit.speed = np.float32(reach), period, np.float32(speed)
 
 
-@njit(cache=True)
+@compiled
 def start_match(match, units, heroes, seen, layout, seed):
     """Write the first state of a match: roles by its seed, the same for both teams.
 
@@ -64,7 +64,7 @@ def start_match(match, units, heroes, seen, layout, seed):
         _start_memory(units, seen[team], 1 - team, layout)
 
 
-@njit(cache=True)
+@compiled
 def _role(seed, agent, agents):
     """Return the role of an agent: all five in order, or different ones drawn by the seed."""
     if agents == r.MOST_AGENTS:
@@ -82,7 +82,7 @@ def _role(seed, agent, agents):
     return role
 
 
-@njit(cache=True)
+@compiled
 def _start_hero(unit, hero, team, agent, role):
     _place(unit, r.HERO, team, -1, 0.0, 0.0)
     hero.role, hero.items, unit.level = role, 0, 1
@@ -105,20 +105,20 @@ def _start_hero(unit, hero, team, agent, role):
     revive(unit, hero)
 
 
-@njit(cache=True)
+@compiled
 def enter_base(unit, team, agent):
     """Put a hero beside its core."""
     unit.x, unit.y = np.float32(on_side(team, r.CORE_X + 1.0)), np.float32(agent - 2.0)
     unit.to_x, unit.to_y = unit.x, unit.y
 
 
-@njit(cache=True)
+@compiled
 def revive(unit, hero):
     """Give a hero full health and mana."""
     unit.hp, hero.mana, unit.alive, unit.wait = unit.max_hp, hero.max_mana, 1, 0
 
 
-@njit(cache=True)
+@compiled
 def _start_structure(units, team, number, layout):
     unit = units[layout.structures + team * layout.towers + number]
     if number == layout.towers - 1:
@@ -131,7 +131,7 @@ def _start_structure(units, team, number, layout):
     _arm(unit, r.TOWER_HP, r.TOWER_DAMAGE, r.TOWER_REACH, r.TOWER_PERIOD, 0.0)
 
 
-@njit(cache=True)
+@compiled
 def _start_memory(units, seen, enemy, layout):
     """Let a team know the map: the enemy's structures, and of nothing else where it is."""
     for place in range(len(seen)):
@@ -145,7 +145,7 @@ def _start_memory(units, seen, enemy, layout):
         memory.hp, memory.max_hp, memory.level = unit.hp, unit.max_hp, 0
 
 
-@njit(cache=True)
+@compiled
 def start_neutral(unit, number, lanes):
     """Put the neutral of a camp in its place."""
     x, y = camp(lanes, number)
@@ -160,7 +160,7 @@ def start_neutral(unit, number, lanes):
     )
 
 
-@njit(cache=True)
+@compiled
 def send_wave(match, units, layout):
     """Put a wave of creeps beside each core, as far as there is room for them in their lane."""
     growth = 100 + r.WAVE_GROWTH * match.wave
@@ -183,7 +183,7 @@ def send_wave(match, units, layout):
     match.wave += 1
 
 
-@njit(cache=True)
+@compiled
 def raise_level(unit, hero):
     """Raise a hero's level while its experience suffices."""
     while unit.level < r.MOST_LEVEL and hero.xp >= r.XP_OF_LEVEL[unit.level + 1]:
@@ -196,7 +196,7 @@ def raise_level(unit, hero):
             hero.mana += r.HERO_MANA_LEVEL
 
 
-@njit(cache=True)
+@compiled
 def buy(unit, hero, item):
     """Give a hero an item that it can pay and does not have; return whether it did."""
     if (hero.items >> item) & 1 or hero.gold < r.ITEM_COST[item]:

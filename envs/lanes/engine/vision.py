@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.lanes import rules as r
+from envs.lanes.compiling import compiled, inlined
 from envs.lanes.engine.orders import remembered
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
-@njit(cache=True)
+@compiled
 def _find_lookers(units, team, lookers, layout):
     """Write x, y and squared sight of a team's living units; return how many they are."""
     count = 0
@@ -25,7 +25,7 @@ def _find_lookers(units, team, lookers, layout):
     return count
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _is_seen(unit, lookers, count):
     """Return whether a unit is in the sight of any looker."""
     x, y = np.float64(unit.x), np.float64(unit.y)
@@ -36,7 +36,7 @@ def _is_seen(unit, lookers, count):
     return seen
 
 
-@njit(cache=True)
+@compiled
 def look(match, units, seen, visible, lookers, layout):
     """Write what each team sees, uint8 [2, units], and what it remembers.
 
@@ -59,7 +59,7 @@ def look(match, units, seen, visible, lookers, layout):
                 _remember(match, unit, seen[team], remembered(index, team, layout))
 
 
-@njit(cache=True)
+@compiled
 def _remember(match, unit, seen, place):
     if place < 0:
         return

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from envs.lanes import rules as r
 from envs.lanes import state as s
-from envs.lanes.engine.minions import is_vulnerable
+from envs.lanes.compiling import compiled, inlined
 from envs.lanes.engine.orders import at_base, skill_is_ready
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
-@njit(cache=True)
-def _mask_attack(mask, units, targets, layout):
-    """Allow all enemies that can be hurt; return whether there is any."""
+@inlined
+def _mask_targets(mask, targets, start, stop):
+    """Allow the units in target slots; return whether there is any.
+
+    Without a branch: who is there is as good as random.
+    """
     found = False
-    for slot in range(s.ALLY_SLOT):
-        target = targets[slot]
-        if target < 0:
-            continue
-        if layout.structures <= target < layout.creeps and not is_vulnerable(units, target, layout):
-            continue
-        mask[s.TARGET_MASK + slot] = 1
-        found = True
+    for slot in range(start, stop):
+        there = targets[slot] >= 0
+        mask[slot] = there
+        found |= there
     return found
 
 
-@njit(cache=True)
-def _mask_skill(mask, hero, targets, skill, layout):
+@inlined
+def _mask_skill(mask, hero, targets, skill):
     """Allow a skill's targets or directions; return whether it can be used."""
     direction = s.DIRECTION_MASK + (1 + skill) * r.DIRECTIONS
     target = s.TARGET_MASK + (1 + skill) * s.TARGETS
@@ -38,18 +35,15 @@ def _mask_skill(mask, hero, targets, skill, layout):
         mask[target] = 1
         return True
     mask[direction] = 1
-    found = False
-    start, stop = (s.ALLY_SLOT, s.TARGETS) if kind == r.HEAL else (0, s.ALLY_SLOT)
-    for slot in range(start, stop):
-        unit = targets[slot]
-        if unit >= 0 and not layout.structures <= unit < layout.creeps:
-            mask[target + slot] = 1
-            found = True
-    return found
+    allowed = mask[target : target + s.TARGETS]
+    if kind == r.HEAL:
+        return _mask_targets(allowed, targets, s.ALLY_SLOT, s.TARGETS)
+    found = _mask_targets(allowed, targets, 0, s.ENEMY_STRUCTURE_SLOT)
+    return found | _mask_targets(allowed, targets, s.NEUTRAL_SLOT, s.ALLY_SLOT)
 
 
-@njit(cache=True)
-def write_masks(units, heroes, index, targets, mask, layout):
+@compiled
+def write_masks(units, heroes, index, targets, mask):
     """Write 1 for each choice that a hero has; holding is always one of them.
 
     Args:
@@ -69,12 +63,14 @@ def write_masks(units, heroes, index, targets, mask, layout):
     if may_act:
         mask[r.MOVE] = 1
         mask[r.GO_HOME] = 0 if at_base(unit) else 1
-    has_target = _mask_attack(mask, units, targets, layout)
+    # all enemies in target slots: structures are there only while they can be hurt
+    attack = mask[s.TARGET_MASK : s.TARGET_MASK + s.TARGETS]
+    has_target = _mask_targets(attack, targets, 0, s.ALLY_SLOT)
     mask[r.ATTACK] = 1 if may_act and has_target else 0
     if not has_target:
         mask[s.TARGET_MASK] = 1
     for skill in range(2):
-        usable = _mask_skill(mask, hero, targets, skill, layout)
+        usable = _mask_skill(mask, hero, targets, skill)
         if not usable:
             mask[s.TARGET_MASK + (1 + skill) * s.TARGETS] = 1
         ready = may_act and usable and skill_is_ready(hero, skill)

@@ -10,10 +10,10 @@ inlined, as the call took longer than the work.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.lanes import rules as r
 from envs.lanes import state as s
+from envs.lanes.compiling import compiled, inlined
 from envs.lanes.engine.geometry import distance2, lane_y, on_side
 from envs.lanes.engine.orders import at_base, remembered, skill_is_ready
 from envs.lanes.observations.shared import (
@@ -27,7 +27,7 @@ from envs.lanes.observations.shared import (
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _put_place(row, at, unit, x, y):
     """Write where something is, from a hero: ahead, aside, how far; in 1/16 and 1/23 of tiles."""
     dx = on_side(unit.team, x - np.float64(unit.x))
@@ -39,19 +39,20 @@ def _put_place(row, at, unit, x, y):
     row[at + 9] = 127 if distance <= np.float64(unit.reach) else 0
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _put_unit(row, words, slot, unit, index, units, other, features):
     """Write a unit that the team sees, or its own one."""
     at = s.OWN + slot * s.FEATURES
     goal = units[other]
+    place, known = words[at // 4 : at // 4 + s.FEATURES // 4], features[other]
     for word in range(s.FEATURES // 4):
-        words[at // 4 + word] = features[other, word]
+        place[word] = known[word]
     _put_place(row, at, unit, np.float64(goal.x), np.float64(goal.y))
     if goal.kind != r.HERO and goal.target == index:
         row[at + 15] = 127
 
 
-@njit(cache=True)
+@compiled
 def _put_memory(row, slot, unit, match, memory):
     """Write a unit as it was last seen, and how long ago that was, in 1/60 s."""
     at = s.OWN + slot * s.FEATURES
@@ -63,7 +64,7 @@ def _put_memory(row, slot, unit, match, memory):
     row[at + 14] = quantised(memory.level / 10.0)
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _put_heroes(row, words, targets, match, units, heroes, seen, visible, index, features, layout):
     """Write the enemy's heroes and the allies, the hero itself last; one slot each."""
     unit = units[index]
@@ -89,7 +90,7 @@ def _put_heroes(row, words, targets, match, units, heroes, seen, visible, index,
             _put_who(row, place, units[ally], heroes[ally])
 
 
-@njit(cache=True)
+@compiled
 def _put_who(row, slot, goal, hero):
     """Write what is known of a hero that is not seen: its role, and whether it is dead."""
     at = s.OWN + slot * s.FEATURES
@@ -98,7 +99,7 @@ def _put_who(row, slot, goal, hero):
     row[at + 15 + hero.role] = 127
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _find_nearest(units, unit, group, found, counts, near, near_d2):
     """Write the nearest units of a group, the nearest first; return how many they are."""
     team, slots, filled = unit.team, GROUP_SLOTS[group], 0
@@ -116,7 +117,7 @@ def _find_nearest(units, unit, group, found, counts, near, near_d2):
     return filled
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _put_nearest(
     row, words, targets, match, units, seen, visible, index, slot, filled, near, features, layout
 ):
@@ -135,7 +136,7 @@ def _put_nearest(
             targets[slot + place] = other
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _put_self(row, match, units, heroes, index, layout):
     """Write what a hero knows of itself: entries 0 to 31."""
     unit, hero = units[index], heroes[index]
@@ -169,7 +170,7 @@ def _put_self(row, match, units, heroes, index, layout):
     row[31] = quantised(hero.aggro / r.AGGRO)
 
 
-@njit(cache=True)
+@compiled
 def put_match(row, match, units, seen, team, layout):
     """Write what a team knows of the match: entries 32 to 63."""
     enemy = 1 - team
@@ -192,7 +193,7 @@ def put_match(row, match, units, seen, team, layout):
         _put_lane(row, 54 + 3 * lane, units, team, lane, layout)
 
 
-@njit(cache=True)
+@compiled
 def _put_lane(row, at, units, team, lane, layout):
     """Write how far a team's foremost creep of a lane is, how many there are, and the lane's y."""
     start = layout.creeps + team * layout.per_team + lane * r.CREEPS
@@ -206,7 +207,7 @@ def _put_lane(row, at, units, team, lane, layout):
     row[at + 2] = quantised(lane_y(layout.lanes, lane) / 16.0)
 
 
-@njit(cache=True)
+@compiled
 def observe(
     match,
     units,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from envs.lanes import rules as r
 from envs.lanes import state as s
+from envs.lanes.compiling import compiled, inlined
 from envs.lanes.engine.minions import is_vulnerable
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -62,20 +63,20 @@ def new_shared(layout):
     )
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def quantised(value):
     """Return a number of [-1, 1] as int8 in 1/127; outside numbers are clipped."""
     return np.int8(np.rint(min(max(value, -1.0), 1.0) * 127.0))
 
 
-@njit(cache=True)
+@compiled
 def put_health(row, at, hp, max_hp):
     """Write the share of full health and the health."""
     row[at + 5] = quantised(hp / max(max_hp, 1))
     row[at + 6] = quantised(hp / 2000.0)
 
 
-@njit(cache=True)
+@compiled
 def put_kind(row, at, kind):
     """Write what a unit is that is no hero."""
     row[at + 17] = 127 if kind == r.TOWER else 0
@@ -83,7 +84,7 @@ def put_kind(row, at, kind):
     row[at + 19] = 127 if kind == r.NEUTRAL else 0
 
 
-@njit(cache=True)
+@compiled
 def _write_features(units, heroes, features, layout):
     """Write of each living unit what all read of it alike."""
     for index in range(layout.units):
@@ -105,7 +106,7 @@ def _write_features(units, heroes, features, layout):
             row[16] = 127 if unit.kind == r.CREEP and unit.reach > 2.0 else 0
 
 
-@njit(cache=True)
+@compiled
 def _find_range(visible, start, stop, found):
     """Write the visible units of a range; return how many they are."""
     count = 0
@@ -116,7 +117,7 @@ def _find_range(visible, start, stop, found):
     return count
 
 
-@njit(cache=True)
+@compiled
 def _find_open(units, team, found, layout):
     """Write the standing structures of a team that can be hurt; return how many they are."""
     start = layout.structures + team * layout.towers
@@ -128,7 +129,7 @@ def _find_open(units, team, found, layout):
     return count
 
 
-@njit(cache=True)
+@compiled
 def gather(units, heroes, visible, shared, layout):
     """Write what all heroes of a match read alike."""
     _write_features(units, heroes, shared.features, layout)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.lanes import rules as r
 from envs.lanes import state as s
+from envs.lanes.compiling import compiled, inlined
 from envs.lanes.engine.geometry import on_side
 from envs.lanes.observations.shared import quantised
 
@@ -16,7 +16,7 @@ _AFTER_ALLIES = r.MOST_AGENTS * s.STATE_HERO
 _AFTER_HEROES = 2 * r.MOST_AGENTS * s.STATE_HERO
 
 
-@njit(cache=True)
+@compiled
 def _put_hero(row, unit, hero):
     """Write a hero as team 0 has it."""
     row[:] = 0
@@ -39,7 +39,7 @@ def _put_hero(row, unit, hero):
     row[15] = quantised(hero.role / 4.0)
 
 
-@njit(cache=True)
+@compiled
 def _put_lanes(row, at, units, team, layout):
     """Write of each lane both teams' foremost creep and their number."""
     for lane in range(layout.lanes):
@@ -55,16 +55,17 @@ def _put_lanes(row, at, units, team, layout):
             row[at + s.STATE_LANE * lane + 2 * side + 1] = quantised(count / r.CREEPS)
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _copy_hero(row, at, team, hero_states, index):
     """Write a hero, with the place that its mirror image has for team 1."""
-    for entry in range(s.STATE_HERO):
-        row[at + entry] = hero_states[index, entry]
+    place, known = row[at : at + s.STATE_HERO], hero_states[index]
+    for entry in range(s.STATE_HERO):  # of a view: its bytes are copied at once
+        place[entry] = known[entry]
     if team == 1:
-        row[at + 2] = -hero_states[index, 2]
+        place[2] = -known[2]
 
 
-@njit(cache=True)
+@compiled
 def _put_match(match, units, team, row, layout):
     """Write what follows the heroes: structures, lanes, neutrals, the time."""
     at = _AFTER_HEROES
@@ -89,7 +90,7 @@ def _put_match(match, units, team, row, layout):
     row[at + 3] = quantised(((match.tick - r.FIRST_WAVE) % r.WAVE_PERIOD) / r.WAVE_PERIOD)
 
 
-@njit(cache=True)
+@compiled
 def write_states(match, units, heroes, rows, hero_states, layout):
     """Write the states: the hero itself, its allies, its enemies, structures, lanes, neutrals.
 
@@ -109,7 +110,8 @@ def write_states(match, units, heroes, rows, hero_states, layout):
                 _copy_hero(row, at, team, hero_states, ally)
                 at += s.STATE_HERO
         if index > team * k:  # the rest is that of the first one of the team
-            row[_AFTER_ALLIES:] = rows[team * k, _AFTER_ALLIES:]
+            for entry in range(_AFTER_ALLIES, s.STATE):
+                row[entry] = rows[team * k, entry]
             continue
         at = _AFTER_ALLIES
         for enemy in range((1 - team) * k, (2 - team) * k):
