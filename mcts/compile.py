@@ -4,8 +4,10 @@ from typing import Any
 
 from numba import njit
 
-# Numba makes a wrapper for C beside that for Python, which nothing here calls.
-KERNEL: Any = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
+# A search works in memory that it is given. So Numba need not count who uses an array, a sixth of the
+# time of a search that waits for its evaluator; what makes an array does not compile then. And it
+# makes a wrapper for C beside that for Python, which nothing here calls.
+KERNEL: Any = {"cache": True, "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
 kernel = njit(**KERNEL)
 
 # LLVM inlines them into the kernels: a simulation makes about thirty calls, each of which would
@@ -18,4 +20,5 @@ INLINED: Any = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
-inlined = njit(**INLINED)
+inlined = njit(**INLINED, _nrt=False)
+inlined_with_rules = njit(**INLINED)  # a game's rules may make arrays

@@ -30,7 +30,7 @@ from envs.game import (
     whole_step,
 )
 from mcts import rng
-from mcts.compile import inlined
+from mcts.compile import inlined_with_rules
 from mcts.forest import EDGE, FRAME, INFO, NODE
 
 WIN = 1.0  # the largest value of a game: an edge with it makes the others irrelevant
@@ -77,13 +77,13 @@ class Levels(NamedTuple):
     frames: Any  # FRAME [levels]
 
 
-@inlined
+@inlined_with_rules
 def actions_at(levels, level):
     """Return the list of moves of a level, int32 [L]."""
     return array_of(levels.actions, level * levels.width, levels.width)
 
 
-@inlined
+@inlined_with_rules
 def open_frame(levels, level):
     """Begin with the moves of the position at a level."""
     frame = levels.frames[level]
@@ -94,7 +94,7 @@ def open_frame(levels, level):
     frame.to_play = to_play(levels.states[level])
 
 
-@inlined
+@inlined_with_rules
 def report(levels, level, value):
     """Report a child's value_to_play to the frame at a level; NaN means open."""
     frame = levels.frames[level]
@@ -105,7 +105,7 @@ def report(levels, level, value):
     frame.best = max(frame.best, value if same else -value)
 
 
-@inlined
+@inlined_with_rules
 def play_next(levels, level):
     """Write the position after the frame's next legal move one level up; False if none is left.
 
@@ -121,7 +121,7 @@ def play_next(levels, level):
     return True
 
 
-@inlined
+@inlined_with_rules
 def look(levels, depth):
     """Return the exact value_to_play of unfinished `states[0]` within `depth` plies, or NaN.
 
