@@ -4,9 +4,9 @@ from typing import Any
 
 from numba import njit
 
-# A search works in memory that it is given. So Numba need not count who uses an array, a sixth of the
-# time of a search that waits for its evaluator; what makes an array does not compile then. And it
-# makes a wrapper for C beside that for Python, which nothing here calls.
+# A search works in memory that it is given. So Numba need not count who uses an array, a sixth of
+# the time of a search that waits for its evaluator; what makes an array does not compile then. And
+# it makes a wrapper for C beside that for Python, which nothing here calls.
 KERNEL: Any = {"cache": True, "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
 kernel = njit(**KERNEL)
 

@@ -45,7 +45,6 @@ def test_games_equal_open_spiel(name):
     compare(name, games=1000, seed=1)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "games"), [("connect_four", 40_000), ("tic_tac_toe", 20_000), ("othello", 40_000)]

@@ -52,10 +52,7 @@ def searched_in_a_fresh_process(name):
     [
         "connect_four",
         pytest.param("go9", marks=pytest.mark.slow),
-        *(
-            pytest.param(name, marks=[pytest.mark.slow, pytest.mark.exhaustive])
-            for name in ("chess", "shogi")
-        ),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("chess", "shogi")),
     ],
 )
 def test_a_fresh_process_compiles_nothing(name):

@@ -32,6 +32,7 @@ def test_passes_rllibs_checks(name: str, packed: bool) -> None:
     check_multiagent_environments(LanesMultiAgentEnv({"game": name, "packed": packed}))
 
 
+@pytest.mark.slow
 def test_rllibs_checks_can_fail() -> None:
     class Nameless(LanesMultiAgentEnv):
         def step(self, action_dict: Any) -> Any:

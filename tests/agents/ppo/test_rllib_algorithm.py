@@ -70,6 +70,7 @@ def train(algorithm: TeamPPO, iterations: int) -> list[float]:
     return means
 
 
+@pytest.mark.slow
 def test_cartpole_is_learned() -> None:
     with algorithm(CARTPOLE) as ppo:
         means = train(ppo, 45)
@@ -109,6 +110,7 @@ def test_the_divergence_ends_an_iteration() -> None:
         assert ppo.last.reuse < 1.0
 
 
+@pytest.mark.slow
 def test_a_duel_is_learned_against_the_pool() -> None:
     with algorithm(DUEL, duel) as ppo:
         train(ppo, 30)
@@ -175,7 +177,6 @@ def test_a_killed_runner_comes_back_with_the_pool() -> None:
         assert known == [sorted(ppo.past)] * 2
 
 
-@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_bare_ppo_has_the_same_curve() -> None:
     """Steps until the mean return of an iteration's games is 195, the median of three seeds."""

@@ -159,6 +159,7 @@ def dying() -> Iterator[None]:
     yield
 
 
+@pytest.mark.slow
 def test_workers_play_the_same_games_though_one_dies(cluster: None, tmp_path: Path) -> None:
     guard = partial(dying_once, tmp_path / "dead")
     pool = RayPool(2, GAME.name, str(tmp_path), guard)
@@ -167,6 +168,7 @@ def test_workers_play_the_same_games_though_one_dies(cluster: None, tmp_path: Pa
     assert not pool.in_flight
 
 
+@pytest.mark.slow
 def test_the_command_says_the_same_with_workers(
     cluster: None, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -190,6 +192,7 @@ def test_a_checkpoint_that_is_gone_is_told_as_in_one_process(cluster: None, stor
     assert errors[0] == errors[1]
 
 
+@pytest.mark.slow
 def test_a_ladder_climbs_with_workers(
     cluster: None, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

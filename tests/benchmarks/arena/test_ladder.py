@@ -8,7 +8,6 @@ from arena.rating.elo import NORMAL_95
 from benchmarks.arena.ladder import SCENES, TRAINING, Scene, adaptive, coverage, round_robin
 
 
-@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("scene", "ladders"),

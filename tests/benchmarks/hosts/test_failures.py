@@ -74,7 +74,6 @@ def test_learning_again_takes_published_weights_first(stage):
     assert not stage(said=said).learns_again(since_s=25.0)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.skipif(bool(missing()), reason=f"no hosts can be made: {missing()}")
 def test_a_training_on_three_hosts_keeps_all_that_was_acknowledged():

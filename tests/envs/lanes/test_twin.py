@@ -65,7 +65,6 @@ def test_parts_of_matches_are_those_of_the_twin(name):
     _follow_parts(name, 8, length=30, seed=1)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODES)
 def test_parts_of_a_thousand_matches_are_those_of_the_twin(name):

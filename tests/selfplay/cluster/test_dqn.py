@@ -208,7 +208,6 @@ class Sweep:
             assert newest.step == progress.learner_steps > 0
 
 
-@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_runs_at_once_are_those_of_each_alone(cluster: None, tmp_path: Path) -> None:
     sweep = Sweep(tmp_path / "sweep")

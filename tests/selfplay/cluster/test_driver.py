@@ -91,6 +91,7 @@ def _check_store(store, last):
     return len(uuids)
 
 
+@pytest.mark.slow
 def test_two_workers_train_to_the_end_of_their_budget_and_go_on(cluster, tmp_path):
     last, notices = _train(tmp_path)
     assert last.event == "finished"
@@ -215,6 +216,7 @@ def test_a_budget_shorter_than_the_start_trains_something_all_the_same(cluster, 
     assert again.learner_steps == last.learner_steps  # used up before
 
 
+@pytest.mark.slow
 def test_a_second_training_of_the_run_is_refused(cluster, tmp_path):
     stages = train(CONFIG, store_url=str(tmp_path), run_name="run")
     for progress in stages:
@@ -225,7 +227,7 @@ def test_a_second_training_of_the_run_is_refused(cluster, tmp_path):
     stages.close()
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_workers_that_can_never_work_stop_the_training_with_the_reason(cluster, tmp_path):
     stages = train(CONFIG, store_url=str(tmp_path), run_name="run")
     next(stages)

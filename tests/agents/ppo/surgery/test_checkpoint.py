@@ -94,6 +94,7 @@ def difference(old: Run, ours: Any, new: Run, theirs: Any) -> float:
     return greatest_difference(networks[0], networks[1], blueprint(old), blueprint(new))
 
 
+@pytest.mark.slow
 def test_a_wider_run_of_lanes_has_all_that_the_old_one_had_and_trains_on(
     store: Path, said: Any
 ) -> None:

@@ -53,16 +53,14 @@ FIRST_ITS_MOVE = ("searching", "moving with analysis")  # before anything else, 
 
 
 def cases(states: States, *fast: tuple[str, str]) -> list[object]:
-    """Return every state with every way to end; all but a few are slow."""
+    """Return every state with every way to end; all but those named are slow."""
     return [
         pytest.param(state, end, marks=[] if (state, end) in fast else pytest.mark.slow)
         for state, end in itertools.product(states, ENDS)
     ]
 
 
-@pytest.mark.parametrize(
-    ("state", "end"), cases(UCI, ("new", "end"), ("loading", "term"), ("waiting", "quit"))
-)
+@pytest.mark.parametrize(("state", "end"), cases(UCI, ("waiting", "quit")))
 def test_uci_ends_in_every_state(state: str, end: str) -> None:
     lines, sign = UCI[state]
     with Piped(*lines, agent=LONG if state in SEARCHES else "random") as engine:
@@ -72,9 +70,7 @@ def test_uci_ends_in_every_state(state: str, end: str) -> None:
         assert out.count(b"bestmove") == (state in OWES_A_MOVE)
 
 
-@pytest.mark.parametrize(
-    ("state", "end"), cases(USI, ("new", "quit"), ("loading", "term"), ("pondering", "end"))
-)
+@pytest.mark.parametrize(("state", "end"), cases(USI, ("loading", "term")))
 def test_usi_ends_in_every_state(state: str, end: str) -> None:
     lines, sign = USI[state]
     with Piped(*lines, game="minishogi") as engine:
@@ -84,9 +80,7 @@ def test_usi_ends_in_every_state(state: str, end: str) -> None:
         assert out.count(b"bestmove") == (state in OWES_A_MOVE)
 
 
-@pytest.mark.parametrize(
-    ("state", "end"), cases(GTP, ("new", "quit"), ("loading", "term"), ("ready", "end"))
-)
+@pytest.mark.parametrize(("state", "end"), cases(GTP, ("ready", "end")))
 def test_gtp_ends_in_every_state(state: str, end: str) -> None:
     agent = LONG if state in SEARCHES else "random"
     if state in FIRST_ITS_MOVE and end in ("quit", "broken"):

@@ -47,7 +47,6 @@ def play_a_game(engine: SimpleEngine, limit: Limit, number: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("agent", ["random", "mcts:20,solve=true,lookahead=1"])
 def test_every_mode_of_limits_plays_whole_games(agent: str) -> None:
     command = [sys.executable, SCRIPT, "engine", "--agent", agent, "--seed", "1"]

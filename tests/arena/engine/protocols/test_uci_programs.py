@@ -45,6 +45,7 @@ def play_a_game(engine: SimpleEngine, limit: Limit, board: chess.Board, plies: i
         board.push(result.move)
 
 
+@pytest.mark.slow
 def test_a_random_agent_plays_in_every_mode_of_time() -> None:
     with opened("random") as engine:
         for limit in LIMITS:

@@ -97,6 +97,7 @@ def test_each_command_has_its_answer() -> None:
     piped.end("quit")
 
 
+@pytest.mark.slow
 def test_a_win_by_impasse_is_declared_until_the_game_goes_on() -> None:
     piped = Piped(game="shogi")
     piped.follow(

@@ -18,6 +18,7 @@ def after(*moves: tuple[int, str]) -> GtpBoard:
     return board
 
 
+@pytest.mark.slow
 def test_a_side_out_of_turn_moves_and_its_move_is_taken_back_alone() -> None:
     board = after((0, "D4"), (0, "E4"), (1, "F4"), (1, "C4"))
     assert (board.cells() == 1).sum() == (board.cells() == 2).sum() == 2
@@ -55,6 +56,7 @@ def test_nothing_to_take_back() -> None:
         GtpBoard(GAME).undo()
 
 
+@pytest.mark.slow
 def test_a_smaller_board_of_a_game_of_several_sizes() -> None:
     game = find_game("go9_from7")
     board, alone = GtpBoard(game, size=7), GtpBoard(find_game("go7"))

@@ -72,7 +72,7 @@ def heads_of(output: bytes) -> list[str]:
     "count",
     [
         2_000,
-        pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.exhaustive]),
+        pytest.param(100_000, marks=pytest.mark.slow),
     ],
 )
 def test_every_command_among_garbage_has_its_answer_in_its_order(count: int) -> None:

@@ -90,7 +90,6 @@ def test_no_line_ends_a_session(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", list(GAMES))
 @settings(max_examples=2500, deadline=None)
 @given(data=st.data())

@@ -218,7 +218,6 @@ def test_no_line_ends_a_session_or_keeps_it_busy(dialect: Dialect, lines: list[s
 
 
 @pytest.mark.slow
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("dialect", [UCI, USI], ids=["uci", "usi"])
 @settings(max_examples=3000, deadline=None)
 @given(st.lists(LINES, min_size=30, max_size=40))
