@@ -20,5 +20,6 @@ INLINED: Any = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
-inlined = njit(**INLINED, _nrt=False)
+UNCOUNTED: Any = {**INLINED, "_nrt": False}
+inlined = njit(**UNCOUNTED)
 inlined_with_rules = njit(**INLINED)  # a game's rules may make arrays
