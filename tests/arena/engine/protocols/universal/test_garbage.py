@@ -17,7 +17,7 @@ from arena.engine.protocols.universal.session import UniversalSession
 from arena.engine.threads import all_threads_end
 from envs.registry import find_game
 
-WAIT_S = 60.0
+WAIT_S = 300.0  # a first `go mate` compiles
 GAMES = {"uci": "chess5", "usi": "minishogi"}
 POSITIONS = {
     "uci": ["fen", "rnbqk/ppppp/5/PPPPP/RNBQK", "w", "e2e3", "b2b3", "KQkq"],
