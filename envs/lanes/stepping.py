@@ -33,8 +33,7 @@ def tick(match, units, heroes, seen, layout):
     for lane in range(layout.lanes):
         act_lane(units, heroes, lane, layout)
     for team in range(2):
-        core = units[layout.structures + (team + 1) * layout.towers - 1]
-        act_core(units, heroes, core, layout)
+        act_core(units, heroes, team, layout)
     for number in range(r.CAMPS):
         neutral = units[layout.neutrals + number]
         if neutral.alive:
@@ -104,8 +103,10 @@ def show(match, units, heroes, seen, visible, targets, rows, shared, layout):
     gather(units, heroes, visible, shared, layout)
     features, found, counts = shared.features.view(np.int32), shared.found, shared.counts
     near, near_d2 = shared.near, shared.near_d2
-    rows[:] = 0
     words = rows.view(np.int32)  # four entries each
+    for index in range(words.shape[0]):
+        for word in range(words.shape[1]):
+            words[index, word] = 0  # `rows[:] = 0` writes bytes
     for index in range(layout.structures):
         row, team = rows[index], units[index].team
         observe(
@@ -126,14 +127,14 @@ def show(match, units, heroes, seen, visible, targets, rows, shared, layout):
             layout,
         )
         if index == team * layout.agents:
-            put_match(row, match, units, seen, team, layout)
+            put_match(row, match, units, seen, team, shared.lanes, layout)
         else:
             for entry in range(s.OWN_HERO, s.OWN):
                 row[entry] = rows[team * layout.agents, entry]
         mask = row[s.OBSERVATION : s.OBSERVATION + s.MASK]
         write_masks(units, heroes, index, targets[index], mask)
     states = rows[:, s.OBSERVATION + s.MASK :]
-    write_states(match, units, heroes, states, shared.hero_states, layout)
+    write_states(match, units, heroes, states, shared.hero_states, shared.lanes, layout)
 
 
 @compiled

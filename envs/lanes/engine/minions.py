@@ -187,9 +187,17 @@ def act_lane(units, heroes, lane, layout):
 
 
 @compiled
-def act_core(units, heroes, core, layout):
-    """Let a core hit an enemy in reach."""
-    if core.alive and core.cooldown == 0:
+def act_core(units, heroes, team, layout):
+    """Let the core of a team hit an enemy in reach."""
+    core = units[layout.structures + (team + 1) * layout.towers - 1]
+    if not core.alive or core.cooldown > 0:
+        return
+    x, y, reach = np.float64(core.x), np.float64(core.y), np.float64(core.reach)
+    start = layout.creeps + (1 - team) * layout.per_team
+    near = _meets_heroes(units, (x, x, y, y), 1 - team, reach, layout)
+    for index in range(start, start + layout.per_team):  # dead ones too: x alone, without a branch
+        near |= abs(np.float64(units[index].x) - x) < reach
+    if near:
         _act_structure(units, heroes, core, layout)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envs.lanes import rules as r
 from envs.lanes import state as s
-from envs.lanes.compiling import compiled, inlined
+from envs.lanes.compiling import inlined
 from envs.lanes.engine.orders import at_base, skill_is_ready
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -42,7 +42,7 @@ def _mask_skill(mask, hero, targets, skill):
     return found | _mask_targets(allowed, targets, s.NEUTRAL_SLOT, s.ALLY_SLOT)
 
 
-@compiled
+@inlined
 def write_masks(units, heroes, index, targets, mask):
     """Write 1 for each choice that a hero has; holding is always one of them.
 

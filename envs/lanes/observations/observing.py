@@ -13,7 +13,7 @@ import numpy as np
 
 from envs.lanes import rules as r
 from envs.lanes import state as s
-from envs.lanes.compiling import compiled, inlined
+from envs.lanes.compiling import inlined
 from envs.lanes.engine.geometry import distance2, lane_y, on_side
 from envs.lanes.engine.orders import at_base, remembered, skill_is_ready
 from envs.lanes.observations.shared import (
@@ -52,7 +52,7 @@ def _put_unit(row, words, slot, unit, index, units, other, features):
         row[at + 15] = 127
 
 
-@compiled
+@inlined
 def _put_memory(row, slot, unit, match, memory):
     """Write a unit as it was last seen, and how long ago that was, in 1/60 s."""
     at = s.OWN + slot * s.FEATURES
@@ -90,7 +90,7 @@ def _put_heroes(row, words, targets, match, units, heroes, seen, visible, index,
             _put_who(row, place, units[ally], heroes[ally])
 
 
-@compiled
+@inlined
 def _put_who(row, slot, goal, hero):
     """Write what is known of a hero that is not seen: its role, and whether it is dead."""
     at = s.OWN + slot * s.FEATURES
@@ -170,9 +170,9 @@ def _put_self(row, match, units, heroes, index, layout):
     row[31] = quantised(hero.aggro / r.AGGRO)
 
 
-@compiled
-def put_match(row, match, units, seen, team, layout):
-    """Write what a team knows of the match: entries 32 to 63."""
+@inlined
+def put_match(row, match, units, seen, team, lanes, layout):
+    """Write what a team knows of the match: entries 32 to 63; `lanes` as in `Shared`."""
     enemy = 1 - team
     row[32] = quantised(match.tick / r.LIMIT)
     row[33] = quantised(((match.tick - r.FIRST_WAVE) % r.WAVE_PERIOD) / r.WAVE_PERIOD)
@@ -190,24 +190,12 @@ def put_match(row, match, units, seen, team, layout):
         hp = units[core].hp if side == 0 else seen[team, layout.agents + layout.towers - 1].hp
         row[at + 6] = quantised(hp / r.CORE_HP)
     for lane in range(layout.lanes):
-        _put_lane(row, 54 + 3 * lane, units, team, lane, layout)
+        at = 54 + 3 * lane
+        row[at], row[at + 1] = lanes[team, lane, 0], lanes[team, lane, 1]
+        row[at + 2] = quantised(lane_y(layout.lanes, lane) / 16.0)
 
 
-@compiled
-def _put_lane(row, at, units, team, lane, layout):
-    """Write how far a team's foremost creep of a lane is, how many there are, and the lane's y."""
-    start = layout.creeps + team * layout.per_team + lane * r.CREEPS
-    front, count = -16.0, 0
-    for creep in range(start, start + r.CREEPS):
-        if units[creep].alive:
-            front = max(front, on_side(team, np.float64(units[creep].x)))
-            count += 1
-    row[at] = quantised(front / 16.0)
-    row[at + 1] = quantised(count / r.CREEPS)
-    row[at + 2] = quantised(lane_y(layout.lanes, lane) / 16.0)
-
-
-@compiled
+@inlined
 def observe(
     match,
     units,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from envs.lanes import rules as r
 from envs.lanes import state as s
-from envs.lanes.compiling import compiled, inlined
+from envs.lanes.compiling import inlined
+from envs.lanes.engine.geometry import on_side
 from envs.lanes.engine.minions import is_vulnerable
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -38,6 +39,8 @@ class Shared(NamedTuple):
         near, near_d2: int64 and float64 [8], the nearest units of a group.
         lookers: float64 [3, units], x, y and squared sight of a team's living units.
         hero_states: int8 [players, STATE_HERO], each hero in the true state of team 0.
+        lanes: int8 [2, MOST_LANES, 2], of each team and lane how far ahead its foremost creep is,
+            and how many creeps there are.
     """
 
     features: NDArray[np.int8]
@@ -47,6 +50,7 @@ class Shared(NamedTuple):
     near_d2: NDArray[np.float64]
     lookers: NDArray[np.float64]
     hero_states: NDArray[np.int8]
+    lanes: NDArray[np.int8]
 
 
 @njit(cache=True)
@@ -60,6 +64,7 @@ def new_shared(layout):
         np.empty(8, np.float64),
         np.empty((3, layout.units), np.float64),
         np.empty((layout.structures, s.STATE_HERO), np.int8),
+        np.empty((2, r.MOST_LANES, 2), np.int8),
     )
 
 
@@ -69,14 +74,14 @@ def quantised(value):
     return np.int8(np.rint(min(max(value, -1.0), 1.0) * 127.0))
 
 
-@compiled
+@inlined
 def put_health(row, at, hp, max_hp):
     """Write the share of full health and the health."""
     row[at + 5] = quantised(hp / max(max_hp, 1))
     row[at + 6] = quantised(hp / 2000.0)
 
 
-@compiled
+@inlined
 def put_kind(row, at, kind):
     """Write what a unit is that is no hero."""
     row[at + 17] = 127 if kind == r.TOWER else 0
@@ -84,14 +89,15 @@ def put_kind(row, at, kind):
     row[at + 19] = 127 if kind == r.NEUTRAL else 0
 
 
-@compiled
+@inlined
 def _write_features(units, heroes, features, layout):
     """Write of each living unit what all read of it alike."""
     for index in range(layout.units):
         unit, row = units[index], features[index]
         if not unit.alive:
             continue
-        row[:] = 0
+        for entry in range(s.FEATURES):
+            row[entry] = 0
         row[0], row[1] = 127, 127
         put_health(row, 0, unit.hp, unit.max_hp)
         row[7] = quantised(unit.damage / 100.0)
@@ -106,7 +112,7 @@ def _write_features(units, heroes, features, layout):
             row[16] = 127 if unit.kind == r.CREEP and unit.reach > 2.0 else 0
 
 
-@compiled
+@inlined
 def _find_range(visible, start, stop, found):
     """Write the visible units of a range; return how many they are."""
     count = 0
@@ -117,7 +123,7 @@ def _find_range(visible, start, stop, found):
     return count
 
 
-@compiled
+@inlined
 def _find_open(units, team, found, layout):
     """Write the standing structures of a team that can be hurt; return how many they are."""
     start = layout.structures + team * layout.towers
@@ -129,10 +135,26 @@ def _find_open(units, team, found, layout):
     return count
 
 
-@compiled
+@inlined
+def _find_fronts(units, lanes, layout):
+    """Write of each team's creeps of a lane how far the foremost is, and how many there are."""
+    for team in range(2):
+        for lane in range(layout.lanes):
+            start = layout.creeps + team * layout.per_team + lane * r.CREEPS
+            front, count = -16.0, 0
+            for creep in range(start, start + r.CREEPS):
+                if units[creep].alive:
+                    front = max(front, on_side(team, np.float64(units[creep].x)))
+                    count += 1
+            lanes[team, lane, 0] = quantised(front / 16.0)
+            lanes[team, lane, 1] = quantised(count / r.CREEPS)
+
+
+@inlined
 def gather(units, heroes, visible, shared, layout):
     """Write what all heroes of a match read alike."""
     _write_features(units, heroes, shared.features, layout)
+    _find_fronts(units, shared.lanes, layout)
     all_found, all_counts = shared.found, shared.counts
     for team in range(2):
         found, counts = all_found[team], all_counts[team]

@@ -6,8 +6,7 @@ import numpy as np
 
 from envs.lanes import rules as r
 from envs.lanes import state as s
-from envs.lanes.compiling import compiled, inlined
-from envs.lanes.engine.geometry import on_side
+from envs.lanes.compiling import inlined
 from envs.lanes.observations.shared import quantised
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -16,7 +15,7 @@ _AFTER_ALLIES = r.MOST_AGENTS * s.STATE_HERO
 _AFTER_HEROES = 2 * r.MOST_AGENTS * s.STATE_HERO
 
 
-@compiled
+@inlined
 def _put_hero(row, unit, hero):
     """Write a hero as team 0 has it."""
     row[:] = 0
@@ -39,20 +38,14 @@ def _put_hero(row, unit, hero):
     row[15] = quantised(hero.role / 4.0)
 
 
-@compiled
-def _put_lanes(row, at, units, team, layout):
+@inlined
+def _put_lanes(row, at, lanes, team, layout):
     """Write of each lane both teams' foremost creep and their number."""
     for lane in range(layout.lanes):
         for side in range(2):
             owner = team if side == 0 else 1 - team
-            start = layout.creeps + owner * layout.per_team + lane * r.CREEPS
-            front, count = -16.0, 0
-            for creep in range(start, start + r.CREEPS):
-                if units[creep].alive:
-                    front = max(front, on_side(owner, np.float64(units[creep].x)))
-                    count += 1
-            row[at + s.STATE_LANE * lane + 2 * side] = quantised(front / 16.0)
-            row[at + s.STATE_LANE * lane + 2 * side + 1] = quantised(count / r.CREEPS)
+            place = at + s.STATE_LANE * lane + 2 * side
+            row[place], row[place + 1] = lanes[owner, lane, 0], lanes[owner, lane, 1]
 
 
 @inlined
@@ -65,8 +58,8 @@ def _copy_hero(row, at, team, hero_states, index):
         place[2] = -known[2]
 
 
-@compiled
-def _put_match(match, units, team, row, layout):
+@inlined
+def _put_match(match, units, team, row, lanes, layout):
     """Write what follows the heroes: structures, lanes, neutrals, the time."""
     at = _AFTER_HEROES
     for side in range(2):
@@ -77,7 +70,7 @@ def _put_match(match, units, team, row, layout):
             unit = units[first + number]
             row[at + side * (s.STATE_TOWERS // 2) + place] = quantised(unit.hp / unit.max_hp)
     at += s.STATE_TOWERS
-    _put_lanes(row, at, units, team, layout)
+    _put_lanes(row, at, lanes, team, layout)
     at += r.MOST_LANES * s.STATE_LANE
     for number in range(r.CAMPS):
         camp = number if team == 0 else (number + 2) % r.CAMPS
@@ -90,13 +83,14 @@ def _put_match(match, units, team, row, layout):
     row[at + 3] = quantised(((match.tick - r.FIRST_WAVE) % r.WAVE_PERIOD) / r.WAVE_PERIOD)
 
 
-@compiled
-def write_states(match, units, heroes, rows, hero_states, layout):
+@inlined
+def write_states(match, units, heroes, rows, hero_states, lanes, layout):
     """Write the states: the hero itself, its allies, its enemies, structures, lanes, neutrals.
 
     Args:
         rows: int8 [players, STATE], all 0.
         hero_states: int8 [players, STATE_HERO], working memory.
+        lanes: int8 [2, MOST_LANES, 2], as in `Shared`.
     """
     k = layout.agents
     for index in range(2 * k):
@@ -117,4 +111,4 @@ def write_states(match, units, heroes, rows, hero_states, layout):
         for enemy in range((1 - team) * k, (2 - team) * k):
             _copy_hero(row, at, team, hero_states, enemy)
             at += s.STATE_HERO
-        _put_match(match, units, team, row, layout)
+        _put_match(match, units, team, row, lanes, layout)
