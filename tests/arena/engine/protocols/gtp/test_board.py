@@ -18,7 +18,6 @@ def after(*moves: tuple[int, str]) -> GtpBoard:
     return board
 
 
-@pytest.mark.slow
 def test_a_side_out_of_turn_moves_and_its_move_is_taken_back_alone() -> None:
     board = after((0, "D4"), (0, "E4"), (1, "F4"), (1, "C4"))
     assert (board.cells() == 1).sum() == (board.cells() == 2).sum() == 2
