@@ -14,6 +14,7 @@ import tokenize
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,6 +116,11 @@ class Import(NamedTuple):
 # --- reading ------------------------------------------------------------------------------------
 
 
+@cache
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def _imports_of(node: ast.AST, path: str) -> Iterator[Import]:
     """Yield the names that one statement or call imports; `path` is relative to the root."""
     if isinstance(node, ast.Import):
@@ -136,13 +142,13 @@ def _imports_of(node: ast.AST, path: str) -> Iterator[Import]:
 
 def all_imports(source: str, path: str) -> list[Import]:
     """Return every import of a file, at any depth."""
-    return [found for node in ast.walk(ast.parse(source)) for found in _imports_of(node, path)]
+    return [found for node in ast.walk(_parsed(source)) for found in _imports_of(node, path)]
 
 
 def imports_when_loaded(source: str, path: str) -> list[Import]:
     """Return the imports that run on import: not in functions, not for type checkers."""
     found: list[Import] = []
-    pending: list[ast.AST] = [ast.parse(source)]
+    pending: list[ast.AST] = [_parsed(source)]
     while pending:
         node = pending.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
@@ -258,7 +264,7 @@ def code_lines(source: str) -> int:
         if token.type not in _NO_CODE
         for line in range(token.start[0], token.end[0] + 1)
     }
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             if isinstance(node.value.value, str):
                 code -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
@@ -268,7 +274,7 @@ def code_lines(source: str) -> int:
 def function_lengths(source: str) -> dict[str, int]:
     """Count the lines of each function by name; of one name, the longest."""
     found: dict[str, int] = {}
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             found[node.name] = max(lines, found.get(node.name, 0))

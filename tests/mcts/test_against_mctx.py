@@ -130,6 +130,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, RootRes
     return ours, np.load(folder / "answers.npz")
 
 
+@pytest.mark.slow  # JAX compiles for the better part of a minute
 @pytest.mark.parametrize("name", CASES)
 def test_the_search_is_that_of_mctx(name: str, answers: Any) -> None:
     found, theirs = answers[0][name], answers[1]

@@ -132,6 +132,20 @@ def loses_at_once(state: Any, action: int) -> bool:
     return every_position()[1][after.tobytes()] == (1.0, 1)
 
 
+@cache
+def positions_with_a_choice() -> tuple[Any, list[set[int]]]:
+    """Positions where some moves lose at once and others do not, and those that lose."""
+    chosen = []
+    for state in every_position()[0]:
+        losing = {int(a) for a in legal_of(state) if loses_at_once(state, a)}
+        if 0 < len(losing) < len(legal_of(state)):
+            chosen.append((state, losing))
+    records = np.zeros(len(chosen), TIC_TAC_TOE.dtype)
+    for i, (state, _) in enumerate(chosen):
+        records[i] = state
+    return records, [losing for _, losing in chosen]
+
+
 @pytest.mark.parametrize("explore", [True, False])
 @pytest.mark.parametrize("root", ["puct", "gumbel"])
 @pytest.mark.parametrize("simulations", [1, 2, 5, 20])
@@ -143,25 +157,20 @@ def test_no_target_and_no_move_is_a_known_loss(
 
     Which they are is said by the game's solution and not by the search.
     """
-    states, _ = every_position()
-    losing = [{int(a) for a in legal_of(s) if loses_at_once(s, a)} for s in states]
-    chosen = [i for i, s in enumerate(states) if 0 < len(losing[i]) < len(legal_of(s))]
-    assert len(chosen) > 1000
-    records = np.zeros(len(chosen), TIC_TAC_TOE.dtype)
-    for i, k in enumerate(chosen):
-        records[i] = states[k]
+    records, losing = positions_with_a_choice()
+    assert len(records) > 1000
     config = SearchConfig(simulations=simulations, root=root, lookahead=lookahead)
-    search = Search(TIC_TAC_TOE, config, len(chosen))
+    search = Search(TIC_TAC_TOE, config, len(records))
     search.place(records)
-    trees = np.arange(len(chosen))
+    trees = np.arange(len(records))
     search.begin(trees, simulations, explore, 1.0)
     search.run(HashedNetwork(TIC_TAC_TOE))
     found = search.read(trees, 1.0)
-    for i, k in enumerate(chosen):
-        visits, policy = (spread(found, name, TIC_TAC_TOE)[i] for name in ("visits", "policy"))
-        known = {a for a in losing[k] if lookahead == 2 or visits[a]}
-        assert not policy[list(known)].any()
-        assert abs(found.policy[i].sum() - 1) < 1e-5
+    visits, policy = (spread(found, name, TIC_TAC_TOE) for name in ("visits", "policy"))
+    np.testing.assert_allclose(found.policy.sum(axis=1), 1.0, atol=1e-5)
+    for i in range(len(records)):
+        known = {a for a in losing[i] if lookahead == 2 or visits[i, a]}
+        assert not policy[i, list(known)].any()
         assert {int(found.action[i]), int(found.best_action[i])}.isdisjoint(known)
 
 

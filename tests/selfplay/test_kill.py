@@ -99,6 +99,7 @@ def test_killed_at_some_moments_it_loses_nothing(uncut: Uncut, tmp_path: Path) -
     assert_kills_lose_nothing(uncut, tmp_path, kills(uncut, by_call=2, by_time=1, seed=1))
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_loses_nothing(uncut: Uncut, tmp_path: Path) -> None:
     moments = [Kill(call=call) for call in (9, 40, 3)]
     assert kill_and_resume(uncut, tmp_path / "store", moments) == len(moments)
@@ -163,6 +164,7 @@ def assert_killed_while_dropping_goes_on(
         assert_as_if_nothing_had_been_dropped(store, whole)
 
 
+@pytest.mark.slow
 def test_killed_at_some_moments_while_dropping_it_goes_on(
     uncut: Uncut, tidied: tuple[Path, Path, int], tmp_path: Path
 ) -> None:

@@ -201,6 +201,7 @@ def assert_kills_lose_nothing(kennel: Kennel, store: Path, moments: list[Trial])
     return saved
 
 
+@pytest.mark.slow
 def test_killed_at_some_moments_what_resumes_is_what_was_lost(
     kennel: Kennel, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_killed_and_resumed_it_is_bit_for_bit_the_same(tmp_path):
         assert contents(store) == whole
 
 
+@pytest.mark.slow
 def test_workers_of_ray_train_it(cluster, tmp_path):  # noqa: F811
     config = replace(CONFIG, workers=2, cluster=replace(CONFIG.cluster, segment_rows=200))
     last = run_to_the_end(tmp_path, config)

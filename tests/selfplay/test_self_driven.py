@@ -128,6 +128,7 @@ for at in (1, 4, 9):
 """
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_comes_to_the_same_weights(trained, tmp_path):
     """After a kill there may be games that no checkpoint knows: they stay, and nothing fails."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -112,6 +112,7 @@ def kill(store, where, call):
     return ended.returncode == -9
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_what_was_sealed_is_counted_once(tmp_path):
     for where, call in (("seal", 2), ("seal", 7), ("learn", 9)):  # the first without a checkpoint
         assert kill(tmp_path, where, call)

@@ -182,6 +182,7 @@ def test_the_command_says_the_same_with_workers(
     assert "--workers -1: expected 0 or more" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_gone_is_told_as_in_one_process(cluster: None, store: Path) -> None:
     errors = []
     for pool in (RayPool(2, GAME.name, str(store)), LocalPool(GAME, str(store))):

@@ -27,11 +27,14 @@ from tests.agents.ppo import duel
 from tests.agents.ppo.test_rllib_algorithm import DUEL
 from tests.selfplay.cluster.local_ray import local_ray
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning",
-    "ignore::FutureWarning",
-    "ignore:.*Overriding environment:UserWarning",
-)
+pytestmark = [
+    pytest.mark.slow,  # RLlib's own runners and learners start in each
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning",
+        "ignore::FutureWarning",
+        "ignore:.*Overriding environment:UserWarning",
+    ),
+]
 
 SMALL = PPOConfig(
     game="lanes_1v1",

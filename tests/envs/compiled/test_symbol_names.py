@@ -53,6 +53,7 @@ def ran(script, cache, *names):
     ).stdout.split()
 
 
+@pytest.mark.slow
 def test_two_records_compiled_by_two_processes_are_not_mixed_up_in_a_third(tmp_path):
     """Both processes give their first record the same number, and Numba would write that alone."""
     script = tmp_path / "two_layouts.py"

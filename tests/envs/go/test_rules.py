@@ -57,7 +57,10 @@ def test_compiled_rules_with_suicide_equal_the_slow_reference():
     assert compare_with_reference(driver, GAMES * 30, seed=4, keeps_passing=0.01) > 600
 
 
-@pytest.mark.parametrize(("name", "plies", "games"), [("go9", 200, 6), ("go19", 250, 1)])
+@pytest.mark.parametrize(
+    ("name", "plies", "games"),
+    [("go9", 200, 3), pytest.param("go19", 250, 1, marks=pytest.mark.slow)],
+)
 def test_registered_games_equal_the_slow_reference(name, plies, games):
     game, rng, compared = find_game(name), np.random.default_rng(6), 0
     size = game.planes_shape[1]
@@ -105,7 +108,9 @@ def test_the_reference_knows_the_legal_positions(rows, columns, count):
     assert found == count
 
 
-@pytest.mark.parametrize(("size", "count"), [(2, 57), (3, 12675)])
+@pytest.mark.parametrize(
+    ("size", "count"), [(2, 57), pytest.param(3, 12675, marks=pytest.mark.slow)]
+)
 def test_moves_reach_exactly_the_legal_positions(size, count):
     """From the empty board, either side to move: what capturing leaves is what may stand there."""
     driver = Driver(GoRules(size, size, 0.0, suicide=True))

@@ -189,6 +189,7 @@ def test_an_inference_actor_serves_all_workers_and_may_die(cluster, tmp_path):
     assert len(steps) > 1  # new weights reached the games
 
 
+@pytest.mark.slow
 def test_an_inference_actor_that_no_node_can_take_ends_the_training_with_the_reason(
     cluster, tmp_path, monkeypatch
 ):

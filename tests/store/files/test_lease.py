@@ -319,6 +319,7 @@ sys.stdin.read()  # until it is killed, or the tests are gone
 """
 
 
+@pytest.mark.slow
 def test_a_killed_holder_on_s3_is_seen_alive_and_then_replaced():
     with running_s3():
         address = f"s3://{BUCKET}/first"

@@ -413,6 +413,7 @@ def test_deletions_are_tried_again_when_the_server_was_busy(s3_files, s3):
     assert s3_files.tree("") == []
 
 
+@pytest.mark.slow
 def test_a_save_and_a_look_cost_as_much_with_few_checkpoints_as_with_many(s3_files, s3):
     run = create_run(s3_files.url, "r", **SETTINGS)
     content = {"model.safetensors": b"weights", "trainer.pt": b"momentum"}

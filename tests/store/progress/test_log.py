@@ -39,6 +39,7 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
     return open_files(url).within("r")
 
 
+@pytest.mark.slow
 def test_an_object_store_keeps_it_too() -> None:
     with running_s3():
         files = open_files(f"s3://{BUCKET}/progress").within("r")

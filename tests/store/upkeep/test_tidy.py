@@ -205,6 +205,7 @@ def test_resuming_reads_the_same_as_if_nothing_had_been_dropped(events):
         assert resumed(pruned.run, step, WINDOW) == resumed(whole.run, step, WINDOW)
 
 
+@pytest.mark.slow
 def test_killed_anywhere_in_dropping_the_run_goes_on_as_before(monkeypatch):
     def prepared() -> LongRun:
         long = LongRun()

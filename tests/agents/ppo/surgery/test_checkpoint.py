@@ -23,7 +23,10 @@ from store.run import Run, list_runs, open_run
 from store.settings import read_settings
 from tests.selfplay.cluster.local_ray import local_ray
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.slow,  # they train on Ray first
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 
 SMALL = (
     "--minutes 0 --device cpu --seed 3 --environment.matches 4 --learner.rollout 16 "
@@ -94,7 +97,6 @@ def difference(old: Run, ours: Any, new: Run, theirs: Any) -> float:
     return greatest_difference(networks[0], networks[1], blueprint(old), blueprint(new))
 
 
-@pytest.mark.slow
 def test_a_wider_run_of_lanes_has_all_that_the_old_one_had_and_trains_on(
     store: Path, said: Any
 ) -> None:
