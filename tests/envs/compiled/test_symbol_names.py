@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numba import from_dtype
 from numba.core.itanium_mangler import mangle
 
