@@ -39,6 +39,7 @@ def test_a_wide_search_is_the_slow_one(options: str) -> None:
     compare(LEAP, SearchConfig(**OPTIONS[options]), plies=2, trees=2, simulations=30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("game", [SHUTTLE, PEBBLES, LEAP], ids=lambda game: game.name)
 def test_the_games_pass_the_contract(game: Game) -> None:
     report = check(game, games=10)

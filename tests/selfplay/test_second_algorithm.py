@@ -105,6 +105,7 @@ for number, stage in enumerate(train(config, store_url=sys.argv[1], run_name=sys
 """
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_is_bit_for_bit_the_same(tmp_path):
     run_to_the_end(tmp_path / "whole")
     whole = contents(tmp_path / "whole")

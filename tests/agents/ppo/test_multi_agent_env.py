@@ -43,6 +43,7 @@ def test_rllibs_checks_can_fail() -> None:
         check_multiagent_environments(Nameless({"game": "lanes_1v1"}))
 
 
+@pytest.mark.slow
 def test_plays_the_match_of_the_vector_to_its_end() -> None:
     match = LanesMultiAgentEnv({"game": "lanes_3v3"})
     observations, infos = match.reset(seed=4)

@@ -68,7 +68,11 @@ def times(stage: Progress) -> list[float]:
     ("name", "solved_soon"),
     [
         ("tic_tac_toe", {"all positions"}),
-        ("connect_four", {"begin_easy", "middle_easy", "end_easy", "middle_medium"}),
+        pytest.param(
+            "connect_four",
+            {"begin_easy", "middle_easy", "end_easy", "middle_medium"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_perfect_player_makes_no_errors(name: str, solved_soon: set[str]) -> None:

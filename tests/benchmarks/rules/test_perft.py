@@ -6,6 +6,7 @@ from benchmarks.rules.perft import Peer
 CHESS = Peer("chess", "chess")
 
 
+@pytest.mark.slow
 def test_both_sides_count_the_same_and_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(perft, "SECONDS", 0.0)
     monkeypatch.setattr(perft, "PEERS", {"chess": (2, (CHESS, Peer("none", "no_such_package")))})

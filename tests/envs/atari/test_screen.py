@@ -17,7 +17,7 @@ def actions(count, number, seed=0):
 
 
 @pytest.mark.parametrize("protocol", [NATURE, STICKY, SHORT], ids=lambda found: found.name)
-@pytest.mark.parametrize("game", ["breakout", "pong"])
+@pytest.mark.parametrize("game", ["breakout", pytest.param("pong", marks=pytest.mark.slow)])
 def test_observations_rewards_and_ends_are_those_of_the_vector(game, protocol):
     screen = AtariScreen(game, seed=3, protocol=protocol)
     vector = make_vector(game, 1, seed=3, protocol=protocol, training=False)

@@ -64,8 +64,8 @@ def compare_moves(positions, seed):
 
 
 def test_minishogi_has_the_same_moves():
-    compared, _ = compare_moves(2000, seed=1)
-    assert compared >= 2000
+    compared, _ = compare_moves(500, seed=1)
+    assert compared >= 500
 
 
 @pytest.mark.slow

@@ -91,7 +91,13 @@ FAMILY = {
 }
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("one step", "lambda", "c51") else pytest.mark.slow)
+        for name in FAMILY
+    ],
+)
 def test_an_endless_reward_of_one_is_worth_what_mathematics_says(name: str) -> None:
     """1 / (1 - gamma) for the step that gets 1, and one less for the other (rewards of n steps are
     those of random actions, so without a correction only one step says so exactly)."""

@@ -25,7 +25,7 @@ def first_actions(episodes):
     return [int(p.arrays["action"][0]) for p in episodes if p.arrays["first_step"][0] == 0]
 
 
-@pytest.mark.parametrize("fire", [True, False])
+@pytest.mark.parametrize("fire", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_life_begins_with_fire(fire):
     """Breakout's actions are NOOP, FIRE, RIGHT, LEFT; its ball is lost every 40 steps or so."""
     settings = {

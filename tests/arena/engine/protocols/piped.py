@@ -53,7 +53,7 @@ class Piped:
         self,
         *lines: str,
         agent: str = "random",
-        game: str = "chess",
+        game: str = "chess5",
         words: list[str] | None = None,
     ) -> None:
         self.process = subprocess.Popen(

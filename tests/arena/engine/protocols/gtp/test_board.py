@@ -73,6 +73,7 @@ def test_a_smaller_board_of_a_game_of_several_sizes() -> None:
     assert board.to_play == 0
 
 
+@pytest.mark.slow
 def test_a_game_on_a_smaller_board_goes_on_beyond_its_longest() -> None:
     board = GtpBoard(find_game("go9_from7"), size=7)
     for ply in range(2 * 49 + 5):

@@ -1,5 +1,7 @@
 """Games of shogi that other programs play longer than the rules here do."""
 
+import pytest
+
 from arena.engine.protocols.universal.session_position import SessionPosition
 from envs.registry import find_game
 
@@ -12,6 +14,7 @@ def is_over(told: SessionPosition) -> bool:
     return bool(GAME.rules.is_terminal(told.position.state[0]))
 
 
+@pytest.mark.slow
 def test_a_win_is_declared_until_a_move_is_told() -> None:
     declared = SessionPosition(GAME).after(ENTERED, [])
     assert is_over(declared)
