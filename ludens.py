@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from commands import (
+    ablating,
     completion,
     evaluating,
     playing,
@@ -212,15 +213,18 @@ played again.
         evaluating.evaluate,
     ),
     "ablate": Command(
-        "measure what each technique of a training run is worth, in Elo and errors",
+        "measure what each technique of a training run is worth, in Elo, skill or score",
         """\
   ludens ablate connect_four --without playout_cap,forced_playouts,cache --minutes 20
   ludens ablate othello6 --with search.c_init=2 --with network.blocks=4
+  ludens ablate lanes_3v3 --without lstm,team_spirit,pool,global_critic --minutes 20 --turn 5
+  ludens ablate breakout --without layer_norm --with target.q_lambda=0.65 --minutes 20 --cores 1
 The preset, the preset with another seed (the control) and each variant train for the same time, in
-turns of a few minutes, and then play each other. The same command resumes after a stop.
+turns of a few minutes or with --cores at once, and then play each other, or where there are scores
+each its games. The same command resumes after a stop.
 """,
-        training.ablate_arguments,
-        training.ablate,
+        ablating.ablate_arguments,
+        ablating.ablate,
     ),
     "runs": Command(
         "list the runs of a store; verify, prune, export or import a run",

@@ -44,11 +44,13 @@ ALGORITHMS = {
         "agents.dqn.algorithm:DQN_FAMILY",
         "agents.dqn.config:DQNConfig",
         "agents.dqn.metrics:METRICS",
+        "agents.dqn.config:TECHNIQUES",
     ),
     "ppo": Entry(
         "agents.ppo.algorithm:PPO",
         "agents.ppo.config:PPOConfig",
         "agents.ppo.metrics:METRICS",
+        "agents.ppo.config:TECHNIQUES",
     ),
 }
 """The algorithms by name; a program may add its own."""

@@ -230,6 +230,39 @@ def rate_scores(args: Namespace, runs: Sequence[Run], plot: Path | None) -> int:
     return 0 if is_complete or args.follow else INTERRUPTED
 
 
+# --- an ablation ----------------------------------------------------------------------------------
+
+
+def compare_scores(args: Namespace, labels: Mapping[str, str], environment: str) -> int:
+    """Evaluate and compare the newest checkpoints of an ablation's runs, {run: label}."""
+    from agents.cores import allowed_cores
+    from arena.evaluation.ablation import score_ablation, score_ablation_text
+    from arena.evaluation.evaluator import Evaluator
+    from arena.evaluation.following import evaluate_chosen
+    from arena.evaluation.settings import EvaluationSettings
+    from arena.evaluation.text import EvaluationProgress, clear_line
+    from envs.vector import typed_environment
+    from store.run import open_run
+
+    games = GAMES if args.rating_games is None else args.rating_games
+    settings = EvaluationSettings(games, threads=allowed_cores())
+    named = typed_environment(environment)
+    evaluators = {
+        label: Evaluator(open_run(args.store, run), settings, named)
+        for run, label in labels.items()
+    }
+
+    def settled() -> None:
+        clear_line()
+        found = score_ablation(evaluators)
+        answer(args, found.to_json(), lambda: score_ablation_text(found))
+
+    with EvaluationProgress() as progress:
+        listed = [*evaluators.values()]
+        is_complete = evaluate_chosen(listed, 1, progress=progress, settled=settled)
+    return 0 if is_complete else INTERRUPTED
+
+
 # --- a sweep --------------------------------------------------------------------------------------
 
 

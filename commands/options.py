@@ -164,3 +164,10 @@ def print_json(document: Mapping[str, Any], *, flush: bool = False) -> None:
 
 def answer(args: Namespace, document: Mapping[str, Any], text: Callable[[], str]) -> None:
     print_json(document) if args.json else print(text())
+
+
+def refuse_options(args: Namespace, defaults: Mapping[str, object], why: str) -> None:
+    """Raise UsageError for an option with another value than its default."""
+    for name, default in defaults.items():
+        if getattr(args, name) != default:
+            raise UsageError(f"--{name.replace('_', '-')}: {why}")

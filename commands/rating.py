@@ -6,7 +6,7 @@ A game says of what kind it is: those of teams are played and rated in `commands
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from commands.options import (
     print_json,
     record_file,
     records_argument,
+    refuse_options,
     store_argument,
 )
 from commands.teams.rating import match_teams, rate_teams, team_game_of_runs
@@ -110,7 +111,7 @@ def match(args: Namespace) -> int:
     sprt = Sprt(args.sprt[0], args.sprt[1], args.alpha, args.beta) if args.sprt else None
     if isinstance(game, TeamGame):
         options = {**OF_BOARDS, "records": None, "clock": None}
-        _refuse_options(args, options, f"{game.name} is played from seeds")
+        refuse_options(args, options, f"{game.name} is played from seeds")
         return match_teams(args, game, sprt)
     openings = chosen_openings(game, args)
     file = record_file(game, args.records)
@@ -231,14 +232,12 @@ def rate(args: Namespace) -> int:
     opened = [open_run(args.store, name) for name in args.runs]
     if team_game_of_runs(opened):
         why = f"run {opened[0].name!r} learned a game of teams"
-        _refuse_options(args, {**OF_MATCHES, **OF_SCORES}, why)
+        refuse_options(args, {**OF_MATCHES, **OF_SCORES}, why)
         return rate_teams(args, args.runs, _plot_path(args, opened))
     if have_scores(opened):
-        _refuse_options(
-            args, OF_MATCHES, f"run {opened[0].name!r} has scores, and plays no matches"
-        )
+        refuse_options(args, OF_MATCHES, f"run {opened[0].name!r} has scores, and plays no matches")
         return rate_scores(args, opened, _plot_path(args, opened))
-    _refuse_options(args, OF_SCORES, f"run {opened[0].name!r} plays matches, and has no scores")
+    refuse_options(args, OF_SCORES, f"run {opened[0].name!r} plays matches, and has no scores")
     games = LADDER_GAMES if args.games is None else args.games
     settings = LadderSettings(args.width, args.simulations, args.checkpoints, games, args.seed)
     given = named_game(args.game) if args.game else None
@@ -262,13 +261,6 @@ def rate(args: Namespace) -> int:
         ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)
         is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
     return 0 if is_complete or args.follow else INTERRUPTED
-
-
-def _refuse_options(args: Namespace, defaults: Mapping[str, object], why: str) -> None:
-    """Raise UsageError for an option with another value than its default."""
-    for name, default in defaults.items():
-        if getattr(args, name) != default:
-            raise UsageError(f"--{name.replace('_', '-')}: {why}")
 
 
 def _plot_path(args: Namespace, runs: list[Run]) -> Path | None:

@@ -1,4 +1,4 @@
-"""Commands that train: one preset, or its variants in turns."""
+"""The command that trains: one preset, or in several environments with several seeds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from typing import TYPE_CHECKING, Any
 from commands.options import (
     DEFAULT_STORE,
     INTERRUPTED,
-    chosen_openings,
-    json_argument,
-    openings_arguments,
-    print_json,
     store_argument,
 )
 from commands.turns import budget, stop_signal, train_variants, train_variants_at_once
@@ -25,8 +21,6 @@ if TYPE_CHECKING:
     from agents.progress import Progress
     from agents.training import TrainConfig
     from arena.monitor.stop_signal import StopSignal
-    from arena.rating.ladder import LadderSettings, LadderState
-    from configs.ablation import Variant
     from selfplay.tensorboard_log import TensorBoardLog
 
 # Names of agents, which no run may have.
@@ -267,93 +261,3 @@ def _kept(config: TrainConfig) -> str:
 def refuse_agent_name(name: str) -> None:
     if name in RESERVED:
         raise UsageError(f"run name {name!r} is an agent's name ({', '.join(RESERVED)})")
-
-
-def ablate_arguments(parser: ArgumentParser) -> None:
-    from configs.options import add_config_options
-
-    parser.usage = (
-        "ludens ablate PRESET --without A,B [--minutes M] [--store URL] [--SETTING X ...]"
-    )
-    parser.add_argument("preset", metavar="PRESET", help="a preset, a .toml file, or a game")
-    parser.add_argument(
-        "--without", metavar="A,B", default="", help=f"leave out, one at a time: {_techniques()}"
-    )
-    parser.add_argument(
-        "--with",
-        dest="settings",
-        metavar="FIELD=VALUE",
-        action="append",
-        default=[],
-        help="add a variant with this setting; may be repeated",
-    )
-    parser.add_argument(
-        "--no-control", action="store_true", help="do not train the preset with another seed"
-    )
-    parser.add_argument(
-        "--runs", metavar="NAME", help="prefix of the runs' names (default: PRESET-ablation)"
-    )
-    numbers = (
-        ("--turn", float, 2.0, "M", "minutes that a variant trains before the next (default: 2)"),
-        ("--width", float, 20.0, "E", "play until the bars are +-E Elo (default: 20)"),
-        ("--simulations", int, 64, "N", "a move when rated; 0 plays without search (default: 64)"),
-    )
-    for option, kind, default, metavar, told in numbers:
-        parser.add_argument(option, type=kind, default=default, metavar=metavar, help=told)
-    openings_arguments(parser)
-    json_argument(parser)
-    store_argument(parser)
-    add_config_options(parser, first=("minutes", "seed"))
-
-
-def _techniques() -> str:
-    from agents.registry import BUILT_IN, find_techniques
-
-    return ", ".join(name for algorithm in BUILT_IN for name in find_techniques(algorithm))
-
-
-def ablate(args: Namespace) -> int:
-    from arena.rating.ladder import LadderSettings
-    from configs.ablation import plan_ablation
-    from configs.loader import default_run_name
-    from configs.options import given_options
-
-    if not args.turn > 0:
-        raise UsageError(f"ludens ablate: --turn {args.turn:g}: expected minutes above 0")
-    without = [word.strip() for word in args.without.split(",") if word.strip()]
-    variants = plan_ablation(
-        args.preset, given_options(args), without, args.settings, control=not args.no_control
-    )
-    seed = variants[0].config.seed
-    settings = LadderSettings(args.width, args.simulations, most=1, seed=seed)
-    names = args.runs or f"{default_run_name(args.preset)}-ablation"
-    runs = {f"{names}-{variant.suffix}": variant for variant in variants}
-    first = variants[0].config
-    title = f"{first.game}, {len(runs)} variants, {budget(first)} each, in {args.store!r}"
-    # With --json, standard output holds the object alone.
-    if not train_variants(runs, title, store=args.store, minutes=args.turn, on_stderr=args.json):
-        print("stopped; the same command goes on from there", file=sys.stderr)
-        return INTERRUPTED
-    return _compare(runs, settings, args)
-
-
-def _compare(runs: Mapping[str, Variant], settings: LadderSettings, args: Namespace) -> int:
-    from arena.rating.ablation import ablation_ladder, ablation_of, measure_errors
-    from arena.rating.ablation_text import ablation_text
-    from arena.rating.ladder_text import LadderProgress
-    from arena.rating.rate import rate
-    from selfplay.own_game import game_of
-
-    game = game_of(next(iter(runs.values())).config)
-    openings = chosen_openings(game, args)
-    ladder = ablation_ladder(game, args.store, list(runs), openings, settings)
-    labels = {run: variant.label for run, variant in runs.items()}
-    errors = measure_errors(ladder)
-    progress = LadderProgress()
-
-    def settled(state: LadderState) -> None:
-        progress.clear()
-        found = ablation_of(ladder, state, labels, errors)
-        print_json(found.to_json()) if args.json else print(ablation_text(found))
-
-    return 0 if rate(ladder, progress=progress, settled=settled) else INTERRUPTED

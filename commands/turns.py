@@ -38,7 +38,7 @@ def train_variants(
 
 
 def train_variants_at_once(
-    runs: Mapping[str, Variant], title: str, *, store: str, cores: int
+    runs: Mapping[str, Variant], title: str, *, store: str, cores: int, on_stderr: bool = False
 ) -> bool:
     """Train all runs to the end under Ray, each on `cores` cores; False if interrupted."""
     from agents.registry import find_metrics
@@ -49,7 +49,8 @@ def train_variants_at_once(
     specs = find_metrics(next(iter(runs.values())).config.algorithm)
     labels = {run: variant.label for run, variant in runs.items()}
     configs = {run: variant.config for run, variant in runs.items()}
-    with TurnsDisplay(title, labels, specs) as display, stop_signal(display.notice) as stop:
+    shown = TurnsDisplay(title, labels, specs, on_stderr=on_stderr)
+    with shown as display, stop_signal(display.notice) as stop:
         for run, progress in train_at_once(
             configs,
             store_url=store,

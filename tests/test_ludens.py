@@ -69,6 +69,16 @@ def test_help_is_a_word_too(run: Run) -> None:
         ("ablate connect_four --without cash", "no technique 'cash'; did you mean 'cache'?"),
         ("ablate connect_four --without cache --turn 0", "--turn 0: expected minutes above 0"),
         ("ablate connect_four --with c_init=2", "no such setting; did you mean 'search.c_init'?"),
+        ("ablate lanes_1v1 --without lstn", "no technique 'lstn'; did you mean 'lstm'?"),
+        (
+            "ablate lanes_1v1 --without lstm --width 9",
+            "is for board games, and lanes_1v1 is a game",
+        ),
+        (
+            "ablate dqn --without double --openings a.txt",
+            "--openings: is for board games, and Cart",
+        ),
+        ("ablate dqn --without double --cores 0", "--cores 0: expected 1 or more"),
         ("train connect_for", "no preset 'connect_for'; did you mean 'connect_four'?"),
         ("train connect_four --minute 3", "unknown argument '--minute'; did you mean '--minutes'?"),
         ("train connect_four --minutes ten", "minutes = 'ten': expected a number"),
@@ -234,3 +244,17 @@ def test_an_ablation_trains_its_variants_and_rates_them(run: Run, tmp_path: Path
     status, out, _ = run("runs", "--json", "--store", str(tmp_path))
     names = [found["name"] for found in json.loads(out)["runs"]]
     assert names == ["tic_tac_toe-ablation-full", "tic_tac_toe-ablation-without-noise"]
+
+
+def test_an_ablation_of_an_environment_compares_scores(run: Run, tmp_path: Path) -> None:
+    small = "--minutes 0 --rows 64 --publish-rows 32 --learner.start-rows 0 --device cpu"
+    words = f"ablate dqn --without double --no-control {small} --rating-games 2"
+    status, out, _ = run(*words.split(), "--json", "--store", str(tmp_path))
+    assert status == 0
+    full, without = json.loads(out)["outcomes"]
+    assert [full["variant"], without["variant"]] == ["full", "without double"]
+    assert (full["run"], full["games"]) == ("dqn-ablation-full", 2)
+    assert without["mean"] > 0.0
+    status, out, _ = run(*words.split(), "--store", str(tmp_path))
+    assert status == 0
+    assert "without double" in out.splitlines()[-3]

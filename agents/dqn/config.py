@@ -345,3 +345,23 @@ class DQNConfig(TrainConfig):
             return rounds * self.cluster.segment_rows * self.workers
         rounds = -(-steps * self.environment.environments // self.publish_rows) + 1
         return rounds * self.publish_rows
+
+
+TECHNIQUES: dict[str, dict[str, str]] = {
+    "layer_norm": {"network.layer_norm": "false"},
+    "spectral_norm": {"network.spectral_norm": "false"},
+    "distribution": {"head.kind": "plain"},
+    "dueling": {"head.dueling": "false"},
+    "noisy": {"head.noisy": "false"},
+    "several_steps": {"target.n_steps": "1"},
+    "double": {"target.double": "false"},
+    "munchausen": {"target.munchausen": "false"},
+    "target_network": {"target.network": "none"},
+    "priorities": {"replay.priority_exponent": "0"},
+    "reward_clip": {"replay.reward_clip": "0"},
+    "ladder": {"exploration.ladder": "0"},
+    "fire": {"exploration.fire": "false"},
+    "gradient_clip": {"learner.gradient_clip": "0"},
+    "second_epoch": {"learner.epochs": "1"},
+}
+"""What a preset has instead when an ablation leaves a technique out."""

@@ -184,3 +184,17 @@ class PPOConfig(TrainConfig):
                 f"learner.kl_stop = {self.learner.kl_stop} with learners = {self.learners}: "
                 "expected 0, as learners take their steps together"
             )
+
+
+TECHNIQUES: dict[str, dict[str, str]] = {
+    "lstm": {"network.lstm": "0"},
+    "global_critic": {"network.critic": "shared"},
+    "pool": {"pool.latest": "1"},
+    "team_spirit": {"shaping.team_spirit": "0", "shaping.final_team_spirit": "0"},
+    "value_norm": {"learner.normalise_values": "false"},
+    "advantage_norm": {"learner.normalise_advantages": "false"},
+    "entropy": {"learner.entropy": "0", "learner.final_entropy": "0"},
+    "gradient_clip": {"learner.gradient_clip": "0"},
+    "sample_reuse": {"learner.epochs": "1"},
+}
+"""What a preset has instead when an ablation leaves a technique out."""

@@ -12,7 +12,7 @@ from arena.rating.ladder_text import aligned
 from envs.atari.measures import measures_of
 
 TERMINAL_INTERVAL_S, PLAIN_INTERVAL_S = 0.2, 30.0
-HEADER = ("run", "step", "minutes", "rows", "mean", "+-", "deviation", "median", "games", "human")
+HEADER = ("step", "minutes", "rows", "mean", "+-", "deviation", "median", "games", "human")
 LEFT = (0,)
 UNKNOWN = "-"
 PLAYERS = {"random": "random play", "human": "a person", "dqn": "DQN of 2015"}
@@ -66,16 +66,33 @@ def evaluation_text(agent: str, found: Evaluation) -> str:
 
 def table_text(table: ScoreTable) -> str:
     """Format the scores of runs over their checkpoints."""
-    key = EvaluationKey(table.environment, None, table.protocol, table.epsilon, table.seed)
     lines = [
-        conditions(key),
-        *aligned(_with_measures(table), LEFT),
+        conditions_of(table),
+        *rows_text(table.environment, [(row.run, row) for row in table.rows], "run"),
         "+-: half of the mean's 95% interval. human: 0 is random play, 1 a person.",
     ]
     for run, best in table.best.items():
         mean = f"{score_text(best.mean)}{_error(best.error)}"
         lines.append(f"{run}: best is step {best.step}, {mean}")
     return "\n".join([*lines, *published_text(table.published)])
+
+
+def rows_text(environment: str, rows: Sequence[tuple[str, ScoreRow]], first: str) -> list[str]:
+    """Format named rows, with a column for each measure that they have; `first` heads the names."""
+    told = [measured_text(environment, row.measured) for _, row in rows]
+    labels = list(dict.fromkeys(label for shares in told for label in shares))
+    cells = [
+        (name, *_cells(row), *(shares.get(label, UNKNOWN) for label in labels))
+        for (name, row), shares in zip(rows, told, strict=True)
+    ]
+    return aligned([(first, *HEADER, *labels), *cells], LEFT)
+
+
+def conditions_of(table: ScoreTable) -> str:
+    """Format what beside the agents decides the scores of a table."""
+    return conditions(
+        EvaluationKey(table.environment, None, table.protocol, table.epsilon, table.seed)
+    )
 
 
 def conditions(key: EvaluationKey) -> str:
@@ -112,20 +129,8 @@ def _error(error: float | None) -> str:
     return "" if error is None else f" +- {score_text(error)}"
 
 
-def _with_measures(table: ScoreTable) -> list[Sequence[str]]:
-    """Return the header and the cells of a table, with a column for each measure that it has."""
-    told = [measured_text(table.environment, row.measured) for row in table.rows]
-    labels = list(dict.fromkeys(label for shares in told for label in shares))
-    cells = [
-        (*_cells(row), *(shares.get(label, UNKNOWN) for label in labels))
-        for row, shares in zip(table.rows, told, strict=True)
-    ]
-    return [(*HEADER, *labels), *cells]
-
-
 def _cells(row: ScoreRow) -> Sequence[str]:
     return (
-        row.run,
         f"{row.step:,}",
         UNKNOWN if row.minutes is None else f"{row.minutes:.1f}",
         UNKNOWN if row.rows is None else f"{row.rows:,}",

@@ -23,6 +23,7 @@ from arena.rating.ablation import Ablation, ErrorRates, VariantResult
 from arena.rating.ladder_text import aligned, width_notes
 from arena.solvers.error_rates import Errors
 
+CHANCE = "Chance in training is not in the bars: how far two seeds of one setting differ shows it."
 HEADER = ("variant", "Elo", "+-", "LOS", "games", "trained on", "simulations")
 
 
@@ -133,9 +134,7 @@ def ablation_text(found: Ablation) -> str:
             "errors: moves that worsen the result, mean over the solved sets, without search and "
             f"with {rated.simulations} simulations."
         )
-    lines.append(
-        "Chance in training is not in the bars: how far two seeds of one setting differ shows it."
-    )
+    lines.append(CHANCE)
     lines += width_notes(rated)
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ from commands.options import INTERRUPTED, answer, print_json
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from arena.rating.sprt import Sprt
     from arena.teams.ladder import TeamLadderState
@@ -83,6 +83,28 @@ def rate_teams(args: Namespace, names: Sequence[str], plot: Path | None) -> int:
 
     is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
     return 0 if is_complete or args.follow else INTERRUPTED
+
+
+def compare_teams(args: Namespace, labels: Mapping[str, str], seed: int) -> int:
+    """Rate the newest checkpoints of an ablation's runs against each other, {run: label}."""
+    from agents.cores import allowed_cores, use_threads
+    from arena.rating.rate import rate
+    from arena.teams.ablation import team_ablation, team_ablation_text
+    from arena.teams.ladder import TeamLadder, TeamLadderSettings, open_team_runs
+
+    threads = allowed_cores()
+    use_threads(threads)
+    games = GAMES if args.rating_games is None else args.rating_games
+    game, runs = open_team_runs(args.store, [*labels])
+    ladder = TeamLadder(game, args.store, runs, TeamLadderSettings(games, 1, seed, threads))
+    progress = _Progress()
+
+    def settled(state: TeamLadderState) -> None:
+        progress.clear()
+        found = team_ablation(ladder, labels)
+        answer(args, found.to_json(), lambda: team_ablation_text(found))
+
+    return 0 if rate(ladder, progress=progress, settled=settled) else INTERRUPTED
 
 
 def team_game_of_runs(runs: Sequence[Run]) -> TeamGame | None:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from agents.alphazero.config import TECHNIQUES
+from agents.registry import BUILT_IN, find_techniques
 from configs.ablation import plan_ablation
 from configs.fields import ConfigError
 from configs.loader import load_config
@@ -34,17 +34,32 @@ def test_each_variant_differs_in_its_technique_alone() -> None:
     ]
 
 
-def _lacks(preset: str, changes: dict[str, str]) -> bool:
-    return load_config(preset, changes) == load_config(preset)
+PRESETS = {  # each technique is in one of its algorithm's
+    "alphazero": ["go9", "connect_four"],
+    "dqn": ["breakout", "rainbow", "dqn"],
+    "ppo": ["lanes_5v5"],
+}
+ADDED = {  # what no preset has
+    "spectral_norm": {"network.encoder": "impala", "network.spectral_norm": "true"},
+    "munchausen": {"target.munchausen": "true"},
+}
 
 
-@pytest.mark.parametrize("name", list(TECHNIQUES))
-def test_every_technique_can_be_left_out(name: str) -> None:
-    """Of go9 or, where that does without, of Connect Four: each is in one of the two presets."""
-    options = {"minutes": "1"}
-    presets = [p for p in ("go9", "connect_four") if not _lacks(p, TECHNIQUES[name])]
-    full, without = plan_ablation(presets[0], options, [name], control=False)
+def _lacks(preset: str, options: dict[str, str], changes: dict[str, str]) -> bool:
+    return load_config(preset, options | changes) == load_config(preset, options)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name"), [(a, name) for a in BUILT_IN for name in find_techniques(a)]
+)
+def test_every_technique_can_be_left_out(algorithm: str, name: str) -> None:
+    """Of a preset that has it, which one of each algorithm's here does."""
+    options = {"minutes": "1", **ADDED.get(name, {})}
+    changes = find_techniques(algorithm)[name]
+    preset = next(p for p in PRESETS[algorithm] if not _lacks(p, options, changes))
+    full, without = plan_ablation(preset, options, [name], control=False)
     assert without.config != full.config
+    assert without.label == f"without {name}"
 
 
 @pytest.mark.parametrize(

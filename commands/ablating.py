@@ -1,0 +1,161 @@
+"""The command that measures what each technique of a preset is worth."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from commands.evaluating import compare_scores
+from commands.options import (
+    INTERRUPTED,
+    chosen_openings,
+    json_argument,
+    openings_arguments,
+    print_json,
+    refuse_options,
+    store_argument,
+)
+from commands.teams.rating import compare_teams
+from commands.turns import budget, train_variants, train_variants_at_once
+from configs.command_line import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from agents.training import TrainConfig
+    from arena.rating.ladder import LadderState
+    from configs.ablation import Variant
+
+WIDTH, SIMULATIONS = 20.0, 64
+OF_BOARDS = {
+    "width": WIDTH,
+    "simulations": SIMULATIONS,
+    "opening_plies": None,
+    "balanced": False,
+    "openings": None,
+    "position": "",
+}
+"""Options of games on boards alone, with their defaults."""
+
+
+def ablate_arguments(parser: ArgumentParser) -> None:
+    from configs.options import add_config_options
+
+    parser.usage = (
+        "ludens ablate PRESET --without A,B [--minutes M] [--store URL] [--SETTING X ...]"
+    )
+    parser.add_argument("preset", metavar="PRESET", help="a preset, a .toml file, or a game")
+    parser.add_argument(
+        "--without", metavar="A,B", default="", help=f"leave out, one at a time: {_techniques()}"
+    )
+    parser.add_argument(
+        "--with",
+        dest="settings",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        help="add a variant with this setting; may be repeated",
+    )
+    parser.add_argument(
+        "--no-control", action="store_true", help="do not train the preset with another seed"
+    )
+    parser.add_argument(
+        "--runs", metavar="NAME", help="prefix of the runs' names (default: PRESET-ablation)"
+    )
+    numbers = (
+        ("--turn", float, 2.0, "M", "minutes that a variant trains before the next (default: 2)"),
+        ("--cores", int, None, "N", "train at once under Ray, each on N cores, and not in turns"),
+        ("--rating-games", int, None, "N", "games of each pairing of teams (default: 40), or of "
+            "each variant with scores (default: 30); on boards at most (default: 20000)"),
+        ("--width", float, WIDTH, "E", "on boards: play until the bars are +-E Elo (default: 20)"),
+        ("--simulations", int, SIMULATIONS, "N", "on boards, a move when rated; 0 plays without "
+            "search (default: 64)"),
+    )  # fmt: skip
+    for option, kind, default, metavar, told in numbers:
+        parser.add_argument(option, type=kind, default=default, metavar=metavar, help=told)
+    openings_arguments(parser)
+    json_argument(parser)
+    store_argument(parser)
+    add_config_options(parser, first=("minutes", "seed"))
+
+
+def _techniques() -> str:
+    from agents.registry import BUILT_IN, find_techniques
+
+    listed = (f"{', '.join(find_techniques(name))} ({name})" for name in BUILT_IN)
+    return "; ".join(listed)
+
+
+def ablate(args: Namespace) -> int:
+    from configs.ablation import plan_ablation
+    from configs.loader import default_run_name
+    from configs.options import given_options
+
+    if not args.turn > 0:
+        raise UsageError(f"ludens ablate: --turn {args.turn:g}: expected minutes above 0")
+    if args.cores is not None and args.cores < 1:
+        raise UsageError(f"--cores {args.cores}: expected 1 or more")
+    without = [word.strip() for word in args.without.split(",") if word.strip()]
+    variants = plan_ablation(
+        args.preset, given_options(args), without, args.settings, control=not args.no_control
+    )
+    names = args.runs or f"{default_run_name(args.preset)}-ablation"
+    runs = {f"{names}-{variant.suffix}": variant for variant in variants}
+    first = variants[0].config
+    has_scores, is_of_teams = _kind(first)
+    if has_scores or is_of_teams:
+        what = "has scores" if has_scores else "is a game of teams"
+        refuse_options(args, OF_BOARDS, f"is for board games, and {first.game} {what}")
+    title = f"{first.game}, {len(runs)} variants, {budget(first)} each, in {args.store!r}"
+    if not _train(runs, title, args):
+        print("stopped; the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    labels = {run: variant.label for run, variant in runs.items()}
+    if has_scores:
+        return compare_scores(args, labels, first.game)
+    if is_of_teams:
+        return compare_teams(args, labels, first.seed)
+    return _compare_on_board(args, labels, first)
+
+
+def _kind(config: TrainConfig) -> tuple[bool, bool]:
+    """Return whether agents of these settings have scores, and whether they play as teams."""
+    from agents.registry import method_of
+    from envs.registry import TEAM_GAMES
+
+    return method_of(config).acts_in(config.game), config.game in TEAM_GAMES
+
+
+def _train(runs: Mapping[str, Variant], title: str, args: Namespace) -> bool:
+    """Train all variants to the end; False if interrupted."""
+    # With --json, standard output holds the object alone.
+    shown = {"store": args.store, "on_stderr": args.json}
+    if args.cores is None:
+        return train_variants(runs, title, minutes=args.turn, **shown)
+    return train_variants_at_once(runs, title, cores=args.cores, **shown)
+
+
+def _compare_on_board(args: Namespace, labels: Mapping[str, str], first: TrainConfig) -> int:
+    from arena.rating.ablation import ablation_ladder, ablation_of, measure_errors
+    from arena.rating.ablation_text import ablation_text
+    from arena.rating.ladder import LadderSettings
+    from arena.rating.ladder_text import LadderProgress
+    from arena.rating.rate import rate
+    from selfplay.own_game import game_of
+
+    settings = LadderSettings(args.width, args.simulations, most=1, seed=first.seed)
+    if args.rating_games is not None:
+        settings = LadderSettings(args.width, args.simulations, 1, args.rating_games, first.seed)
+    game = game_of(first)
+    openings = chosen_openings(game, args)
+    ladder = ablation_ladder(game, args.store, [*labels], openings, settings)
+    errors = measure_errors(ladder)
+    progress = LadderProgress()
+
+    def settled(state: LadderState) -> None:
+        progress.clear()
+        found = ablation_of(ladder, state, labels, errors)
+        print_json(found.to_json()) if args.json else print(ablation_text(found))
+
+    return 0 if rate(ladder, progress=progress, settled=settled) else INTERRUPTED
