@@ -107,6 +107,7 @@ def _run_until_killed(store, reports):
     return child.returncode
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_bit_for_bit(tmp_path):
     _finish(tmp_path / "whole")
     assert _run_until_killed(tmp_path / "cut", 9) == -signal.SIGKILL

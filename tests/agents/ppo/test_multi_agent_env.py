@@ -16,23 +16,24 @@ from envs.lanes.state import MASK, OBSERVATION
 from tests.envs.lanes.playing import MixedPlay
 
 # RLlib warns of settings that it reads itself; it is not ours to mend.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning",
-    "ignore::FutureWarning",
-    "ignore:.*Overriding environment:UserWarning",
-)
+pytestmark = [
+    pytest.mark.slow,  # Lanes compiles once more, for RLlib's face of it
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning",
+        "ignore::FutureWarning",
+        "ignore:.*Overriding environment:UserWarning",
+    ),
+]
 
 DOC = Path(__file__).resolve().parents[3] / "docs" / "lanes.md"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("name", list(r.MODES))
 def test_passes_rllibs_checks(name: str, packed: bool) -> None:
     check_multiagent_environments(LanesMultiAgentEnv({"game": name, "packed": packed}))
 
 
-@pytest.mark.slow
 def test_rllibs_checks_can_fail() -> None:
     class Nameless(LanesMultiAgentEnv):
         def step(self, action_dict: Any) -> Any:
@@ -43,7 +44,6 @@ def test_rllibs_checks_can_fail() -> None:
         check_multiagent_environments(Nameless({"game": "lanes_1v1"}))
 
 
-@pytest.mark.slow
 def test_plays_the_match_of_the_vector_to_its_end() -> None:
     match = LanesMultiAgentEnv({"game": "lanes_3v3"})
     observations, infos = match.reset(seed=4)

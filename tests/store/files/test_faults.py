@@ -113,6 +113,7 @@ def assert_every_call_may_fail(uncut: Uncut, folder: Path, calls: list[int]) -> 
     assert 3 * told > len(calls)  # the others are removals of what is not needed any more
 
 
+@pytest.mark.slow
 def test_some_calls_of_a_training_fail(uncut: Uncut, tmp_path: Path) -> None:
     assert uncut.calls > 100
     assert_every_call_may_fail(uncut, tmp_path, list(sample_of(uncut.calls, 4)))

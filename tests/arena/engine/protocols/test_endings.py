@@ -70,7 +70,7 @@ def test_uci_ends_in_every_state(state: str, end: str) -> None:
         assert out.count(b"bestmove") == (state in OWES_A_MOVE)
 
 
-@pytest.mark.parametrize(("state", "end"), cases(USI, ("loading", "term")))
+@pytest.mark.parametrize(("state", "end"), cases(USI))
 def test_usi_ends_in_every_state(state: str, end: str) -> None:
     lines, sign = USI[state]
     with Piped(*lines, game="minishogi") as engine:
@@ -80,7 +80,7 @@ def test_usi_ends_in_every_state(state: str, end: str) -> None:
         assert out.count(b"bestmove") == (state in OWES_A_MOVE)
 
 
-@pytest.mark.parametrize(("state", "end"), cases(GTP, ("ready", "end")))
+@pytest.mark.parametrize(("state", "end"), cases(GTP))
 def test_gtp_ends_in_every_state(state: str, end: str) -> None:
     agent = LONG if state in SEARCHES else "random"
     if state in FIRST_ITS_MOVE and end in ("quit", "broken"):

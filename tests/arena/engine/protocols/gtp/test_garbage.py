@@ -71,7 +71,7 @@ def heads_of(output: bytes) -> list[str]:
 @pytest.mark.parametrize(
     "count",
     [
-        500,
+        200,
         pytest.param(100_000, marks=pytest.mark.slow),
     ],
 )

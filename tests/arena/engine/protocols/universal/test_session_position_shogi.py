@@ -5,6 +5,7 @@ import pytest
 from arena.engine.protocols.universal.session_position import SessionPosition
 from envs.registry import find_game
 
+pytestmark = pytest.mark.slow  # they compile shogi for the sake of three games
 GAME = find_game("shogi")
 ENTERED = "1K1+R1+R3/PPPPPPPP1/9/9/9/9/9/9/4k4 b 2B 1"  # won by declaration
 THERE_AND_BACK = ["2h3h", "8b7b", "3h2h", "7b8b"]
@@ -14,7 +15,6 @@ def is_over(told: SessionPosition) -> bool:
     return bool(GAME.rules.is_terminal(told.position.state[0]))
 
 
-@pytest.mark.slow
 def test_a_win_is_declared_until_a_move_is_told() -> None:
     declared = SessionPosition(GAME).after(ENTERED, [])
     assert is_over(declared)
