@@ -106,5 +106,5 @@ def _cells(label: str, variant: TeamVariant, *, is_first: bool) -> tuple[str, ..
         ),
         f"{row.games:,}",
         UNKNOWN if row.minutes is None else f"{row.minutes:.1f}",
-        UNKNOWN if row.trained_games is None else f"{row.trained_games:,}",
+        UNKNOWN if row.trained_games is None else f"{row.trained_games:,.0f}",
     )
