@@ -144,9 +144,8 @@ def _compare_on_board(args: Namespace, labels: Mapping[str, str], first: TrainCo
     from arena.rating.rate import rate
     from selfplay.own_game import game_of
 
-    settings = LadderSettings(args.width, args.simulations, most=1, seed=first.seed)
-    if args.rating_games is not None:
-        settings = LadderSettings(args.width, args.simulations, 1, args.rating_games, first.seed)
+    games = LadderSettings.games if args.rating_games is None else args.rating_games
+    settings = LadderSettings(args.width, args.simulations, 1, games, first.seed)
     game = game_of(first)
     openings = chosen_openings(game, args)
     ladder = ablation_ladder(game, args.store, [*labels], openings, settings)

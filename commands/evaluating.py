@@ -235,7 +235,7 @@ def rate_scores(args: Namespace, runs: Sequence[Run], plot: Path | None) -> int:
 
 def compare_scores(args: Namespace, labels: Mapping[str, str], environment: str) -> int:
     """Evaluate and compare the newest checkpoints of an ablation's runs, {run: label}."""
-    from agents.cores import allowed_cores
+    from agents.cores import allowed_cores, use_threads
     from arena.evaluation.ablation import score_ablation, score_ablation_text
     from arena.evaluation.evaluator import Evaluator
     from arena.evaluation.following import evaluate_chosen
@@ -245,7 +245,9 @@ def compare_scores(args: Namespace, labels: Mapping[str, str], environment: str)
     from store.run import open_run
 
     games = GAMES if args.rating_games is None else args.rating_games
-    settings = EvaluationSettings(games, threads=allowed_cores())
+    threads = allowed_cores()
+    use_threads(threads)
+    settings = EvaluationSettings(games, threads=threads)
     named = typed_environment(environment)
     evaluators = {
         label: Evaluator(open_run(args.store, run), settings, named)
