@@ -213,7 +213,7 @@ played again.
         evaluating.evaluate,
     ),
     "ablate": Command(
-        "measure what each technique of a training run is worth, in Elo, skill or score",
+        "train a preset without each technique, and compare by Elo, skill or score",
         """\
   ludens ablate connect_four --without playout_cap,forced_playouts,cache --minutes 20
   ludens ablate othello6 --with search.c_init=2 --with network.blocks=4

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from commands.evaluating import compare_scores
+from commands.evaluating import scores_comparison
 from commands.options import (
     INTERRUPTED,
+    OPENINGS,
+    answer,
     chosen_openings,
     json_argument,
     openings_arguments,
-    print_json,
     refuse_options,
     store_argument,
 )
-from commands.teams.rating import compare_teams
+from commands.teams.rating import teams_comparison
 from commands.turns import budget, train_variants, train_variants_at_once
 from configs.command_line import UsageError
 
@@ -28,14 +29,7 @@ if TYPE_CHECKING:
     from configs.ablation import Variant
 
 WIDTH, SIMULATIONS = 20.0, 64
-OF_BOARDS = {
-    "width": WIDTH,
-    "simulations": SIMULATIONS,
-    "opening_plies": None,
-    "balanced": False,
-    "openings": None,
-    "position": "",
-}
+OF_BOARDS = {"width": WIDTH, "simulations": SIMULATIONS, **OPENINGS}
 """Options of games on boards alone, with their defaults."""
 
 
@@ -103,28 +97,26 @@ def ablate(args: Namespace) -> int:
     names = args.runs or f"{default_run_name(args.preset)}-ablation"
     runs = {f"{names}-{variant.suffix}": variant for variant in variants}
     first = variants[0].config
-    has_scores, is_of_teams = _kind(first)
-    if has_scores or is_of_teams:
-        what = "has scores" if has_scores else "is a game of teams"
-        refuse_options(args, OF_BOARDS, f"is for board games, and {first.game} {what}")
+    compare = _comparison(args, first)
     title = f"{first.game}, {len(runs)} variants, {budget(first)} each, in {args.store!r}"
     if not _train(runs, title, args):
         print("stopped; the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
-    labels = {run: variant.label for run, variant in runs.items()}
-    if has_scores:
-        return compare_scores(args, labels, first.game)
-    if is_of_teams:
-        return compare_teams(args, labels, first.seed)
-    return _compare_on_board(args, labels, first)
+    return compare({run: variant.label for run, variant in runs.items()})
 
 
-def _kind(config: TrainConfig) -> tuple[bool, bool]:
-    """Return whether agents of these settings have scores, and whether they play as teams."""
+def _comparison(args: Namespace, first: TrainConfig) -> Callable[[Mapping[str, str]], int]:
+    """Return what compares the trained runs, {run: label}; its options are checked here."""
     from agents.registry import method_of
     from envs.registry import TEAM_GAMES
 
-    return method_of(config).acts_in(config.game), config.game in TEAM_GAMES
+    if method_of(first).acts_in(first.game):
+        refuse_options(args, OF_BOARDS, f"is for board games, and {first.game} has scores")
+        return scores_comparison(args, first.game)
+    if first.game in TEAM_GAMES:
+        refuse_options(args, OF_BOARDS, f"is for board games, and {first.game} is a game of teams")
+        return teams_comparison(args, first.seed)
+    return _boards_comparison(args, first)
 
 
 def _train(runs: Mapping[str, Variant], title: str, args: Namespace) -> bool:
@@ -136,7 +128,7 @@ def _train(runs: Mapping[str, Variant], title: str, args: Namespace) -> bool:
     return train_variants_at_once(runs, title, cores=args.cores, **shown)
 
 
-def _compare_on_board(args: Namespace, labels: Mapping[str, str], first: TrainConfig) -> int:
+def _boards_comparison(args: Namespace, first: TrainConfig) -> Callable[[Mapping[str, str]], int]:
     from arena.rating.ablation import ablation_ladder, ablation_of, measure_errors
     from arena.rating.ablation_text import ablation_text
     from arena.rating.ladder import LadderSettings
@@ -144,17 +136,26 @@ def _compare_on_board(args: Namespace, labels: Mapping[str, str], first: TrainCo
     from arena.rating.rate import rate
     from selfplay.own_game import game_of
 
-    games = LadderSettings.games if args.rating_games is None else args.rating_games
-    settings = LadderSettings(args.width, args.simulations, 1, games, first.seed)
+    settings = LadderSettings(
+        args.width,
+        args.simulations,
+        most=1,
+        games=LadderSettings.games if args.rating_games is None else args.rating_games,
+        seed=first.seed,
+    )
     game = game_of(first)
     openings = chosen_openings(game, args)
-    ladder = ablation_ladder(game, args.store, [*labels], openings, settings)
-    errors = measure_errors(ladder)
-    progress = LadderProgress()
 
-    def settled(state: LadderState) -> None:
-        progress.clear()
-        found = ablation_of(ladder, state, labels, errors)
-        print_json(found.to_json()) if args.json else print(ablation_text(found))
+    def compare(labels: Mapping[str, str]) -> int:
+        ladder = ablation_ladder(game, args.store, [*labels], openings, settings)
+        errors = measure_errors(ladder)
+        progress = LadderProgress()
 
-    return 0 if rate(ladder, progress=progress, settled=settled) else INTERRUPTED
+        def settled(state: LadderState) -> None:
+            progress.clear()
+            found = ablation_of(ladder, state, labels, errors)
+            answer(args, found.to_json(), lambda: ablation_text(found))
+
+        return 0 if rate(ladder, progress=progress, settled=settled) else INTERRUPTED
+
+    return compare

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from configs.command_line import UsageError
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from arena.evaluation.evaluator import Evaluator
     from arena.evaluation.following import Progress
     from arena.evaluation.records import Evaluation
     from arena.evaluation.settings import EvaluationSettings
@@ -106,23 +107,35 @@ def _evaluate_agent(
 
 def evaluate_runs(environments: Mapping[str, str], store: str) -> None:
     """Evaluate and print the newest checkpoint of each run, {name: environment as typed}."""
-    from agents.cores import allowed_cores
-    from arena.evaluation.evaluator import Evaluator
-    from arena.evaluation.settings import EvaluationSettings
     from arena.evaluation.text import EvaluationProgress, clear_line, evaluation_text
     from arena.match.contenders import newest_step
-    from envs.vector import typed_environment
-    from store.run import open_run
 
-    settings = EvaluationSettings(GAMES, threads=allowed_cores())
+    settings = _settings_of_all_cores(GAMES)
     with EvaluationProgress() as progress:
         for name, word in environments.items():
-            evaluator = Evaluator(open_run(store, name), settings, typed_environment(word))
+            evaluator = _evaluator(store, name, settings, word)
             step = newest_step(evaluator.run)
             agent = evaluator.agent_name(step)
             found = evaluator.evaluate(step, partial(progress, agent))
             clear_line()
             print(evaluation_text(agent, found), flush=True)
+
+
+def _settings_of_all_cores(games: int) -> EvaluationSettings:
+    from agents.cores import allowed_cores, use_threads
+    from arena.evaluation.settings import EvaluationSettings
+
+    use_threads(allowed_cores())
+    return EvaluationSettings(games, threads=allowed_cores())
+
+
+def _evaluator(store: str, run: str, settings: EvaluationSettings, word: str) -> Evaluator:
+    """Return what evaluates a run in the environment of this name, as typed."""
+    from arena.evaluation.evaluator import Evaluator
+    from envs.vector import typed_environment
+    from store.run import open_run
+
+    return Evaluator(open_run(store, run), settings, typed_environment(word))
 
 
 def _parsed(text: str) -> tuple[str, int | None, float | None]:
@@ -233,36 +246,34 @@ def rate_scores(args: Namespace, runs: Sequence[Run], plot: Path | None) -> int:
 # --- an ablation ----------------------------------------------------------------------------------
 
 
-def compare_scores(args: Namespace, labels: Mapping[str, str], environment: str) -> int:
-    """Evaluate and compare the newest checkpoints of an ablation's runs, {run: label}."""
-    from agents.cores import allowed_cores, use_threads
+def scores_comparison(args: Namespace, environment: str) -> Callable[[Mapping[str, str]], int]:
+    """Return what evaluates and compares the newest checkpoints of runs, {run: variant's label}.
+
+    The options are checked here, before the runs train.
+    """
     from arena.evaluation.ablation import score_ablation, score_ablation_text
-    from arena.evaluation.evaluator import Evaluator
     from arena.evaluation.following import evaluate_chosen
-    from arena.evaluation.settings import EvaluationSettings
     from arena.evaluation.text import EvaluationProgress, clear_line
-    from envs.vector import typed_environment
-    from store.run import open_run
 
-    games = GAMES if args.rating_games is None else args.rating_games
-    threads = allowed_cores()
-    use_threads(threads)
-    settings = EvaluationSettings(games, threads=threads)
-    named = typed_environment(environment)
-    evaluators = {
-        label: Evaluator(open_run(args.store, run), settings, named)
-        for run, label in labels.items()
-    }
+    settings = _settings_of_all_cores(GAMES if args.rating_games is None else args.rating_games)
 
-    def settled() -> None:
-        clear_line()
-        found = score_ablation(evaluators)
-        answer(args, found.to_json(), lambda: score_ablation_text(found))
+    def compare(labels: Mapping[str, str]) -> int:
+        evaluators = {
+            label: _evaluator(args.store, run, settings, environment)
+            for run, label in labels.items()
+        }
 
-    with EvaluationProgress() as progress:
-        listed = [*evaluators.values()]
-        is_complete = evaluate_chosen(listed, 1, progress=progress, settled=settled)
-    return 0 if is_complete else INTERRUPTED
+        def settled() -> None:
+            clear_line()
+            found = score_ablation(evaluators)
+            answer(args, found.to_json(), lambda: score_ablation_text(found))
+
+        with EvaluationProgress() as progress:
+            listed = [*evaluators.values()]
+            is_complete = evaluate_chosen(listed, 1, progress=progress, settled=settled)
+        return 0 if is_complete else INTERRUPTED
+
+    return compare
 
 
 # --- a sweep --------------------------------------------------------------------------------------

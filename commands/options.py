@@ -102,6 +102,10 @@ def source_name(path: str) -> str:
     return "standard input" if path == "-" else path
 
 
+OPENINGS = {"opening_plies": None, "balanced": False, "openings": None, "position": ""}
+"""What `openings_arguments` adds, with its defaults."""
+
+
 def openings_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--opening-plies", type=int, metavar="K", help="random moves before each pair of games"

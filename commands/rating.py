@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from commands.evaluating import have_scores, rate_scores
 from commands.options import (
     INTERRUPTED,
+    OPENINGS,
     chosen_openings,
     environment_arguments,
     game_argument,
@@ -50,13 +51,7 @@ LADDER_GAMES = 20_000
 ANCHORS = "random,mcts:100,mcts:1000"
 
 # Options of `match`, and of `rate`, that one of their ways does not have, with their defaults.
-OF_BOARDS = {
-    "opening_plies": None,
-    "balanced": False,
-    "openings": None,
-    "position": "",
-    "workers": 0,
-}
+OF_BOARDS = {**OPENINGS, "workers": 0}
 OF_MATCHES = {
     "width": 25.0,
     "simulations": 64,

@@ -258,3 +258,21 @@ def test_an_ablation_of_an_environment_compares_scores(run: Run, tmp_path: Path)
     status, out, _ = run(*words.split(), "--store", str(tmp_path))
     assert status == 0
     assert "without double" in out.splitlines()[-3]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("ablate dqn --without double --rating-games 0", "games = 0: expected 1 or more"),
+        ("ablate lanes_1v1 --without lstm --rating-games 3", "games = 3: expected an even number"),
+        ("ablate connect_four --without cache --width 0", "width = 0: expected Elo points above 0"),
+        ("ablate connect_four --without cache --openings no.txt", "no.txt"),
+    ],
+)
+def test_what_cannot_compare_variants_is_refused_before_they_train(
+    run: Run, tmp_path: Path, line: str, told: str
+) -> None:
+    status, out, err = run(*line.split(), "--store", str(tmp_path / "runs"))
+    assert (status, out) == (1, "")
+    assert told in err
+    assert not (tmp_path / "runs").exists()

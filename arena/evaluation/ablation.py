@@ -8,7 +8,7 @@ from typing import Any
 
 from arena.evaluation.evaluator import Evaluator
 from arena.evaluation.table import ScoreRow, ScoreTable, row_of, table_of
-from arena.evaluation.text import conditions_of, published_text, rows_text
+from arena.evaluation.text import HOW_TO_READ, conditions_of, published_text, rows_text
 from arena.match.contenders import newest_step
 from arena.rating.ablation_text import CHANCE
 
@@ -44,7 +44,7 @@ def score_ablation_text(found: ScoreAblation) -> str:
     lines = [
         conditions_of(found.table),
         *rows_text(found.table.environment, [*found.results.items()], "variant"),
-        "+-: half of the mean's 95% interval, of the games of one checkpoint.",
+        HOW_TO_READ,
         CHANCE,
     ]
     return "\n".join([*lines, *published_text(found.table.published)])

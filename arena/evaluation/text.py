@@ -13,6 +13,7 @@ from envs.atari.measures import measures_of
 
 TERMINAL_INTERVAL_S, PLAIN_INTERVAL_S = 0.2, 30.0
 HEADER = ("step", "minutes", "rows", "mean", "+-", "deviation", "median", "games", "human")
+HOW_TO_READ = "+-: half of the mean's 95% interval. human: 0 is random play, 1 a person."
 LEFT = (0,)
 UNKNOWN = "-"
 PLAYERS = {"random": "random play", "human": "a person", "dqn": "DQN of 2015"}
@@ -69,7 +70,7 @@ def table_text(table: ScoreTable) -> str:
     lines = [
         conditions_of(table),
         *rows_text(table.environment, [(row.run, row) for row in table.rows], "run"),
-        "+-: half of the mean's 95% interval. human: 0 is random play, 1 a person.",
+        HOW_TO_READ,
     ]
     for run, best in table.best.items():
         mean = f"{score_text(best.mean)}{_error(best.error)}"

@@ -11,7 +11,7 @@ from commands.options import INTERRUPTED, answer, print_json
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from arena.rating.sprt import Sprt
     from arena.teams.ladder import TeamLadderState
@@ -85,26 +85,33 @@ def rate_teams(args: Namespace, names: Sequence[str], plot: Path | None) -> int:
     return 0 if is_complete or args.follow else INTERRUPTED
 
 
-def compare_teams(args: Namespace, labels: Mapping[str, str], seed: int) -> int:
-    """Rate the newest checkpoints of an ablation's runs against each other, {run: label}."""
+def teams_comparison(args: Namespace, seed: int) -> Callable[[Mapping[str, str]], int]:
+    """Return what rates the newest checkpoints of runs, {run: variant's label}, by matches.
+
+    The options are checked here, before the runs train.
+    """
     from agents.cores import allowed_cores, use_threads
     from arena.rating.rate import rate
     from arena.teams.ablation import team_ablation, team_ablation_text
     from arena.teams.ladder import TeamLadder, TeamLadderSettings, open_team_runs
 
-    threads = allowed_cores()
-    use_threads(threads)
     games = GAMES if args.rating_games is None else args.rating_games
-    game, runs = open_team_runs(args.store, [*labels])
-    ladder = TeamLadder(game, args.store, runs, TeamLadderSettings(games, 1, seed, threads))
-    progress = _Progress()
+    settings = TeamLadderSettings(games, most=1, seed=seed, threads=allowed_cores())
 
-    def settled(state: TeamLadderState) -> None:
-        progress.clear()
-        found = team_ablation(ladder, labels)
-        answer(args, found.to_json(), lambda: team_ablation_text(found))
+    def compare(labels: Mapping[str, str]) -> int:
+        use_threads(settings.threads)
+        game, runs = open_team_runs(args.store, [*labels])
+        ladder = TeamLadder(game, args.store, runs, settings)
+        progress = _Progress()
 
-    return 0 if rate(ladder, progress=progress, settled=settled) else INTERRUPTED
+        def settled(state: TeamLadderState) -> None:
+            progress.clear()
+            found = team_ablation(ladder, labels)
+            answer(args, found.to_json(), lambda: team_ablation_text(found))
+
+        return 0 if rate(ladder, progress=progress, settled=settled) else INTERRUPTED
+
+    return compare
 
 
 def team_game_of_runs(runs: Sequence[Run]) -> TeamGame | None:

@@ -95,15 +95,16 @@ def network_of_chance(seed: int) -> SearchPlayer:
     return SearchPlayer(CONNECT_FOUR, [evaluate, evaluate], config, name=f"chance {seed}")
 
 
-def test_games_together_are_the_games_one_by_one() -> None:
+@pytest.mark.parametrize("pairs", [10, pytest.param(24, marks=pytest.mark.slow)])
+def test_games_together_are_the_games_one_by_one(pairs: int) -> None:
     players = network_of_chance(1), network_of_chance(2)
     key = MatchKey("connect_four", ("chance 1", "chance 2"), 5, "random:4")
     match = Match(key, random_openings(CONNECT_FOUR, 4))
-    together = play_batch(CONNECT_FOUR, players, match.plan(0, 10))
-    alone = [play_batch(CONNECT_FOUR, players, match.plan(i, 1)) for i in range(10)]
+    together = play_batch(CONNECT_FOUR, players, match.plan(0, pairs))
+    alone = [play_batch(CONNECT_FOUR, players, match.plan(i, 1)) for i in range(pairs)]
     np.testing.assert_array_equal(together.points, np.concatenate([b.points for b in alone]))
     np.testing.assert_array_equal(together.plies, np.concatenate([b.plies for b in alone]))
-    assert len(np.unique(together.plies)) > 3
+    assert len(np.unique(together.plies)) > pairs // 4
 
 
 def test_a_player_may_meet_itself() -> None:

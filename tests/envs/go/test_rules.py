@@ -59,7 +59,11 @@ def test_compiled_rules_with_suicide_equal_the_slow_reference():
 
 @pytest.mark.parametrize(
     ("name", "plies", "games"),
-    [("go9", 200, 3), pytest.param("go19", 250, 1, marks=pytest.mark.slow)],
+    [
+        ("go9", 200, 3),
+        pytest.param("go9", 200, 6, marks=pytest.mark.slow),
+        pytest.param("go19", 250, 1, marks=pytest.mark.slow),
+    ],
 )
 def test_registered_games_equal_the_slow_reference(name, plies, games):
     game, rng, compared = find_game(name), np.random.default_rng(6), 0

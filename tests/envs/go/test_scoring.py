@@ -52,13 +52,14 @@ def points_of(words, board):
     return {divmod(p, board.stride) for p in range(board.rows * board.stride) if bits >> p & 1}
 
 
+@pytest.mark.parametrize("count", [200, pytest.param(600, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("suicide", [False, True])
-def test_random_boards_equal_the_slow_reference(suicide):
+def test_random_boards_equal_the_slow_reference(suicide, count):
     """Boards of random games and of random stones: most of the latter have large chains."""
     board, pass_alive, settled, settled_area = compiled_scoring(5, 5, suicide)
     game, rng, some = make_go(5, suicide=suicide), np.random.default_rng(3), 0
     boards = [state["stones"] for seed in range(4) for state in random_line(game, 50, seed)]
-    for _ in range(200):
+    for _ in range(count):
         sides = rng.choice(3, 25, p=[0.3, 0.55, 0.15])
         text = "/".join("".join(".XO"[s] for s in sides[r * 5 : r * 5 + 5]) for r in range(5))
         boards.append(stones_of(text))
@@ -73,7 +74,7 @@ def test_random_boards_equal_the_slow_reference(suicide):
         assert settled(stones) == (len(black | white) == 25)
         assert settled_area(stones) == len(black) - len(white)
         some += bool(black or white)
-    assert some > 15
+    assert some > count // 15
 
 
 def stones_of(text):
