@@ -6,6 +6,7 @@ Heavy packages are imported only when a command needs them, so that `ludens --he
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -296,6 +297,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0, 1 for a failure, 2 for a usage error."""
     if completion.is_completing():
         completion.complete(COMMANDS)
+    if words is None:
+        _end_by_signals()
     words = sys.argv[1:] if words is None else list(words)
     if words[:1] == ["help"] and words[1:]:
         words = [words[1], "--help"]
@@ -324,6 +327,16 @@ def main(words: Sequence[str] | None = None) -> int:
         status, line = explain(error)
         print(line, file=sys.stderr)
         return status
+
+
+def _end_by_signals() -> None:
+    """Let SIGTERM and SIGHUP end this process as an exit does, with the programs that it started.
+
+    Commands with something to save have handlers of their own.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def overview() -> str:

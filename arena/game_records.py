@@ -6,6 +6,7 @@ A line of text is a position, moves, or both, as `Game.read_position` reads it; 
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
@@ -71,10 +72,18 @@ class RecordFile:
         self.path = path
         self.count = 0
         self._format = format_of(game, path)
-        if path.exists():
-            raise FileExistsError(errno.EEXIST, "there is such a file: expected a new one", path)
+        for there in (path, *self._numbered_files()):
+            if there.exists():
+                raise FileExistsError(errno.EEXIST, "expected a new file, and there is one", there)
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such folder", path.parent)
+
+    def _numbered_files(self) -> list[Path]:
+        """List the files that further games of a format with one game a file might meet."""
+        if self._format.between is not None or not self.path.parent.is_dir():
+            return []
+        name = re.compile(rf"{re.escape(self.path.stem)}-[0-9]+{re.escape(self.path.suffix)}")
+        return sorted(found for found in self.path.parent.iterdir() if name.fullmatch(found.name))
 
     def write(self, record: GameRecord) -> None:
         """Write a game. Raises OSError, and NotationError for a start without a text."""
@@ -96,9 +105,9 @@ def has_reader(game: Game, path: Path) -> bool:
 def read_games(game: Game, path: Path, plies: int | None = None) -> list[FoundGame]:
     """Read the games of a file: by its ending, or else as lines of text.
 
-    Of each game at most the first `plies` moves are taken. Raises NotationError with the file, and
-    the game's line or number, for what the rules do not allow and for a file without games; OSError
-    for one that cannot be read.
+    Of each game in a format at most the first `plies` moves are taken, of a line of text all.
+    Raises NotationError with the file, and the game's line or number, for what the rules do not
+    allow and for a file without games; OSError for one that cannot be read.
     """
     book = {found.suffix: found for found in game.book_formats}.get(path.suffix.lower())
     if book is not None:

@@ -11,11 +11,13 @@ from commands.options import (
     INTERRUPTED,
     OPENINGS,
     answer,
+    changed_game_argument,
     chosen_openings,
     json_argument,
     openings_arguments,
     refuse_options,
     store_argument,
+    turn_minutes,
 )
 from commands.teams.rating import teams_comparison
 from commands.turns import budget, train_variants, train_variants_at_once
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from configs.ablation import Variant
 
 WIDTH, SIMULATIONS = 20.0, 64
+TURN_MINUTES = 2.0
 OF_BOARDS = {"width": WIDTH, "simulations": SIMULATIONS, **OPENINGS}
 """Options of games on boards alone, with their defaults."""
 
@@ -58,7 +61,7 @@ def ablate_arguments(parser: ArgumentParser) -> None:
         "--runs", metavar="NAME", help="prefix of the runs' names (default: PRESET-ablation)"
     )
     numbers = (
-        ("--turn", float, 2.0, "M", "minutes that a variant trains before the next (default: 2)"),
+        ("--turn", float, None, "M", "minutes that a variant trains before the next (default: 2)"),
         ("--cores", int, None, "N", "train at once under Ray, each on N cores, and not in turns"),
         ("--rating-games", int, None, "N", "games of each pairing of teams (default: 40), or of "
             "each variant with scores (default: 30); on boards at most (default: 20000)"),
@@ -68,6 +71,7 @@ def ablate_arguments(parser: ArgumentParser) -> None:
     )  # fmt: skip
     for option, kind, default, metavar, told in numbers:
         parser.add_argument(option, type=kind, default=default, metavar=metavar, help=told)
+    changed_game_argument(parser)
     openings_arguments(parser)
     json_argument(parser)
     store_argument(parser)
@@ -86,8 +90,7 @@ def ablate(args: Namespace) -> int:
     from configs.loader import default_run_name
     from configs.options import given_options
 
-    if not args.turn > 0:
-        raise UsageError(f"ludens ablate: --turn {args.turn:g}: expected minutes above 0")
+    minutes = turn_minutes(args, TURN_MINUTES)
     if args.cores is not None and args.cores < 1:
         raise UsageError(f"--cores {args.cores}: expected 1 or more")
     without = [word.strip() for word in args.without.split(",") if word.strip()]
@@ -99,7 +102,7 @@ def ablate(args: Namespace) -> int:
     first = variants[0].config
     compare = _comparison(args, first)
     title = f"{first.game}, {len(runs)} variants, {budget(first)} each, in {args.store!r}"
-    if not _train(runs, title, args):
+    if not _train(runs, title, args, minutes):
         print("stopped; the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
     return compare({run: variant.label for run, variant in runs.items()})
@@ -119,13 +122,13 @@ def _comparison(args: Namespace, first: TrainConfig) -> Callable[[Mapping[str, s
     return _boards_comparison(args, first)
 
 
-def _train(runs: Mapping[str, Variant], title: str, args: Namespace) -> bool:
-    """Train all variants to the end; False if interrupted."""
+def _train(runs: Mapping[str, Variant], title: str, args: Namespace, minutes: float) -> bool:
+    """Train all variants to the end, `minutes` a turn; False if interrupted."""
     # With --json, standard output holds the object alone.
-    shown = {"store": args.store, "on_stderr": args.json}
+    how = {"store": args.store, "changed_game": args.changed_game, "on_stderr": args.json}
     if args.cores is None:
-        return train_variants(runs, title, minutes=args.turn, **shown)
-    return train_variants_at_once(runs, title, cores=args.cores, **shown)
+        return train_variants(runs, title, minutes=minutes, **how)
+    return train_variants_at_once(runs, title, cores=args.cores, **how)
 
 
 def _boards_comparison(args: Namespace, first: TrainConfig) -> Callable[[Mapping[str, str]], int]:

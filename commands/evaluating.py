@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from commands.options import (
     INTERRUPTED,
     answer,
+    drawn,
     environment_arguments,
+    in_store,
     json_argument,
     print_json,
     store_argument,
@@ -225,16 +227,12 @@ def rate_scores(args: Namespace, runs: Sequence[Run], plot: Path | None) -> int:
 
     def settled() -> None:
         table = table_of(evaluators)
-        drawn: list[str] = []
         clear_line()
-        if not args.json:  # first: the scores are worth something without a plot
-            print(table_text(table), flush=True)
-        if plot and table.rows:
-            drawn = [str(path) for path in write_plot(table, plot)]
+        plots = drawn(lambda: write_plot(table, plot) if plot and table.rows else [])
         if args.json:
-            print_json({**table.to_json(), "plots": drawn}, flush=True)
+            print_json({**table.to_json(), "plots": plots}, flush=True)
         else:
-            print(*(f"plot: {path}" for path in drawn), sep="\n", flush=True)
+            print(table_text(table), *(f"plot: {path}" for path in plots), sep="\n", flush=True)
 
     with EvaluationProgress() as progress:
         is_complete = evaluate_chosen(
@@ -299,8 +297,8 @@ def report_sweep(args: Namespace) -> int:
     path = Path(args.out or f"{args.sweep or 'runs'}.html")
     written = write_sweep_report(sweep, title, path, f"{len(runs)} runs in {args.store}")
     if sweep.missing:
-        told = f"note: not evaluated yet: ludens evaluate {' '.join(sweep.missing)}"
-        print(told, file=sys.stderr)
+        command = f"ludens evaluate {' '.join(sweep.missing)}{in_store(args.store)}"
+        print(f"note: not evaluated yet: {command}", file=sys.stderr)
     document: Mapping[str, Any] = {"path": written.path, **sweep.to_json()}
     answer(args, document, lambda: f"{sweep_text(sweep)}\n{written.path}: {written.size:,} bytes")
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"  # as in pyproject.toml
 INTERRUPTED = 130  # exit status
 DEFAULT_STORE = "runs"  # the folder of the runs
+OF_SCORES = {"protocol": None, "epsilon": None}
+"""What decides the scores of agents of environments, with its defaults."""
+OF_GAMES = {"games": 1, **OF_SCORES}
+"""The same, with how many games are shown."""
 
 
 def game_argument(parser: ArgumentParser) -> None:
@@ -168,6 +172,42 @@ def print_json(document: Mapping[str, Any], *, flush: bool = False) -> None:
 
 def answer(args: Namespace, document: Mapping[str, Any], text: Callable[[], str]) -> None:
     print_json(document) if args.json else print(text())
+
+
+def drawn(write: Callable[[], Sequence[Path]]) -> list[str]:
+    """Write pictures; return their paths, or none and say why on standard error.
+
+    What was measured is worth more than its picture: a full disk must not keep the table back.
+    """
+    try:
+        return [str(path) for path in write()]
+    except OSError as error:
+        print(f"no plot: {error}", file=sys.stderr)
+        return []
+
+
+def in_store(store: str) -> str:
+    """Return the option for commands that we suggest, which the default store does not need."""
+    return "" if store == DEFAULT_STORE else f" --store {store}"
+
+
+def changed_game_argument(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--changed-game",
+        action="store_true",
+        help="resume though your game's file has changed (its rules and planes must be the same)",
+    )
+
+
+def turn_minutes(args: Namespace, default: float) -> float:
+    """Return the minutes of --turn; raises UsageError beside --cores, which takes no turns."""
+    if args.turn is None:
+        return default
+    if not args.turn > 0:
+        raise UsageError(f"--turn {args.turn:g}: expected minutes above 0")
+    if args.cores is not None:
+        raise UsageError("--turn: with --cores the runs train at once, and not in turns")
+    return float(args.turn)
 
 
 def refuse_options(args: Namespace, defaults: Mapping[str, object], why: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.options import (
+    OF_GAMES,
     game_argument,
     json_argument,
     named_game,
@@ -20,10 +21,11 @@ from commands.options import (
     protocol_arguments,
     record_file,
     records_argument,
+    refuse_options,
     store_argument,
 )
 from commands.showing import is_environment, play_environment
-from commands.teams.lanes import is_lanes, lanes_play_arguments, play_lanes
+from commands.teams.lanes import OF_PLAY, is_lanes, lanes_play_arguments, play_lanes
 from configs.command_line import UsageError
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ def play(args: Namespace) -> int:
         return play_lanes(args) if is_lanes(args.game) else play_environment(args)
     from envs.notation.records import GameRecord
 
+    others = {**OF_GAMES, **OF_PLAY}
+    refuse_options(args, others, f"is for environments and games of teams, not for {args.game!r}")
     game = named_game(args.game)
     start, moves = game.read_position(args.position)
     begin = GameRecord(start, tuple(moves))

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from commands.evaluating import have_scores, rate_scores
 from commands.options import (
     INTERRUPTED,
+    OF_SCORES,
     OPENINGS,
     chosen_openings,
+    drawn,
     environment_arguments,
     game_argument,
     json_argument,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from store.run import Run
 
 LADDER_GAMES = 20_000
+ERROR_RATE = 0.05  # of --sprt
 ANCHORS = "random,mcts:100,mcts:1000"
 
 # Options of `match`, and of `rate`, that one of their ways does not have, with their defaults.
@@ -59,7 +62,7 @@ OF_MATCHES = {
     "game": None,
     **OF_BOARDS,
 }
-OF_SCORES = {"env": None, "protocol": None, "epsilon": None}
+OF_ENVIRONMENTS = {"env": None, **OF_SCORES}
 
 
 def match_arguments(parser: ArgumentParser) -> None:
@@ -81,13 +84,13 @@ def match_arguments(parser: ArgumentParser) -> None:
         help="stop once it is clear whether A is at most ELO0 or at least ELO1 stronger",
     )
     for rate, of in (("--alpha", "ELO1"), ("--beta", "ELO0")):
-        told = f"how often to accept {of} wrongly (default: 0.05)"
-        parser.add_argument(rate, type=float, default=0.05, metavar="P", help=told)
+        told = f"how often to accept {of} wrongly (default: {ERROR_RATE:g})"
+        parser.add_argument(rate, type=float, default=ERROR_RATE, metavar="P", help=told)
     parser.add_argument(
         "--clock",
         metavar="S+I",
-        help="play by the clock: S seconds a game for each side, and I more after each move; who "
-        "oversteps loses, and the games are not recorded",
+        help="play by the clock: S seconds a game for each side, and I more after each move; "
+        "whoever runs out of time loses, and the games are not recorded",
     )
     parser.add_argument(
         "--no-record", action="store_true", help="neither use nor write the run's records"
@@ -103,6 +106,9 @@ def match(args: Namespace) -> int:
     from envs.teams import TeamGame
 
     game = named_match_game(args.game)
+    if args.sprt is None:
+        rates = {"alpha": ERROR_RATE, "beta": ERROR_RATE}
+        refuse_options(args, rates, "expected --sprt ELO0 ELO1, whose errors it limits")
     sprt = Sprt(args.sprt[0], args.sprt[1], args.alpha, args.beta) if args.sprt else None
     if isinstance(game, TeamGame):
         options = {**OF_BOARDS, "records": None, "clock": None}
@@ -227,12 +233,14 @@ def rate(args: Namespace) -> int:
     opened = [open_run(args.store, name) for name in args.runs]
     if team_game_of_runs(opened):
         why = f"run {opened[0].name!r} learned a game of teams"
-        refuse_options(args, {**OF_MATCHES, **OF_SCORES}, why)
+        refuse_options(args, {**OF_MATCHES, **OF_ENVIRONMENTS}, why)
         return rate_teams(args, args.runs, _plot_path(args, opened))
     if have_scores(opened):
         refuse_options(args, OF_MATCHES, f"run {opened[0].name!r} has scores, and plays no matches")
         return rate_scores(args, opened, _plot_path(args, opened))
-    refuse_options(args, OF_SCORES, f"run {opened[0].name!r} plays matches, and has no scores")
+    refuse_options(
+        args, OF_ENVIRONMENTS, f"run {opened[0].name!r} plays matches, and has no scores"
+    )
     games = LADDER_GAMES if args.games is None else args.games
     settings = LadderSettings(args.width, args.simulations, args.checkpoints, games, args.seed)
     given = named_game(args.game) if args.game else None
@@ -245,12 +253,12 @@ def rate(args: Namespace) -> int:
     def settled(state: LadderState) -> None:
         table = table_of(ladder, state)
         note_table(ladder, table)
-        drawn = [str(path) for path in write_plot(table, plot)] if plot else []
         progress.clear()
+        plots = drawn(lambda: write_plot(table, plot) if plot else [])
         if args.json:
-            print_json({**table.to_json(), "plots": drawn})
+            print_json({**table.to_json(), "plots": plots})
         else:
-            print(table_text(table), *(f"plot: {path}" for path in drawn), sep="\n")
+            print(table_text(table), *(f"plot: {path}" for path in plots), sep="\n")
 
     with _match_pool(args.game or game.name, args, anchors) as pool:
         ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)

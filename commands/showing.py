@@ -7,8 +7,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.options import answer, environment_arguments, json_argument, store_argument
-from commands.teams.lanes import is_lanes, lanes_record_arguments, record_lanes
+from commands.options import (
+    answer,
+    environment_arguments,
+    json_argument,
+    refuse_options,
+    store_argument,
+)
+from commands.teams.lanes import (
+    OF_FILMS,
+    OF_PLAY,
+    is_lanes,
+    lanes_record_arguments,
+    record_lanes,
+)
 from configs.command_line import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -53,6 +65,7 @@ def play_environment(args: Namespace) -> int:
 
     if args.agent2 != HUMAN or args.second:
         raise UsageError(f"{args.game}: one plays there; expected no --agent2 and no --second")
+    refuse_options(args, OF_PLAY, f"is for games of teams, and {args.game} has one player")
     named, notice = typed_environment(args.game), ""
     if args.agent is None:
         args.agent, notice = default_agent(named, args.store)
@@ -131,6 +144,7 @@ def record(args: Namespace) -> int:
         return record_lanes(args)
     from arena.recording.films import check_film_name
 
+    refuse_options(args, OF_FILMS, f"is for games of teams, not for {args.agent!r}")
     if args.strip is not None:
         if args.out is not None or args.values:
             raise UsageError("--strip writes one picture: expected no --out and no --values")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.options import DEFAULT_STORE, answer, json_argument, store_argument
+from commands.options import answer, in_store, json_argument, store_argument
 from commands.training import refuse_agent_name
 from configs.command_line import UsageError
 
@@ -95,6 +95,4 @@ def _train(done: Operated, config: TrainConfig, args: Namespace) -> str:
         words += ["--env", config.game]
     if config.minutes and share_used(limits_of(config), done.elapsed_s, {}) >= 1.0:
         words += ["--minutes", f"{done.elapsed_s / 60.0 + config.minutes:.0f}"]
-    if args.store != DEFAULT_STORE:
-        words += ["--store", args.store]
-    return " ".join(words)
+    return " ".join(words) + in_store(args.store)

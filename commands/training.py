@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from commands.options import (
-    DEFAULT_STORE,
     INTERRUPTED,
+    changed_game_argument,
+    in_store,
+    refuse_options,
     store_argument,
+    turn_minutes,
 )
 from commands.turns import budget, stop_signal, train_variants, train_variants_at_once
 from configs.command_line import UsageError
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from agents.training import TrainConfig
     from arena.monitor.stop_signal import StopSignal
     from selfplay.tensorboard_log import TensorBoardLog
+
+TURN_MINUTES = 10.0
 
 # Names of agents, which no run may have.
 RESERVED = (
@@ -45,11 +50,7 @@ def train_arguments(parser: ArgumentParser) -> None:
     parser.usage = "ludens train PRESET [--run NAME] [--store URL] [--minutes M] [--SETTING X ...]"
     parser.add_argument("preset", metavar="PRESET", help="a preset, a .toml file, or a game")
     parser.add_argument("--run", metavar="NAME", help="name of the run (default: the preset's)")
-    parser.add_argument(
-        "--changed-game",
-        action="store_true",
-        help="resume though your game's file has changed (its rules and planes must be the same)",
-    )
+    changed_game_argument(parser)
     parser.add_argument(
         "--seeds",
         type=int,
@@ -57,7 +58,7 @@ def train_arguments(parser: ArgumentParser) -> None:
         help="N runs, in turns, of each --env A,B",
     )
     parser.add_argument(
-        "--turn", type=float, default=10.0, metavar="M", help="minutes of a turn (default: 10)"
+        "--turn", type=float, metavar="M", help=f"minutes of a turn (default: {TURN_MINUTES:g})"
     )
     parser.add_argument(
         "--cores",
@@ -76,8 +77,8 @@ def train(args: Namespace) -> int:
     options = given_options(args)
     if args.seeds is not None or "," in options.get("game", ""):
         return _train_sweep(args, options)
-    if args.cores is not None:
-        raise UsageError("--cores is of several runs at once (--seeds N, --env A,B)")
+    why = "expected several runs (--seeds N, --env A,B)"
+    refuse_options(args, {"cores": None, "turn": None}, why)
     config = load_config(args.preset, options)
     name = args.run or default_run_name(args.preset)
     refuse_agent_name(name)
@@ -110,8 +111,7 @@ def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
     from configs.loader import default_run_name
     from configs.sweep import plan_sweep
 
-    if not args.turn > 0:
-        raise UsageError(f"--turn {args.turn:g}: expected minutes above 0")
+    minutes = turn_minutes(args, TURN_MINUTES)
     if args.cores is not None and args.cores < 1:
         raise UsageError(f"--cores {args.cores}: expected 1 or more")
     prefix = args.run or default_run_name(args.preset)
@@ -123,18 +123,19 @@ def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
     }
     first = planned[0].config
     title = f"sweep {prefix}: {len(runs)} runs, {budget(first)} each, in {args.store!r}"
+    how = {"store": args.store, "changed_game": args.changed_game}
     if args.cores is None:
-        done = train_variants(runs, title, store=args.store, minutes=args.turn)
+        done = train_variants(runs, title, minutes=minutes, **how)
     else:
-        done = train_variants_at_once(runs, title, store=args.store, cores=args.cores)
+        done = train_variants_at_once(runs, title, cores=args.cores, **how)
     if not done:
         print("stopped; the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
     if not method_of(first).acts_in(first.game):
-        print(f"rate them:  ludens rate {' '.join(runs)}")
+        print(f"rate them:  ludens rate {' '.join(runs)}{in_store(args.store)}")
         return 0
     evaluate_runs({run: variant.config.game for run, variant in runs.items()}, args.store)
-    print(f"compare them:  ludens report --sweep {prefix}")
+    print(f"compare them:  ludens report --sweep {prefix}{in_store(args.store)}")
     return 0
 
 
@@ -226,7 +227,7 @@ def _farewell(
     more = f"the same command with more --{limit} trains on"
     done = "trained" if trained else "was trained already"
     told = f"run {name!r} {done}, to step {last.learner_steps:,}: {more}\n"
-    where = "" if store == DEFAULT_STORE else f" --store {store}"
+    where = in_store(store)
     if config.game in TEAM_GAMES:
         return (
             f"{told}rate it:  ludens rate {name}{where}\n"

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 def train_variants(
-    runs: Mapping[str, Variant], title: str, *, store: str, minutes: float, on_stderr: bool = False
+    runs: Mapping[str, Variant],
+    title: str,
+    *,
+    store: str,
+    minutes: float,
+    changed_game: bool = False,
+    on_stderr: bool = False,
 ) -> bool:
     """Train all runs, by their names, to the end, `minutes` a turn; False if interrupted."""
     from contextlib import ExitStack
@@ -31,14 +37,22 @@ def train_variants(
         journals = {run: opened.enter_context(Journal(store, run, facts)) for run in runs}
         display = opened.enter_context(TurnsDisplay(title, labels, specs, on_stderr=on_stderr))
         stop = opened.enter_context(stop_signal(display.notice))
-        for run, progress in train_in_turns(configs, store_url=store, turn_s=turn_s, stop=stop):
+        for run, progress in train_in_turns(
+            configs, store_url=store, turn_s=turn_s, stop=stop, changed_game=changed_game
+        ):
             display.show(run, progress)
             journals[run].show(progress)
         return not stop()
 
 
 def train_variants_at_once(
-    runs: Mapping[str, Variant], title: str, *, store: str, cores: int, on_stderr: bool = False
+    runs: Mapping[str, Variant],
+    title: str,
+    *,
+    store: str,
+    cores: int,
+    changed_game: bool = False,
+    on_stderr: bool = False,
 ) -> bool:
     """Train all runs to the end under Ray, each on `cores` cores; False if interrupted."""
     from agents.registry import find_metrics
@@ -56,6 +70,7 @@ def train_variants_at_once(
             store_url=store,
             cores=cores,
             facts=machine_facts,
+            changed_game=changed_game,
             say=display.notice,
             stop=stop,
         ):

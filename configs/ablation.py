@@ -11,6 +11,8 @@ from configs.fields import ConfigError, did_you_mean, train_fields
 from configs.loader import load_config
 
 FULL, CONTROL = "full", "control"
+SHARED = ("game", "minutes", "games", "rows", "workers", "environment.protocol")
+"""Settings in which variants cannot differ, or their strengths would not compare."""
 
 
 @dataclass(frozen=True)
@@ -84,4 +86,7 @@ def _setting(config: type[TrainConfig], text: str) -> dict[str, str]:
     known = train_fields(config)
     if name == "seed" or name not in known:
         raise ConfigError(f"{text!r}: no such setting{did_you_mean(name, known)}")
+    if name in SHARED:
+        option = "--" + name.replace("_", "-")
+        raise ConfigError(f"{text!r}: all variants have the same {name}; give it as {option}")
     return {name: value.strip()}

@@ -132,6 +132,11 @@ class Game:
     alone, for a game whose perft goes on after a draw. `record_formats` are the formats of game
     records that the game is written in, PGN say; text lines of moves need none; `book_formats` are
     those of books of openings. `board` tells a screen how to draw the `cells` and to play by them.
+    `turned_axes` are the axes of the planes [C, H, W] that are reversed for the other player, in a
+    game that shows each player the board from their own side: (1,) upside down, (1, 2) turned
+    around; its actions are named as the side to move sees the board. `board_plane` is the plane
+    with ones on the cells of the board and zeros outside, in a game of several sizes; None: no cell
+    is outside.
     """
 
     name: str
@@ -152,6 +157,8 @@ class Game:
     mean_legal: int = 0
     past_boards: int = 0
     policy_planes: int = 0
+    turned_axes: tuple[int, ...] = ()
+    board_plane: int | None = None
     parse_position: Callable[[str], State] | None = None
     format_position: Callable[[State], str] | None = None
     format_move: Callable[[State, int], str] | None = None
@@ -185,7 +192,16 @@ class Game:
                 f"{self.name}: past_boards = {self.past_boards}, so rule encode{parameters} must "
                 f"take exactly ({', '.join(wanted)})"
             )
-        _, height, width = self.planes_shape
+        channels, height, width = self.planes_shape
+        if self.turned_axes not in ((), (1,), (2,), (1, 2)):
+            raise GameError(
+                f"{self.name}: turned_axes = {self.turned_axes}, expected axes of its planes' rows "
+                "and columns, such as (1,)"
+            )
+        if self.board_plane is not None and not 0 <= self.board_plane < channels:
+            raise GameError(
+                f"{self.name}: board_plane = {self.board_plane}, expected one of its {channels}"
+            )
         if self.policy_planes and self.policy_planes * height * width != self.num_actions:
             raise GameError(
                 f"{self.name}: {self.policy_planes} policy planes of {height} x {width} are not "
@@ -501,7 +517,7 @@ def input_key(state: State, past: Any, actions: Any, count: Any) -> Any:
     """
     key = np.uint64(evaluation_key(state))
     for back in range(len(past)):
-        key = (key ^ (key >> np.uint64(31)) ^ np.uint64(position_key(past[back]))) * MIX
+        key = (key ^ (key >> np.uint64(31)) ^ np.uint64(evaluation_key(past[back]))) * MIX
     if remembers(state):
         for k in range(count):
             key = (key ^ (key >> np.uint64(31)) ^ np.uint64(actions[k])) * MIX

@@ -25,13 +25,15 @@ class SearchConfig(Settings):
 
     table: ClassVar[str] = "search"
 
-    simulations: PositiveInt = 200
-    """Simulations of a full search: visits of the root's moves (AlphaZero: 800)."""
+    simulations: Annotated[int, Meta(ge=1, le=10_000_000)] = 200
+    """Simulations of a full search: visits of the root's moves (AlphaZero: 800). Each may take a
+    node of the tree, some hundred bytes."""
     root: Literal["puct", "gumbel"] = "puct"
     """Root policy: PUCT (AlphaZero 2018) or Gumbel with sequential halving (Gumbel AlphaZero 2022).
     With `gumbel` the inner nodes follow the improved policy too."""
     c_init: NonNegativeFloat = 1.25
-    """Exploration in c(s) = log((N + c_base + 1) / c_base) + c_init (AlphaZero: 1.25)."""
+    """Exploration in c(s) = log((N + c_base + 1) / c_base) + c_init, for values from -1 to 1.
+    (AlphaZero's 1.25 is for values from 0 to 1, and so 2.5 here.)"""
     c_base: PositiveFloat = 19652.0
     """Growth of the exploration with visits (AlphaZero: 19652)."""
     fpu: Literal["fixed", "reduction"] = "reduction"

@@ -32,11 +32,19 @@ NEEDED_MEMORY, COMFORTABLE_MEMORY = 1.0, 3.0  # GiB that are free
 NEEDED_DISK, COMFORTABLE_DISK = 0.5, 5.0
 BUSY_SHARE = 0.5  # of the cores, by the load of the last minute
 SLOW_STORE_S = 0.5  # for a small file
-REQUIRED = ("fsspec", "numba", "numpy", "pyarrow", "rich", "safetensors", "scipy", "torch")
+REQUIRED = (
+    *("fsspec", "jinja2", "msgspec", "numba", "numpy", "openskill", "pyarrow", "rich"),
+    *("safetensors", "scipy", "torch"),
+)
 OPTIONAL = {  # and what is missing without it
     "ale-py": "games of Atari",
+    "argcomplete": "completion in the shell",
+    "av": "films of `record`",
+    "chess": "PGN, and moves of chess in letters",
+    "gymnasium": "environments",
     "matplotlib": "pictures of `rate`",
     "pettingzoo": "the games as its environments",
+    "pillow": "pictures of `record`",
     "ray": "`--workers`",
     "tensorboard": "curves of `train`",
     "textual": "the screen of `play`",
@@ -93,11 +101,17 @@ def memory(settings: str) -> Finding:
     total, free = (kilobytes[name] * 1024 / GIB for name in ("MemTotal", "MemAvailable"))
     limit = first_line(Path("/sys/fs/cgroup/memory.max"))
     if limit.isdigit():
-        used = int(first_line(Path("/sys/fs/cgroup/memory.current")) or 0)
+        used = int(first_line(Path("/sys/fs/cgroup/memory.current")) or 0) - _cached_bytes()
         total, free = min(total, int(limit) / GIB), min(free, (int(limit) - used) / GIB)
     said = f"{free:.1f} of {total:.1f} GiB free"
     advice = f"smaller {settings} need less"
     return _by_amount("memory", free, NEEDED_MEMORY, COMFORTABLE_MEMORY, said, advice)
+
+
+def _cached_bytes() -> int:
+    """Return what of a control group's memory the system frees as soon as a process asks."""
+    lines = map(str.split, _text(Path("/sys/fs/cgroup/memory.stat")).splitlines())
+    return sum(int(words[1]) for words in lines if words[:1] == ["inactive_file"])
 
 
 def _text(path: Path) -> str:
@@ -223,7 +237,7 @@ def ray(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
         return Finding("ray", "problem" if wanted else "warning", said, advice)
     if address:
         return Finding("ray", "ok", f"{said}, cluster at {address}")
-    here = "a local cluster on the loopback interface" if wanted else "not used with workers = 0"
+    here = "a local cluster, protected by a token" if wanted else "not used with workers = 0"
     return Finding("ray", "ok", f"{said}, {here}")
 
 

@@ -20,6 +20,7 @@ def train_in_turns(
     store_url: str,
     turn_s: float,
     stop: Callable[[], bool] = lambda: False,
+    changed_game: bool = False,
 ) -> Iterator[tuple[str, Progress]]:
     """Train each run to the end of its budget, always the one trained least so far.
 
@@ -32,6 +33,7 @@ def train_in_turns(
         store_url: where they are kept.
         turn_s: seconds of training in a turn at least; it also lasts until something is learned.
         stop: polled often; True ends this turn and all later ones.
+        changed_game: as `selfplay.loop.train` takes it.
     """
     for name, config in configs.items():
         if not config.is_limited:
@@ -40,7 +42,9 @@ def train_in_turns(
     while trained and not stop():
         name = min(trained, key=lambda name: trained[name])
         turn = _Turn(turn_s, _saved(store_url, name)[1], stop)
-        for progress in train(configs[name], store_url=store_url, run_name=name, stop=turn):
+        for progress in train(
+            configs[name], store_url=store_url, run_name=name, stop=turn, changed_game=changed_game
+        ):
             turn.note(progress)
             yield name, progress
         trained[name] = progress.elapsed_s

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from agents.metrics import MetricSpec
@@ -12,21 +13,30 @@ from store.files.local import LocalFiles
 from store.files.opening import open_files
 
 FOLDER = "tensorboard"
-WRITTEN_EVENTS = frozenset({"learned", "finished"})
+INTERVAL_S = 5.0  # between two points of a curve: rounds may be as short as a few milliseconds
 
 
 class TensorBoardLog:
     """Writes scalars into a run's folder, for `tensorboard --logdir STORE`.
 
-    The files are made at the first stage with values, when the run exists. TensorBoard appends to
-    its files, which an object store does not support: there nothing is written.
+    A curve has a point every INTERVAL_S at most, and one at the end. The files are made at the
+    first stage with values, when the run exists. TensorBoard appends to its files, which an object
+    store does not support: there nothing is written.
     """
 
-    def __init__(self, store_url: str, run_name: str, specs: Sequence[MetricSpec]) -> None:
+    def __init__(
+        self,
+        store_url: str,
+        run_name: str,
+        specs: Sequence[MetricSpec],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         files = open_files(store_url)
         folder = files.root / run_name / FOLDER if isinstance(files, LocalFiles) else None
         self._folder = None if folder is None else str(folder)
         self._specs = specs
+        self._clock = clock
+        self._due = -math.inf
         self._opened: Any = None
         self._measured_at: dict[str, float] = {}
 
@@ -34,7 +44,9 @@ class TensorBoardLog:
         """Write a stage, and new measurements."""
         if self._folder is None:
             return
-        if progress.event in WRITTEN_EVENTS:
+        is_due = progress.event == "learned" and self._clock() >= self._due
+        if is_due or progress.event == "finished":
+            self._due = self._clock() + INTERVAL_S
             for name, number in scalars(progress, self._specs):
                 self._writer.add_scalar(name, number, progress.learner_steps)
         for found in progress.measured:

@@ -49,6 +49,7 @@ def begin_run(
                 config=config,
                 seed=seed,
                 versions=versions,
+                has_begun=True,
             )
         except BaseException:
             if not files.exists(RUN_FILE):

@@ -28,6 +28,7 @@ RUN_SCHEMA_VERSION = RUN.current
 RUN_FILE = "run.json"
 LOCK_FILE = "trainer.lock"
 CHECKPOINT_FOLDER = "checkpoints"
+REPLAY_FOLDER = "replay"
 UNSEALED_VERSION = 1  # of a run.json that has no digest of itself
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -99,12 +100,16 @@ def create_run(
     config: Mapping[str, Any],
     seed: int,
     versions: Mapping[str, str],
+    has_begun: bool = False,
 ) -> Run:
     """Create a run that must not exist yet.
 
+    `has_begun` is for a caller that wrote the run's first files itself. Else the run would begin
+    with checkpoints and replay of another one, which an import left that was cut off.
+
     Raises:
         RunNameError, StoreUrlError: the name or the address is not allowed.
-        RunExistsError: there is a run of that name.
+        RunExistsError: there is a run of that name, or a part of one.
         StoreError: the configuration cannot be written as JSON, or the game's name not be kept.
         StoreWriteError: the store cannot be written.
     """
@@ -113,6 +118,8 @@ def create_run(
     info = RunInfo(game, dict(config), seed, dict(versions), created, game_source, algorithm)
     if problem := _game_problem(info):
         raise StoreError(f"run {name!r} cannot be kept: {problem}")
+    if not has_begun and not files.exists(RUN_FILE):
+        _refuse_leftovers(files, name)
     try:
         files.create(RUN_FILE, _encode_info(info))
     except (AlreadyStoredError, StoreWriteError) as error:
@@ -124,6 +131,16 @@ def create_run(
         ) from None
     # Read back what was written, so that a new run and a resumed one see the same values.
     return Run(name, files, read_info(files, name), is_new=True)
+
+
+def _refuse_leftovers(files: Files, name: str) -> None:
+    left = [folder for folder in (CHECKPOINT_FOLDER, REPLAY_FOLDER) if any(files.tree(folder))]
+    if left:
+        raise RunExistsError(
+            f"{files.url!r} has {' and '.join(left)} but no {RUN_FILE}: an import or surgery of "
+            f"{name!r} was cut off, or is under way. Repeat it, remove that folder, or choose "
+            "another name"
+        )
 
 
 def open_run(store_url: str | Path, name: str, *, game: str | None = None) -> Run:

@@ -15,6 +15,7 @@ _PATTERNS = (
     r"evaluations/[0-9a-f]{16}-[0-9]{9,18}-[0-9]{1,7}\.json",
     r"kept/[0-9]{9,18}-[A-Za-z0-9][A-Za-z0-9._-]{0,49}\.json",
     r"kept/best-(score-)?[0-9]{9}-[0-9]{9,18}\.json",
+    r"kept/ratings-[0-9]{9}\.json",
     r"progress/[0-9]{8}T[0-9]{6}-[0-9a-f]{8}/about\.json",
     r"progress/[0-9]{8}T[0-9]{6}-[0-9a-f]{8}/[0-9]{1,2}-[0-9]{9}-[0-9]{9}\.json",
     # TensorBoard's own: time, host, process, number

@@ -127,9 +127,12 @@ class AlphaZero(Algorithm[AlphaZeroConfig]):
         from agents.alphazero.player import network_player, playing_config
         from mcts.config import apply_options
 
+        rest = {key: word for key, word in options.items() if key != "simulations"}
         raw = options.get("simulations") == "0"
-        config = None if raw else apply_options(playing_config(run), options)
-        return network_player(game, run, step, config, name=name, device=device)
+        config = apply_options(playing_config(run), rest if raw else options)
+        if raw and rest:
+            raise ValueError(f"{', '.join(rest)}: expected no such option beside sims=0, no search")
+        return network_player(game, run, step, None if raw else config, name=name, device=device)
 
     def warm_up(self, config: AlphaZeroConfig, *, acting: bool, learning: bool) -> None:
         """Compile the kernels of self-play, and those that make batches of games."""

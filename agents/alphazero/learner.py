@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import POLICY_ENTRIES, TrainingRows, ring_fields, to_rows
-from agents.alphazero.network import AuxiliaryHeads, build_heads, build_network
+from agents.alphazero.network import AuxiliaryHeads, board_of, build_heads, build_network
 from agents.device.graphs import GraphedCall, recorder_of
 from agents.device.optimiser import load_optimiser, set_rate
 from agents.random_state import rng_state, set_rng_state
@@ -103,14 +103,19 @@ def _mean(by_row: Tensor, weight: Tensor | None) -> Tensor:
     return (by_row * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
-def ownership_loss(logits: Tensor, ownership: Tensor, weight: Tensor) -> Tensor:
+def ownership_loss(
+    logits: Tensor, ownership: Tensor, weight: Tensor, board: Tensor | None = None
+) -> Tensor:
     """Return the mean cross-entropy over points [N, P] in nats (KataGo 2019, 4.1).
 
-    A point that neither owns is half the mover's. The mean is over rows by `weight` [N].
+    A point that neither owns is half the mover's. The mean is over the points of the `board` [N, P]
+    of zeros and ones (None: all), and over rows by `weight` [N].
     """
     mine = (ownership + 1.0) / 2.0
     by_point = functional.binary_cross_entropy_with_logits(logits, mine, reduction="none")
-    return _mean(by_point.mean(1), weight)
+    if board is None:
+        return _mean(by_point.mean(1), weight)
+    return _mean((by_point * board).sum(1) / board.sum(1).clamp(min=1.0), weight)
 
 
 def lead_loss(logits: Tensor, bins: Tensor, weight: Tensor) -> Tensor:
@@ -280,7 +285,7 @@ class AlphaZeroLearner:
         self, heads: AuxiliaryHeads, trunk: Tensor, batch: Batch
     ) -> dict[str, tuple[float, Tensor]]:
         """Return the weight and the loss of each auxiliary head."""
-        config, guesses = self.config, heads(trunk)
+        config, guesses = self.config, heads(trunk, batch.planes)
         losses: dict[str, tuple[float, Tensor]] = {}
         if guesses.reply is not None and batch.reply is not None:
             loss = policy_cross_entropy(guesses.reply, batch.reply, batch.weight)
@@ -290,7 +295,9 @@ class AlphaZeroLearner:
         known = ~batch.lead.isnan()
         weight = known.float() if batch.weight is None else batch.weight * known
         if guesses.ownership is not None and batch.ownership is not None:
-            loss = ownership_loss(guesses.ownership, batch.ownership, weight)
+            board = board_of(batch.planes, self.game.board_plane)
+            points = None if board is None else board.flatten(1)
+            loss = ownership_loss(guesses.ownership, batch.ownership, weight, points)
             losses["ownership_loss"] = config.ownership_weight, loss
         if guesses.lead is not None:
             bins = heads.lead_bins(batch.lead.nan_to_num())

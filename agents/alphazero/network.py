@@ -39,6 +39,27 @@ class ConvBlock(nn.Module):
             self.norm = nn.Identity()
 
 
+def board_of(planes: Tensor, board_plane: int | None) -> Tensor | None:
+    """Return the plane [N, 1, H, W] with ones on the board; None where no cell is outside."""
+    return None if board_plane is None else planes[:, board_plane : board_plane + 1]
+
+
+def on_board(x: Tensor, board: Tensor | None) -> Tensor:
+    """Return x [N, F, H, W] with zeros outside the board, as a convolution pads its edge."""
+    return x if board is None else x * board
+
+
+def board_pools(x: Tensor, board: Tensor | None) -> Tensor:
+    """Return the mean and the maximum over the board, [N, 2F], of what is 0 outside and not below.
+
+    Of a smaller board they are those of its own cells (KataGo 2019, appendix A).
+    """
+    if board is None:
+        return torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)
+    area = board.sum((2, 3)).clamp(min=1.0)  # a batch may be padded with rows of zeros
+    return torch.cat([x.sum((2, 3)) / area, x.amax((2, 3))], 1)
+
+
 class GlobalPooling(nn.Module):
     """Add to every cell a linear image of the board's mean and maximum (KataGo 2019, 3.3)."""
 
@@ -46,10 +67,10 @@ class GlobalPooling(nn.Module):
         super().__init__()
         self.linear = nn.Linear(2 * filters, filters)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, board: Tensor | None = None) -> Tensor:
         """[N, F, H, W] -> [N, F, H, W]."""
-        pooled = torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)
-        return x + self.linear(pooled)[:, :, None, None]
+        image = self.linear(board_pools(x, board))[:, :, None, None]
+        return on_board(x + image, board)
 
 
 class ResidualBlock(nn.Module):
@@ -58,12 +79,15 @@ class ResidualBlock(nn.Module):
     def __init__(self, filters: int, pooled: bool) -> None:
         super().__init__()
         self.first = ConvBlock(filters, filters, 3)
-        self.pool: nn.Module = GlobalPooling(filters) if pooled else nn.Identity()
+        self.pool = GlobalPooling(filters) if pooled else None
         self.second = ConvBlock(filters, filters, 3)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, board: Tensor | None = None) -> Tensor:
         """[N, F, H, W] -> [N, F, H, W]."""
-        return functional.relu(x + self.second(self.pool(functional.relu(self.first(x)))))
+        hidden = on_board(functional.relu(self.first(x)), board)
+        if self.pool is not None:
+            hidden = self.pool(hidden, board)
+        return on_board(functional.relu(x + self.second(hidden)), board)
 
 
 def _policy_layer(
@@ -87,7 +111,8 @@ class PolicyValueNetwork(nn.Module):
     """Planes [N, C, H, W] -> policy logits [N, A] and win/draw/loss logits [N, 3].
 
     With P policy planes the policy is a convolution, and A = P * H * W: action
-    `plane * H * W + row * W + column`.
+    `plane * H * W + row * W + column`. With a `board_plane` (`envs.game.Game`) what the blocks see
+    is 0 outside the board, whose edge so looks the same on all sides.
     """
 
     def __init__(
@@ -96,8 +121,10 @@ class PolicyValueNetwork(nn.Module):
         num_actions: int,
         config: NetworkConfig,
         policy_planes: int = 0,
+        board_plane: int | None = None,
     ) -> None:
         super().__init__()
+        self.board_plane = board_plane
         channels, height, width = planes_shape
         filters, head = config.filters, config.head_filters
         self.stem = ConvBlock(channels, filters, 3)
@@ -119,9 +146,10 @@ class PolicyValueNetwork(nn.Module):
 
     def trunk(self, planes: Tensor) -> Tensor:
         """[N, C, H, W] -> [N, F, H, W], what all heads see."""
-        x: Tensor = functional.relu(self.stem(planes))
+        board = board_of(planes, self.board_plane)
+        x = on_board(functional.relu(self.stem(planes)), board)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, board)
         return x
 
     def answer(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,6 +182,8 @@ class AuxiliaryHeads(nn.Module):
         super().__init__()
         filters, head = network.filters, network.head_filters
         shape, actions = game.planes_shape, game.num_actions
+        self.board_plane = game.board_plane
+        self.turned = [axis + 1 for axis in game.turned_axes]
         self.most_lead = shape[1] * shape[2] + KOMI_ROOM
         if learner.reply_weight > 0.0:  # 3.4
             self.reply_conv = ConvBlock(filters, head, 1)
@@ -164,16 +194,17 @@ class AuxiliaryHeads(nn.Module):
             self.lead_hidden = nn.Linear(2 * filters, network.value_hidden)
             self.lead_out = nn.Linear(network.value_hidden, 2 * self.most_lead)
 
-    def forward(self, x: Tensor) -> Guesses:
-        """Trunk [N, F, H, W] -> guesses."""
+    def forward(self, x: Tensor, planes: Tensor) -> Guesses:
+        """Trunk [N, F, H, W] of planes [N, C, H, W] -> guesses."""
         reply = ownership = lead = None
         if hasattr(self, "reply_out"):
-            reply = _policy_logits(self.reply_conv, self.reply_out, x)
+            seen = x.flip(self.turned) if self.turned else x  # as who replies sees the board
+            reply = _policy_logits(self.reply_conv, self.reply_out, seen)
         if hasattr(self, "ownership_out"):
             ownership = self.ownership_out(x).flatten(1)
         if hasattr(self, "lead_out"):
-            pooled = torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)
-            lead = self.lead_out(functional.relu(self.lead_hidden(pooled)))
+            pools = board_pools(x, board_of(planes, self.board_plane))
+            lead = self.lead_out(functional.relu(self.lead_hidden(pools)))
         return Guesses(reply, ownership, lead)
 
     def lead_bins(self, lead: Tensor) -> Tensor:
@@ -198,7 +229,7 @@ def build_network(game: Game, config: NetworkConfig, seed: int) -> PolicyValueNe
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = PolicyValueNetwork(
-            game.planes_shape, game.num_actions, config, game.policy_planes
+            game.planes_shape, game.num_actions, config, game.policy_planes, game.board_plane
         )
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -59,7 +59,7 @@ class Saving:
     ) -> None:
         self._run, self._config, self._clock = run, config, clock
         self._rows_between = rows_between
-        self.upkeep = Upkeep(run, window)
+        self.upkeep = Upkeep(run, window, keep_all=config.keep_all)
         self.checkpoint = checkpoints.latest_valid(run)
         self.saved_step = -1
         self._names = MinuteNames(run, keep_minutes, self.metadata.get("elapsed_s", 0.0))
@@ -124,5 +124,4 @@ class Saving:
         self._rows_at_save = rows
         self.upkeep.note_checkpoint(step, cursor, window)
         self._names.name(step, metadata.get("elapsed_s", 0.0))
-        if not self._config.keep_all:
-            self.upkeep.tidy()
+        self.upkeep.tidy()

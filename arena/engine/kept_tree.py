@@ -32,10 +32,13 @@ class KeptTree:
         """Return the search with this position at its root, and what is known of it.
 
         What is known stays if the position continues the last one by legal moves, or is the last
-        one with the same `only` moves (none are all). `seed` is for a new search.
+        one with the same `only` moves (none are all). At a root by Gumbel a search of the same
+        position begins again: halving is planned for a root without visits. `seed` is for a new
+        search.
         """
         search, moves = self._search, self._moves_to(position)
         same = moves is not None and (moves or tuple(only) == self._only)
+        same = same and (bool(moves) or config.root != "gumbel")
         self._position = None  # until the search has come there
         if search is None or search.config != config:
             search = Search(self.game, config, 1, max_simulations=self.room, seed=seed)

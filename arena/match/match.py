@@ -246,8 +246,8 @@ def _follow(
     """Record the batches of a match as they finish, until its test is decided."""
     try:
         for planned, batch in played:
-            keep(planned, batch)
             progress.add(planned, batch if log is None else log.write(batch))
+            keep(planned, batch)  # after the log: what cannot be kept is not played again
             tell()
             if progress.is_decided():
                 return

@@ -13,6 +13,7 @@ from typing import Any
 from agents.progress import Measured, Progress
 from store import checkpoints
 from store.errors import StoreError
+from store.printable import printable
 from store.progress.log import ProgressReader, Record, Session
 from store.run import Run
 
@@ -85,7 +86,7 @@ def to_moment(record: Record) -> Moment:
     given = {name: value for name, value in record.items() if name in names}
     given |= {
         "policy": None,
-        "notices": tuple(record["notices"]),
+        "notices": tuple(printable(str(notice)) for notice in record["notices"]),
         "metrics": {
             name: value
             for name, value in record.items()
@@ -103,12 +104,17 @@ def _measured(record: Record) -> Iterator[Measured]:
     """
     if "measured" in record:
         for found in record["measured"]:
-            yield Measured(str(found["name"]), float(found["at_s"]), dict(found["shares"]))
+            yield _measurement(found["name"], found["at_s"], found["shares"])
         return
     for table in record.values():
         for name, shares in table.items() if isinstance(table, dict) else ():
             if isinstance(shares, dict) and shares and f"{name}_at" in table:
-                yield Measured(name, float(table[f"{name}_at"]), shares)
+                yield _measurement(name, table[f"{name}_at"], shares)
+
+
+def _measurement(name: Any, at_s: Any, shares: Mapping[Any, Any]) -> Measured:
+    shown = {printable(str(of)): float(share) for of, share in shares.items()}
+    return Measured(printable(str(name)), float(at_s), shown)
 
 
 def continued(sessions: Sequence[Sequence[Moment]]) -> list[Moment]:

@@ -25,6 +25,7 @@ REFRESHES_PER_S = 2.0
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 16
 MOST_COLUMNS = 100
+MOST_POINTS = 256  # of a series in memory
 MOST_NOTICES = 4  # shown at once, the newest
 COMPILING = "compiling, once on this machine; the clock does not run yet"
 HOW_TO_STOP = "Ctrl-C saves and stops; the same command goes on from there"
@@ -39,6 +40,27 @@ def sparkline(history: Sequence[float], bottom: float = 0.0, width: int = SPARK_
     means = [sum(part) / len(part) for part in parts]
     height = max((m - bottom for m in means), default=0.0) or 1.0
     return "".join(SPARKS[round((len(SPARKS) - 1) * max(m - bottom, 0) / height)] for m in means)
+
+
+class Course:
+    """A series of numbers of any length, kept as at most MOST_POINTS means of neighbours."""
+
+    def __init__(self) -> None:
+        self.points: list[float] = []
+        self._each = 1  # how many numbers a point is the mean of
+        self._waiting: list[float] = []
+
+    def add(self, number: float) -> None:
+        """Append a number; once there are too many points, two become one."""
+        self._waiting.append(number)
+        if len(self._waiting) < self._each:
+            return
+        self.points.append(sum(self._waiting) / self._each)
+        self._waiting.clear()
+        if len(self.points) == MOST_POINTS:
+            halves = zip(self.points[::2], self.points[1::2], strict=True)
+            self.points = [(a + b) / 2 for a, b in halves]
+            self._each *= 2
 
 
 def seconds_left(progress: Progress) -> float | None:
@@ -142,7 +164,7 @@ class LivePanel:
         self._shown_at = 0.0
         self._began = clock()
         self._notice = HOW_TO_STOP
-        self._history: dict[str, list[float]] = {}
+        self._history: dict[str, Course] = {}
         self._happened: deque[str] = deque(maxlen=MOST_NOTICES)
         self._live = Live(
             get_renderable=self.render, console=console, refresh_per_second=REFRESHES_PER_S
@@ -177,10 +199,10 @@ class LivePanel:
         self._progress, self._shown_at = progress, self._clock()
 
     def _remember(self, series: str, number: float) -> None:
-        self._history.setdefault(series, []).append(number)
+        self._history.setdefault(series, Course()).add(number)
 
     def _spark(self, series: str) -> Text:
-        history = self._history.get(series, [])
+        history = self._history.get(series, Course()).points
         losses = [spec.name for spec in self._specs if spec.look == "loss"]
         bottom = min(history, default=0.0) if series in losses else 0.0  # a loss never nears zero
         return Text(sparkline(history, bottom), style="cyan")

@@ -41,7 +41,7 @@ def state_text(state: State, newest: Moment, now: float) -> str:
     """Describe the state in a sentence."""
     if state == "training":
         return HOW_TO_LEAVE
-    why = {"finished": "its budget is used", "stopped": "stopped", "lost": "without a goodbye"}
+    why = {"finished": "its budget is used", "stopped": "stopped", "lost": "it ended unexpectedly"}
     ago = duration(now - newest.time)
     return f"not being trained now ({why[state]}), last seen {ago} ago"
 

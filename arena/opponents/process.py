@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread
 
+from store.printable import printable
+
 MOST_LINE_BYTES = 1 << 16
 TAIL_BYTES = 2000  # of the standard error that are kept for messages
 CHUNK_BYTES = 1 << 16
@@ -51,7 +53,7 @@ class _Tail:
         """Return the end of what was written, in one line of printable characters."""
         self._thread.join(0.2)  # a program that just ended may have said why
         words = " ".join(self._kept.decode("utf-8", "replace").split())
-        return "".join(letter for letter in words if letter.isprintable())[-300:]
+        return printable(words, "")[-300:]
 
 
 class Program:

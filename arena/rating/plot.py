@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KINDS = (".png", ".svg")
+MOST_NAME = 150  # characters of the other runs' names; file systems take 255 of a name
 FAR_LEVEL = 0.5  # of the checkpoints' range, beyond it
 
 
@@ -32,11 +34,16 @@ _SIMULATIONS = _Axis("simulations of self-play", lambda row: row.trained_simulat
 
 
 def default_path(runs: list[Run]) -> Path | None:
-    """Return the default path of the picture: the first run's folder, if it is local."""
+    """Return the default path of the picture: the first run's folder, if it is local.
+
+    Its name tells the other runs; of many it has a number that is theirs.
+    """
     files = runs[0].files
     if not isinstance(files, LocalFiles):
         return None
     others = "".join(f"-{run.name}" for run in runs[1:])
+    if len(others) > MOST_NAME:
+        others = f"-{len(runs)}-runs-{hashlib.sha256(others.encode()).hexdigest()[:8]}"
     return files.root / f"ratings{others}.png"
 
 

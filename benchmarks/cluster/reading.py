@@ -41,8 +41,8 @@ from selfplay.cluster.driver import POLL_S
 from selfplay.cluster.learner_node import LearnerNode
 from store.files.local import LocalFiles
 from store.replay.episodes import UUID_BYTES, EpisodeBatch
-from store.replay.segments import REPLAY_FOLDER, SegmentName, encode_segment
-from store.run import Run, open_run
+from store.replay.segments import SegmentName, encode_segment
+from store.run import REPLAY_FOLDER, Run, open_run
 
 WRITERS, EVERY_S, LATENCY_S = 1000, 7.0, 0.05
 GAMES, WINDOW = 600, 400_000

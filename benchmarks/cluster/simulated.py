@@ -44,8 +44,8 @@ from selfplay.cluster.ray_session import QUIET, worker_environment
 from store import checkpoints
 from store.replay.episodes import Episode, EpisodeBatch
 from store.replay.log import ReplayLog
-from store.replay.segments import REPLAY_FOLDER, encode_segment
-from store.run import Run
+from store.replay.segments import encode_segment
+from store.run import REPLAY_FOLDER, Run
 
 RUN = "simulated"
 NODES, STUBS, GAMES = 8, 32, 600

@@ -34,8 +34,8 @@ from selfplay.cluster.ray_session import connected
 from selfplay.cluster.supervision import CrashLoopError
 from store import checkpoints
 from store.replay.log import ReplayLog
-from store.replay.segments import REPLAY_FOLDER, SegmentName
-from store.run import Run
+from store.replay.segments import SegmentName
+from store.run import REPLAY_FOLDER, Run
 
 SECONDS_BETWEEN_KILLS = 20.0  # on average
 LEARNER_SHARE = 0.1  # of the kills

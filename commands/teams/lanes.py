@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.options import answer
+from commands.options import OF_GAMES, answer, refuse_options
 from configs.command_line import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ HUMAN = "human"
 REPLAY = ".replay"  # the ending of a replay's name
 VIEWS = ("full", "left", "right")
 FILM_SPEED = 4.0
+
+# Options of `play`, and of `record`, of games of teams alone, with their defaults.
+OF_PLAY = {"allies": None, "hero": 1, "turns": False}
+OF_FILMS = {"agents": None, "view": "full", "speed": FILM_SPEED, "start": 0.0, "seconds": None}
 
 
 def is_lanes(word: str) -> bool:
@@ -44,7 +48,11 @@ def play_lanes(args: Namespace) -> int:
     """Play a match of Lanes, watch agents play one, or show a replay."""
     from arena.play.terminal import shows_a_screen
 
+    refuse_options(args, OF_GAMES, f"expected an environment of one player, not {args.game!r}")
     has_screen = args.web or (shows_a_screen() and not args.plain)
+    if args.game.endswith(REPLAY):
+        seats = {"agent": None, "agent2": HUMAN, "second": False, "seed": 0, **OF_PLAY}
+        refuse_options(args, seats, "a replay's players and moves are known")
     session, notice = _replay(args.game), ""
     if session is None:
         session, notice = _match(args)
@@ -134,8 +142,8 @@ def record_lanes(args: Namespace) -> int:
     """Write a match of Lanes, or a replay, as a film; a match also as a replay."""
     from arena.recording.lanes_film import film_text, record_match
 
-    if args.strip is not None or args.values:
-        raise UsageError(f"{args.agent}: expected no --strip and no --values")
+    others = {"strip": None, "values": False, "env": None, **OF_GAMES}
+    refuse_options(args, others, f"expected an environment of one player, not {args.agent!r}")
     session = _replay(args.agent)
     if session is None:
         session = _agents_match(args)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.options import INTERRUPTED, answer, print_json
+from commands.options import INTERRUPTED, answer, drawn, print_json
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -74,12 +74,12 @@ def rate_teams(args: Namespace, names: Sequence[str], plot: Path | None) -> int:
 
     def settled(state: TeamLadderState) -> None:
         table = table_of(ladder)
-        drawn = [str(path) for path in write_plot(table, plot)] if plot and table.best else []
         progress.clear()
+        plots = drawn(lambda: write_plot(table, plot) if plot and table.best else [])
         if args.json:
-            print_json({**table.to_json(), "plots": drawn}, flush=True)
+            print_json({**table.to_json(), "plots": plots}, flush=True)
         else:
-            print(table_text(table), *(f"plot: {path}" for path in drawn), sep="\n", flush=True)
+            print(table_text(table), *(f"plot: {path}" for path in plots), sep="\n", flush=True)
 
     is_complete = rate(ladder, follow=args.follow, progress=progress, settled=settled)
     return 0 if is_complete or args.follow else INTERRUPTED

@@ -93,23 +93,22 @@ def _game(
         return write_pgn(record, game.new_state() if record.start is None else record.start)
 
     formats = [RecordFormat("PGN", ".pgn", pgn, lambda text: read_pgn(text, parse_position))]
-    books = [
-        BookFormat("EPD", ".epd", lambda path, plies: read_epd(path, parse_position)),
-        BookFormat("Polyglot", ".bin", read_polyglot),
-    ]
-    width = variant.width
+    epd = BookFormat("EPD", ".epd", lambda path, plies: read_epd(path, parse_position))
+    books = [epd, BookFormat("Polyglot", ".bin", read_polyglot)]
+    width, planes = variant.width, policy_planes(variant)
     game = Game(
         name=name,
         title=title,
         rules=_rules(variant, start),
         fields=FIELDS,
-        num_actions=policy_planes(variant) * width * width,
+        num_actions=planes * width * width,
         planes_shape=(plane_count(variant), width, width),
         max_plies=variant.max_plies,
         max_legal=max_legal,
         mean_legal=mean_legal,
         past_boards=PAST_BOARDS,
-        policy_planes=policy_planes(variant),
+        policy_planes=planes,
+        turned_axes=(1,),
         format_action=lambda action: format_action(action, variant),
         parse_action=lambda text: parse_action(text, variant),
         format_move=lambda state, action: format_uci(state, action, variant),

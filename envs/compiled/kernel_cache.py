@@ -8,10 +8,12 @@ not import Numba: the directory must be set before Numba is imported.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import warnings
@@ -72,12 +74,24 @@ def activate() -> Path:
             "to a temporary folder. Set LUDENS_CACHE_DIR to a writable one.",
             stacklevel=2,
         )
-        folder = Path(tempfile.gettempdir()) / f"ludens-kernels-{os.getuid()}" / source_hash()
+        folder = _temporary_root() / source_hash()
         folder.mkdir(parents=True, exist_ok=True)
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     if "numba" in sys.modules:
         sys.modules["numba"].config.CACHE_DIR = str(folder)
     return folder
+
+
+def _temporary_root() -> Path:
+    """Return a temporary folder that no other user can write: what is loaded from it is code."""
+    root = Path(tempfile.gettempdir()) / f"ludens-kernels-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        root.mkdir(mode=0o700)
+    found = root.lstat()
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    if is_ours and not found.st_mode & 0o022:
+        return root
+    return Path(tempfile.mkdtemp(prefix="ludens-kernels-"))
 
 
 def _prune(current: Path) -> None:

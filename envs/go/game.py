@@ -141,6 +141,7 @@ def _game(name: str, rules: GoRules) -> Game:
         fields=record_fields(rows, columns, several),
         num_actions=points + 1,
         planes_shape=(CHANNELS + several, rows, columns),
+        board_plane=CHANNELS if several else None,
         max_plies=rules.cap,
         max_legal=points + 1,
         format_action=lambda action: format_point(action, rows, columns),

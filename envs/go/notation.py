@@ -9,6 +9,7 @@ of it. In a game of several sizes, the number of rows is the size.
 
 from __future__ import annotations
 
+import math
 import re
 from math import isqrt
 from typing import Any
@@ -166,9 +167,12 @@ def _why_over(state: Any, rules: GoRules) -> int:
 
 def _parse_number(word: str, text: str) -> float:
     try:
-        return float(word)
+        number = float(word)
     except ValueError:
-        raise NotationError(f"{word!r} in {text!r} is no number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise NotationError(f"{word!r} in {text!r} is no number")
+    return number
 
 
 def _parse_rows(text: str, rules: GoRules) -> NDArray[np.uint8]:
@@ -201,12 +205,17 @@ def _require_liberties(state: Any, text: str, rules: GoRules) -> None:
             raise NotationError(f"{text!r}: the stones at {point} have no liberty")
 
 
+def most_handicap_stones(size: int) -> int:
+    """Return how many stones a fixed handicap has at most on a square board; 0: it has none."""
+    return 0 if size < 7 else 9 if size % 2 and size > 7 else 4
+
+
 def handicap_points(size: int, stones: int) -> list[int]:
     """Return the points of a fixed handicap on a square board, as the Go Text Protocol places them.
 
     Raises ValueError for a number of stones that the board has no places for.
     """
-    most = 0 if size < 7 else 9 if size % 2 and size > 7 else 4
+    most = most_handicap_stones(size)
     if not 2 <= stones <= most:
         raise ValueError(f"{stones} handicap stones on {size}x{size}: expected 2 to {most}")
     low = 2 if size < 13 else 3

@@ -89,6 +89,7 @@ def _game(board: Board, title: str, mean_legal: int) -> Game:
         mean_legal=mean_legal,
         past_boards=PAST_BOARDS,
         policy_planes=board.policy_planes,
+        turned_axes=(1, 2),
         format_action=partial(usi.format_action, board=board),
         parse_action=partial(usi.parse_action, board=board),
         format_move=format_move,

@@ -4,7 +4,8 @@ A game ends by mate (a side without a legal move has lost), by fourfold repetiti
 with the same hands and the same side to move, by declaration, or as a draw after `MAX_PLIES`.
 
 - Repetition: a side whose every move since the first of the four occurrences gave check has lost.
-  Otherwise (or if both did) it is a draw in shogi and a loss for the first player in minishogi.
+  Otherwise it is a draw in shogi and a loss for the first player in minishogi; if both sides did,
+  it is a draw in either.
 - Declaration (CSA's 27 points): the side to move has won if its king stands in the three far rows
   and is not in check, at least ten other own pieces stand there too, and those pieces and its hand
   count 28 points for the first player or 27 for the second (bishop and rook, promoted or not, 5

@@ -326,7 +326,10 @@ class ClusterTraining:
     # -- ending ------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Finish and commit the rounds in progress, train on them, save, release the actors."""
+        """Finish and commit the rounds in progress, train on them, save, release the actors.
+
+        Workers have half of GOODBYE_S, so that one that hangs leaves time for the last checkpoint.
+        """
         deadline = self.clock() + GOODBYE_S
         for worker in self.workers:
             if worker.handle is not None and worker.call is not None:
@@ -334,7 +337,7 @@ class ClusterTraining:
         calls = {w.call: w for w in self.workers if w.call is not None and w.answered}
         if calls:
             ready, _ = ray.wait(
-                list(calls), num_returns=len(calls), timeout=GOODBYE_S, fetch_local=False
+                list(calls), num_returns=len(calls), timeout=GOODBYE_S / 2, fetch_local=False
             )
             for call in ready:
                 answer = calls[call].receive()

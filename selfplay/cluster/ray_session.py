@@ -1,4 +1,4 @@
-"""Ray in this process: an existing cluster, or a local one on the loopback interface."""
+"""Ray in this process: an existing cluster, or a local one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from selfplay.package_check import ROOT, check_packages
 from store.errors import StoreUrlError
 from store.files.opening import open_files
 
-LOOPBACK = "127.0.0.1"  # where a local cluster listens: no other host may connect
+LOOPBACK = "127.0.0.1"
+"""The address by which the processes of a local cluster find each other. Ray's ports are open on
+all interfaces nevertheless; what protects them is the token that `ray.init` generates."""
 OBJECT_STORE_BYTES = 512 << 20  # of a local cluster: weights and planes, nothing permanent
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 NOT_SHIPPED = [".git", ".venv", "runs", "*.pyc", ".mypy_cache", ".ruff_cache", ".pytest_cache"]

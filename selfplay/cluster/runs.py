@@ -48,15 +48,22 @@ class RunNode:
     """Trains a run and keeps its journal, called for one stretch after another.
 
     Args:
-        store_url, run_name, config: as `selfplay.loop.train` takes them.
+        store_url, run_name, config, changed_game: as `selfplay.loop.train` takes them.
         cores: how many it may use.
         facts: returns what the journal tells of the machine.
     """
 
     def __init__(
-        self, store_url: str, run_name: str, config: TrainConfig, cores: int, facts: Facts
+        self,
+        store_url: str,
+        run_name: str,
+        config: TrainConfig,
+        cores: int,
+        facts: Facts,
+        changed_game: bool = False,
     ) -> None:
         self._where = store_url, run_name
+        self._changed_game = changed_game
         self._config, self._cores, self._facts = config, cores, facts
         self._stages: Iterator[Progress] | None = None
         self._stopping = False
@@ -69,8 +76,16 @@ class RunNode:
         if self._stages is None:
             self._stages = self._begin()
         self._stopping = stop
+        try:
+            return Advanced(self._stretch(self._stages, stop), os.uname().nodename)
+        except BaseException:  # the stages have ended: what calls again begins again
+            self._stages = None
+            self._journal.close()
+            raise
+
+    def _stretch(self, stages: Iterator[Progress], stop: bool) -> Progress:
         begun, notices = time.monotonic(), list[str]()
-        for progress in self._stages:
+        for progress in stages:
             self._journal.show(progress)
             notices += progress.notices
             newest = replace(progress, policy=None, notices=tuple(notices))
@@ -79,7 +94,7 @@ class RunNode:
                 break
         else:
             self._journal.close()
-        return Advanced(newest, os.uname().nodename)
+        return newest
 
     def _begin(self) -> Iterator[Progress]:
         check_packages()
@@ -87,7 +102,11 @@ class RunNode:
         store_url, run_name = self._where
         self._journal = Journal(store_url, run_name, self._facts())
         return train(
-            self._config, store_url=store_url, run_name=run_name, stop=lambda: self._stopping
+            self._config,
+            store_url=store_url,
+            run_name=run_name,
+            stop=lambda: self._stopping,
+            changed_game=self._changed_game,
         )
 
 
@@ -204,6 +223,7 @@ def train_at_once(
     facts: Facts,
     say: Callable[[str], None],
     stop: Callable[[], bool] = lambda: False,
+    changed_game: bool = False,
 ) -> Iterator[tuple[str, Progress]]:
     """Train each run to the end of its budget, as many at once as there are cores for.
 
@@ -218,6 +238,7 @@ def train_at_once(
         facts: returns what a journal tells of the machine, where it is called.
         say: is called with notices.
         stop: polled often; True saves all runs and ends.
+        changed_game: as `selfplay.loop.train` takes it.
 
     Raises:
         ValueError: a run without a budget, or with workers of its own.
@@ -225,11 +246,7 @@ def train_at_once(
         CrashLoopError: a run fails repeatedly; the others are saved.
         StoreError: what `selfplay.loop.train` raises.
     """
-    for name, config in configs.items():
-        if not (config.minutes or config.games):
-            raise ValueError(f"run {name!r}: expected a budget in minutes or in games")
-        if config.workers:
-            raise ValueError(f"run {name!r}: workers = {config.workers}: expected 0 beside others")
+    _check(configs)
     shared_url = shared_store(store_url, len(configs))
     with connected(cpus=allowed_cores()) as own_ray:
         if own_ray and (cause := lacking({"CPU": cores}, all_nodes())):
@@ -238,7 +255,7 @@ def train_at_once(
         def start(name: str) -> Any:
             remote: Any = ray.remote(RunNode)
             node = remote.options(num_cpus=cores)
-            return node.remote(shared_url, name, configs[name], cores, facts)
+            return node.remote(shared_url, name, configs[name], cores, facts, changed_game)
 
         runs = RunsAtOnce(configs, start, cores=cores, say=say, stop=stop)
         try:
@@ -246,6 +263,14 @@ def train_at_once(
                 yield from runs.step()
         finally:
             runs.close()
+
+
+def _check(configs: Mapping[str, TrainConfig]) -> None:
+    for name, config in configs.items():
+        if not config.is_limited:
+            raise ValueError(f"run {name!r}: expected a budget in minutes, games or rows")
+        if config.workers:
+            raise ValueError(f"run {name!r}: workers = {config.workers}: expected 0 beside others")
 
 
 def _starter(start: Callable[[str], Any], name: str) -> Callable[[], Any]:

@@ -115,7 +115,7 @@ class ProgressWriter:
 
         What was not committed stays, for the next flush.
         """
-        if self._about is not None:
+        if self._about is not None and self._waiting:  # of a session that has begun
             self._files.create_same(self._key(ABOUT_FILE), self._about)
             self._about = None
         if self._waiting:

@@ -14,10 +14,10 @@ from store.replay.dedupe import RecentUuids
 from store.replay.episodes import EpisodeBatch, EpisodeSchema
 from store.replay.fetch import Fetcher
 from store.replay.known_segments import KnownSegments
-from store.replay.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
+from store.replay.segments import SegmentName, decode_segment, is_writer_name
 from store.replay.walk import merged_newest_first
 from store.replay.window import ReplayWindow, SavedWindow, TakenSegment, TakenSegments, Window
-from store.run import Run
+from store.run import REPLAY_FOLDER, Run
 from store.upgrades import VersionError, upgrade_episodes
 
 Cursor = Mapping[str, int]

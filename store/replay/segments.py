@@ -26,11 +26,10 @@ from store.errors import (
 from store.quarantine import quarantine_replaced_file
 from store.replay.arrow_sizes import decoded_size
 from store.replay.episodes import UUID_BYTES, Episode, EpisodeBatch, EpisodeSchema, check_episode
-from store.run import Run
+from store.run import REPLAY_FOLDER, Run
 from store.upgrades import SEGMENT, VersionError
 
 SEGMENT_VERSION = SEGMENT.current
-REPLAY_FOLDER = "replay"
 MOST_DECODED_BYTES = 2**30  # of one segment
 MOST_COMPRESSION = 256  # decoded bytes for each stored one, where there are more than
 FREE_DECODED_BYTES = 2**25  # this many: blank frames compress a thousandfold, and are few

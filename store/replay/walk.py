@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from store.files.protocol import FileEntry, Files
-from store.replay.segments import REPLAY_FOLDER, SegmentName, is_writer_name
+from store.replay.segments import SegmentName, is_writer_name
+from store.run import REPLAY_FOLDER
 
 
 class StoredSegment(NamedTuple):

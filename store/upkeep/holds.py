@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from store.errors import StoreError
 from store.files.protocol import MOST_JSON_BYTES, Files
+from store.printable import printable
 from store.run import Run
 from store.upgrades import HOLD, VersionError
 
@@ -154,7 +155,7 @@ def _read_hold(files: Files, name: str, renewal: int) -> HeldThings | None:
         content = HOLD.read(json.loads(data))
         segments = {str(writer): int(seq) for writer, seq in content["segments"].items()}
         steps = frozenset(map(int, content["checkpoints"]))
-        return HeldThings(name, renewal, str(content["owner"]), segments, steps)
+        return HeldThings(name, renewal, printable(str(content["owner"])), segments, steps)
     except FileNotFoundError:
         # Released, or renewed in between: the next file is there before this one goes.
         names = [n for n in files.names(HOLD_FOLDER) if n.startswith(name)]

@@ -30,10 +30,10 @@ from store.errors import (
 )
 from store.files.protocol import FileEntry
 from store.replay.log import Cursor, parse_segment_key, segment_key
-from store.replay.segments import REPLAY_FOLDER, SegmentName, decode_segment
+from store.replay.segments import SegmentName, decode_segment
 from store.replay.walk import StoredSegment, merged_newest_first, stored_segments
 from store.replay.window import WINDOW_FILE, SavedWindow, Window
-from store.run import CHECKPOINT_FOLDER, Run
+from store.run import CHECKPOINT_FOLDER, REPLAY_FOLDER, Run
 from store.upkeep.holds import HeldThings
 from store.upkeep.keeps import kept_names
 from store.upkeep.milestones import milestones

@@ -45,10 +45,12 @@ class Upkeep:
     Args:
         run: the run, locked by the caller.
         window: what the trainer loads when it resumes.
+        keep_all: drop nothing, and remember nothing for it.
     """
 
-    def __init__(self, run: Run, window: Window) -> None:
+    def __init__(self, run: Run, window: Window, *, keep_all: bool = False) -> None:
         self._run = run
+        self._keep_all = keep_all
         self._window = window
         self._holds = HoldWatch(run.files)
         self._intact: list[int] = []
@@ -58,6 +60,8 @@ class Upkeep:
 
     def note_segment(self, writer: str, name: SegmentName, batch: EpisodeBatch) -> None:
         """Record the rows of a segment that was read, duplicates included."""
+        if self._keep_all:
+            return
         self._rows[segment_key(writer, name)] = batch.rows(self._window.of)
 
     def note_checkpoint(
@@ -70,18 +74,22 @@ class Upkeep:
             cursor: in its metadata.
             window: the order of segments that it keeps, if it does.
         """
+        if self._keep_all:
+            return
         self._intact = sorted({*self._intact, step})[-KEEP_LAST:]
         keys = None if window is None else tuple(segment.key for segment in window.segments)
         self._resuming[step] = Resuming(cursor, keys)
 
     def tidy(self) -> PrunePlan | None:
-        """Drop files no longer needed; return what was dropped, None on failure.
+        """Drop files no longer needed; return what was dropped, None on failure or if all is kept.
 
         A failure is logged once, and retried at the next checkpoint: training goes on.
 
         Raises:
             RunLostError: another process trains the run now.
         """
+        if self._keep_all:
+            return None
         try:
             plan = self._plan()
             prune(self._run, plan)

@@ -24,9 +24,9 @@ from store.quarantine import quarantined
 from store.replay.dedupe import UuidSet
 from store.replay.episodes import EpisodeBatch, EpisodeSchema
 from store.replay.log import segment_key
-from store.replay.segments import REPLAY_FOLDER, SegmentName, decode_segment, is_writer_name
+from store.replay.segments import SegmentName, decode_segment, is_writer_name
 from store.replay.walk import list_segments, walk
-from store.run import CHECKPOINT_FOLDER, RUN_FILE, Run, RunInfo, open_run, read_info
+from store.run import CHECKPOINT_FOLDER, REPLAY_FOLDER, RUN_FILE, Run, RunInfo, open_run, read_info
 
 MATCH_FOLDER = "matches"
 EVALUATION_FOLDER = "evaluations"

@@ -181,5 +181,8 @@ def test_a_file_is_new_and_its_ending_known(tmp_path: Path) -> None:
         RecordFile(OTHELLO, tmp_path / "there.txt")
     with pytest.raises(FileNotFoundError, match="no such folder"):
         RecordFile(OTHELLO, tmp_path / "no" / "games.txt")
+    (tmp_path / "games-3.kif").write_text("")  # where the third of several games would go
+    with pytest.raises(FileExistsError, match=r"games-3\.kif"):
+        RecordFile(find_game("minishogi"), tmp_path / "games.kif")
     RecordFile(OTHELLO, tmp_path / "new.txt")
     assert not (tmp_path / "new.txt").exists()

@@ -86,6 +86,15 @@ def test_step_and_options_are_heeded(store: str) -> None:
     assert (config.simulations, config.root, config.solve) == (8, "gumbel", False)
 
 
+def test_options_that_mean_nothing_without_a_search_are_refused(store: str) -> None:
+    with pytest.raises(ValueError, match="root: expected no such option beside sims=0"):
+        find_agent("first:sims=0,root=gumbel", TIC_TAC_TOE, store)
+    with pytest.raises(ValueError, match="no option 'rooot'; did you mean 'root'"):
+        find_agent("first:sims=0,rooot=gumbel", TIC_TAC_TOE, store)
+    with pytest.raises(ValueError, match=r"3000000000.*10000000|10,000,000"):
+        find_agent("mcts:sims=3000000000", TIC_TAC_TOE, store)
+
+
 def test_simulations_of_the_command_win(store: str) -> None:
     for text in ("first", "first:sims=8", "mcts:9"):
         player = find_agent(text, TIC_TAC_TOE, store, simulations=12)

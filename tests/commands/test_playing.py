@@ -71,3 +71,27 @@ def test_limits_that_mean_nothing_are_refused(
 ) -> None:
     assert ludens.main(["analyze", "tic_tac_toe", "--agent", "random", *words.split()]) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("play tic_tac_toe --games 3", "--games: is for environments and games of teams"),
+        ("play tic_tac_toe --epsilon 0.1", "--epsilon: is for environments and games of teams"),
+        ("play tic_tac_toe --hero 2", "--hero: is for environments and games of teams"),
+        ("play breakout --turns", "--turns: is for games of teams, and breakout has one player"),
+        ("play lanes_1v1 --games 2", "--games: expected an environment of one player"),
+        ("play old.replay --agent fighter", "--agent: a replay's players and moves are known"),
+        ("record breakout --seconds 60", "--seconds: is for games of teams, not for 'breakout'"),
+        ("record lanes_1v1 --epsilon 0.1", "--epsilon: expected an environment of one player"),
+        ("match tic_tac_toe random random --alpha 0.1", "--alpha: expected --sprt ELO0 ELO1"),
+        ("train connect_four --turn 2", "--turn: expected several runs (--seeds N, --env A,B)"),
+        ("train connect_four --cores 2", "--cores: expected several runs"),
+        ("train dqn --seeds 2 --cores 1 --turn 3", "--turn: with --cores the runs train at once"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ludens.main(words.split()) == 2
+    assert told in capsys.readouterr().err

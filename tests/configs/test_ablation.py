@@ -72,6 +72,12 @@ def test_every_technique_can_be_left_out(algorithm: str, name: str) -> None:
         ([], ["search.c_int=2"], "no such setting; did you mean 'search.c_init'?"),
         ([], ["search.c_init=two"], "search.c_init = 'two': expected a number"),
         ([], ["seed=3"], "'seed=3': no such setting"),
+        (
+            [],
+            ["minutes=3"],
+            "all variants have the same minutes; give it as --minutes",
+        ),
+        ([], ["game=othello"], "all variants have the same game"),
         ([], ["learner.passes=8"], "has learner.passes = 8 anyway"),
     ],
 )
@@ -86,3 +92,8 @@ def test_what_cannot_be_compared_is_told(
 def test_an_ablation_needs_an_end() -> None:
     with pytest.raises(ConfigError, match="expected a time for each variant"):
         plan_ablation("connect_four", {"minutes": "0"}, ["cache"])
+
+
+def test_variants_with_scores_have_one_protocol() -> None:
+    with pytest.raises(ConfigError, match=r"all variants have the same environment\.protocol"):
+        plan_ablation("breakout", {"minutes": "1"}, [], ["environment.protocol=sticky"])

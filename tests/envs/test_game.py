@@ -161,3 +161,35 @@ def test_a_start_without_a_text_is_refused():
     game = find_game("othello")
     with pytest.raises(NotationError, match="othello has no text for positions"):
         game.write_position(game.new_state(), [])
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"), [("chess", 6), ("chess5", 6), ("shogi", 14), ("minishogi", 10)]
+)
+def test_a_board_that_turns_shows_each_player_what_the_other_saw(name, kinds):
+    """Own pieces are those that the other player saw as the opponent's, but for a captured one."""
+    game, rng = find_game(name), np.random.default_rng(0)
+    state, captures = game.new_state(), 0
+    for _ in range(150):
+        theirs = np.flip(game.encode(state)[kinds : 2 * kinds], game.turned_axes)
+        game.rules.step(state, int(rng.choice(game.legal_actions(state))))
+        mine = game.encode(state)[:kinds]
+        assert not (mine > theirs).any()
+        gone = int((mine != theirs).sum())
+        assert gone <= 1
+        captures += gone
+        if game.rules.is_terminal(state):
+            state = game.new_state()
+    assert captures
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"turned_axes": (0,)}, "expected axes of its planes' rows and columns"),
+        ({"board_plane": 3}, "board_plane = 3, expected one of its 2"),
+    ],
+)
+def test_planes_that_are_none_are_refused(changes, told):
+    with pytest.raises(GameError, match=told):
+        replace(tic_tac_toe.GAME, name="wrong", **changes)

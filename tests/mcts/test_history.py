@@ -103,7 +103,6 @@ def test_a_repetition_in_the_tree_is_a_draw_there() -> None:
     known, bare = (searched(SHUTTLE, moves, with_past) for with_past in (True, False))
     q = [spread(found, "q", SHUTTLE)[0, 1] for found in (known, bare)]
     assert q[0] == 0.0
-    assert known.exact[0] == 0.0 or not np.isnan(q[0])
     assert SHUTTLE.rules.is_terminal(SHUTTLE.position([*moves, 1]))
     assert not SHUTTLE.rules.is_terminal(bare_after(moves, 1))
     assert q[1] != 0.0 or np.isnan(bare.exact[0])

@@ -104,6 +104,19 @@ def test_memory_is_that_of_the_machine_or_of_the_container(
     assert doctor.memory("settings").status == status
 
 
+def test_files_that_a_container_read_do_not_use_up_its_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_the_machine = f"MemTotal: {64 << 20} kB\nMemAvailable: {60 << 20} kB"
+    texts = {"meminfo": of_the_machine, "memory.stat": f"anon {1 << 30}\ninactive_file {6 << 30}"}
+    monkeypatch.setattr(doctor, "_text", lambda path: texts[path.name])
+    lines = {"memory.max": str(8 << 30), "memory.current": str(7 << 30)}
+    monkeypatch.setattr(doctor, "first_line", lambda path: lines[path.name])
+    found = doctor.memory("settings")
+    assert found.text == "7.0 of 8.0 GiB free"
+    assert found.status == "ok"
+
+
 def test_a_card_that_is_wanted_and_missing_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

@@ -145,3 +145,9 @@ def test_a_real_training_is_recorded(tmp_path: Path) -> None:
     assert found[-1]["event"] == "finished"
     assert found[-1]["games"] >= 8
     assert found[-1]["learner_steps"] > 0
+
+
+def test_a_training_that_never_began_leaves_no_journal(tmp_path: Path) -> None:
+    with Journal(str(tmp_path), "r", {"cores": 2}):
+        pass  # refused: another process trains the run
+    assert [*tmp_path.rglob("*.json")] == []

@@ -9,7 +9,7 @@ from store import beginning, checkpoints
 from store.beginning import begin_run
 from store.checkpoints import MODEL_FILE, Checkpoint
 from store.errors import RunExistsError
-from store.run import RUN_FILE, list_runs, open_run
+from store.run import RUN_FILE, create_run, list_runs, open_run
 
 SAVED = Checkpoint(7, {MODEL_FILE: b"weights"}, {"cursor": {}})
 INFO: dict[str, Any] = {"game": "toy", "config": {"minutes": 1}, "seed": 0, "versions": {}}
@@ -35,6 +35,8 @@ def test_an_interrupted_beginning_leaves_nothing(
     with pytest.raises(error):
         begin_run(tmp_path, "r", SAVED, **INFO)
     assert list_runs(tmp_path) == []
+    assert create_run(tmp_path, "r", **INFO).is_new
+    open_run(tmp_path, "r").files.remove(RUN_FILE)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and "lock" not in path.name]
 
 

@@ -89,6 +89,17 @@ def test_a_missing_run_names_the_nearest(tmp_path):
         open_run(tmp_path, "zzz")
 
 
+@pytest.mark.parametrize("left", ["checkpoints/000000007", "replay/0123456789abcdef"])
+def test_a_run_does_not_begin_with_what_another_left(tmp_path, left):
+    (tmp_path / "first" / left).mkdir(parents=True)
+    (tmp_path / "first" / left / "model.safetensors").write_bytes(b"of another game")
+    with pytest.raises(RunExistsError, match=r"import or surgery of 'first' was cut off"):
+        create_run(tmp_path, "first", **SETTINGS)
+    with pytest.raises(RunNotFoundError):
+        resume_or_create_run(tmp_path, "first", **SETTINGS)
+    assert list_runs(tmp_path) == []
+
+
 def test_opening_writes_nothing(tmp_path):
     with pytest.raises(RunNotFoundError):
         open_run(tmp_path / "none", "first")

@@ -16,7 +16,8 @@ from store.files.local import LocalFiles
 from store.progress.log import ProgressWriter
 from store.replay.walk import walk
 from store.run_files import is_run_file
-from store.upkeep.keeps import NotedBest, keep, note_best
+from store.upkeep.keeps import NotedBest, NotedScore, keep, note_best, note_best_score
+from store.upkeep.ratings import NotedRatings, note_ratings
 from tests.arena.evaluation.scripted import evaluation
 from tests.store.small_runs import SmallRun
 
@@ -33,6 +34,8 @@ def test_what_a_run_writes_is_admitted(tmp_path):
     progress.flush()
     keep(small.run, 7, "a-name")
     note_best(small.run.files, NotedBest(7, 4, 10.0, 5.0, 1))
+    note_best_score(small.run.files, NotedScore(7, 30, 1.5, 0.5, "nature", 0.05, 1))
+    note_ratings(small.run.files, NotedRatings(100, {"random": 0.0}, []))
     keys = list(walk(small.run.files))
     assert {key.partition("/")[0] for key in keys} == {
         *("run.json", "replay", "checkpoints", "matches", "evaluations", "progress", "kept")

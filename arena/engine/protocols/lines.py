@@ -12,6 +12,8 @@ from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Any, Protocol
 
+from store.printable import printable
+
 MOST_LINE_BYTES = 1 << 20  # a longer line is dropped; a game of 10,000 moves is shorter
 READ_BYTES = 1 << 16
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -26,7 +28,7 @@ Inbox = SimpleQueue[Event]  # its `put` may be called in a signal's handler
 
 def one_line(text: str) -> str:
     """Return a message on one line: printable, cut after MOST_TEXT characters."""
-    shown = "".join(c if c.isprintable() else " " for c in text[: MOST_TEXT + 1])
+    shown = printable(text[: MOST_TEXT + 1])
     return shown if len(shown) <= MOST_TEXT else f"{shown[:MOST_TEXT]}..."
 
 

@@ -20,6 +20,7 @@ from arena.new_file import new_file
 from envs.lanes.one_match import MOST_DECISIONS, LanesMatch
 from envs.lanes.rules import MODES
 from store.errors import StoreError
+from store.printable import printable
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
 from store.replay.segments import SegmentName, decode_segment, encode_segment
 from store.upgrades import upgrade_episodes
@@ -154,5 +155,4 @@ def _bytes(text: bytes) -> NDArray[np.uint8]:
 
 def _text(array: NDArray[np.uint8]) -> str:
     """Decode a stored text: its first bytes, and only what can be printed."""
-    text = array[:MOST_NAME].tobytes().decode(errors="replace")
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return printable(array[:MOST_NAME].tobytes().decode(errors="replace"), "?")

@@ -15,7 +15,12 @@ from agents.alphazero.config import LearnerConfig, NetworkConfig
 from agents.alphazero.episodes import outcome_shares
 from agents.alphazero.inference import NetworkEvaluator, load_evaluator, padded
 from agents.alphazero.learner import SparsePolicy, alphazero_loss
-from agents.alphazero.network import build_network, value_of
+from agents.alphazero.network import (
+    AuxiliaryHeads,
+    PolicyValueNetwork,
+    build_network,
+    value_of,
+)
 from agents.torch_state import dump_state, dump_trainer, load_state, load_trainer
 from envs.registry import find_game
 from store import checkpoints
@@ -90,6 +95,30 @@ def test_bfloat16_is_close_to_float32():
     exact = NetworkEvaluator(game, SMALL, network.state_dict(), device="cpu")(leaves)[1]
     rough = NetworkEvaluator(game, half, network.state_dict(), device="cpu")(leaves)[1]
     assert 0 < np.abs(exact - rough).max() < 0.05
+
+
+@pytest.mark.parametrize("size", [7, 8, 9])
+def test_a_smaller_board_is_seen_as_if_it_were_alone(size):
+    """With the same weights, planes of 7x7 in an array of 9x9 and in one of 7x7 give one trunk."""
+    config = NetworkConfig(4, 8, 4, 8, global_pooling=True, precision="float32")
+    game, network = _stirred("go9_from7", config)
+    alone = PolicyValueNetwork((game.planes_shape[0], size, size), size**2 + 1, config).eval()
+    shared = {k: t for k, t in network.state_dict().items() if k.startswith(("stem", "blocks"))}
+    assert not alone.load_state_dict(shared, strict=False).unexpected_keys
+    first = 9 - size
+    small = torch.rand(6, game.planes_shape[0], size, size)
+    small[:, game.board_plane] = 1.0
+    planes = torch.zeros(6, *game.planes_shape)
+    planes[:, :, first:, :size] = small
+    with torch.no_grad():
+        wide = network.trunk(planes)
+        torch.testing.assert_close(wide[:, :, first:, :size], alone.trunk(small))
+    outside = 1.0 - planes[:, game.board_plane]
+    assert not (wide * outside[:, None]).any()
+    lead = AuxiliaryHeads(game, config, LearnerConfig(score_weight=0.02)).eval()
+    with torch.no_grad():
+        padded_rows = torch.cat([planes, torch.zeros(1, *game.planes_shape)])
+        assert torch.isfinite(lead(network.trunk(padded_rows), padded_rows).lead).all()
 
 
 def test_the_same_seed_gives_the_same_network():

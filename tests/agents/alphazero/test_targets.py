@@ -21,6 +21,7 @@ from agents.alphazero.shard import Shard, surprise_of
 from agents.torch_state import dump_trainer, load_state, load_trainer
 from envs.game import GameError
 from envs.go.game import make_go
+from envs.registry import find_game
 from mcts.config import SearchConfig
 from mcts.search import evaluate_uniformly
 from store.replay.episodes import EpisodeBatch
@@ -182,6 +183,33 @@ def test_losses_of_the_finished_board_by_hand():
     assert far - near == pytest.approx(1.0)
     unknown = lead_loss(sure, torch.tensor([0]), torch.zeros(1))
     assert unknown.item() == 0.0
+
+
+def test_points_outside_a_smaller_board_teach_nothing():
+    """KataGo masks them; a half would be the target of each, and its loss never below 0.69 nats."""
+    logits = torch.tensor([[0.0, 2.0, 5.0, -7.0]])
+    owners = torch.tensor([[1.0, -1.0, 0.0, 0.0]])
+    board = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
+    found = ownership_loss(logits, owners, torch.ones(1), board)
+    alone = ownership_loss(logits[:, :2], owners[:, :2], torch.ones(1))
+    assert found.item() == pytest.approx(alone.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["chess", "chess5", "shogi", "minishogi"])
+def test_a_reply_is_read_where_its_player_sees_it(name):
+    """Light one cell of the trunk: the logits change where the other player sees that cell."""
+    game = find_game(name)
+    channels, height, width = game.planes_shape
+    config = replace(OF_ANY_GAME, reply_weight=0.15)
+    heads = AuxiliaryHeads(game, NETWORK, config).eval()
+    planes = torch.zeros(1, channels, height, width)
+    lit = torch.zeros(1, NETWORK.filters, height, width)
+    lit[0, :, 1, 2] = 1.0
+    with torch.no_grad():
+        differs = heads(lit, planes).reply != heads(torch.zeros_like(lit), planes).reply
+    cells = differs.reshape(game.policy_planes, height, width).any(0)
+    expected = (height - 2, width - 3) if game.turned_axes == (1, 2) else (height - 2, 2)
+    assert [tuple(cell) for cell in cells.nonzero().tolist()] == [expected]
 
 
 def test_leads_have_bins_of_one_point_around_an_even_game():

@@ -32,6 +32,14 @@ def test_a_stage_comes_back_as_it_was() -> None:
     assert moment.time == BEGUN
 
 
+def test_stored_text_cannot_control_a_terminal() -> None:
+    found = (Measured("no \x1b[31msearch", 3.0, {"ea\x07sy": 0.25}),)
+    made = dataclasses.replace(stage(61.0), measured=found)
+    moment = to_moment(to_record(made, ["\x1b]0;title\x07worker 3 died\n"], BEGUN))
+    assert moment.progress.notices == (" ]0;title worker 3 died ",)
+    assert moment.progress.measured == (Measured("no  [31msearch", 3.0, {"ea sy": 0.25}),)
+
+
 def test_no_metric_has_the_name_of_a_field() -> None:
     """A record holds both side by side."""
     names = {f.name for f in dataclasses.fields(Progress)} | NO_METRICS

@@ -15,7 +15,15 @@ from agents.metrics import MetricSpec
 from agents.progress import Measured, Progress
 from arena.monitor.figures import duration
 from arena.monitor.listeners import tell_listeners
-from arena.monitor.panel import LivePanel, PlainLines, line, seconds_left, sparkline
+from arena.monitor.panel import (
+    MOST_POINTS,
+    Course,
+    LivePanel,
+    PlainLines,
+    line,
+    seconds_left,
+    sparkline,
+)
 from arena.monitor.stop_signal import StopSignal
 
 MEASURED = (
@@ -124,6 +132,15 @@ def test_sparklines_scale_to_their_largest(
     history: list[float], bottom: float, sparks: str
 ) -> None:
     assert sparkline(history, bottom) == sparks
+
+
+def test_a_course_of_any_length_is_kept_in_few_points() -> None:
+    course = Course()
+    for number in range(3 * MOST_POINTS):
+        course.add(float(number))
+    assert MOST_POINTS / 2 <= len(course.points) < MOST_POINTS
+    assert course.points[:2] == [1.5, 5.5]  # means of four neighbours each
+    assert course.points[-1] > 3 * MOST_POINTS - 5
 
 
 def test_long_sparklines_are_averaged_to_their_width() -> None:

@@ -87,7 +87,7 @@ def test_a_silent_training_is_told_so_and_its_clock_stands_still(tmp_path: Path)
     write_session(run, [stage(100.0)])
     shown = panel()
     watched(run, Clock(BEGUN + 100 + 3725, 1), shown)
-    assert "not being trained now (without a goodbye), last seen 1:02:07 ago" in drawn(shown)
+    assert "not being trained now (it ended unexpectedly), last seen 1:02:07 ago" in drawn(shown)
     assert shown._progress is not None
     assert shown._progress.event == "finished"
 

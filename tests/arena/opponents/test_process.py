@@ -1,4 +1,7 @@
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -24,6 +27,29 @@ def test_nothing_is_left_of_a_program_that_is_no_longer_used() -> None:
     while runs(child) and time.monotonic() < end:
         time.sleep(0.01)
     assert not runs(child)
+
+
+HANGING = """
+import signal, sys, time
+import ludens
+from arena.opponents.process import Program
+ludens._end_by_signals()
+program = Program(["sh", "-c", "echo $$; exec sleep 60"])
+print(program.read_line(time.monotonic() + 20), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_no_program_outlives_a_command_that_a_signal_ends(number: signal.Signals) -> None:
+    command = subprocess.Popen([sys.executable, "-c", HANGING], stdout=subprocess.PIPE, text=True)
+    assert command.stdout is not None
+    with command:
+        program = int(command.stdout.readline())
+        assert runs(program)
+        command.send_signal(number)
+        assert command.wait(60) == 128 + number
+    assert not runs(program)
 
 
 def test_lines_are_waited_for_and_no_longer() -> None:

@@ -232,6 +232,12 @@ def test_where_the_picture_goes(store: Path, tmp_path: Path) -> None:
     found = ladder(store, "r", "s")
     assert default_path([*found.runs][:1]) == store / "r/ratings.png"
     assert default_path([*found.runs]) == store / "r/ratings-s.png"
+    many = [
+        dataclasses.replace(found.runs[0], name=f"{'long' * 10}-{number}") for number in range(12)
+    ]
+    names = {default_path(many), default_path(many[::-1]), default_path(many[:8])}
+    assert len(names) == 3
+    assert all(path is not None and len(path.name) < 60 for path in names)
     far = make_run(f"memory://rate-{tmp_path.name}", "far", 10)
     assert default_path([far]) is None
     with pytest.raises(ValueError, match=r"elo.pdf': expected a name that ends in .png or .svg"):
@@ -260,3 +266,14 @@ def test_the_command_prints_one_object_and_draws(
     assert [(one.step, one.elo, one.error) for one in noted.ratings] == shown
     assert ludens.main([*words[:1], "q", *words[2:]]) == 1
     assert "no run 'q'" in capsys.readouterr().err
+
+
+def test_a_table_is_printed_though_its_picture_cannot_be_written(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "elo.png").mkdir()
+    words = ["rate", "r", "--store", str(store), "--anchors", "random", "--width", "70"]
+    assert ludens.main([*words, "--plot", str(tmp_path / "elo.png")]) == 0
+    out, err = capsys.readouterr()
+    assert "r@95" in out
+    assert "no plot: " in err

@@ -118,7 +118,7 @@ def test_a_match_is_recorded_as_a_replay_and_a_film(capsys, tmp_path):
         (["record", "lanes_1v1", "--agents", "fighter"], "expected two agents"),
         (["record", "lanes_1v1", "--agents", "human,fighter"], "expected two agents"),
         (["record", "lanes_1v1", "--out", "a.avi"], "ends in .mp4 or .gif"),
-        (["record", "lanes_1v1", "--strip"], "no --strip"),
+        (["record", "lanes_1v1", "--strip"], "--strip: expected an environment of one player"),
         (["record", "lanes_1v1", "--speed", "0"], "speed = 0"),
     ],
 )

@@ -62,6 +62,7 @@ def test_numba_is_pointed_at_the_directory(checkout, monkeypatch):
 def test_a_directory_that_cannot_be_written_falls_back_with_a_warning(checkout, monkeypatch):
     (checkout / "file").write_text("in the way")
     monkeypatch.setenv("LUDENS_CACHE_DIR", str(checkout / "file"))
+    (checkout / "temporary").mkdir()
     monkeypatch.setattr(kernel_cache.tempfile, "gettempdir", lambda: str(checkout / "temporary"))
     with pytest.warns(UserWarning, match=r"file/\w+ cannot be written .*Set LUDENS_CACHE_DIR"):
         folder = kernel_cache.activate()
@@ -73,10 +74,26 @@ def test_a_directory_that_cannot_be_written_falls_back_with_a_warning(checkout, 
 def test_a_directory_of_somebody_else_falls_back_too(checkout, monkeypatch):
     kernel_cache.activate()
     monkeypatch.setattr(kernel_cache.os, "access", lambda path, mode: False)
+    (checkout / "temporary").mkdir()
     monkeypatch.setattr(kernel_cache.tempfile, "gettempdir", lambda: str(checkout / "temporary"))
     with pytest.warns(UserWarning, match=r"cannot be written \(permission denied\)"):
         folder = kernel_cache.activate()
     assert folder.is_relative_to(checkout / "temporary")
+
+
+def test_a_temporary_folder_that_others_can_write_is_not_used(checkout, monkeypatch):
+    monkeypatch.setattr(kernel_cache.os, "access", lambda path, mode: False)
+    temporary = checkout / "temporary"
+    trap = temporary / f"ludens-kernels-{os.getuid()}"
+    trap.mkdir(parents=True)
+    trap.chmod(0o777)
+    monkeypatch.setattr(kernel_cache.tempfile, "gettempdir", lambda: str(temporary))
+    monkeypatch.setattr(kernel_cache.tempfile, "tempdir", str(temporary))
+    with pytest.warns(UserWarning, match="cannot be written"):
+        folder = kernel_cache.activate()
+    assert folder.is_relative_to(temporary)
+    assert not folder.is_relative_to(trap)
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_only_the_generations_used_last_are_kept(checkout):

@@ -71,6 +71,8 @@ def test_a_position_remembers_a_past_that_the_caller_knows():
         ("7/7/7/7/7/7/7 b 0 99", "up to 98 plies"),
         ("7/7/7/7/7/7/7 b 0 0 5.5", "komi 5.5, but this game has 9"),
         ("7/7/7/7/7/7/7 b 0 zero", "'zero' in"),
+        ("7/7/7/7/7/7/7 b 0 inf", "'inf' in"),
+        ("7/7/7/7/7/7/7 b nan", "'nan' in"),
         ("7/7/7/7/7/O6/XO5 b", "A1 have no liberty"),
         ("7/7/7/7/7/7/7", "is no position of Go"),
     ],

@@ -28,7 +28,7 @@ from arena.engine.protocols.gtp.settings import GameTime, Settings
 from arena.engine.snapshot import Snapshot
 from arena.engine.thinking import Request, Result
 from envs.game import Game, NotationError, final_ownership
-from envs.go.notation import format_point, handicap_points, parse_point
+from envs.go.notation import format_point, handicap_points, most_handicap_stones, parse_point
 from envs.go.sgf import GoRecord, format_result, format_sgf, parse_sgf
 
 MOST_FILE_BYTES = 1 << 20  # of a game record
@@ -179,13 +179,7 @@ class GtpDesk:
 
     def _fixed_handicap(self, args: tuple[str, ...]) -> str:
         require(args, 1, 1, "fixed_handicap STONES")
-        stones = whole_number_of(args[0], "stones", 0, 10_000)
-        try:
-            return self._place(handicap_points(self.board.size, stones))
-        except GtpError:
-            raise
-        except ValueError as error:
-            raise GtpError(f"invalid number of stones: {error}") from None
+        return self._place_fixed(whole_number_of(args[0], "stones", 0, 10_000))
 
     def _free_handicap(self, args: tuple[str, ...]) -> str:
         """Place a fixed handicap, of fewer stones where the board has too few points."""
@@ -193,8 +187,14 @@ class GtpDesk:
         stones = whole_number_of(args[0], "stones", 0, 10_000)
         if not 2 <= stones < self.board.size**2:
             raise GtpError("invalid number of stones")
-        most = 9 if self.board.size > 7 else 4
-        return self._place(handicap_points(self.board.size, min(stones, most)))
+        return self._place_fixed(min(stones, most_handicap_stones(self.board.size)))
+
+    def _place_fixed(self, stones: int) -> str:
+        try:
+            points = handicap_points(self.board.size, stones)
+        except ValueError as error:
+            raise GtpError(f"invalid number of stones: {error}") from None
+        return self._place(points)
 
     def _set_free_handicap(self, args: tuple[str, ...]) -> str:
         points = [self._vertex(word) for word in args]

@@ -18,7 +18,21 @@ NAMES = (
 )
 WORDS = (
     ("b", "w", "White", "BLACK", "x", "D4", "a1", "G7", "H8", "I3", "T19", "pass", "PASS", "resign")
-    + ("0", "1", "2", "7", "-1", "99999999999", "1e999", "nan", "7.5", "interval", "maxmoves")
+    + (
+        "0",
+        "1",
+        "2",
+        "5",
+        "7",
+        "8",
+        "-1",
+        "99999999999",
+        "1e999",
+        "nan",
+        "7.5",
+        "interval",
+        "maxmoves",
+    )
     + ("avoid", "allow", "b,w", "D4,E5", "alive", "dead", "/", "/dev/null", "no such file", "")
     + ("\x00", "\x07", "\x7f", "\t", "#", "# quit", "é", "\ud7ff", "{", '{"ko":', "[[[[", "%s%n")
 )
@@ -69,18 +83,20 @@ def heads_of(output: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "count",
+    ("game", "count"),
     [
-        200,
-        pytest.param(100_000, marks=pytest.mark.slow),
+        ("go7", 200),
+        ("go9_from7", 200),
+        pytest.param("go7", 100_000, marks=pytest.mark.slow),
+        pytest.param("go9_from7", 100_000, marks=pytest.mark.slow),
     ],
 )
-def test_every_command_among_garbage_has_its_answer_in_its_order(count: int) -> None:
+def test_every_command_among_garbage_has_its_answer_in_its_order(game: str, count: int) -> None:
     draw = random.Random(count)
     lines = [line_of(draw, number) for number in range(count)]
     expected = [found for line in lines if (found := id_of(line)) is not None]
     assert len(expected) > 0.7 * count
-    with Piped(game="go7") as engine:
+    with Piped(game=game) as engine:
         data = b"".join(line + b"\n" for line in [*lines, b"2000000001 name"])
         writer = threading.Thread(target=send_in_pieces, args=(engine, data, draw))
         writer.start()
@@ -90,3 +106,15 @@ def test_every_command_among_garbage_has_its_answer_in_its_order(count: int) -> 
         status, out, err = engine.ended()
     assert (status, err) == (0, b"")
     assert heads_of(out) == [*expected, "2000000001", "2000000002"]
+
+
+def test_a_handicap_is_as_large_as_the_board_has_places_for() -> None:
+    with Piped(game="go9_from7") as engine:
+        engine.say("1 boardsize 8", "2 fixed_handicap 5", "3 place_free_handicap 5", "4 name")
+        engine.until("=4 Ludens random")
+        engine.say("5 quit")
+        status, out, err = engine.ended()
+    assert (status, err) == (0, b"")
+    text = out.decode()
+    assert "?2 invalid number of stones: 5 handicap stones on 8x8: expected 2 to 4" in text
+    assert "=3 C3 F6 C6 F3" in text
