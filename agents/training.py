@@ -71,7 +71,8 @@ class TrainConfig(Settings):
     """In one process, play in a thread beside the training on the rounds before, where the two
     would take turns; so a row is trained on a round later. Their networks compute with half as many
     threads each; those of environments and searches are as set. For a graphics card, or where
-    playing leaves cores idle. Ray's processes overlap without it."""
+    playing leaves cores idle. Ray's processes overlap without it. PPO takes turns in any
+    case."""
     checkpoint_minutes: NonNegativeFloat = 1.0
     """Wall-clock minutes between checkpoints."""
     checkpoint_rows: NonNegativeInt = 0

@@ -74,7 +74,7 @@ class RecordFile:
         self._format = format_of(game, path)
         for there in (path, *self._numbered_files()):
             if there.exists():
-                raise FileExistsError(errno.EEXIST, "expected a new file, and there is one", there)
+                raise FileExistsError(errno.EEXIST, "expected a new file, and there is", str(there))
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such folder", path.parent)
 

@@ -20,6 +20,7 @@ from envs.registry import TEAM_GAMES
 from envs.teams import ActionHead, TeamSpec, find_team
 from envs.vector import EnvironmentSpec, typed_environment
 from store.checkpoints import MODEL_FILE, Checkpoint
+from store.errors import RunMismatchError
 from store.replay.window import Window
 from store.run import Run
 from store.settings import read_settings
@@ -71,10 +72,12 @@ class PPOMethod(SelfDriven[PPOConfig]):
 
     def train(self, run: Run, config: PPOConfig, stop: Callable[[], bool]) -> Iterator[Progress]:
         """See `SelfDriven.train`."""
-        from agents.ppo.training import Training  # RLlib takes seconds to import
+        from agents.ppo.playing.warm_up import warm_up
+        from agents.ppo.training import Training, make_matches  # RLlib takes seconds to import
 
         session = Session(run, config, self)
         spec = self.environment(config)
+        check_spec(spec, session.checkpoint, run.name)
         rest = rest_of(spec, session.checkpoint)
         if not session.begins():
             yield session.report("finished")
@@ -82,8 +85,8 @@ class PPOMethod(SelfDriven[PPOConfig]):
         yield session.report("compiling")
         use_threads(self.acting_threads(config))
         with one_at_a_time():
-            training = Training(config, spec)
-            training.warm_up()
+            warm_up(config, make_matches)
+        training = Training(config, spec)
         try:
             if session.checkpoint:
                 training.load(session.checkpoint)
@@ -170,7 +173,7 @@ class PPOMethod(SelfDriven[PPOConfig]):
         )
         chosen = {key: value for key, value in options.items() if key != "epsilon"}
         agent = self._agent(run, step, chosen, team, name, device)
-        return SoloAgent(agent, spec.num_actions)
+        return SoloAgent(agent, spec.num_actions, float(options.get("epsilon", "0")))
 
     def _agent(
         self,
@@ -200,6 +203,25 @@ class PPOMethod(SelfDriven[PPOConfig]):
                 f"{spec.name!r}, whose observations or actions are others"
             ) from error
         return PPOAgent(network.requires_grad_(False).eval(), greedy=greedy, name=name)
+
+
+def check_spec(spec: TeamSpec, checkpoint: Checkpoint | None, run_name: str) -> None:
+    """Raise RunMismatchError if the environment is another than when a checkpoint was saved.
+
+    Equal sizes could have another meaning, and would train on without a word.
+    """
+    rest = checkpoint.metadata.get("rest", {}) if checkpoint else {}
+    if SPEC not in rest:
+        return
+    now = spec_document(spec)
+    then = spec_document(read_spec(rest[SPEC], f"run {run_name!r}"))
+    other = [name for name in now if now[name] != then[name]]
+    if other:
+        told = "; ".join(f"{name} was {then[name]!r}, is {now[name]!r}" for name in other)
+        raise RunMismatchError(
+            f"run {run_name!r}: its environment {spec.name!r} has changed ({told}): ludens surgery "
+            "makes a run of it that fits, or choose another run name"
+        )
 
 
 def rest_of(spec: TeamSpec, checkpoint: Checkpoint | None) -> dict[str, Any]:

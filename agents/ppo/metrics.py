@@ -62,7 +62,7 @@ METRICS = (
     MetricSpec("reuse", "sample reuse", "Times that each step is trained on"),
     MetricSpec("kl", "KL", "Approximate KL divergence of an update", look="loss", chart=UPDATE),
     MetricSpec(
-        "clipped", "clipped", "Share of actions without gradient", look="percent", chart=UPDATE
+        "clipped", "clipped", "Share of actions beyond the clip", look="percent", chart=UPDATE
     ),
     MetricSpec(
         "entropy", "entropy", "Entropy of an action, in nats", in_line=True, chart="entropy"

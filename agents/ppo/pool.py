@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from agents.ppo.config import PoolConfig
 
+MOST_FALL = 1.0  # of a quality by one match: an opponent e times less likely
+LEAST_CHANCE = 1e-12
+
 
 class Result(NamedTuple):
     """How a match against a past opponent ended.
@@ -66,16 +69,19 @@ class Pool:
         return worst
 
     def update(self, results: Iterable[Result]) -> None:
-        """Lower the quality of each opponent that was beaten, match by match.
+        """Lower the quality of each opponent that was beaten, once a match.
 
         By rate / (N p) of N opponents, where p is how likely it was chosen: one that is rarely
-        chosen moves as fast as one that often is. One that has left the pool is passed over.
+        chosen moves as fast as one that often is. The p of all these matches is that of now, as
+        they were chosen before any of them was known; and no match counts for more than MOST_FALL.
+        One that has left the pool is passed over.
         """
+        chances = probabilities([*self.qualities.values()])
+        chosen = dict(zip(self.qualities, chances, strict=True))
         for result in results:
             if result.score > 0.5 and result.opponent in self.qualities:
-                numbers = [*self.qualities]
-                chosen = probabilities([*self.qualities.values()])[numbers.index(result.opponent)]
-                self.qualities[result.opponent] -= self.config.rate / (len(self) * chosen)
+                fall = self.config.rate / (len(self) * max(chosen[result.opponent], LEAST_CHANCE))
+                self.qualities[result.opponent] -= min(fall, MOST_FALL)
 
     def state(self) -> dict[str, Any]:
         """Return the qualities as plain values."""
@@ -104,6 +110,7 @@ class Opponents:
         self.sides = np.zeros(matches, np.int64)
         self.qualities: dict[int, float] = {}
         self._taken: dict[int, int] = {}  # matches begun against each that plays now
+        self._owed = 0  # matches against past ones that nobody had a place for
         expected = (1.0 - config.latest) * matches / config.at_once
         self._most = max(1, round(2 * expected))  # of one, before another gets its place
 
@@ -111,8 +118,12 @@ class Opponents:
         """Choose opponents for matches that begin."""
         for match in matches:
             self.opponents[match] = self.LATEST
-            if self.qualities and self.rng.random() >= self.config.latest:
-                self.opponents[match] = self._choose()
+            if not self.qualities:
+                continue
+            self._owed += self.rng.random() >= self.config.latest
+            if self._owed and (chosen := self._choose()) != self.LATEST:
+                self._owed -= 1
+                self.opponents[match] = chosen
                 self.sides[match] = self.rng.integers(2)
 
     def playing(self) -> list[int]:
@@ -120,20 +131,31 @@ class Opponents:
         return [int(number) for number in np.unique(self.opponents) if number != self.LATEST]
 
     def _choose(self) -> int:
-        """Draw by quality; at most `at_once` play, and each gives up its place after some matches.
+        """Draw by quality, but at most `at_once` play.
 
-        While all places are held by opponents that will begin no more matches, it is LATEST.
+        For one that is drawn and has no place, one of those that have plays instead, until it has
+        begun its share of matches and gives up its place so; while there is no such one, it is
+        LATEST. Opponents so likely that they would fill a place always keep theirs.
         """
         playing = self.playing()
         self._taken = {number: self._taken.get(number, 0) for number in playing}
-        stay = [*self.qualities]
-        if len(stay) > self.config.at_once:
-            if len(playing) >= self.config.at_once:
-                stay = [number for number in stay if number in playing]
-            stay = [number for number in stay if self._taken.get(number, 0) < self._most]
-        if not stay:
-            return self.LATEST
-        chances = probabilities([self.qualities[number] for number in stay])
-        chosen = stay[int(self.rng.choice(len(stay), p=chances))]
+        numbers = [*self.qualities]
+        chances = probabilities([*self.qualities.values()])
+        chosen = self._draw(numbers)
+        lasting = {n for n, p in zip(numbers, chances, strict=True) if p * self.config.at_once >= 1}
+        going = {n for n in playing if self._taken[n] >= self._most} - lasting
+        has_place = chosen in playing or len(playing) < self.config.at_once
+        is_crowded = len(numbers) > self.config.at_once
+        if is_crowded and (chosen in going or not has_place):
+            stay = [n for n in numbers if n in playing and n not in lasting | going]
+            if not stay and not going:  # every place is a lasting one's
+                stay = [n for n in numbers if n in playing]
+            if not stay:
+                return self.LATEST
+            chosen = self._draw(stay)
         self._taken[chosen] = self._taken.get(chosen, 0) + 1
         return chosen
+
+    def _draw(self, numbers: Sequence[int]) -> int:
+        chances = probabilities([self.qualities[number] for number in numbers])
+        return numbers[int(self.rng.choice(len(numbers), p=chances))]

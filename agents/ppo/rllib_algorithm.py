@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+import ray
 import torch
 from ray.rllib.algorithms.ppo import PPO
 from ray.rllib.algorithms.ppo import PPOConfig as RLlibConfig
@@ -32,12 +33,13 @@ from agents.ppo.learning.learner import ENTROPY, LEARNING_RATE, MOMENTS, SETTING
 from agents.ppo.learning.sequences import Columns, Sample
 from agents.ppo.learning.value_norm import RunningMoments, TargetMoments
 from agents.ppo.network.rl_module import PREFIX, TeamModule, network_weights
-from agents.ppo.playing.runner import MAKER, TeamRunner, VectorMaker
+from agents.ppo.playing.runner import MAKER, Answer, TeamRunner, VectorMaker
 from agents.ppo.playing.sampler import Returns
 from agents.ppo.pool import Pool
 from agents.ppo.schedules import entropy_at, gamma_at, learning_rate_at, team_spirit_at
 from agents.torch_device import choose_device
 from envs.teams import TeamSpec
+from envs.vector.steps import EnvironmentFailedError
 
 SPEC = "spec"  # the `TeamSpec` in RLlib's `env_config`
 _OPTIMISER = COMPONENT_LEARNER + "/" + COMPONENT_OPTIMIZER
@@ -88,6 +90,7 @@ def rllib_config(config: PPOConfig, spec: TeamSpec, make_vector: VectorMaker) ->
         num_env_runners=config.workers,
         num_cpus_per_env_runner=config.cluster.worker_cpus,
         create_local_env_runner=config.workers == 0,
+        sample_timeout_s=config.cluster.worker_timeout_s,
         merge_env_runner_states=False,  # there are none but weights, which `sync_weights` passes on
         broadcast_env_runner_states=False,
     )
@@ -115,13 +118,15 @@ class TeamPPO(PPO):
         pool: qualities of past opponents.
         past: their weights by number.
         last: the newest iteration; None if no runner answered.
-        restored: runners that were started again after it.
+        silent: runners that did not answer in it, and are started again.
+        restored: how many runners were brought back since this was set to 0.
     """
 
     def setup(self, config: Any) -> None:
         """Create runners and learners."""
         self.progress = 0.0
         self.last: Iteration | None = None
+        self.silent: list[int] = []
         self.restored = 0
         self._ppo: PPOConfig = self.config.env_config[SETTINGS]
         self._spec: TeamSpec = self.config.env_config[SPEC]
@@ -135,7 +140,6 @@ class TeamPPO(PPO):
     def training_step(self) -> None:
         """Run one iteration; `last` says what it did."""
         self.last = None
-        self.restored = 0
         with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
             samples = self._sample()
         if not samples:
@@ -147,24 +151,41 @@ class TeamPPO(PPO):
         with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)):
             self._pass_weights()
             self._follow_pool(samples)
-        minibatches = self._ppo.learner.minibatches
-        reuse = metrics["minibatches"] / minibatches
-        self.last = Iteration(samples, metrics, float(staleness), reuse)
+        self.last = Iteration(samples, metrics, float(staleness), metrics["epochs"])
 
     def _sample(self) -> list[Sample]:
-        """Let each runner play a rollout; those that fail are restarted by RLlib."""
+        """Let each runner play a rollout; RLlib restarts those that die.
+
+        Those that do not answer in time are ended, or each of their calls would wait for the one
+        before. Raises EnvironmentFailedError with what went wrong in an environment.
+        """
+        self.silent = []
         gamma = gamma_at(self._ppo, self._spec.seconds, self.progress)
         spirit = team_spirit_at(self._ppo.shaping, self.progress)
         returns = Returns(gamma, self._ppo.learner.gae_lambda, spirit)
         group = self.env_runner_group
         if not self._ppo.workers:
             return [group.local_env_runner.sample(returns)]
-        found: list[Sample] = group.foreach_env_runner(
-            lambda runner: runner.sample(returns),
+        asked = set(group.healthy_env_runner_ids())
+        answers: list[Answer] = group.foreach_env_runner(
+            lambda runner: runner.answer(returns),
             local_env_runner=False,
             timeout_seconds=self.config.sample_timeout_s,
         )
-        return found
+        for answer in answers:
+            if answer.error:
+                raise EnvironmentFailedError(f"in runner {answer.number}: {answer.error}")
+        self._end_silent(asked - {answer.number for answer in answers})
+        return [answer.sample for answer in answers if answer.sample is not None]
+
+    def _end_silent(self, numbers: set[int]) -> None:
+        """End runners that did not answer and are not known to be dead; Ray starts them again."""
+        manager = self.env_runner_group._worker_manager
+        for number in sorted(numbers):
+            if manager.is_actor_healthy(number):
+                self.silent.append(number)
+                manager.set_actor_state(number, healthy=False)
+                ray.kill(manager.actors()[number], no_restart=False)
 
     def _learn(self, columns: Columns) -> dict[str, float]:
         """Train on the sequences; return the learners' metrics."""
@@ -177,7 +198,6 @@ class TeamPPO(PPO):
         if learner.normalise_values:
             moments = self.moments.update(columns[sequences.TARGETS][learns > 0.0])
         parts = max(1, self._ppo.learners)
-        size = max(1, len(learns) // (parts * learner.minibatches))
         batches = [_batch(part) for part in sequences.split(columns, parts)]
         results = self.learner_group.update(
             **({"batch": batches[0]} if parts == 1 else {"batches": batches}),
@@ -187,7 +207,6 @@ class TeamPPO(PPO):
                 MOMENTS: moments,
             },
             num_epochs=learner.epochs,
-            minibatch_size=size,
         )
         found = results[0][DEFAULT_MODULE_ID]
         return {name: float(stats.peek()) for name, stats in found.items()}
@@ -221,7 +240,9 @@ class TeamPPO(PPO):
         """Give opponents' weights and all qualities to runners, by their numbers; None is all."""
         qualities = dict(self.pool.qualities)
         self.env_runner_group.foreach_env_runner(
-            lambda runner: runner.take_pool(opponents, qualities), remote_worker_ids=to
+            lambda runner: runner.take_pool(opponents, qualities),
+            remote_worker_ids=to,
+            timeout_seconds=self.config.sample_timeout_s,
         )
 
     def restore_env_runners(self, env_runner_group: Any) -> list[int]:
@@ -233,7 +254,9 @@ class TeamPPO(PPO):
         return restored
 
     def state(self) -> dict[str, Any]:
-        """Return all that an iteration depends on but the weights of networks and the matches.
+        """Return what an iteration depends on but the weights of networks and the matches.
+
+        The order of minibatches is drawn anew from the seed.
 
         Tensors and plain values: the optimiser, the moments of values, the qualities of the pool.
         """
@@ -280,7 +303,9 @@ class TeamPPO(PPO):
         """Let runners, by their numbers, begin new matches with the whole pool; None is all."""
         start = self.updates
         self.env_runner_group.foreach_env_runner(
-            lambda runner: runner.begin(start), remote_worker_ids=of
+            lambda runner: runner.begin(start),
+            remote_worker_ids=of,
+            timeout_seconds=self.config.sample_timeout_s,
         )
         if self.past:
             self._pass_pool(self.past, of)

@@ -5,28 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from agents.ppo.checkpoint_files import POOL_FILE, TRAINER_FILE, past_opponents, pool_tensors
 from agents.ppo.config import PPOConfig
-from agents.ppo.learning.sequences import (
-    BEGINS,
-    MEMORY_CELL,
-    MEMORY_OUTPUT,
-    OBSERVATIONS,
-    STATES,
-    Sample,
-)
-from agents.ppo.network.memory import Memory
-from agents.ppo.playing.sampler import Returns, Sampler
+from agents.ppo.learning.sequences import Sample
 from agents.ppo.rllib_algorithm import TeamPPO, rllib_config
 from agents.ppo.schedules import gamma_at, team_spirit_at
 from agents.running.trajectories import Arrays
-from agents.torch_device import choose_device
 from agents.torch_state import dump_trainer, load_trainer
 from envs.teams import TeamSpec, TeamVector, make_team_vector
 from envs.vector import typed_environment
@@ -63,24 +51,6 @@ class Training:
         logging.getLogger("ray.rllib").setLevel(logging.ERROR)  # advice on how to use it
         self._algorithm = TeamPPO(config=rllib_config(config, spec, make_matches))
 
-    def warm_up(self) -> None:
-        """Compile or load all kernels, by a small rollout and its gradient."""
-        learner = replace(self._config.learner, rollout=self._config.learner.sequence)
-        settings = replace(self._config.environment, matches=1, threads=1)
-        config = replace(self._config, learner=learner, environment=settings)
-        vector = make_matches(config)
-        sampler = Sampler(vector, config, number=0, device=choose_device(config.device))
-        columns = sampler.sample(Returns(learner.gamma, learner.gae_lambda)).columns
-        vector.close()
-        network = sampler.network.train().requires_grad_(True)
-        tensors = {
-            name: torch.from_numpy(np.array(array)).to(network.value_mean.device)
-            for name, array in columns.items()
-        }
-        memory = Memory(tensors[MEMORY_OUTPUT], tensors[MEMORY_CELL])
-        outputs = network(tensors[OBSERVATIONS], tensors[STATES], memory, tensors[BEGINS])
-        (outputs.logits.sum() + outputs.values.sum()).backward()
-
     @property
     def updates(self) -> int:
         """Iterations since the run began."""
@@ -109,9 +79,9 @@ class Training:
         algorithm, config = self._algorithm, self._config
         began = time.perf_counter()
         algorithm.progress = share
+        algorithm.restored = 0  # before `train`, which restores runners before its first step
         algorithm.train()
-        restored, last = algorithm.restored, algorithm.last
-        notices = (f"{restored} runners were started again",) if restored else ()
+        notices, last = _notices(algorithm), algorithm.last
         if last is None:
             return Done({}, {"games": 0, "rows": 0}, (*notices, "no runner answered"))
         seconds = time.perf_counter() - began
@@ -152,6 +122,13 @@ def make_matches(config: PPOConfig) -> TeamVector:
         threads=settings.threads,
         rewards=config.rewards,
     )
+
+
+def _notices(algorithm: TeamPPO) -> tuple[str, ...]:
+    told = [f"runner {number} does not answer; started again" for number in algorithm.silent]
+    if algorithm.restored:
+        told.append(f"{algorithm.restored} of the runners play again")
+    return tuple(told)
 
 
 def _counted(samples: list[Sample], spec: TeamSpec) -> dict[str, float]:

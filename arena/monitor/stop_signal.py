@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -36,8 +37,12 @@ class StopSignal:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
             if sys.stdout.isatty():
-                sys.stdout.write("\x1b[?25h\n")  # the panel hid the cursor
-                sys.stdout.flush()
+                with suppress(RuntimeError):
+                    sys.stdout.write("\x1b[?25h\n")  # the panel hid the cursor
+                    sys.stdout.flush()
             os._exit(128 + number)
         self.received = number
-        self.say("stopping: writing a checkpoint (once more to stop at once, without one)")
+        with suppress(
+            RuntimeError
+        ):  # it came while a line was written: Python lets none in between
+            self.say("stopping: writing a checkpoint (once more to stop at once, without one)")

@@ -73,8 +73,7 @@ def record_match(
     Raises FilmError for a film that cannot be written, ValueError for a speed out of bounds, or
     where the match has nothing after `start_s`.
     """
-    if not 0.1 <= speed <= 100:
-        raise ValueError(f"speed = {speed:g}: expected 0.1 to 100")
+    _check_times(speed, start_s, seconds)
     check_film_name(path)
     every = max(
         1, round(TICKS_PER_S * speed / MOST_RATE[path.suffix.lower()])
@@ -101,6 +100,13 @@ def record_match(
     names, match = session.names, session.match
     length, result = round(pictures / rate, 2), result_text(scene)
     return MatchFilm(str(path), match.game, names, match.seed, view, pictures, length, result)
+
+
+def _check_times(speed: float, start_s: float, seconds: float | None) -> None:
+    if not 0.1 <= speed <= 100:
+        raise ValueError(f"speed = {speed:g}: expected 0.1 to 100")
+    if not start_s >= 0.0 or (seconds is not None and not seconds > 0.0):
+        raise ValueError(f"from {start_s:g} s, {seconds} s of the match: expected some of it")
 
 
 def _moments(

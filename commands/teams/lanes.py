@@ -91,6 +91,8 @@ def _match(args: Namespace) -> tuple[LanesSession, str]:
     named = args.agent or DEFAULT_AGENT
     notice = "" if args.agent else f"{named} plays (--agent names another)"
     is_guest = args.agent2 == HUMAN and named != HUMAN and not args.second
+    if HUMAN not in (named, args.agent2):
+        refuse_options(args, {"second": False, **OF_PLAY}, "is for a person, and two agents play")
     players = seat_players(
         args.game,
         (HUMAN, named) if is_guest else (named, args.agent2),
@@ -140,17 +142,21 @@ def lanes_record_arguments(parser: ArgumentParser) -> None:
 
 def record_lanes(args: Namespace) -> int:
     """Write a match of Lanes, or a replay, as a film; a match also as a replay."""
+    from arena.play.lanes.replay import check_replay_name
     from arena.recording.lanes_film import film_text, record_match
 
     others = {"strip": None, "values": False, "env": None, **OF_GAMES}
     refuse_options(args, others, f"expected an environment of one player, not {args.agent!r}")
-    session = _replay(args.agent)
-    if session is None:
-        session = _agents_match(args)
-    elif args.agents is not None:
-        raise UsageError("--agents: a replay's players are known")
-    stem = Path(args.agent).stem if args.agent.endswith(REPLAY) else args.agent
+    stem = args.agent
+    if args.agent.endswith(REPLAY):
+        refuse_options(args, {"agents": None, "seed": 0}, "a replay's players and moves are known")
+        stem = Path(args.agent).stem
     path = Path(args.out or f"{stem}.mp4")
+    if path.suffix == REPLAY:
+        of_a_film = {name: OF_FILMS[name] for name in OF_FILMS if name != "agents"}
+        refuse_options(args, of_a_film, "is for films, and a replay is the whole match")
+        check_replay_name(path)
+    session = _replay(args.agent) or _agents_match(args)
     if path.suffix == REPLAY:
         return _write_replay(args, session, path)
     film = record_match(
@@ -179,9 +185,8 @@ def _agents_match(args: Namespace) -> LanesSession:
 def _write_replay(args: Namespace, session: LanesSession, path: Path) -> int:
     """Play a match to its end and write it as a replay."""
     from arena.play.lanes.panels import clock, result_text
-    from arena.play.lanes.replay import check_replay_name, write_replay
+    from arena.play.lanes.replay import write_replay
 
-    check_replay_name(path)
     while session.timeline.advance():
         pass
     write_replay(path, session.timeline.replay(session.names))

@@ -177,7 +177,7 @@ def test_a_file_is_new_and_its_ending_known(tmp_path: Path) -> None:
     with pytest.raises(GameError, match=r"records of othello end in \.txt"):
         RecordFile(OTHELLO, tmp_path / "games.pgn")
     (tmp_path / "there.txt").write_text("")
-    with pytest.raises(FileExistsError, match="expected a new one"):
+    with pytest.raises(FileExistsError, match="expected a new file"):
         RecordFile(OTHELLO, tmp_path / "there.txt")
     with pytest.raises(FileNotFoundError, match="no such folder"):
         RecordFile(OTHELLO, tmp_path / "no" / "games.txt")

@@ -30,10 +30,10 @@ def fused_forward(network: PolicyValueNetwork, planes: Tensor) -> tuple[Tensor, 
     """Return what `network(planes)` does, to rounding; the network is folded and on a card."""
     x = _convolved(network.stem, planes)
     for block in network.blocks:
-        hidden = _convolved(block.first, x)  # type: ignore[arg-type, union-attr]
+        hidden = _convolved(block.first, x)  # type: ignore[arg-type]
         if block.pool is not None:
             hidden = block.pool(hidden)  # type: ignore[operator]
-        x = _convolved(block.second, hidden, x)  # type: ignore[arg-type, union-attr]
+        x = _convolved(block.second, hidden, x)  # type: ignore[arg-type]
     policy = _convolved(network.policy_conv, x)
     if isinstance(network.policy_out, Conv2d):  # by planes
         policy = network.policy_out(policy).flatten(1)

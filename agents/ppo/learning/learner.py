@@ -40,6 +40,7 @@ class TeamLearner(TorchLearner):
         self._ppo: PPOConfig = self.config.env_config[SETTINGS]
         self._sums: dict[str, Tensor] = {}
         self._minibatches = 0
+        self._parts = 1
         self._stopped = False
         self._entropy = self._ppo.learner.entropy
         super().build()
@@ -69,6 +70,7 @@ class TeamLearner(TorchLearner):
         super().after_gradient_based_update(timesteps=timesteps)
         means = {name: total / self._minibatches for name, total in self._sums.items()}
         means["minibatches"] = torch.tensor(float(self._minibatches))
+        means["epochs"] = torch.tensor(self._minibatches / self._parts)
         self.metrics.log_dict(means, key=DEFAULT_MODULE_ID, window=1)
 
     def _create_iterator_if_necessary(
@@ -76,20 +78,19 @@ class TeamLearner(TorchLearner):
         *,
         training_data: Any,
         num_epochs: int = 1,
-        minibatch_size: int | None = None,
         **kwargs: Any,
     ) -> Iterator[MultiAgentBatch]:
         """Yield the minibatches of each epoch in a new order, until the divergence stops them.
 
-        `minibatch_size` is in sequences.
+        They are as many as the settings say, or one a sequence where there are fewer.
         """
         batch = self._make_batch_if_necessary(training_data=training_data)
         columns = batch.policy_batches[DEFAULT_MODULE_ID]
         count = len(columns[sequences.ADVANTAGES])
-        parts = max(1, count // (minibatch_size or count))
+        self._parts = min(self._ppo.learner.minibatches, count)
         for _ in range(num_epochs):
             order = torch.randperm(count, generator=self._generator).to(self._device)
-            for rows in order.tensor_split(parts):
+            for rows in order.tensor_split(self._parts):
                 if self._stopped:
                     return
                 chosen = {name: column[rows] for name, column in columns.items()}

@@ -76,8 +76,9 @@ class SoloAgent:
         values: NaN [k, A]: it has probabilities and no values of actions.
     """
 
-    def __init__(self, agent: PPOAgent, num_actions: int) -> None:
+    def __init__(self, agent: PPOAgent, num_actions: int, epsilon: float = 0.0) -> None:
         self.name = agent.name
+        self._epsilon = epsilon
         self._agent = agent
         self._num_actions = num_actions
         self.values = np.zeros((0, num_actions), np.float32)
@@ -96,7 +97,11 @@ class SoloAgent:
         count = len(self._observations)
         masks = np.ones((count, 1, self._num_actions), np.uint8)
         actions = self._agent.act(self._observations[:, None], masks, self._begins, rng)
-        return actions[:, 0, 0].astype(np.int64)
+        chosen: NDArray[np.int64] = actions[:, 0, 0].astype(np.int64)
+        if self._epsilon == 0.0:
+            return chosen
+        at_random = rng.random(count) < self._epsilon
+        return np.where(at_random, rng.integers(self._num_actions, size=count), chosen)
 
     def observe(self, observations: NDArray[Any], begins: NDArray[np.bool_]) -> None:
         """Take what followed; where bool [k] `begins`, a new game."""

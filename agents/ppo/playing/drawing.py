@@ -38,7 +38,6 @@ class ActionDrawer:
 
     Args:
         heads: all of choices, or one of real numbers.
-        log_spread: [size] logarithms of the standard deviations of real numbers.
         rng: to draw with.
 
     Raises:

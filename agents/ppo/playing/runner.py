@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 from ray.rllib.core import COMPONENT_RL_MODULE, DEFAULT_MODULE_ID
@@ -16,6 +17,8 @@ from agents.ppo.config import PPOConfig
 from agents.ppo.learning.sequences import Sample
 from agents.ppo.network.rl_module import PREFIX, network_weights
 from agents.ppo.playing.sampler import Returns, Sampler
+from agents.ppo.playing.warm_up import warm_up
+from agents.running.compiling import one_at_a_time
 from agents.torch_device import choose_device
 from envs.teams import TeamVector
 
@@ -23,6 +26,14 @@ SETTINGS = "ppo"  # the `PPOConfig` in RLlib's `env_config`
 MAKER = "make_vector"  # there: a function of a `PPOConfig` that makes a vector
 
 VectorMaker = Callable[[PPOConfig], TeamVector]
+
+
+class Answer(NamedTuple):
+    """What a runner answers: its number, and its sample or why there is none."""
+
+    number: int
+    sample: Sample | None
+    error: str = ""
 
 
 class TeamRunner(EnvRunner):
@@ -35,9 +46,12 @@ class TeamRunner(EnvRunner):
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
         super().__init__(config=config, **kwargs)
         settings: PPOConfig = self.config.env_config[SETTINGS]
-        if self.worker_index:  # an actor, whose threads are its own
+        make_vector: VectorMaker = self.config.env_config[MAKER]
+        if self.worker_index:  # an actor, whose threads are its own, and whose node may be another
             use_threads(settings.environment.threads)
-        self.vector: TeamVector = self.config.env_config[MAKER](settings)
+            with one_at_a_time():
+                warm_up(replace(settings, device="cpu"), make_vector)
+        self.vector = make_vector(settings)
         device = choose_device("cpu" if self.worker_index else settings.device)
         self.sampler = Sampler(self.vector, settings, number=self.worker_index or 0, device=device)
 
@@ -49,6 +63,18 @@ class TeamRunner(EnvRunner):
         """Play a rollout; without `returns` with the settings' discount."""
         learner = self.config.env_config[SETTINGS].learner
         return self.sampler.sample(returns or Returns(learner.gamma, learner.gae_lambda))
+
+    def answer(self, returns: Returns) -> Answer:
+        """Play a rollout; an error is an answer too.
+
+        RLlib ends the process of a runner that raises, without telling the error, and starts it
+        again: an environment that always fails would so be tried a thousand times.
+        """
+        number = self.worker_index or 0
+        try:
+            return Answer(number, self.sample(returns))
+        except Exception as error:
+            return Answer(number, None, f"{type(error).__name__}: {error}")
 
     def get_metrics(self) -> dict[str, Any]:
         """Return nothing: a sample says what is known of it."""

@@ -131,6 +131,8 @@ def check_replay_name(path: Path) -> None:
         raise ReplayError(f"{str(path)!r} is no replay: expected a name that ends in {ENDING}")
     if not path.parent.is_dir():
         raise ReplayError(f"{str(path)!r}: there is no folder {str(path.parent)!r}")
+    if path.exists():
+        raise ReplayError(f"{str(path)!r} exists: expected a new name")
 
 
 def read_replay(path: Path) -> Replay:

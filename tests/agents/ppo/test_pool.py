@@ -21,6 +21,21 @@ def test_a_beaten_opponent_s_quality_falls_by_the_formula() -> None:
     assert pool.qualities[0] == pool.qualities[2] == 0.5
 
 
+@pytest.mark.parametrize(("size", "wins"), [(10, 130), (50, 110)])
+def test_the_matches_of_an_iteration_have_the_chance_by_which_they_were_chosen(
+    size: int, wins: int
+) -> None:
+    """Else each win would make the next one count for more, up to an infinite fall."""
+    pool = Pool(PoolConfig(rate=0.01, size=size))
+    for _ in range(size):
+        pool.add()
+    pool.update([Result(3, 1.0)] * wins)
+    assert pool.qualities[3] == pytest.approx(-0.01 * wins)  # N p is 1
+    pool.qualities[3] = -2000.0  # whose chance is no number above zero
+    pool.update([Result(3, 1.0)] * 3)
+    assert pool.qualities[3] == -2003.0
+
+
 @pytest.mark.parametrize("score", [0.0, 0.5])
 def test_one_that_won_or_drew_keeps_its_quality(score: float) -> None:
     pool = Pool(PoolConfig())
@@ -75,6 +90,25 @@ def test_few_play_at_once_and_all_get_their_turn() -> None:
         counts += begin_many(opponents, 40)
         assert len(opponents.playing()) <= 3
     assert set(counts) == {Opponents.LATEST, *range(20)}
+
+
+def test_places_do_not_change_who_plays_how_often() -> None:
+    """Two good opponents among fifty play as often as the softmax says."""
+    opponents = Opponents(PoolConfig(latest=0.8, at_once=4), 256, np.random.default_rng(0))
+    opponents.qualities = {number: 0.0 if number < 2 else -6.0 for number in range(50)}
+    counts = begin_many(opponents, 40_000)
+    past = 40_000 - counts[Opponents.LATEST]
+    expected = probabilities([*opponents.qualities.values()])[:2].sum()
+    assert (counts[0] + counts[1]) / past == pytest.approx(expected, abs=0.05)
+    assert past / 40_000 == pytest.approx(0.2, abs=0.01)
+
+
+def test_a_full_pool_of_equals_plays_its_share() -> None:
+    opponents = Opponents(PoolConfig(latest=0.8, at_once=4), 256, np.random.default_rng(0))
+    opponents.qualities = dict.fromkeys(range(50), 0.0)
+    counts = begin_many(opponents, 60_000)
+    assert 1 - counts[Opponents.LATEST] / 60_000 == pytest.approx(0.2, abs=0.01)
+    assert len(counts) == 51
 
 
 def test_without_past_opponents_the_newest_plays_itself() -> None:

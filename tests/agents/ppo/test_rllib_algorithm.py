@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,10 @@ from agents.ppo.config import (
 )
 from agents.ppo.learning.learner import ENTROPY, LEARNING_RATE, MOMENTS
 from agents.ppo.learning.value_norm import TargetMoments
+from agents.ppo.playing.runner import TeamRunner
+from agents.ppo.playing.sampler import Returns
 from agents.ppo.rllib_algorithm import TeamPPO, rllib_config
+from envs.vector.steps import EnvironmentFailedError
 from tests.agents.ppo import cartpole, duel
 from tests.agents.ppo.bare_ppo import BareConfig, BarePPO
 from tests.selfplay.cluster.local_ray import local_ray
@@ -89,6 +93,82 @@ def test_an_iteration_says_what_it_did() -> None:
         assert 0.0 < ppo.last.metrics["entropy"] <= np.log(2) + 1e-5
         assert ppo.last.metrics["kl"] >= 0.0
         assert ppo.updates == ppo.last.samples[0].version + 1 == 3
+
+
+@pytest.mark.parametrize(("matches", "minibatches"), [(7, 4), (2, 2), (8, 4)])
+def test_few_sequences_make_no_more_minibatches(matches: int, minibatches: int) -> None:
+    """Of 16 steps each; the settings ask for four minibatches and four epochs."""
+    learner = replace(CARTPOLE.learner, rollout=16, sequence=16, minibatches=4, epochs=4)
+    config = replace(CARTPOLE, learner=learner, environment=EnvironmentConfig(matches=matches))
+    with algorithm(config) as ppo:
+        ppo.train()
+        assert ppo.last is not None
+        assert ppo.last.metrics["minibatches"] == 4 * minibatches
+        assert ppo.last.reuse == 4.0
+
+
+def test_an_error_of_a_runner_is_its_answer() -> None:
+    def fail(returns: Any) -> None:
+        raise ZeroDivisionError("of a user's environment")
+
+    runner: Any = SimpleNamespace(worker_index=3, sample=fail)
+    found = TeamRunner.answer(runner, Returns(0.99, 0.95))
+    assert found == (3, None, "ZeroDivisionError: of a user's environment")
+
+
+FAULT = "LUDENS_TEST_FAULT"  # what a runner's process does after 100 steps: fail, or hang
+
+
+class Faulty(cartpole.CartPole):
+    """Fails or hangs where its process is told to."""
+
+    steps = 0
+
+    def step(self, actions: Any) -> Any:
+        self.steps += 1
+        fault = os.environ.get(FAULT) if self.steps == 100 else None
+        if fault == "hang":
+            time.sleep(600)
+        if fault == "fail":
+            raise ZeroDivisionError("in step 100")
+        return super().step(actions)
+
+
+def make_faulty(config: PPOConfig) -> Faulty:
+    return Faulty(config.environment.matches)
+
+
+@contextmanager
+def with_fault(fault: str) -> Iterator[TeamPPO]:
+    """One runner in another process, whose first one has the fault."""
+    learner = replace(CARTPOLE.learner, rollout=128)
+    cluster = replace(CARTPOLE.cluster, worker_timeout_s=10.0)
+    config = replace(CARTPOLE, learner=learner, cluster=cluster, workers=1)
+    built = rllib_config(config, cartpole.SPEC, make_faulty).build_algo()
+    built.env_runner_group.foreach_env_runner(lambda runner: os.environ.update({FAULT: fault}))
+    try:
+        yield built
+    finally:
+        built.stop()
+
+
+@pytest.mark.slow
+def test_an_environment_that_fails_in_another_process_is_told() -> None:
+    with with_fault("fail") as ppo, pytest.raises(EnvironmentFailedError) as raised:
+        ppo.train()
+    assert str(raised.value) == "in runner 1: ZeroDivisionError: in step 100"
+
+
+@pytest.mark.slow
+def test_a_runner_that_hangs_is_started_again() -> None:
+    with with_fault("hang") as ppo:
+        ppo.train()
+        assert (ppo.last, ppo.silent) == (None, [1])
+        deadline = time.monotonic() + 400  # a process takes seconds, minutes on a busy machine
+        while ppo.last is None and time.monotonic() < deadline:
+            ppo.train()
+        assert ppo.last is not None
+        assert ppo.restored == 1
 
 
 def test_the_first_minibatch_has_the_policy_that_acted() -> None:
@@ -175,6 +255,7 @@ def test_a_killed_runner_comes_back_with_the_pool() -> None:
             lambda runner: sorted(runner.sampler.past), local_env_runner=False
         )
         assert known == [sorted(ppo.past)] * 2
+        assert ppo.restored == 1
 
 
 @pytest.mark.slow

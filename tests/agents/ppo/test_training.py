@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.ppo.algorithm import PPO
+from agents.ppo.algorithm import PPO, check_spec
 from agents.ppo.checkpoint_files import POOL_FILE, TRAINER_FILE
 from agents.ppo.config import (
     EnvironmentConfig,
@@ -25,7 +25,7 @@ from envs.lanes.batch import LanesVector
 from envs.vector import find_environment, make_vector
 from selfplay.loop import train
 from store import checkpoints
-from store.errors import CheckpointError
+from store.errors import CheckpointError, RunMismatchError
 from store.replay.walk import list_segments
 from store.run import open_run
 from tests.selfplay.cluster.local_ray import local_ray
@@ -80,6 +80,17 @@ def test_a_resumed_run_has_the_weights_optimiser_and_pool_that_were_saved(store:
     numbers = {name.partition("/")[0] for name in checkpoints.tensors_from_bytes(files[POOL_FILE])}
     assert numbers == {str(number) for number in pool["qualities"]}
     assert len(numbers) == LANES.pool.size  # the oldest have left
+
+
+def test_a_run_is_not_resumed_in_an_environment_that_has_changed(store: Path) -> None:
+    saved = checkpoints.latest_valid(open_run(store, "run"))
+    spec = PPO.environment(LANES)
+    check_spec(spec, saved, "run")
+    check_spec(spec, None, "run")
+    changed = replace(spec, state_size=spec.state_size + 1)
+    told = rf"run 'run': its environment 'lanes_1v1' has changed \(state_size was {spec.state_size}"
+    with pytest.raises(RunMismatchError, match=told):
+        check_spec(changed, saved, "run")
 
 
 def test_a_resumed_run_does_not_repeat_its_first_matches(store: Path) -> None:
@@ -191,5 +202,10 @@ def test_a_run_of_one_agent_has_an_agent_with_scores(tmp_path: Path) -> None:
     actions = agent.act(np.random.default_rng(0))
     assert actions.shape == (3,)
     assert set(actions.tolist()) <= {0, 1}
+    run, options = open_run(tmp_path, "run"), {"greedy": "true", "epsilon": "1.0"}
+    drawn = PPO.environment_agent(run, None, options, spec=spec, name="run", device="cpu")
+    drawn.begin(vector.reset())
+    rng = np.random.default_rng(0)
+    assert len({tuple(drawn.act(rng).tolist()) for _ in range(60)}) == 8  # of any action, by chance
     assert PPO.acts_in("CartPole-v1")
     assert not PPO.acts_in("lanes_1v1")

@@ -224,6 +224,15 @@ def test_the_first_interrupt_asks_and_the_handlers_return() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_an_interrupt_while_a_line_is_written_stops_too() -> None:
+    def reentrant(text: str) -> None:
+        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stdout>'>")
+
+    with StopSignal(reentrant) as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop()
+
+
 def test_the_second_interrupt_ends_the_process_at_once() -> None:
     child = os.fork()
     if not child:

@@ -33,6 +33,7 @@ HANGING = """
 import signal, sys, time
 import ludens
 from arena.opponents.process import Program
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
 ludens._end_by_signals()
 program = Program(["sh", "-c", "echo $$; exec sleep 60"])
 print(program.read_line(time.monotonic() + 20), flush=True)

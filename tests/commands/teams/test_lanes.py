@@ -64,10 +64,11 @@ def test_who_sits_where(capsys, monkeypatch, words, expected):
     shown = []
     monkeypatch.setattr("arena.play.terminal.shows_a_screen", lambda: True)
     monkeypatch.setattr(app, "show", lambda session, notice: shown.append((session, notice)) or 0)
-    assert run(capsys, "play", "lanes_1v1", *words, "--turns")[0] == 0
+    turns = ["--turns"] if "you" in expected else []
+    assert run(capsys, "play", "lanes_1v1", *words, *turns)[0] == 0
     ((session, notice),) = shown
     assert session.names == expected
-    assert session.by_turns
+    assert session.by_turns == bool(turns)
     assert ("fighter plays" in notice) == (not words)
 
 

@@ -188,8 +188,8 @@ def test_nothing_is_recorded_when_off_and_recording_changes_nothing(recorded: An
     spied, found, computed = played(replace(CONFIG, trajectories=TrajectoriesConfig(matches=0)))
     other, _, others = recorded
     assert found == []
-    for name, array in computed.items():
-        np.testing.assert_array_equal(array, others[name])
+    for name, array in computed.items():  # where arrays lie can change a product's last bit
+        np.testing.assert_allclose(array, others[name], rtol=1e-5, atol=1e-6)
     assert len(spied.matches[0]) == len(other.matches[0])
 
 
