@@ -344,11 +344,21 @@ def _fits(batch: EpisodeBatch, game: Game) -> NDArray[np.bool_]:
         return fits
     weight = batch.values["policy_weight"]
     bad = (batch.values["policy_action"] >= game.num_actions) | ~(weight >= 0) | np.isinf(weight)
-    surprise = batch.values["row_surprise"]
+    surprise, exact = batch.values["row_surprise"], batch.values["row_exact"]
     wrong = (surprise < 0) | np.isinf(surprise)
+    wrong |= ~_is_value(batch.values["row_value"]) | ~(_is_value(exact) | np.isnan(exact))
     return (
-        fits & _none(bad, batch.offsets["policy_action"]) & _none(wrong, batch.offsets["row_ply"])
+        fits
+        & _is_value(batch.values["outcome"])
+        & _none(bad, batch.offsets["policy_action"])
+        & _none(wrong, batch.offsets["row_ply"])
     )
+
+
+def _is_value(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which numbers are values of positions, to rounding; NaN is none."""
+    is_value: NDArray[np.bool_] = np.abs(values) <= 1.001
+    return is_value
 
 
 def _none(marked: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:

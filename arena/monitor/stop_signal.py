@@ -42,7 +42,5 @@ class StopSignal:
                     sys.stdout.flush()
             os._exit(128 + number)
         self.received = number
-        with suppress(
-            RuntimeError
-        ):  # it came while a line was written: Python lets none in between
+        with suppress(RuntimeError):  # Python refuses it while another line is being written
             self.say("stopping: writing a checkpoint (once more to stop at once, without one)")
