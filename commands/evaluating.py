@@ -16,6 +16,7 @@ from commands.options import (
     in_store,
     json_argument,
     print_json,
+    seed_argument,
     store_argument,
 )
 from configs.command_line import UsageError
@@ -45,15 +46,14 @@ def evaluate_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--games", type=int, default=GAMES, metavar="N", help=f"of each agent (default: {GAMES})"
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="random seed of environments and play"
-    )
+    seed_argument(parser, "random seed of environments and play")
     parser.add_argument(
         "--environments",
         type=int,
         default=10,
         metavar="K",
-        help="play in up to K environments at once (default: 10)",
+        help="play in up to K environments at once; a seed repeats the games with the same K "
+        "(default: 10)",
     )
     environment_arguments(parser)
     parser.add_argument(

@@ -27,6 +27,22 @@ OF_GAMES = {"games": 1, **OF_SCORES}
 """The same, with how many games are shown."""
 
 
+def _seed(word: str) -> int:
+    """Return the value of --seed. Raises UsageError unless it is a whole number, 0 or more."""
+    try:
+        number = int(word)
+    except ValueError:
+        raise UsageError(f"--seed {word}: expected a whole number, 0 or more") from None
+    if number < 0:
+        raise UsageError(f"--seed {word}: expected 0 or more")
+    return number
+
+
+def seed_argument(parser: ArgumentParser, what: str, default: int | None = 0) -> None:
+    """Add the option for the seed of what is random."""
+    parser.add_argument("--seed", type=_seed, default=default, metavar="S", help=what)
+
+
 def game_argument(parser: ArgumentParser) -> None:
     parser.add_argument("game", metavar="GAME", help="a game's name, or the .py file of your own")
 

@@ -22,6 +22,7 @@ from commands.options import (
     record_file,
     records_argument,
     refuse_options,
+    seed_argument,
     store_argument,
 )
 from commands.showing import is_environment, play_environment
@@ -52,9 +53,7 @@ def play_arguments(parser: ArgumentParser) -> None:
         "--agent2", metavar="B", default="human", help="the opponent (default: you)"
     )
     parser.add_argument("--second", action="store_true", help="A moves first, you second")
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="random seed of the agents"
-    )
+    seed_argument(parser, "random seed of the agents")
     position_argument(parser, "begin at this position of a board game")
     records_argument(parser, "the games of a board game")
     parser.add_argument("--plain", action="store_true", help="play line by line, without a screen")

@@ -29,6 +29,7 @@ from commands.options import (
     record_file,
     records_argument,
     refuse_options,
+    seed_argument,
     store_argument,
 )
 from commands.teams.rating import match_teams, rate_teams, team_game_of_runs
@@ -72,9 +73,7 @@ def match_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--games", type=int, metavar="N", help="even; with --sprt at most (default: 100, 20000)"
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="random seed of openings and play"
-    )
+    seed_argument(parser, "random seed of openings and play")
     openings_arguments(parser)
     parser.add_argument(
         "--sprt",
@@ -199,10 +198,10 @@ def rate_arguments(parser: ArgumentParser) -> None:
             f"new games at most (default: {LADDER_GAMES}); of an "
             "environment, games of each checkpoint (default: 30); of teams, of each pairing (40)",
         ),
-        ("--seed", int, 0, "S", "random seed of openings and play"),
     )
     for option, kind, default, metavar, told in numbers:
         parser.add_argument(option, type=kind, default=default, metavar=metavar, help=told)
+    seed_argument(parser, "random seed of openings and play")
     parser.add_argument(
         "--anchors",
         default=ANCHORS,

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from arena.engine.protocols.dialects import DIALECTS
-from commands.options import VERSION, store_argument
+from commands.options import VERSION, seed_argument, store_argument
 from configs.command_line import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def engine_arguments(parser: ArgumentParser) -> None:
         "--protocol", choices=sorted(set(PROTOCOL_OF.values())), help="(default: the game's)"
     )
     parser.add_argument("--name", help="what the engine calls itself (default: Ludens and A)")
-    parser.add_argument("--seed", type=int, metavar="S", help="of whatever is random")
+    seed_argument(parser, "of whatever is random", None)
     parser.add_argument(
         "--prepare", action="store_true", help="compile what the agent needs, and exit"
     )

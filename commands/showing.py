@@ -12,6 +12,7 @@ from commands.options import (
     environment_arguments,
     json_argument,
     refuse_options,
+    seed_argument,
     store_argument,
 )
 from commands.teams.lanes import (
@@ -129,7 +130,7 @@ def record_arguments(parser: ArgumentParser) -> None:
         "side (default: RUN-strip.png)",
     )
     parser.add_argument("--games", type=int, default=1, metavar="N", help="to play (default: 1)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="random seed of the games")
+    seed_argument(parser, "random seed of the games")
     parser.add_argument(
         "--values", action="store_true", help="draw the value of each action beside the picture"
     )

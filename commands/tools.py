@@ -13,6 +13,7 @@ from commands.options import (
     open_lines,
     position_argument,
     print_json,
+    seed_argument,
     source_name,
     store_argument,
 )
@@ -139,7 +140,7 @@ def _perft_file(args: Namespace) -> int:
 def check_game_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("game", metavar="FILE.py", help="a game's file, or a game's name")
     parser.add_argument("--games", type=int, default=50, metavar="N", help="random games to play")
-    parser.add_argument("--seed", type=int, default=0, metavar="S")
+    seed_argument(parser, "random seed of the games")
 
 
 def check_game(args: Namespace) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from configs.ablation import Variant
 from configs.fields import ConfigError
 from configs.loader import load_config
+from envs.vector import part_of_a_name
 
 
 def plan_sweep(preset: str, options: Mapping[str, str], seeds: int) -> list[Variant]:
@@ -36,15 +36,10 @@ def plan_sweep(preset: str, options: Mapping[str, str], seeds: int) -> list[Vari
     found: dict[str, Variant] = {}
     for seed in range(one.seed, one.seed + seeds):
         for environment in environments:
-            suffix = f"{_in_a_name(environment)}-{seed}"
+            suffix = f"{part_of_a_name(environment)}-{seed}"
             if suffix in found:
                 raise ConfigError(f"environment {environment!r} comes twice in {listed!r}")
             changed = {"game": environment, "seed": str(seed)}
             config = load_config(preset, {**options, **changed})
             found[suffix] = Variant(f"{environment}, seed {seed}", suffix, config)
     return list(found.values())
-
-
-def _in_a_name(environment: str) -> str:
-    """Return an environment's name as a part of a run's: ALE/Pong-v5 is ALE-Pong-v5."""
-    return re.sub(r"[^A-Za-z0-9._]+", "-", environment).strip("-.")

@@ -91,14 +91,14 @@ class GymnasiumVector(VectorBase):
     def __init__(
         self, name: str, make: Callable[[], Environment], count: int, *, seed: int
     ) -> None:
-        self._environments: list[Environment] = []
-        first = make()
+        self._environments: list[Environment] = [make()]
         try:
-            super().__init__(spec_of(name, first), count)
-        except ValueError:
-            first.close()  # type: ignore[no-untyped-call]
+            super().__init__(spec_of(name, self._environments[0]), count)
+            while len(self._environments) < count:
+                self._environments.append(make())
+        except Exception:
+            self.close()
             raise
-        self._environments = [first, *(make() for _ in range(count - 1))]
         self._seeds: list[int | None] = [*seeds_of(seed, count)]
         self._sent: NDArray[np.int64] | None = None
 

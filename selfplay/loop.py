@@ -30,7 +30,7 @@ import torch
 
 from agents.progress import Elapsed, Event, Progress
 from agents.registry import algorithm_of, method_of
-from agents.running.budget import Budget
+from agents.running.budget import Budget, start_notice
 from agents.running.compiling import one_at_a_time
 from agents.running.episode_log import fresh_number
 from agents.running.reporting import Reports
@@ -135,7 +135,10 @@ class Training:
         if not self.writes_through:
             # What the actor committed after the learner had read, before this session.
             self.trainer.find(until=self.writing.writer.cursor)
-        self.notices = extension_notice(config, run.info.config, saved)
+        self.notices = (
+            *extension_notice(config, run.info.config, saved),
+            *start_notice(config.rows, self.algorithm.start_rows(config)),
+        )
         self.publish()
 
     def _actor(self, run: Run, saved: dict[str, Any]) -> CommittingActor | WritingThrough:

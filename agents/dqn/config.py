@@ -224,9 +224,10 @@ class ExplorationConfig(Settings):
     """Environment i of the N of all actors has epsilon ^ (1 + ladder * i / (N - 1)); 0 gives all of
     them the same (Ape-X, Horgan et al. 2018: 7, with an epsilon of 0.4)."""
     fire: bool = False
-    """Press FIRE as the first action of a life, unless that is a random one, where a game has it.
-    Wrappers of Gymnasium and EnvPool do so in training and evaluation; here an evaluated agent does
-    it itself. Waiting for the ball costs no life and hardly any value, so an agent may learn to
+    """Press FIRE as the first action of a life, unless that is a random one, where a game has it;
+    under `sticky`, where lives are not looked at, as the first action of a game alone. Wrappers
+    of Gymnasium and EnvPool do so in training and evaluation; here an evaluated agent does it
+    itself. Waiting for the ball costs no life and hardly any value, so an agent may learn to
     wait."""
 
     def check_combination(self) -> None:
@@ -317,7 +318,8 @@ class DQNConfig(TrainConfig):
     def check_combination(self) -> None:
         """Raise ValueError for priorities of lambda-returns: rollouts are sampled uniformly.
 
-        And for a ring that loses rows before the rollouts are whole that they belong to.
+        And for a ring that loses rows before they can be sampled: before the rollouts are whole
+        that they belong to, or before the steps of their return have come in.
         """
         if self.target.q_lambda > 0.0 and self.replay.priority_exponent > 0.0:
             raise ValueError(
@@ -331,6 +333,18 @@ class DQNConfig(TrainConfig):
                 f"expected {least} or more, which come in while an environment makes a rollout of "
                 f"target.rollout = {self.target.rollout} steps and what was seen before and after"
             )
+        if self.target.q_lambda == 0.0 and self.replay.rows < (least := self._sample_rows()):
+            raise ValueError(
+                f"replay.rows = {self.replay.rows}: expected {least} or more, which come in while "
+                f"each environment shows a stack (environment.stack = {self.environment.stack}) "
+                f"and makes the steps of a return (target.n_steps = {self.target.n_steps}); no row "
+                "can be sampled before"
+            )
+
+    def _sample_rows(self) -> int:
+        """Return the rows in which each environment has a stack and the steps of its return."""
+        environments = self.environment.environments * max(1, self.workers)
+        return environments * (self.environment.stack + self.target.n_steps)
 
     def _rollout_rows(self) -> int:
         """Return the rows of the rounds that a rollout with its stacks lies in, ends not counted.

@@ -99,6 +99,21 @@ def limits_text(limits: Mapping[str, float], without: str) -> str:
     return " or ".join(told) or without
 
 
+def start_notice(rows: int, start_rows: int) -> tuple[str, ...]:
+    """Return one line if a run has used up its training rows before it learns; else nothing.
+
+    Args:
+        rows: the run's limit; 0 is none.
+        start_rows: new rows before its first training step.
+    """
+    if not 0 < rows <= start_rows:
+        return ()
+    return (
+        f"rows = {rows:,}: the run ends before it learns; expected more than {start_rows:,}, the "
+        "rows before the first training step",
+    )
+
+
 def share_used(
     limits: Mapping[str, float], elapsed_s: float, counters: Mapping[str, float]
 ) -> float:

@@ -1,7 +1,9 @@
 """Evaluate a run's checkpoints in its environment, each once.
 
-What decides the games is in an evaluation's key, and the run's store has the evaluations that were
-made: the same one is read, not played again.
+An evaluation's key says what the scores are of: environment, step, protocol, epsilon and seed. The
+run's store has the evaluations that were made, and one of the same key with enough games is read,
+not played again. It counts in however many environments at once it was played: these decide which
+games a seed plays, but not how likely a score is.
 """
 
 from __future__ import annotations
@@ -90,7 +92,10 @@ class Setting:
     def play(
         self, agent: EnvironmentAgent, step: int | None, report: Report = no_report
     ) -> Evaluation:
-        """Play the games of an agent; the same seed repeats them."""
+        """Play the games of an agent.
+
+        The same seed repeats them with as many games in as many environments at once.
+        """
         settings = self.settings
         environment = make_vector(
             self._name,

@@ -2,9 +2,9 @@
 
     <store>/<run>/evaluations/<id>-<step>-<games>.json
 
-The id comes from what decides the games: environment, step, protocol, epsilon and seed; so whoever
-asks for an evaluation finds it. A second one with more games has a file of its own, and counts in
-place of the first. A run's name is not in a record: runs are exported and imported under others.
+The id comes from environment, step, protocol, epsilon and seed; so whoever asks for an evaluation
+finds it. A second one with more games has a file of its own, and counts in place of the first. A
+run's name is not in a record: runs are exported and imported under others.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from arena.evaluation.statistics import mean_error
 from envs.atari.measures import measures_of
+from envs.atari.protocol import NATURE
 from envs.atari.scores import human_normalised
 from store.errors import AlreadyStoredError
 from store.files.protocol import MOST_JSON_BYTES, Files
@@ -38,7 +39,10 @@ _logger = logging.getLogger("ludens.arena")
 
 @dataclass(frozen=True)
 class EvaluationKey:
-    """What decides the games of an evaluation.
+    """What the games of an evaluation are of; a record with the same key stands for it.
+
+    The number of environments at once is not in it: that changes which games a seed plays, but not
+    how likely a score is.
 
     Attributes:
         environment: its name.
@@ -68,7 +72,7 @@ class Evaluation:
     """The games of one agent under one protocol.
 
     Attributes:
-        key: what decided them.
+        key: what they are of.
         scores: true returns of the n games, [n].
         lengths: their agent steps, [n].
         frames: frames of the environment in all of them.
@@ -120,8 +124,10 @@ class Evaluation:
     def human_normalised(self) -> float | None:
         """Return the mean score where 0 is random play and 1 a person's; None if unknown.
 
-        Both were published for the protocol `nature` (`envs.atari.scores`).
+        Both were published for the protocol `nature` alone (`envs.atari.scores`).
         """
+        if self.key.protocol != NATURE.name:
+            return None
         return human_normalised(self.key.environment, self.mean)
 
     def to_json(self) -> dict[str, Any]:

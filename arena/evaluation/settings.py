@@ -21,7 +21,7 @@ class EvaluationSettings:
         games: of each agent.
         protocol: of Atari games; "" is the run's own.
         epsilon: share of random actions; None is the protocol's, and 0 in other environments.
-        seed: of environments and chances.
+        seed: of environments and chances; it repeats the games of as many `environments`.
         environments: in which games are played at once, at most.
         threads: that advance Atari games.
         device: where networks run.

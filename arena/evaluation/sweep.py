@@ -26,7 +26,7 @@ from arena.evaluation.statistics import (
 )
 from arena.evaluation.table import ScoreRow, published_scores, row_of
 from arena.names import AgentNameError
-from envs.atari.scores import human_normalised
+from envs.vector import is_part_of_a_name
 from store.errors import StoreError
 from store.run import Run, list_runs, open_run
 
@@ -45,7 +45,8 @@ class GameScores:
         game: its name.
         runs: the evaluation of each run that counts.
         mean: the mean of the runs' mean scores.
-        human_normalised: the same where 0 is random play and 1 a person; None where unknown.
+        human_normalised: the same where 0 is random play and 1 a person; None where unknown, and
+            by other protocols than `nature`.
         published: {random, human, dqn: mean score} under `nature`; {} where unknown.
     """
 
@@ -92,19 +93,23 @@ def _json(game: GameScores) -> dict[str, Any] | None:
 
 def runs_of_sweep(store_url: str, prefix: str) -> list[Run]:
     """Open the runs PREFIX-ENV-SEED of a store; raises StoreError where there are none."""
-    names = [name for name in list_runs(store_url) if _is_of_sweep(name, prefix)]
-    if not names:
+    named = {name: _environment_in(name, prefix) for name in list_runs(store_url)}
+    runs = [open_run(store_url, name) for name, environment in named.items() if environment]
+    # those of another sweep, whose name begins alike: of `dqn-wide` where `dqn` is asked for
+    found = [run for run in runs if is_part_of_a_name(named[run.name], run.info.game)]
+    if not found:
         raise StoreError(
             f"no run {prefix}-ENV-SEED in {store_url!r}: `ludens train {prefix} --env A,B "
             "--seeds 3` begins a sweep"
         )
-    return [open_run(store_url, name) for name in names]
+    return found
 
 
-def _is_of_sweep(name: str, prefix: str) -> bool:
-    """Whether a run's name is PREFIX-ENV-SEED."""
-    middle, _, seed = name.removeprefix(f"{prefix}-").rpartition("-")
-    return name.startswith(f"{prefix}-") and bool(middle) and seed.isascii() and seed.isdigit()
+def _environment_in(name: str, prefix: str) -> str:
+    """Return ENV of a run's name if that is PREFIX-ENV-SEED; else ""."""
+    environment, _, seed = name.removeprefix(f"{prefix}-").rpartition("-")
+    is_of_sweep = name.startswith(f"{prefix}-") and seed.isascii() and seed.isdigit()
+    return environment if is_of_sweep else ""
 
 
 def sweep_of(runs: Sequence[Run]) -> Sweep:
@@ -176,8 +181,7 @@ def _curve(found: Iterable[Evaluation]) -> list[tuple[float, float]]:
 
 def _game_scores(game: str, rows: list[ScoreRow]) -> GameScores:
     scores = np.array([row.mean for row in rows])
-    shares = [human_normalised(game, row.mean) for row in rows]
-    known = [share for share in shares if share is not None]
+    known = [row.human_normalised for row in rows if row.human_normalised is not None]
     return GameScores(
         game,
         rows,

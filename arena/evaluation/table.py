@@ -25,7 +25,7 @@ class ScoreRow:
         deviation: standard deviation of the scores.
         median: the median score.
         games: how many.
-        human_normalised: the mean where 0 is random play and 1 a person.
+        human_normalised: the mean where 0 is random play and 1 a person, by `nature` alone.
         measured: the share of the steps that each measure of the environment counted.
     """
 

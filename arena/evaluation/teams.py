@@ -96,7 +96,10 @@ class TeamSetting:
         return EvaluationKey(self.spec.name, step, "", 0.0, self.settings.seed)
 
     def play(self, agent: TeamAgent, step: int | None, report: Report) -> Evaluation:
-        """Play the games of an agent; the same seed repeats them."""
+        """Play the games of an agent.
+
+        The same seed repeats them with as many games in as many environments at once.
+        """
         settings = self.settings
         count = min(settings.environments, settings.games)
         vector = make_team_vector(self._name, count, seed=settings.seed)

@@ -13,7 +13,9 @@ from envs.atari.measures import measures_of
 
 TERMINAL_INTERVAL_S, PLAIN_INTERVAL_S = 0.2, 30.0
 HEADER = ("step", "minutes", "rows", "mean", "+-", "deviation", "median", "games", "human")
-HOW_TO_READ = "+-: half of the mean's 95% interval. human: 0 is random play, 1 a person."
+HOW_TO_READ = (
+    "+-: half of the mean's 95% interval. human: 0 is random play, 1 a person, by protocol nature."
+)
 LEFT = (0,)
 UNKNOWN = "-"
 PLAYERS = {"random": "random play", "human": "a person", "dqn": "DQN of 2015"}
@@ -60,9 +62,12 @@ def evaluation_text(agent: str, found: Evaluation) -> str:
     ]
     if found.human_normalised is not None:
         lines.append(f"  human-normalised {found.human_normalised:.3f}")
+    published = published_scores(found.key.environment)
+    if published and found.human_normalised is None:
+        lines.append("  not human-normalised: that scale is of protocol nature")
     told = measured_text(found.key.environment, found.measured)
     lines += [f"  {label} {share} of the steps" for label, share in told.items()]
-    return "\n".join([*lines, *published_text(published_scores(found.key.environment))])
+    return "\n".join([*lines, *published_text(published)])
 
 
 def table_text(table: ScoreTable) -> str:

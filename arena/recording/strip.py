@@ -6,7 +6,7 @@ After the slide that shows DQN's Breakout after 10, 120 and 240 minutes of train
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from arena.recording.record import game_text, mean_score
 from envs.pictures.pictured import Measure
 
 PICTURES = 4  # of a checkpoint, from the game's first third to its end
+MOST_KEPT = 128  # pictures of a running game evenly, and as many that measures counted
 HOLE, EDGE, GAP = 10, 22, 8  # pixels: perforation, its margin, and between pictures
 HEAD, FOOT, BETWEEN = 34, 64, 24
 FILM_BLACK, HOLE_WHITE = (0, 0, 0), (225, 225, 225)
@@ -70,34 +71,77 @@ def film_strip(title: str, session: PictureSession, games: int) -> Strip:
     """Play games and take pictures of the best one.
 
     Pictures of the running game alone are kept, those that measures counted first: where the ball
-    is behind the wall, that is what should be seen.
+    is behind the wall, that is what should be seen. Raises ValueError for fewer games than one.
     """
+    if games < 1:
+        raise ValueError(f"games = {games}: expected 1 or more")
     best: list[NDArray[np.uint8]] = []
     best_score, measured = -np.inf, list[str]()
-    running: list[tuple[bool, NDArray[np.uint8]]] = []
-    counts: tuple[int, ...] = ()
+    running, counts = Moments(), tuple[int, ...]()
     for _ in play_out(session, games):
         game = session.game
         if game.steps == 0:
-            running, counts = [], ()
-        running.append((game.counts > counts, game.seen.picture))
+            running, counts = Moments(), ()
+        running.add(game.seen.picture, is_counted=game.counts > counts)
         counts = game.counts
         if session.is_over and game.score > best_score:
-            best, best_score, measured = _chosen(running), game.score, session.measured()
+            best, best_score, measured = running.chosen(), game.score, session.measured()
     return Strip(title, session.player, best, list(session.finished), measured)
 
 
-def _chosen(moments: Sequence[tuple[bool, NDArray[np.uint8]]]) -> list[NDArray[np.uint8]]:
-    """Choose PICTURES of a game, evenly; the nearest that a measure counted, where one is near."""
-    last = len(moments) - 1
-    chosen = []
-    for i in range(1, PICTURES + 1):
-        place = round(last * i / (PICTURES + 0.5))
-        reach = last // (2 * PICTURES + 1)
-        near = range(max(0, place - reach), min(last, place + reach) + 1)
-        counted = [at for at in near if moments[at][0]]
-        chosen.append(moments[min(counted, key=lambda at: abs(at - place), default=place)][1])
-    return chosen
+class Moments:
+    """The pictures of a running game that a strip may show, at most 2 * MOST_KEPT of them.
+
+    A game of Atari may have 27,000 moments of 100 KB each, and a strip shows PICTURES of them.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._evenly, self._counted = _Thinned(), _Thinned()
+
+    def add(self, picture: NDArray[np.uint8], *, is_counted: bool) -> None:
+        """Add the next moment, and whether a measure counted it."""
+        self._evenly.add(self.count, picture)
+        if is_counted:
+            self._counted.add(self.count, picture)
+        self.count += 1
+
+    @property
+    def kept(self) -> int:
+        """Return how many pictures are kept; one that is kept for both reasons counts twice."""
+        return len(self._evenly.kept) + len(self._counted.kept)
+
+    def chosen(self) -> list[NDArray[np.uint8]]:
+        """Choose PICTURES, evenly; the nearest that a measure counted, where one is near."""
+        last = self.count - 1
+        chosen = []
+        for i in range(1, PICTURES + 1):
+            place = round(last * i / (PICTURES + 0.5))
+            reach = last // (2 * PICTURES + 1)
+            near = {at: p for at, p in self._counted.kept.items() if abs(at - place) <= reach}
+            chosen.append(_nearest(near or self._evenly.kept, place))
+        return chosen
+
+
+def _nearest(kept: Mapping[int, NDArray[np.uint8]], place: int) -> NDArray[np.uint8]:
+    return kept[min(kept, key=lambda at: abs(at - place))]
+
+
+class _Thinned:
+    """Pictures by their place in the game: of those added, every 2^k-th, at most MOST_KEPT."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, NDArray[np.uint8]] = {}
+        self._added, self._stride = 0, 1
+
+    def add(self, at: int, picture: NDArray[np.uint8]) -> None:
+        """Add a picture; where there are too many, drop every second one from now on."""
+        if self._added % self._stride == 0:
+            self.kept[at] = picture
+        self._added += 1
+        if len(self.kept) > MOST_KEPT:
+            self.kept = dict([*self.kept.items()][::2])
+            self._stride *= 2
 
 
 def draw_strips(strips: Sequence[Strip], headline: str) -> NDArray[np.uint8]:

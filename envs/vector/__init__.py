@@ -4,8 +4,10 @@ from envs.vector.finding import (
     EnvironmentClass,
     find_environment,
     gymnasium_ids,
+    is_part_of_a_name,
     make_one,
     make_vector,
+    part_of_a_name,
     typed_environment,
 )
 from envs.vector.steps import (
@@ -25,7 +27,9 @@ __all__ = [
     "VectorEnvironment",
     "find_environment",
     "gymnasium_ids",
+    "is_part_of_a_name",
     "make_one",
     "make_vector",
+    "part_of_a_name",
     "typed_environment",
 ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +133,17 @@ def _is_ales(registered: EnvSpec) -> bool:
     return str(registered.entry_point).startswith("ale_py")
 
 
+def part_of_a_name(environment: str) -> str:
+    """Return an environment's name as a part of a run's: ALE/Pong-v5 is ALE-Pong-v5."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", environment).strip("-.")
+
+
+def is_part_of_a_name(part: str, environment: str) -> bool:
+    """Return whether a part of a run's name says this environment, as any person may type it."""
+    typed = part.replace("ALE-", "ALE/", 1)
+    return part == part_of_a_name(environment) or find_atari(typed) == environment
+
+
 def gymnasium_ids() -> list[str]:
     """Return the ids of Gymnasium's registry but Atari's, whose games have names of our own."""
     import gymnasium
@@ -169,24 +182,15 @@ def _likeness(word: str, known: str) -> float:
 def own_class(named: EnvironmentClass) -> Callable[..., Any]:
     """Return the class that a person named, from the current folder or `sys.path`.
 
-    Raises EnvironmentNameError where there is none, with the nearest.
+    Raises EnvironmentNameError where there is none, with the nearest, and for a module that cannot
+    be imported.
     """
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
         module = importlib.import_module(named.module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{named.module}.".startswith(f"{error.name}."):
-            raise  # a package that the module itself needs
-        raise EnvironmentNameError(
-            f"environment '{named}': no module {named.module!r} in {here} or on Python's path"
-            f"{_without_suffix(named)}"
-        ) from None
     except Exception as error:
-        raise EnvironmentNameError(
-            f"environment '{named}': importing {named.module!r} failed with "
-            f"{type(error).__name__}: {error}"
-        ) from error
+        raise EnvironmentNameError(f"environment '{named}': {_why(named, error, here)}") from error
     finally:
         sys.path.remove(here)
     found = getattr(module, named.attribute, None)
@@ -200,6 +204,17 @@ def own_class(named: EnvironmentClass) -> Callable[..., Any]:
     return found
 
 
+def _why(named: EnvironmentClass, error: Exception, here: str) -> str:
+    """Say why a module that a person named cannot be imported."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing is None:
+        return f"importing {named.module!r} failed with {type(error).__name__}: {error}"
+    if f"{named.module}.".startswith(f"{missing}."):
+        suffix = _without_suffix(named)
+        return f"no module {named.module!r} in {here} or on Python's path{suffix}"
+    return f"importing {named.module!r} needs the package {missing!r}, which is not installed"
+
+
 def _without_suffix(named: EnvironmentClass) -> str:
     if not named.module.endswith(".py"):
         return ""
@@ -208,9 +223,14 @@ def _without_suffix(named: EnvironmentClass) -> str:
 
 
 def _made(name: str, maker: Callable[[], Any]) -> gymnasium.Env[Any, Any]:
-    """One environment; UnsupportedEnvironmentError where it is none or cannot be made."""
+    """One environment; UnsupportedEnvironmentError where it is none or cannot be made.
+
+    Many draw with pygame, which opens a sound card and complains where there is none. Here games
+    make no sound unless SDL_AUDIODRIVER says otherwise.
+    """
     import gymnasium
 
+    os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
     try:
         environment = maker()
     except Exception as error:

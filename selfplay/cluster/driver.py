@@ -21,7 +21,7 @@ from ray.exceptions import RayError
 from agents.metrics import RecentCounters, metrics_of
 from agents.progress import Elapsed, Event, Progress
 from agents.registry import algorithm_of
-from agents.running.budget import Budget
+from agents.running.budget import Budget, start_notice
 from agents.training import TrainConfig
 from selfplay.cluster.announcements import Announcements, must_wait
 from selfplay.cluster.inference_server import InferenceError, InferenceServer
@@ -289,6 +289,8 @@ class ClusterTraining:
             self.counts = dict(report.saved.get("counters", {}))
             self.steps_before = report.steps
             self.notices += extension_notice(self.config, self.run.info.config, report.saved)
+            start_rows = self.algorithm.start_rows(self.config)
+            self.notices += start_notice(self.config.rows, start_rows)
         self.announced.taken_over()
         if not report.trained and before is not None and report.rows == before.rows:
             self.learn_again_at = self.clock() + IDLE_S

@@ -17,6 +17,7 @@ def test_a_run_without_a_finished_game_was_trained_and_then_already(
     out = capsys.readouterr().out
     assert "  0 games  16 of 16 positions" in out  # no game of CartPole ends in 8 steps
     assert "run 'few' trained, to step 0: the same command with more --rows trains on" in out
+    assert "rows = 16: the run ends before it learns; expected more than 1,000" in out
     assert f"score it:  ludens evaluate few --store {tmp_path}\n" in out
     assert f"watch it:  ludens play CartPole-v1 --agent few --store {tmp_path}\n" in out
     assert ludens.main(words) == 0

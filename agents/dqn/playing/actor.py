@@ -65,7 +65,9 @@ class DQNActor:
             reward_clip=config.replay.reward_clip,
             errors=Returns(target.n_steps, target.gamma) if config.replay.by_actors else None,
         )
-        self._begins = np.ones(len(frames), np.bool_)  # where no action of this life was done
+        self._begins = np.ones(
+            len(frames), np.bool_
+        )  # where this life, or by `sticky` this game, begins
 
     def load_weights(self, data: bytes, step: int) -> None:
         """Act by these weights, of the learner's step, from now on."""

@@ -26,7 +26,7 @@ RUNS = ("run", "game", "step", "minutes", "rows", "mean", "+-", "median", "games
 HOW = (
     "Human-normalised: 0 is random play, 1 a person. In brackets: 95% stratified bootstrap "
     "intervals over runs (Agarwal et al. 2021). Random, person and DQN: Mnih et al. 2015, protocol "
-    "nature; scores of another protocol do not compare with them."
+    "nature; scores of another protocol do not compare with them and are not normalised."
 )
 
 

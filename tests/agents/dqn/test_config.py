@@ -34,6 +34,16 @@ def of_rollouts(rows, workers=0):
     )
 
 
+def of_steps(rows, workers=0):
+    """8 environments of stacks of 4, and returns over 3 steps."""
+    return DQNConfig(
+        workers=workers,
+        target=TargetConfig(n_steps=3),
+        replay=ReplayConfig(rows=rows),
+        environment=EnvironmentConfig(environments=8, stack=4),
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -65,6 +75,9 @@ def of_rollouts(rows, workers=0):
         ),
         (lambda: of_rollouts(rows=4608), "replay.rows = 4608.*q_lambda = 0.65: expected 12288"),
         (lambda: of_rollouts(rows=32767, workers=8), "replay.rows = 32767.*: expected 32768"),
+        (lambda: of_steps(rows=1), "replay.rows = 1: expected 56 or more.*stack = 4.*n_steps = 3"),
+        (lambda: of_steps(rows=55), "replay.rows = 55: expected 56 or more"),
+        (lambda: of_steps(rows=111, workers=2), "replay.rows = 111: expected 112 or more"),
     ],
 )
 def test_bad_settings_are_quoted(make, message):
@@ -75,3 +88,8 @@ def test_bad_settings_are_quoted(make, message):
 def test_a_ring_that_holds_whole_rollouts_is_taken():
     assert of_rollouts(rows=12288).replay.rows == 12288
     assert of_rollouts(rows=32768, workers=8).replay.rows == 32768
+
+
+def test_a_ring_that_holds_a_stack_and_its_steps_of_each_environment_is_taken():
+    assert of_steps(rows=56).replay.rows == 56
+    assert of_steps(rows=112, workers=2).replay.rows == 112

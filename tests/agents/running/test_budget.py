@@ -3,7 +3,7 @@
 import pytest
 
 from agents.alphazero.config import AlphaZeroConfig
-from agents.running.budget import Budget, limits_of, limits_text
+from agents.running.budget import Budget, limits_of, limits_text, start_notice
 from configs.loader import load_config
 from selfplay.trainer import rows_between
 
@@ -96,3 +96,14 @@ def test_the_clock_stands_still_until_it_is_started(clock):
     budget.start()
     assert budget.runs
     assert budget.elapsed() == 90.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_told"), [(0, False), (999, True), (1000, True), (1001, False)]
+)
+def test_a_run_that_ends_before_it_learns_is_told_so(rows: int, is_told: bool) -> None:
+    told = start_notice(rows, 1000)
+    assert len(told) == is_told
+    assert all(
+        notice.startswith(f"rows = {rows:,}: ") and "than 1,000" in notice for notice in told
+    )

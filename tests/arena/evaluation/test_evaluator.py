@@ -85,6 +85,21 @@ def test_the_same_seed_plays_the_same_games(tmp_path: Path) -> None:
     assert one.scores.tolist() != another.scores.tolist()
 
 
+def test_a_seed_repeats_games_of_as_many_environments_and_a_record_stands_for_all(
+    tmp_path: Path, played: list[int]
+) -> None:
+    runs = [make_run(tmp_path, name, {1: 3}) for name in ("one", "other")]
+    one = evaluator(runs[0], epsilon=0.5, games=12, environments=2).evaluate(1)
+    other = evaluator(runs[1], epsilon=0.5, games=12, environments=3).evaluate(1)
+    assert one.scores.tolist() != other.scores.tolist()
+    assert one.key == other.key
+    found = evaluator(runs[0], epsilon=0.5, games=12, environments=3).evaluate(1)
+    assert found.scores.tolist() == one.scores.tolist()
+    assert played == [12, 12]
+    for told in (evaluators.__doc__, evaluators.Setting.play.__doc__):
+        assert "environments at once" in (told or "")
+
+
 def test_an_atari_game_has_the_protocol_of_its_run_and_its_epsilon(tmp_path: Path) -> None:
     run = make_run(tmp_path, "r", {1: 0}, game="alien", protocol="sticky")
     key = evaluator(run).setting.key(1)

@@ -43,6 +43,8 @@ def test_the_figures_are_those_of_the_scores() -> None:
     assert FOUR.deviation == pytest.approx(np.sqrt(74 / 3))
     assert FOUR.error == pytest.approx(3.18245 * np.sqrt(74 / 3) / 2, abs=1e-4)
     assert FOUR.human_normalised == pytest.approx((5.0 - 1.7) / (31.8 - 1.7))
+    sticky = replace(FOUR, key=replace(FOUR.key, protocol="sticky"))
+    assert sticky.human_normalised is None  # the scale is of `nature`
     found = FOUR.to_json()
     assert found["mean"] == 5.0
     assert found["best"] == 12.0

@@ -99,6 +99,17 @@ def test_games_that_nobody_published_have_a_row_alone(store: Path) -> None:
     assert alone.to_json()["games"][0]["mean"] == {"value": 3.0, "low": None, "high": None}
 
 
+def test_scores_of_another_protocol_are_not_normalised(tmp_path: Path) -> None:
+    sweep = sweep_of([run_of(tmp_path, "pong", 0, 0.5, protocol="sticky", epsilon=0.001)])
+    (pong,) = sweep.games
+    assert (pong.human_normalised, pong.runs[0].human_normalised, sweep.normalised) == (
+        None,
+        None,
+        {},
+    )
+    assert pong.mean.value == pytest.approx(-20.7 + 0.5 * 30.0)
+
+
 def test_runs_without_an_evaluation_are_named(tmp_path: Path) -> None:
     runs = [run_of(tmp_path, "pong", 0, 0.5), run_of(tmp_path, "pong", 1, None)]
     assert sweep_of(runs).missing == ["p-pong-1"]
@@ -129,6 +140,17 @@ def test_a_sweep_is_found_by_the_names_of_its_runs(tmp_path: Path) -> None:
     assert found == ["p-CartPole-v1-0", "p-pong-0"]
     with pytest.raises(StoreError, match="no run x-ENV-SEED in"):
         runs_of_sweep(str(tmp_path), "x")
+
+
+def test_another_sweep_whose_name_begins_alike_is_not_taken_in(tmp_path: Path) -> None:
+    """By the run's game, in any form that it may have been typed in."""
+    games = {"pong": "pong", "Pong": "pong", "ALE-MsPacman-v5": "ms_pacman", "own-Walk": "own:Walk"}
+    for typed, game in games.items():
+        make_run(tmp_path, f"dqn-{typed}-0", {}, game=game)
+    make_run(tmp_path, "dqn-wide-pong-0", {}, game="pong")
+    found = [run.name for run in runs_of_sweep(str(tmp_path), "dqn")]
+    assert sorted(found) == sorted(f"dqn-{typed}-0" for typed in games)
+    assert [run.name for run in runs_of_sweep(str(tmp_path), "dqn-wide")] == ["dqn-wide-pong-0"]
 
 
 def test_a_run_named_twice_is_refused() -> None:

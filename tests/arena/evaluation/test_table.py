@@ -76,6 +76,12 @@ def test_one_evaluation_as_text() -> None:
         "  mean 4.0 +- 9.0, deviation 3.6, median 3.0, best 8.0; 3 games, 24 frames",
         "  human-normalised 0.076",
     ]
+    sticky = evaluation_text("r@7", evaluation([1.0, 3.0, 8.0], protocol="sticky"))
+    assert sticky.splitlines()[2:] == [
+        "  not human-normalised: that scale is of protocol nature",
+        "published (Mnih et al. 2015, protocol nature): random play 1.7, a person 31.8, "
+        "DQN of 2015 401.2",
+    ]
     plain = evaluation_text("r@7:epsilon=0", evaluation([0.5], environment="X-v0", protocol=""))
     assert plain.splitlines() == [
         "r@7:epsilon=0, X-v0, epsilon 0.05, seed 0:",

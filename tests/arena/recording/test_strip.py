@@ -4,7 +4,14 @@ from PIL import Image
 
 from arena.play.pictures.session import PictureSession
 from arena.recording.films import FilmError
-from arena.recording.strip import PICTURES, _chosen, film_strip, strips_text, write_strips
+from arena.recording.strip import (
+    MOST_KEPT,
+    PICTURES,
+    Moments,
+    film_strip,
+    strips_text,
+    write_strips,
+)
 from tests.arena.play.pictures.screens import Scripted, Walk
 
 
@@ -37,12 +44,40 @@ def test_a_strip_shows_the_best_of_its_games_in_order():
     assert found.measured == ["past the middle 62.5%"]
 
 
+def moments(count, counted=()):
+    """A game whose pictures are their own places in it."""
+    found = Moments()
+    for i in range(count):
+        found.add(np.full((1, 1, 3), i, np.int64), is_counted=i in counted)
+        assert found.kept <= 2 * MOST_KEPT
+    return found
+
+
+def places(game):
+    return [int(picture[0, 0, 0]) for picture in game.chosen()]
+
+
 def test_pictures_are_those_that_a_measure_counted_where_one_is_near():
-    pictures = [np.full((1, 1, 3), i, np.uint8) for i in range(91)]
-    evenly = [int(p[0, 0, 0]) for p in _chosen([(False, p) for p in pictures])]
-    assert evenly == [20, 40, 60, 80]
-    counted = [(i in (35, 63, 64), p) for i, p in enumerate(pictures)]
-    assert [int(p[0, 0, 0]) for p in _chosen(counted)] == [20, 35, 63, 80]
+    assert places(moments(91)) == [20, 40, 60, 80]
+    assert places(moments(91, counted=(35, 63, 64))) == [20, 35, 63, 80]
+
+
+def test_of_a_long_game_few_pictures_are_kept_and_its_rare_moments_among_them():
+    """27,000 are the steps of half an hour of Atari."""
+    count, evenly = 27_000, [6000, 12_000, 18_000, 24_000]
+    most = count / MOST_KEPT  # between two that are kept
+    assert places(moments(count)) == pytest.approx(evenly, abs=most)
+    rare = moments(count, counted=(11_000, 23_999))
+    assert places(rare)[1::2] == [11_000, 23_999]
+    often = moments(count, counted=range(0, count, 3))
+    assert places(often) == pytest.approx(evenly, abs=most)
+    assert all(place % 3 == 0 for place in places(often))
+
+
+@pytest.mark.parametrize("games", [0, -4])
+def test_a_strip_of_no_game_is_refused(games):
+    with pytest.raises(ValueError, match=f"games = {games}: expected 1 or more"):
+        strip(games=games)
 
 
 def test_strips_stand_side_by_side_in_one_picture(tmp_path):

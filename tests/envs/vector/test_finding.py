@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -132,8 +133,20 @@ def test_a_wrong_class_of_ones_own_is_explained(own: str, tmp_path: Path) -> Non
     with pytest.raises(EnvironmentNameError, match="failed with ZeroDivisionError"):
         find_environment(EnvironmentClass(f"{own}_wrong", "A"))
     (tmp_path / f"{own}_lacking.py").write_text("import no_such_package")
-    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+    told = f"importing '{own}_lacking' needs the package 'no_such_package', which is not installed"
+    with pytest.raises(EnvironmentNameError, match=told):
         find_environment(EnvironmentClass(f"{own}_lacking", "A"))
+
+
+def test_an_environment_makes_no_sound_unless_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    for given in (None, "pulse"):
+        os.environ.pop("SDL_AUDIODRIVER", None)
+        os.environ.update({} if given is None else {"SDL_AUDIODRIVER": given})
+        find_environment("CartPole-v1")
+        assert os.environ["SDL_AUDIODRIVER"] == (given or "dummy")
 
 
 def test_names_from_the_command_line_are_left_as_they_are() -> None:

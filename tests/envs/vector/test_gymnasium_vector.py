@@ -189,6 +189,26 @@ def test_spaces_that_cannot_be_learned_are_refused(
         GymnasiumVector("strange", Strange, 1, seed=0)
 
 
+def test_what_was_made_is_closed_where_another_cannot_be_made() -> None:
+    closed = []
+
+    class Few(Scripted):
+        made = 0
+
+        def __init__(self) -> None:
+            super().__init__()
+            Few.made += 1
+            if Few.made == 3:
+                raise RuntimeError("no third licence")
+
+        def close(self) -> None:
+            closed.append(self)
+
+    with pytest.raises(RuntimeError, match="no third licence"):
+        GymnasiumVector("few", Few, 5, seed=0)
+    assert len(closed) == 2
+
+
 def test_what_is_asked_wrongly_is_said() -> None:
     vector = GymnasiumVector("scripted", Scripted, 1, seed=0)
     vector.reset()

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from agents.dqn.config import DQNConfig
 from agents.dqn.playing.actor import DQNActor
 from agents.progress import Elapsed
+from configs.fields import meanings
 from configs.loader import load_config
 
 AFTER_DECAY = Elapsed(share=0.5, rows=10_000_000)
@@ -40,6 +42,24 @@ def test_a_life_begins_with_fire(fire):
         assert 0.6 < share < 1.0  # 0.7 + 0.3 / 4 on average: random ones stay random
     else:
         assert share < 0.5
+
+
+@pytest.mark.parametrize("protocol", ["nature", "sticky"])
+def test_fire_is_pressed_once_a_life_and_by_sticky_once_a_game(protocol):
+    """A network of zeros does nothing else: the ball is lost after some 40 steps, and lies there
+    until FIRE is pressed again."""
+    options = {"environment.environments": "4", "environment.protocol": protocol}
+    always = {"exploration.fire": "true", "exploration.final_epsilon": "0", "device": "cpu"}
+    actor = DQNActor(load_config("breakout", options | always), 0)
+    for parameter in actor.policy.network.parameters():
+        parameter.data.zero_()
+    actor.begin_round(400, AFTER_DECAY)
+    actor.play(lambda: False)
+    pressed = sum(int((p.arrays["action"] == 1).sum()) for p in actor.take_episodes())
+    actor.close()
+    assert (pressed == 4) == (protocol == "sticky")
+    assert pressed >= 4
+    assert "under `sticky`" in meanings(DQNConfig)["exploration.fire"]
 
 
 def test_fire_means_nothing_where_there_is_none():
