@@ -65,9 +65,8 @@ class DQNActor:
             reward_clip=config.replay.reward_clip,
             errors=Returns(target.n_steps, target.gamma) if config.replay.by_actors else None,
         )
-        self._begins = np.ones(
-            len(frames), np.bool_
-        )  # where this life, or by `sticky` this game, begins
+        # where this life begins, or this game where lives are not looked at
+        self._begins = np.ones(len(frames), np.bool_)
 
     def load_weights(self, data: bytes, step: int) -> None:
         """Act by these weights, of the learner's step, from now on."""
