@@ -44,7 +44,7 @@ IMPORT_RULES = {
     "mcts": _rules("envs", "numpy numba msgspec"),
     "agents": _rules("envs store mcts", "numpy numba msgspec torch safetensors"),
     "agents/ppo": _rules(
-        "envs store mcts", "numpy numba msgspec torch safetensors gymnasium ray.rllib"
+        "envs store mcts", "numpy numba msgspec torch safetensors gymnasium ray.rllib ray.kill"
     ),
     "selfplay": _rules("envs store mcts agents", "numpy torch tensorboard ray"),
     "arena": _rules(

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
-import ray
 import torch
+from ray import kill
 from ray.rllib.algorithms.ppo import PPO
 from ray.rllib.algorithms.ppo import PPOConfig as RLlibConfig
 from ray.rllib.core import (
@@ -185,7 +185,7 @@ class TeamPPO(PPO):
             if manager.is_actor_healthy(number):
                 self.silent.append(number)
                 manager.set_actor_state(number, healthy=False)
-                ray.kill(manager.actors()[number], no_restart=False)
+                kill(manager.actors()[number], no_restart=False)
 
     def _learn(self, columns: Columns) -> dict[str, float]:
         """Train on the sequences; return the learners' metrics."""

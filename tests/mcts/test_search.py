@@ -231,7 +231,7 @@ def test_a_full_tree_ends_its_search_early() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"simulations": 0}, "search.simulations = 0: expected a whole number, 1 or more"),
+        ({"simulations": 0}, "search.simulations = 0: expected a whole number, 1 to 10000000"),
         ({"root": "ucb"}, "'puct', 'gumbel'"),
         ({"dirichlet_fraction": 1.5}, "a number, 0 to 1"),
         ({"lookahead": 7}, "a whole number, -1 to 6"),

@@ -53,7 +53,12 @@ def test_a_turn_lasts_until_something_is_learned_since_the_checkpoint(
     saved = {"a": (0.0, 0)}  # seconds, steps
 
     def clustered(
-        config: AlphaZeroConfig, *, store_url: str, run_name: str, stop: Callable[[], bool]
+        config: AlphaZeroConfig,
+        *,
+        store_url: str,
+        run_name: str,
+        stop: Callable[[], bool],
+        changed_game: bool,
     ) -> Iterator[SimpleNamespace]:
         def stage(event: str, seconds: float, steps: int) -> SimpleNamespace:
             return SimpleNamespace(
