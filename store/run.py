@@ -199,8 +199,11 @@ def resume_or_create_run(
             seed=seed,
             versions=versions,
         )
-    except RunExistsError:  # another process created it in between
-        return open_run(store_url, name, game=game)
+    except RunExistsError as exists:
+        try:  # another process created it in between
+            return open_run(store_url, name, game=game)
+        except RunNotFoundError:  # only a part of one is there
+            raise exists from None
 
 
 def list_runs(store_url: str | Path) -> list[str]:

@@ -95,7 +95,7 @@ def test_a_run_does_not_begin_with_what_another_left(tmp_path, left):
     (tmp_path / "first" / left / "model.safetensors").write_bytes(b"of another game")
     with pytest.raises(RunExistsError, match=r"import or surgery of 'first' was cut off"):
         create_run(tmp_path, "first", **SETTINGS)
-    with pytest.raises(RunNotFoundError):
+    with pytest.raises(RunExistsError, match=r"import or surgery of 'first' was cut off"):
         resume_or_create_run(tmp_path, "first", **SETTINGS)
     assert list_runs(tmp_path) == []
 
