@@ -251,6 +251,7 @@ class DQNLearner:
             "rng": rng_state(self.rng),
             "generator": self.generator.get_state(),
             "new_rollouts": self.rollouts.new,
+            "rollout_starts": torch.from_numpy(self.rollouts.starts()),
             "ring": {name: torch.from_numpy(array) for name, array in self.ring.state().items()},
         }
 
@@ -259,7 +260,10 @@ class DQNLearner:
         saved = {name: tensor.numpy() for name, tensor in state["ring"].items()}
         if self.config.target.q_lambda:
             window = self._noting_rollouts(window, saved)
+            if "rollout_starts" in state:  # not in checkpoints from before there were any
+                self.rollouts.known_starts = frozenset(state["rollout_starts"].tolist())
         self.ring.fill(window, saved)
+        self.rollouts.known_starts = None
         self.replay.follow()
         self.rollouts.forget_before(self.ring.ring.oldest)
         self.rollouts.new = state["new_rollouts"]

@@ -32,6 +32,8 @@ class Rollouts:
 
     Attributes:
         new: how many of the blocks, the newest, came since the last draw.
+        known_starts: while a ring is refilled, the `starts` of the one that was saved; None cuts
+            each stream from its first row on.
     """
 
     def __init__(self, steps: int) -> None:
@@ -40,6 +42,7 @@ class Rollouts:
         self._blocks: list[NDArray[np.int64]] = []
         self._first_row = 0  # no block begins before it
         self.new = 0
+        self.known_starts: frozenset[int] | None = None
 
     def __len__(self) -> int:
         return len(self._blocks)
@@ -61,7 +64,7 @@ class Rollouts:
         opened = self._open.get(stream)
         if opened is None or (opened.episode, opened.next_step) != (episode, step):
             opened = self._open[stream] = _OpenBlock(episode, step)  # the first, or after a gap
-        opened.rows.extend(rows)
+        opened.rows.extend(rows if opened.rows else self._from_a_start(rows))
         opened.episode, opened.next_step = (
             (episode + 1, 0) if ended else (episode, step + len(rows))
         )
@@ -71,6 +74,21 @@ class Rollouts:
             self._first_row = min(self._first_row, opened.rows[0])
             self.new += 1
             del opened.rows[: self.steps]
+
+    def _from_a_start(self, rows: range) -> range:
+        """Return the rows from the first on that begins a block."""
+        if self.known_starts is None:
+            return rows
+        return range(next((row for row in rows if row in self.known_starts), rows.stop), rows.stop)
+
+    def starts(self) -> NDArray[np.int64]:
+        """Return the first rows of all blocks and of those that are not whole yet, int64 [n].
+
+        A stream is cut anew from there: its first row in a ring need not begin a block.
+        """
+        firsts = [int(block[0]) for block in self._blocks]
+        firsts += [opened.rows[0] for opened in self._open.values() if opened.rows]
+        return np.array(firsts, np.int64)
 
     def forget_before(self, oldest: int) -> None:
         """Drop the blocks that begin before row `oldest`, which the ring has no more."""

@@ -148,6 +148,33 @@ def test_a_resumed_learner_goes_on_bit_for_bit(name: str) -> None:
     assert (learner.steps, learner.rows_added) == (other.steps, other.rows_added) == (17, 550)
 
 
+def test_blocks_of_a_ring_that_has_wrapped_are_those_that_were_lost() -> None:
+    """Blocks of 8 steps, pieces of 13: what a ring of 200 rows begins with begins no block."""
+    config = replace(FAMILY["lambda"], replay=ReplayConfig(rows=200))
+    learner, batches = DQNLearner(SPEC, config), list[EpisodeBatch]()
+    for number in range(41):
+        batches.append(EpisodeBatch.of(schema_of(SPEC), [piece(s, 13 * number) for s in (1, 2)]))
+        learner.add(batches[-1:])
+        learner.train(2, 0.1)
+    state = load_trainer(dump_trainer(learner.state()))
+    other = DQNLearner(SPEC, config)
+    other.load_state(state, ReplayWindow.of(batches[-8:], "frame"))  # 208 rows
+    for each in (learner, other):
+        each.add([EpisodeBatch.of(schema_of(SPEC), [piece(s, 13 * 41) for s in (1, 2)])])
+    blocks, others = ([b.tolist() for b in each.rollouts._blocks] for each in (learner, other))
+    assert blocks == others
+    assert len(blocks) > 10
+    assert learner.train(7, 0.2) == other.train(7, 0.2)
+    assert learner.weights() == other.weights()
+
+
+def piece(stream: int, first: int, steps: int = 13) -> Episode:
+    """A piece of a stream's endless episode, from step `first` on."""
+    made = chain(stream, steps, GOES_ON, 1000 * stream + first)
+    arrays = {**made.arrays, "first_step": np.array([first])}
+    return Episode(piece_uuid(stream, 0, first), arrays)
+
+
 def test_a_row_whose_stack_has_left_the_ring_is_not_trained_on() -> None:
     """The first rows of the oldest block: what stands for their older frames never was there."""
     config = replace(FAMILY["lambda"], environment=EnvironmentConfig(stack=3))
