@@ -24,6 +24,7 @@ FAILURES = (
     ("store.errors", "StoreError"),
     ("envs.vector.steps", "EnvironmentFailedError"),
     ("selfplay.cluster.placement", "PlacementError"),
+    ("selfplay.cluster.ray_session", "RayStartError"),
 )
 
 

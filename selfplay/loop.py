@@ -36,6 +36,7 @@ from agents.running.episode_log import fresh_number
 from agents.running.reporting import Reports
 from agents.running.run_game import source_of
 from agents.self_driven import SelfDriven
+from agents.torch_device import choose_device
 from agents.training import TrainConfig
 from selfplay.committing import CommittingActor
 from selfplay.driving import drive
@@ -332,6 +333,8 @@ def train(
 def _opened(config: TrainConfig, store_url: str, run_name: str, *, changed_game: bool) -> Run:
     """Open or create the run of these settings, which must be those that it began with."""
     game = game_of(config)
+    if not config.workers:  # whose learner may be on another machine
+        choose_device(config.device)  # before there is a run that could not train
     run = resume_or_create_run(
         store_url,
         run_name,

@@ -12,6 +12,7 @@ from typing import Any
 import ray
 
 from agents.running.compiling import one_at_a_time
+from selfplay.cluster.supervision import first_line
 from selfplay.package_check import ROOT, check_packages
 from store.errors import StoreUrlError
 from store.files.opening import open_files
@@ -24,30 +25,29 @@ QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 NOT_SHIPPED = [".git", ".venv", "runs", "*.pyc", ".mypy_cache", ".ruff_cache", ".pytest_cache"]
 
 
+class RayStartError(Exception):
+    """Ray could not be started, or the cluster not be reached."""
+
+
 @contextmanager
 def connected(cpus: int) -> Iterator[bool]:
     """Connect to the cluster of RAY_ADDRESS or of the job, or start a local one.
 
     Yields whether it is a local one. Ray's SIGTERM handler is removed: the caller has its own.
+
+    Raises RayStartError where neither succeeds, as on a machine with too much other work.
     """
     if ray.is_initialized():  # the caller's, who will shut it down
         yield False
         return
     here = "RAY_ADDRESS" not in os.environ
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    if here:
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # no card unless asked for
-        ray.init(
-            "local",
-            _node_ip_address=LOOPBACK,
-            num_cpus=cpus,
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            runtime_env={"env_vars": worker_environment()},
-            **QUIET,
-        )
-    else:
-        ray.init(runtime_env=shipped_environment(), **QUIET)
+    try:
+        _start(cpus) if here else ray.init(runtime_env=shipped_environment(), **QUIET)
+    except Exception as error:  # Ray raises plain ones
+        ray.shutdown()
+        where = "a local Ray" if here else f"Ray at {os.environ['RAY_ADDRESS']}"
+        raise RayStartError(f"{where} did not start or answer: {first_line(error)}") from error
     _keep_terminal_clean()
     with suppress(ValueError, TypeError):  # not the main thread, or no handler of Python's
         for number, handler in handlers.items():
@@ -56,6 +56,19 @@ def connected(cpus: int) -> Iterator[bool]:
         yield here
     finally:
         ray.shutdown()
+
+
+def _start(cpus: int) -> None:
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # no card unless asked for
+    ray.init(
+        "local",
+        _node_ip_address=LOOPBACK,
+        num_cpus=cpus,
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        runtime_env={"env_vars": worker_environment()},
+        **QUIET,
+    )
 
 
 def _keep_terminal_clean() -> None:

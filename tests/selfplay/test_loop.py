@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from agents.alphazero.algorithm import AlphaZero
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
@@ -23,7 +24,7 @@ from selfplay.loop import train
 from store import checkpoints
 from store.errors import RunLockedError, RunMismatchError
 from store.replay.log import ReplayLog
-from store.run import open_run
+from store.run import list_runs, open_run
 
 CONFIG = AlphaZeroConfig(
     game="tic_tac_toe",
@@ -57,6 +58,13 @@ def test_the_clock_decides_nothing_where_games_end_a_training(tmp_path):
         config = replace(CONFIG, games=60, checkpoint_rows=0, checkpoint_minutes=minutes)
         _finish(tmp_path, name, config)
     assert _weights(tmp_path, "often") == _weights(tmp_path, "never")
+
+
+def test_no_run_begins_on_a_card_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device 'cuda': no CUDA device is available"):
+        _finish(tmp_path, config=replace(CONFIG, device="cuda"))
+    assert list_runs(tmp_path) == []
 
 
 def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_not(tmp_path):
