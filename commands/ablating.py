@@ -20,7 +20,7 @@ from commands.options import (
     turn_minutes,
 )
 from commands.teams.rating import teams_comparison
-from commands.turns import budget, train_variants, train_variants_at_once
+from commands.turns import budget, train_variants
 from configs.command_line import UsageError
 
 if TYPE_CHECKING:
@@ -126,9 +126,7 @@ def _train(runs: Mapping[str, Variant], title: str, args: Namespace, minutes: fl
     """Train all variants to the end, `minutes` a turn; False if interrupted."""
     # With --json, standard output holds the object alone.
     how = {"store": args.store, "changed_game": args.changed_game, "on_stderr": args.json}
-    if args.cores is None:
-        return train_variants(runs, title, minutes=minutes, **how)
-    return train_variants_at_once(runs, title, cores=args.cores, **how)
+    return train_variants(runs, title, minutes=minutes, cores=args.cores, **how)
 
 
 def _boards_comparison(args: Namespace, first: TrainConfig) -> Callable[[Mapping[str, str]], int]:

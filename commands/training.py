@@ -14,7 +14,7 @@ from commands.options import (
     store_argument,
     turn_minutes,
 )
-from commands.turns import budget, stop_signal, train_variants, train_variants_at_once
+from commands.turns import budget, stop_signal, train_variants
 from configs.command_line import UsageError
 
 if TYPE_CHECKING:
@@ -124,11 +124,7 @@ def _train_sweep(args: Namespace, options: Mapping[str, str]) -> int:
     first = planned[0].config
     title = f"sweep {prefix}: {len(runs)} runs, {budget(first)} each, in {args.store!r}"
     how = {"store": args.store, "changed_game": args.changed_game}
-    if args.cores is None:
-        done = train_variants(runs, title, minutes=minutes, **how)
-    else:
-        done = train_variants_at_once(runs, title, cores=args.cores, **how)
-    if not done:
+    if not train_variants(runs, title, minutes=minutes, cores=args.cores, **how):
         print("stopped; the same command goes on from there", file=sys.stderr)
         return INTERRUPTED
     if not method_of(first).acts_in(first.game):

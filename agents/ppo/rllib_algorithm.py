@@ -256,7 +256,7 @@ class TeamPPO(PPO):
     def state(self) -> dict[str, Any]:
         """Return what an iteration depends on but the weights of networks and the matches.
 
-        The order of minibatches is drawn anew from the seed.
+        The order of minibatches is not saved: after a resume it is drawn from the seed again.
 
         Tensors and plain values: the optimiser, the moments of values, the qualities of the pool.
         """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -224,7 +224,7 @@ def train_at_once(
     say: Callable[[str], None],
     stop: Callable[[], bool] = lambda: False,
     changed_game: bool = False,
-) -> Iterator[tuple[str, Progress]]:
+) -> Generator[tuple[str, Progress]]:
     """Train each run to the end of its budget, as many at once as there are cores for.
 
     On the cluster of RAY_ADDRESS or of the job, or on a local one of all cores of this machine. The

@@ -84,7 +84,7 @@ class Rollouts:
     def starts(self) -> NDArray[np.int64]:
         """Return the first rows of all blocks and of those that are not whole yet, int64 [n].
 
-        A stream is cut anew from there: its first row in a ring need not begin a block.
+        Cutting starts again at these rows: a stream's first row in a ring may be inside a block.
         """
         firsts = [int(block[0]) for block in self._blocks]
         firsts += [opened.rows[0] for opened in self._open.values() if opened.rows]
