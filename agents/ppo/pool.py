@@ -110,9 +110,7 @@ class Opponents:
         self.sides = np.zeros(matches, np.int64)
         self.qualities: dict[int, float] = {}
         self._taken: dict[int, int] = {}  # matches begun against each that plays now
-        self._owed = (
-            0  # matches against past opponents that are still to begin, for lack of a place
-        )
+        self._owed = 0  # matches against past opponents that wait for a place
         expected = (1.0 - config.latest) * matches / config.at_once
         self._most = max(1, round(2 * expected))  # of one, before another gets its place
 
