@@ -26,7 +26,10 @@ PINS   := $(VENV)/constraints.txt
 WORKERS ?= 2
 ARGS   ?=
 
-PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(PINS)
+# Modules are compiled as they are imported: most of what is installed never is, and compiling all
+# of it takes a minute.
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile \
+              -c $(PINS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -1,10 +1,13 @@
 """A PettingZoo parallel environment as a match of one team, whose agents learn together.
 
 Agents keep their places, in the order of `possible_agents`. One that has ended stays in its place
-until the match ends, with an observation and rewards of zero and one legal no-op. Agents of unequal
-spaces share the largest: a shorter vector is filled up with zeros, and choices that an agent lacks
-are masked. One network plays all, so a vector ends with the agent's place, one-hot (Terry et al.
-2020, "Revisiting parameter sharing in multi-agent deep reinforcement learning").
+until the match ends, with an observation and rewards of zero and one legal no-op: an absorbing
+state, so that with team spirit it still has its share of what the team earns later.
+
+Agents of unequal spaces share the largest: a shorter vector is filled up with zeros, and choices
+that an agent lacks are masked. One network plays all, so a vector ends with the agent's place,
+one-hot (Terry et al. 2020, "Revisiting parameter sharing in multi-agent deep reinforcement
+learning").
 """
 
 from __future__ import annotations

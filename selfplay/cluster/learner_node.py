@@ -132,7 +132,7 @@ class LearnerNode:
         """
         self._open()
         self.trainer.announce(segments)
-        self._sweep_if_due()
+        self._sweep_if_due(finish)
         trained = self._stretch(progress_share)
         due = finish or self.trainer.checkpoint_due(metadata.get("elapsed_s", 0.0))
         if due:
@@ -156,9 +156,9 @@ class LearnerNode:
                 break
         return trained
 
-    def _sweep_if_due(self) -> None:
+    def _sweep_if_due(self, finish: bool) -> None:
         """Search for segments that were committed and not announced because their worker died."""
-        if time.monotonic() >= self._sweep_at:
+        if finish or time.monotonic() >= self._sweep_at:
             self.trainer.log.sweep()
             self._sweep_at = time.monotonic() + SWEEP_S
 

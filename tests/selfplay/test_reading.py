@@ -150,6 +150,18 @@ def test_what_a_worker_committed_before_it_died_is_found_by_the_sweep(
     assert requests == {}
 
 
+def test_the_last_checkpoint_is_after_what_a_worker_committed_before_it_died(
+    counted: Counted, store: str
+) -> None:
+    dead = Worker(store, "run", CONFIG).play_round(32, 0, weights())
+    report = counted.node.learn(0.0, {"elapsed_s": 1.0}, finish=True)
+    counted.node.close()
+    assert report.rows == dead.counters["rows"]
+    found = checkpoints.latest_valid(open_run(store, "run"))
+    assert found is not None
+    assert found.metadata["cursor"] == {dead.writer: 1}
+
+
 def test_a_checkpoint_is_saved_after_all_that_was_announced_and_resumes_there(
     counted: Counted, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,8 +85,8 @@ def heads_of(output: bytes) -> list[str]:
 @pytest.mark.parametrize(
     ("game", "count"),
     [
-        ("go7", 200),
-        ("go9_from7", 200),
+        ("go7", 50),
+        ("go9_from7", 50),
         pytest.param("go7", 100_000, marks=pytest.mark.slow),
         pytest.param("go9_from7", 100_000, marks=pytest.mark.slow),
     ],
