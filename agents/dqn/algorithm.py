@@ -9,6 +9,7 @@ from typing import Any
 from agents.algorithm import Algorithm
 from agents.cores import allowed_cores, use_threads
 from agents.dqn.config import DQNConfig
+from agents.dqn.learning import optimisers
 from agents.dqn.learning.learner import DQNLearner, schema_of
 from agents.dqn.metrics import METRICS
 from agents.dqn.network import pixels
@@ -97,8 +98,10 @@ class DQN(Algorithm[DQNConfig]):
         return DQNAgent(policy, stack=stack, epsilon=epsilon, name=name)
 
     def warm_up(self, config: DQNConfig, *, acting: bool, learning: bool) -> None:
-        """Compile the kernels that arrange pictures."""
+        """Compile the kernels that arrange pictures, and those of optimisers."""
         pixels.warm_up()
+        if learning:
+            optimisers.warm_up()
 
     def window_rows(self, config: DQNConfig) -> int:
         """Return the rows of the ring."""

@@ -26,6 +26,46 @@ def test_centred_rmsprop_is_that_of_the_paper():
         assert weights[place].item() == pytest.approx(w)
 
 
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+def test_the_compiled_pass_moves_as_the_operations_of_pytorch(memory):
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(5, 4, 3, 2, generator=generator)
+    moved = {}
+    for dtype in (torch.float32, torch.float64):  # the latter by PyTorch
+        weights = torch.nn.Parameter(start.to(dtype, copy=True, memory_format=memory))
+        bias = torch.nn.Parameter(start[0, :, 0, 0].to(dtype, copy=True))
+        optimiser = CentredRMSprop([weights, bias], lr=0.01, decay=0.95, epsilon=1e-5)
+        generator.manual_seed(1)
+        for _ in range(20):  # gradients lie in the order of whoever made them
+            weights.grad = torch.randn(start.shape, generator=generator).to(dtype)
+            bias.grad = weights.grad[0, :, 0, 0].clone()
+            optimiser.step()
+        assert weights.is_contiguous(memory_format=memory)
+        moved[dtype] = weights.detach(), bias.detach()
+    for single, double in zip(moved[torch.float32], moved[torch.float64], strict=True):
+        torch.testing.assert_close(single.double(), double, rtol=1e-5, atol=1e-5)
+        assert not torch.equal(single, start if single.ndim == 4 else start[0, :, 0, 0])
+
+
+def test_means_that_were_stored_in_another_order_go_on():
+    def moved(stop):
+        start = torch.arange(120.0).view(5, 4, 3, 2)
+        weights = torch.nn.Parameter(start.contiguous(memory_format=torch.channels_last))
+        optimiser = CentredRMSprop([weights], lr=0.01, decay=0.95, epsilon=1e-5)
+        for step in range(10):
+            if step == stop:
+                state = optimiser.state_dict()
+                for name, found in state["state"][0].items():
+                    state["state"][0][name] = found.contiguous()
+                optimiser = CentredRMSprop([weights], lr=0.01, decay=0.95, epsilon=1e-5)
+                optimiser.load_state_dict(state)
+            weights.grad = torch.sin(start + step)
+            optimiser.step()
+        return weights.detach()
+
+    assert torch.equal(moved(stop=5), moved(stop=-1))
+
+
 def test_summed_gradients_move_as_their_mean_does_at_the_settings_epsilon():
     """Mnih et al. sum over 32 rows at 0.01; here it is the mean, and 0.01 / 32^2."""
     gradients = np.random.default_rng(1).normal(size=(10, 4)) * 0.01
