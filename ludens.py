@@ -41,7 +41,8 @@ Agents, in every command that takes one:
   RUN@12000         the checkpoint at that step
   RUN:sims=400      ... with 400 simulations per move; sims=0 plays without search
   RUN:epsilon=0.05  ... with a share of random actions, for runs in an environment
-  uci:stockfish?nodes=100, usi:PROGRAM, gtp:gnugo?level=10   another program (match, play, analyze)
+  uci:stockfish?nodes=100, usi:PROGRAM, gtp:gnugo?level=10, xboard:PROGRAM
+                    another program (match, play, analyze, anchors of rate)
   wanderer, pusher, fighter   scripted players, for games of teams
 """
 
@@ -152,7 +153,7 @@ any environment are read by numpy.load.
   ludens analyze connect_four --agent connect_four --simulations 600 --moves 4435
   ludens analyze connect_four --agent solver --positions positions.txt --json
   printf '44\\n4453\\n' | ludens analyze connect_four --agent mcts:500 --positions -
-A position is written as the moves that lead to it. Values are for the side to move, -1 to 1.
+A position is written as its text (FEN, SFEN), as the moves that lead to it, or both. Values are for the side to move, -1 to 1.
 """,
         playing.analyze_arguments,
         playing.analyze,

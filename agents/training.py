@@ -62,7 +62,8 @@ class TrainConfig(Settings):
     seed: NonNegativeInt = 0
     """Seed of everything."""
     workers: NonNegativeInt = 0
-    """Ray workers; 0 runs everything in one process, without Ray."""
+    """Ray workers; 0 runs everything in one process, without Ray (PPO's RLlib needs one of this
+    machine in any case)."""
     device: str = "auto"
     """Where networks run: cpu, cuda, or auto (cuda where there is one)."""
     publish_rows: PositiveInt = 4096

@@ -40,7 +40,7 @@ def engine_arguments(parser: ArgumentParser) -> None:
         "--game",
         metavar="GAME",
         help="chess (the default), Chess960 included, chess5, shogi, minishogi, or go7, go9, go13, "
-        "go19",
+        "go19, go9_from7",
     )
     parser.add_argument(
         "--protocol", choices=sorted(set(PROTOCOL_OF.values())), help="(default: the game's)"
