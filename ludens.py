@@ -153,7 +153,8 @@ any environment are read by numpy.load.
   ludens analyze connect_four --agent connect_four --simulations 600 --moves 4435
   ludens analyze connect_four --agent solver --positions positions.txt --json
   printf '44\\n4453\\n' | ludens analyze connect_four --agent mcts:500 --positions -
-A position is written as its text (FEN, SFEN), as the moves that lead to it, or both. Values are for the side to move, -1 to 1.
+A position is written as its text (FEN, SFEN), as the moves that lead to it, or both. Values are for
+the side to move, -1 to 1.
 """,
         playing.analyze_arguments,
         playing.analyze,

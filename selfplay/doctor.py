@@ -237,6 +237,9 @@ def ray(config: TrainConfig, environment: Mapping[str, str]) -> Finding:
         return Finding("ray", "problem" if wanted else "warning", said, advice)
     if address:
         return Finding("ray", "ok", f"{said}, cluster at {address}")
+    if wanted and mode not in ("token", "not set"):  # unset, Ray makes a token of its own
+        said += ", a local cluster: anyone who can reach this machine can run code there"
+        return Finding("ray", "warning", said, "unset RAY_AUTH_MODE")
     here = "a local cluster, protected by a token" if wanted else "not used with workers = 0"
     return Finding("ray", "ok", f"{said}, {here}")
 

@@ -99,3 +99,9 @@ def test_an_option_that_would_do_nothing_is_refused(
 ) -> None:
     assert ludens.main(words.split()) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_sequential_test_by_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "match tic_tac_toe solver random --sprt 0 100 --seed 1 --json"
+    assert ludens.main(words.split()) == 0
+    assert json.loads(capsys.readouterr().out)["sprt"]["decision"] == "elo1"

@@ -10,6 +10,8 @@ from arena.play.pictures import app
 from arena.play.screen import web
 from commands.showing import is_environment
 from configs.command_line import UsageError
+from store import checkpoints
+from store.run import open_run
 
 OWN = "tests.envs.pictures.own_environments:Corridor"
 
@@ -125,3 +127,29 @@ def test_a_film_that_cannot_be_is_refused_in_one_line(
     assert err.count("\n") == 1
     assert out == ""
     assert list(Path().iterdir()) == []
+
+
+def test_a_strip_shows_the_checkpoints_of_a_run_and_holds_none_of_them_afterwards(capsys, tmp_path):
+    store, path = str(tmp_path / "store"), tmp_path / "strip.png"
+    settings = {
+        "minutes": "0",
+        "rows": "400",
+        "checkpoint-rows": "150",
+        "learner.start-rows": "50",
+        "environment.environments": "2",
+        "replay.rows": "1000",
+        "network.hidden": "8",
+        "device": "cpu",
+    }
+    options = [word for name, value in settings.items() for word in (f"--{name}", value)]
+    assert (
+        run(capsys, "train", "dqn", "--env", OWN, "--run", "r", "--store", store, *options)[0] == 0
+    )
+    words = ["record", "r", "--env", OWN, "--strip", str(path), "--store", store, "--json"]
+    status, out, err = run(capsys, *words)
+    assert status == 0, err
+    found = json.loads(out)
+    steps = checkpoints.steps(open_run(store, "r"))
+    assert len(found["strips"]) == min(3, len(steps)) >= 2
+    assert path.read_bytes()[:4] == b"\x89PNG"
+    assert open_run(store, "r").files.names("holds") == []

@@ -178,6 +178,8 @@ def test_the_kernel_cache_is_cold_until_something_is_compiled(
     [
         (0, {}, "ok"),
         (2, {}, "ok"),
+        (2, {"RAY_AUTH_MODE": "token"}, "ok"),
+        (2, {"RAY_AUTH_MODE": "disabled"}, "warning"),
         (2, {"RAY_ADDRESS": "ray://x:1"}, "problem"),
         (0, {"RAY_ADDRESS": "ray://x:1"}, "warning"),
         (2, {"RAY_ADDRESS": "ray://x:1", "RAY_AUTH_MODE": "token"}, "ok"),

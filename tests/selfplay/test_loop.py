@@ -1,6 +1,7 @@
 """A training is deterministic, resumable bit for bit, and loses nothing that it reported."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,6 +53,13 @@ def _episodes(store, name="run"):
     return ReplayLog(open_run(store, name), SCHEMA).poll()
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A store with a finished run, and what was last reported of it."""
+    store = tmp_path_factory.mktemp("whole")
+    return store, _finish(store)[-1]
+
+
 def test_the_clock_decides_nothing_where_games_end_a_training(tmp_path):
     """Whose checkpoints would come after every round by the clock, or never."""
     for name, minutes in (("often", 1e-9), ("never", 1e9)):
@@ -67,22 +75,22 @@ def test_no_run_begins_on_a_card_that_is_not_there(tmp_path, monkeypatch):
     assert list_runs(tmp_path) == []
 
 
-def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_not(tmp_path):
-    final = _finish(tmp_path, "a")[-1]
+def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_not(whole, tmp_path):
+    store, final = whole
     assert final.event == "finished"
     assert final.games >= CONFIG.games
     assert final.learner_steps > 0
     assert np.isfinite([final.metrics[name] for name in ("policy_loss", "value_loss")]).all()
     _finish(tmp_path, "b")
     _finish(tmp_path, "c", replace(CONFIG, seed=1))
-    assert _weights(tmp_path, "a") == _weights(tmp_path, "b") != _weights(tmp_path, "c")
+    assert _weights(store) == _weights(tmp_path, "b") != _weights(tmp_path, "c")
 
 
-def test_every_reported_game_is_stored_once_and_legal(tmp_path):
-    final = _finish(tmp_path)[-1]
+def test_every_reported_game_is_stored_once_and_legal(whole):
+    store, final = whole
     game = find_game(CONFIG.game)
     uuids = set()
-    for batch in _episodes(tmp_path):
+    for batch in _episodes(store):
         for i in range(len(batch)):
             episode = batch.episode(i)
             uuids.add(episode.uuid)
@@ -167,8 +175,8 @@ def test_a_second_trainer_on_the_run_is_refused(tmp_path):
     training.close()
 
 
-def test_a_run_keeps_its_settings_but_may_be_extended(tmp_path):
-    _finish(tmp_path)
+def test_a_run_keeps_its_settings_but_may_be_extended(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
     with pytest.raises(RunMismatchError, match=r"network.filters is 8, not 16"):
         _finish(tmp_path, config=replace(CONFIG, network=replace(CONFIG.network, filters=16)))
     longer = _finish(tmp_path, config=replace(CONFIG, games=160))[-1]

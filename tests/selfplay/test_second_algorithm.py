@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 import ludens
+from agents.running.budget import Budget
 from arena.names import find_agent
+from selfplay import loop
 from selfplay.journal import Journal
 from selfplay.loop import train
 from selfplay.package_check import ROOT
@@ -54,7 +57,11 @@ def test_checkpoints_are_kept_by_name_at_the_minutes_that_an_algorithm_asks_for(
     """Also where none would be due then by the clock; a run without a clock names what it saves."""
     monkeypatch.setattr(QLearning, "keep_minutes", (0.004, 0.01, 60.0))
     by_clock = replace(CONFIG, minutes=0.02, games=0, checkpoint_rows=0, checkpoint_minutes=60.0)
-    run_to_the_end(tmp_path / "clock", by_clock)
+    now = [0.0]
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "Budget", partial(Budget, clock=lambda: now[0]))
+        for _ in train(by_clock, store_url=str(tmp_path / "clock"), run_name=RUN):
+            now[0] += 0.05
     kept = at_minutes(kept_names(open_run(str(tmp_path / "clock"), RUN).files))
     assert list(kept) == [0.004, 0.01]
     assert kept[0.004] < kept[0.01]

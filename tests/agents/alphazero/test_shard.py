@@ -59,6 +59,7 @@ def test_games_are_legal_and_end_as_they_say(name):
 
 
 def test_a_proven_game_ends_at_once_with_the_proven_result():
+    proven = 0
     for episode in _play(_shard(proof_playout_share=0.0, full_share=1.0)):
         exact = episode.arrays["row_exact"]
         assert np.isnan(exact[:-1]).all()
@@ -66,6 +67,8 @@ def test_a_proven_game_ends_at_once_with_the_proven_result():
             mover = len(episode.arrays["move"]) % 2
             expected = exact[-1] if mover == 0 else -exact[-1]
             assert episode.arrays["outcome"][0] == expected
+            proven += 1
+    assert proven > 0
 
 
 def test_openings_are_random_and_as_long_as_configured():

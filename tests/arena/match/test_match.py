@@ -95,7 +95,7 @@ def network_of_chance(seed: int) -> SearchPlayer:
     return SearchPlayer(CONNECT_FOUR, [evaluate, evaluate], config, name=f"chance {seed}")
 
 
-@pytest.mark.parametrize("pairs", [10, pytest.param(24, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pairs", [6, pytest.param(24, marks=pytest.mark.slow)])
 def test_games_together_are_the_games_one_by_one(pairs: int) -> None:
     players = network_of_chance(1), network_of_chance(2)
     key = MatchKey("connect_four", ("chance 1", "chance 2"), 5, "random:4")

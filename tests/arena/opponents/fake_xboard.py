@@ -22,7 +22,6 @@ def introduce() -> None:
         return
     if HOW == "slow-start":
         say("feature done=0")
-        time.sleep(1.2)
     say('feature myname="Fake 1.0" ping=1 setboard=1 usermove=1 option="Style -string x" done=1')
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from agents.players import ForfeitError
 from arena.opponents import xboard_engine
 from arena.opponents.opponent import OpponentPlayer, find_opponent
-from arena.opponents.process import find_program
+from arena.opponents.process import Program, find_program
 from envs.positions import past_of
 from envs.registry import find_game
 
@@ -18,6 +19,12 @@ CHESS, SHOGI = find_game("chess"), find_game("shogi")
 FAKE = shlex.quote(str(Path(__file__).parent / "fake_xboard.py"))
 RNG = np.random.default_rng(0)
 BARE = "4k3/8/8/8/8/8/4P3/4K2R w K - 0 1"
+
+
+@pytest.fixture(autouse=True)
+def _has_time_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fake is Python, which a busy machine starts slowly."""
+    monkeypatch.setattr(xboard_engine, "FEATURES_S", 60.0)
 
 
 @pytest.fixture
@@ -84,11 +91,20 @@ def test_a_program_without_features_plays_from_the_start_only(
 def test_a_program_that_asks_for_time_to_load_gets_it(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(xboard_engine, "FEATURES_S", 1.0)
+    left: list[float] = []
+    read_line = Program.read_line
+
+    def noted(program: Program, deadline: float) -> str:
+        left.append(deadline - time.monotonic())
+        return read_line(program, deadline)
+
+    monkeypatch.setattr(Program, "read_line", noted)
+    monkeypatch.setattr(xboard_engine, "START_S", 500.0)
     player = find_opponent(fake("slow-start", log), CHESS)
     move_after(player, "e2e4")
     player.stop()
     assert "usermove e2e4" in log.read_text()
+    assert left[0] <= 60.0 < left[1]
 
 
 @pytest.mark.parametrize(

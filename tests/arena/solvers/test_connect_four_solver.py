@@ -113,7 +113,7 @@ def check_against_grid(solver, positions):
 
 
 def test_late_positions_against_a_slow_twin(solver):
-    check_against_grid(solver, random_positions(seed=1, count=500, first_ply=37, last_ply=41))
+    check_against_grid(solver, random_positions(seed=1, count=200, first_ply=37, last_ply=41))
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def test_observations_rewards_and_ends_are_those_of_the_vector(game, protocol):
     vector = make_vector(game, 1, seed=3, protocol=protocol, training=False)
     np.testing.assert_array_equal(screen.reset().observation, vector.reset()[0])
     ends = 0
-    for action in actions(400, vector.num_actions):
+    for action in actions(200, vector.num_actions):
         seen = screen.step(int(action))
         vector.send(np.array([action]))
         steps = vector.receive()
@@ -34,7 +34,7 @@ def test_observations_rewards_and_ends_are_those_of_the_vector(game, protocol):
             np.testing.assert_array_equal(seen.observation, steps.last_observations[0])
             seen, ends = screen.reset(), ends + 1
         np.testing.assert_array_equal(seen.observation, steps.observations[0])
-    assert ends > 0 or game == "pong" or protocol is STICKY
+    assert ends > 0 or game == "pong"
     screen.close()
     vector.close()
 

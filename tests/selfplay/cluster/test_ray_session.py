@@ -36,3 +36,18 @@ def test_a_ray_that_does_not_start_is_told_in_one_line(
     assert status == FAILURE
     assert line.startswith(told)
     assert "\n" not in line
+
+
+def test_a_local_ray_has_no_dashboard_and_listens_to_this_machine_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda *words, **options: given.update(options, words=words))
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    with connected(cpus=1) as is_own:
+        assert is_own
+    assert (given["words"], given["_node_ip_address"]) == (("local",), "127.0.0.1")
+    assert given["include_dashboard"] is False
