@@ -74,7 +74,7 @@ def parse_agent_name(text: str) -> AgentName:
     if parts is None:
         raise AgentNameError(f"agent {text!r}: expected NAME, NAME@STEP or NAME:sims=400")
     step = parts["step"]
-    if step is not None and not step.isdecimal():
+    if step is not None and not (step.isdecimal() and len(step) <= checkpoints.MOST_STEP_DIGITS):
         raise AgentNameError(
             f"agent {text!r}: step {step!r} is not a whole number (`ludens runs` tells the steps "
             "of checkpoints that are kept by name)"

@@ -1,8 +1,8 @@
 """Compare the search and self-play of this checkout with another one, such as an older commit.
 
 `python -m benchmarks versions --other PATH`. Both run under this Python, in separate processes that
-take turns; which one goes first alternates between rounds. The wide game of the tests is searched
-too: in a checkout older than lists of legal actions, by rules that fill masks.
+take turns in each measurement; which one goes first alternates between rounds. The wide game of the
+tests is searched too: in a checkout older than lists of legal actions, by rules that fill masks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ ROUNDS = 7
 SEARCHED = ("connect_four", "othello")
 SEARCH_FIGURES = ("ours_puct", "ours_puct_batches", "ours_gumbel", "ours_gumbel_batches")
 PLAYED = "connect_four"
+Measurement = Callable[[Path, float], dict[str, float]]
 WIDE, MASKED_WIDE = "tests/wide_game.py", "benchmarks/selfplay/masked_leap.py"
 
 
@@ -34,18 +36,29 @@ def _bench(checkout: Path, what: str, of: str, seconds: float) -> dict[str, Any]
     return measured
 
 
-def figures(checkout: Path, seconds: float) -> dict[str, float]:
-    """Measure simulations: of the search per core second, of self-play per second."""
-    found: dict[str, float] = {}
+def _searched(game: str) -> Measurement:
+    """Return what measures the search of a game: simulations per core second."""
+
+    def measure(checkout: Path, seconds: float) -> dict[str, float]:
+        path = _wide_game(checkout) if game == "wide game" else game
+        measured = _bench(checkout, "search", path, seconds)["simulations_per_core_s"]
+        return {f"{game} {figure}": measured[figure] for figure in SEARCH_FIGURES}
+
+    return measure
+
+
+def _wide_game(checkout: Path) -> str:
     wide = checkout / WIDE
-    for name, game in (
-        *((name, name) for name in SEARCHED),
-        ("wide game", str(wide if wide.exists() else HERE / MASKED_WIDE)),
-    ):
-        measured = _bench(checkout, "search", game, seconds)["simulations_per_core_s"]
-        found |= {f"{name} {figure}": measured[figure] for figure in SEARCH_FIGURES}
+    return str(wide if wide.exists() else HERE / MASKED_WIDE)
+
+
+def _played(checkout: Path, seconds: float) -> dict[str, float]:
+    """Measure self-play: simulations per second."""
     played = _bench(checkout, "selfplay", PLAYED, seconds)
-    return found | {f"{PLAYED} selfplay": played["simulations_per_s"]}
+    return {f"{PLAYED} selfplay": played["simulations_per_s"]}
+
+
+MEASUREMENTS = (*map(_searched, (*SEARCHED, "wide game")), _played)
 
 
 def _commit(checkout: Path) -> str:
@@ -59,7 +72,10 @@ def measure(other: Path, seconds: float, count: int) -> dict[str, Any]:
     rounds = []
     for number in range(count + 1):
         sides = [HERE, other] if number % 2 else [other, HERE]
-        measured = {side: figures(side, seconds) for side in sides}
+        measured: dict[Path, dict[str, float]] = {side: {} for side in sides}
+        for figures in MEASUREMENTS:
+            for side in sides:
+                measured[side] |= figures(side, seconds)
         rounds.append(
             {name: measured[HERE][name] / measured[other][name] for name in measured[HERE]}
         )
@@ -79,7 +95,7 @@ def measure(other: Path, seconds: float, count: int) -> dict[str, Any]:
 
 
 def run(seconds: float, other: str, rounds: int = ROUNDS) -> None:
-    """Compare, print and write the ratios; each of the five measurements takes `seconds`."""
+    """Compare, print and write the ratios; each of the measurements takes `seconds`."""
     result = measure(Path(other).resolve(), seconds, rounds)
     print(json.dumps(result["this_over_other"], indent=1))
     write_result("versions", result)

@@ -255,9 +255,9 @@ def rate(args: Namespace) -> int:
         progress.clear()
         plots = drawn(lambda: write_plot(table, plot) if plot else [])
         if args.json:
-            print_json({**table.to_json(), "plots": plots})
+            print_json({**table.to_json(), "plots": plots}, flush=True)
         else:
-            print(table_text(table), *(f"plot: {path}" for path in plots), sep="\n")
+            print(table_text(table), *(f"plot: {path}" for path in plots), sep="\n", flush=True)
 
     with _match_pool(args.game or game.name, args, anchors) as pool:
         ladder = Ladder(game, args.store, runs, anchors, openings, settings, pool)

@@ -32,6 +32,7 @@ CHECKPOINT_SCHEMA_VERSION = MANIFEST.current
 MANIFEST_FILE = "MANIFEST.json"
 MODEL_FILE = "model.safetensors"
 
+MOST_STEP_DIGITS = 18
 _STEP = re.compile(r"\d{9,18}")
 _MANIFEST_KEY = re.compile(rf"{CHECKPOINT_FOLDER}/(\d{{9,18}})/{re.escape(MANIFEST_FILE)}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -92,3 +92,10 @@ class CheckpointError(StoreError):
 
 class CheckpointNotFoundError(StoreError):
     """There is no complete checkpoint of that step."""
+
+
+UNREADABLE = (
+    *(StoreError, OSError, ValueError, KeyError, TypeError),
+    *(OverflowError, RecursionError),
+)
+"""What reading a stored document can raise that is damaged, or that no program of ours wrote."""

@@ -26,9 +26,9 @@ from arena.evaluation.statistics import mean_error
 from envs.atari.measures import measures_of
 from envs.atari.protocol import NATURE
 from envs.atari.scores import human_normalised
-from store.errors import AlreadyStoredError
+from store.errors import UNREADABLE, AlreadyStoredError
 from store.files.protocol import MOST_JSON_BYTES, Files
-from store.upgrades import EVALUATION, VersionError
+from store.upgrades import EVALUATION
 from store.upkeep.verify import EVALUATION_FOLDER
 
 MOST_GAMES = 10**6  # of one evaluation, by the names of its files
@@ -93,7 +93,7 @@ class Evaluation:
     def measured(self) -> dict[str, float]:
         """Return the share of all steps that each measure counted, by the measure's name."""
         steps = int(self.lengths.sum())
-        return {name: int(counts.sum()) / steps for name, counts in self.counts.items()}
+        return {name: int(counts.sum()) / max(steps, 1) for name, counts in self.counts.items()}
 
     @property
     def games(self) -> int:
@@ -234,7 +234,7 @@ def encode(evaluation: Evaluation) -> bytes:
 def _read(files: ReadableFiles, name: str) -> Evaluation | None:
     try:
         return _decode(files.read(f"{EVALUATION_FOLDER}/{name}", MOST_JSON_BYTES))
-    except (VersionError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except UNREADABLE as error:
         _logger.warning("evaluation %r is skipped: %s", name, error)
         return None
 

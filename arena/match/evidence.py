@@ -6,13 +6,14 @@ batch or the day (but for the last bits of a network's answer, which are no new 
 a pair of games from an opening counts once over all that is recorded of them.
 The solver's choice among equally good moves changes no result that it can force, so it is no new
 evidence either. Where an agent plays by chance in every game (`PLAY_BY_CHANCE`) each pair of games
-is a new sample and counts: pairs of one opening then measure that opening alone.
+is a new sample and counts: pairs of one opening then measure that opening alone. But a pair of one
+number of one match is the same wherever it is recorded: two runs can both have that of two anchors.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 
@@ -46,11 +47,12 @@ class Evidence:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, frozenset[str]], set[str]] = {}
+        self._numbers: dict[str, set[int]] = {}  # of the pairs of each match, by its id
 
     def take(self, key: MatchKey, batch: Batch) -> Batch:
         """Return the batch without pairs that repeat an earlier pair or each other."""
         if not repeat_themselves(key.agents):
-            return batch
+            return self._unknown(key, batch)
         seen = self._openings(key)
         kept = []
         for i, name in enumerate(opening_ids(key, batch)):
@@ -65,6 +67,18 @@ class Evidence:
             return False
         seen = self._openings(key)
         return all(opening.id in seen for opening in openings)
+
+    def numbers(self, key: MatchKey) -> Collection[int]:
+        """Return the numbers of the pairs that were counted, of agents that play by chance."""
+        return self._numbers.get(key.id, ())
+
+    def _unknown(self, key: MatchKey, batch: Batch) -> Batch:
+        """Return the batch without pairs of this match that were counted before."""
+        known = self._numbers.setdefault(key.id, set())
+        numbers = range(batch.first_pair, batch.end)
+        kept = [i for i, number in enumerate(numbers) if number not in known]
+        known.update(numbers)
+        return batch if len(kept) == len(batch.points) else batch.only(kept)
 
     def _openings(self, key: MatchKey) -> set[str]:
         return self._seen.setdefault((key.game, frozenset(key.agents)), set())

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.notation.records import MoveNote
-from store.errors import AlreadyStoredError
+from store.errors import UNREADABLE, AlreadyStoredError
 from store.files.protocol import MOST_JSON_BYTES, Files
-from store.upgrades import MATCH, VersionError
+from store.upgrades import MATCH
 from store.upkeep.verify import MATCH_FOLDER
 
 MOST_PAIRS = 10**7  # of one match, by the names of its files
@@ -178,7 +178,7 @@ def read_matches(
 def _read(files: ReadableFiles, key: str) -> tuple[MatchKey, Batch] | None:
     try:
         return _decode(files.read(key, MOST_JSON_BYTES))
-    except (VersionError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except UNREADABLE as error:
         _logger.warning("record %r of a match is skipped: %s", key, error)
         return None
 
@@ -207,7 +207,10 @@ def _decode(data: bytes) -> tuple[MatchKey, Batch]:
     openings = document["openings"]
     if not isinstance(openings, str):
         raise ValueError(f"its openings are {openings!r:.80}, expected their label")
-    key = MatchKey(str(document["game"]), (str(one), str(other)), int(document["seed"]), openings)
+    seed, first = document["seed"], document["first_pair"]
+    if not all(type(number) is int and number >= 0 for number in (seed, first)):
+        raise ValueError(f"its seed is {seed!r:.80}, its first pair {first!r:.80}")
+    key = MatchKey(str(document["game"]), (str(one), str(other)), seed, openings)
     points, plies = (_whole_numbers(document[name]) for name in ("points", "plies"))
     if points.shape != plies.shape or points.min() < 0 or points.max() > 2:
         raise ValueError("its points are not pairs of 0, 1 or 2")
@@ -216,7 +219,7 @@ def _decode(data: bytes) -> tuple[MatchKey, Batch]:
         if len(ids) != len(points) or not all(isinstance(name, str) for name in ids):
             raise ValueError(f"its {len(points)} pairs do not have as many openings")
         ids = tuple(ids)
-    return key, Batch(int(document["first_pair"]), points, plies, ids)
+    return key, Batch(first, points, plies, ids)
 
 
 def _whole_numbers(rows: Iterable[Any]) -> NDArray[np.int64]:

@@ -44,6 +44,7 @@ class Reply(NamedTuple):
     action: int | None
     value_to_play: float = math.nan
     mate: int = 0  # moves until then, below 0 for a side that is mated; 0 is unknown
+    seconds: float | None = None  # that it took; None is all until the answer
     reason: str = ""
 
 
@@ -182,7 +183,7 @@ def _play_game(
         clocks = Clocks(first, second, overhead=OVERHEAD_S)
         began = now()
         reply = seats[side].reply(position, clocks, [*seed, len(played.moves)])
-        left[side] -= now() - began
+        left[side] -= now() - began if reply.seconds is None else reply.seconds
         if left[side] < 0:
             played.late = side
         elif reply.action is None:

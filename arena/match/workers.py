@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.players import Player, RandomPlayer
+from agents.players import ForfeitError, Player, RandomPlayer
 from arena.match.match import play_batch
 from arena.match.pool import PlannedBatch, UnplayableError
 from arena.match.records import Batch
@@ -78,7 +78,8 @@ class LoadedAgents:
         play_batch(self.game, (chance, chance), replace(planned, openings=planned.openings[:1]))
         for name in planned.key.agents:
             if name not in self._players:
-                self.load(name).choose(planned.openings[0].state, np.random.default_rng(0))
+                with suppress(ForfeitError):  # it loses the game that is played, not the match
+                    self.load(name).choose(planned.openings[0].state, np.random.default_rng(0))
 
 
 class LocalPool:

@@ -6,6 +6,7 @@ left out of the timeline too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -17,6 +18,7 @@ from store.printable import printable
 from store.progress.log import ProgressReader, Record, Session
 from store.run import Run
 
+NUMBERS = frozenset(f.name for f in fields(Progress) if f.type in ("float", "int", "float | None"))
 NO_METRICS = frozenset({"time", "notices", "measured"})  # of a record, beside Progress's fields
 
 
@@ -72,7 +74,7 @@ def moments_of(session: Session) -> list[Moment]:
     for record in session.records:
         try:
             found.append(to_moment(record))
-        except (TypeError, ValueError, KeyError, AttributeError):
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
             continue
     return found
 
@@ -84,6 +86,8 @@ def to_moment(record: Record) -> Moment:
     """
     names = {f.name for f in fields(Progress)}
     given = {name: value for name, value in record.items() if name in names}
+    for name in NUMBERS & set(given):
+        _check_number(name, given[name])
     given |= {
         "policy": None,
         "notices": tuple(printable(str(notice)) for notice in record["notices"]),
@@ -95,6 +99,14 @@ def to_moment(record: Record) -> Moment:
         "measured": tuple(_measured(record)),
     }
     return Moment(float(record["time"]), Progress(**given))
+
+
+def _check_number(name: str, value: Any) -> None:
+    """Raise ValueError for what is no number; only a time that has not come yet is None."""
+    if value is None and name == "first_game_s":
+        return
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} is {value!r:.80}")
 
 
 def _measured(record: Record) -> Iterator[Measured]:

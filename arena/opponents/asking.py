@@ -17,12 +17,14 @@ LATE_S = 2.0  # that a program may overstep its clock before it is killed
 class Answer(NamedTuple):
     """A program's move as it wrote it, and its value for the side to move; NaN where unknown.
 
-    `mate` is the moves until then, below 0 for a side that is mated, and 0 where unknown.
+    `mate` is the moves until then, below 0 for a side that is mated, and 0 where unknown;
+    `seconds` passed from the question to the answer.
     """
 
     word: str
     value_to_play: float
     mate: int = 0
+    seconds: float = 0.0
 
 
 class Engine(Protocol):

@@ -66,8 +66,9 @@ class GtpEngine(Client):
         seconds = max(1, math.floor(clock.remaining))
         self._command_it(f"time_settings {seconds} 0 0")
         self._command_it(f"time_left {colour} {seconds} 0")
+        began = time.monotonic()
         word = self._command_it(f"genmove {colour}", max(0.0, clock.remaining) + LATE_S)
-        return Answer(word.split("\n")[0], math.nan)
+        return Answer(word.split("\n")[0], math.nan, seconds=time.monotonic() - began)
 
     def _set_board(self) -> None:
         size, komi = self._board

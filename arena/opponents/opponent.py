@@ -25,6 +25,10 @@ from envs.positions import Past
 NO_MOVE = -1
 
 
+class ResignError(ProgramError):
+    """A program ends its game, and goes on to serve."""
+
+
 class OpponentPlayer:
     """Another program as a player; it runs until this object is no longer used.
 
@@ -52,12 +56,17 @@ class OpponentPlayer:
         self._runs = False
 
     def forget(self) -> None:
-        """Have the program forget what it knows of earlier games; where it fails, it is killed."""
-        if self._runs:
-            try:
+        """Have the program forget what it knows of earlier games; where it fails, it is killed.
+
+        One that was killed is started again: here no clock runs.
+        """
+        try:
+            if self._runs:
                 self._engine.forget()
-            except ProgramError:
-                self.stop()
+            else:
+                self.start()
+        except ProgramError:
+            self.stop()
 
     def choose(
         self, states: NDArray[Any], rng: np.random.Generator, past: Past | None = None
@@ -70,11 +79,11 @@ class OpponentPlayer:
 
     def choose_by_clock(
         self, state: NDArray[Any], past: Past | None, clocks: Clocks
-    ) -> tuple[int, float, int]:
+    ) -> tuple[int, float, int, float]:
         """Return a move in a position, a record [1], of a side that has the time of its clock.
 
-        With the move come its value, NaN where unknown, and the moves to mate, 0 where unknown.
-        Raises ForfeitError.
+        With the move come its value, NaN where unknown, the moves to mate, 0 where unknown, and the
+        seconds that the program took. Raises ForfeitError.
         """
         engine = self._engine
         if not isinstance(engine, TimedEngine):
@@ -83,7 +92,10 @@ class OpponentPlayer:
         reasons: dict[int, str] = {}
         try:
             answer = self._ask(state[0], past, 0, asks)
-            return self._action(state[0], answer.word), answer.value_to_play, answer.mate
+            action = self._action(state[0], answer.word)
+            return action, answer.value_to_play, answer.mate, answer.seconds
+        except ResignError as error:
+            reasons[0] = str(error)  # the program is well, and plays the next game
         except ProgramError as error:
             reasons[0] = str(error)
             self.stop()
@@ -112,6 +124,8 @@ class OpponentPlayer:
                 answer = self._ask(state, past, row, self._engine.ask)
                 chosen[row] = self._action(state, answer.word)
                 values[row] = answer.value_to_play
+            except ResignError as error:
+                reasons[row] = str(error)
             except ProgramError as error:
                 reasons[row] = str(error)
                 self.stop()
@@ -132,9 +146,9 @@ class OpponentPlayer:
 
     def _action(self, state: Any, word: str) -> int:
         if word.lower() == "resign":
-            raise ProgramError("it resigned")
+            raise ResignError("it resigned")
         if word.lower() == "win":
-            raise ProgramError("it declared a win, which the rules here do not give it")
+            raise ResignError("it declared a win, which the rules here do not give it")
         return self.game.parse_legal(state, word)
 
 

@@ -135,12 +135,14 @@ class UniversalEngine(Client):
             texts = (dialect.written(game, self._written, at, move) for at, move in moves)
             words += ["moves", *texts]
         program.write(" ".join(words))
+        began = time.monotonic()  # what comes before is our own work, not the program's thinking
         program.write(go)
-        deadline, value, mate = time.monotonic() + wait_s, math.nan, 0
+        deadline, value, mate = began + wait_s, math.nan, 0
         while True:
             said = program.read_line(deadline)
             if said.startswith("bestmove"):
-                return Answer((said.split() + [""])[1], value, mate)
+                seconds = time.monotonic() - began
+                return Answer((said.split() + [""])[1], value, mate, seconds)
             if score := _SCORE.search(said):
                 value = _value(score["cp"], score["mate"], dialect)
                 mate = int(score["mate"]) if (score["mate"] or "+") not in "+-" else 0

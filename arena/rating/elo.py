@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -329,13 +328,20 @@ def _game_moments(x: Floats, log_draw: float) -> tuple[Floats, Floats]:
 
 def intransitive_triples(results: Results) -> list[tuple[str, str, str]]:
     """List (A, B, C) where A beats B, B beats C and C beats A, each beyond 95% confidence."""
-    beats = {(a, b): _is_better(results.of(a, b)) for a, b in permutations(results.agents(), 2)}
-    return [
-        cycle
-        for a, b, c in combinations(results.agents(), 3)
-        for cycle in ((a, b, c), (a, c, b))
-        if all(beats[cycle[i], cycle[(i + 1) % 3]] for i in range(3))
+    beats: dict[str, list[str]] = {}
+    for (one, other), outcomes in results.items():  # pairings that were played: few of all
+        if _is_better(outcomes):
+            beats.setdefault(one, []).append(other)
+        elif _is_better(outcomes[::-1, ::-1].T):
+            beats.setdefault(other, []).append(one)
+    found = [
+        (a, b, c)
+        for a in beats
+        for b in beats[a]
+        for c in beats.get(b, ())
+        if a < min(b, c) and a in beats.get(c, ())
     ]
+    return sorted(found, key=lambda cycle: (sorted(cycle), cycle))
 
 
 def _is_better(outcomes: Outcomes) -> bool:

@@ -275,11 +275,11 @@ class Ladder:
         if agent in self.anchors:
             return "", 0
         try:
-            name, step, options = parse_agent_name(agent)
+            name, step, _ = parse_agent_name(agent)
         except AgentNameError:  # in a record, which anyone may have written
             return None
         if step is not None and name in [run.name for run in self.runs]:
-            if options == {"simulations": str(self.settings.simulations)}:
+            if agent == self.name_of(name, step):
                 return name, step
         return None
 
@@ -386,6 +386,7 @@ class Ladder:
         if self.openings.count is not None and repeat_themselves(key.agents):
             most = self.openings.count
         taken = [(b.first_pair, b.end) for b in self._pool.in_flight if b.key == key]
+        taken += [(number, number + 1) for number in self._evidence.numbers(key)]
         while gaps := self._log(key).gaps(most, taken):
             first, end = gaps[0]
             pairs = min(self._pairs_at_once(one, other), self._pairs_left, end - first)

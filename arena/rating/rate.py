@@ -83,6 +83,8 @@ def rate(
                     return True
                 held.renew()
         except KeyboardInterrupt:
+            for run in ladder.runs:
+                note_best_checkpoint(run)
             settled(state)
             return False
 

@@ -110,7 +110,8 @@ def elo_by_step(ratings: Sequence[Rated], run_name: str) -> list[tuple[int, Rate
     for rated in ratings:
         name, _, rest = rated.agent.partition("@")
         step = rest.partition(":")[0]
-        if name == run_name and step.isascii() and step.isdigit():
+        is_step = step.isascii() and step.isdigit() and len(step) <= checkpoints.MOST_STEP_DIGITS
+        if name == run_name and is_step:
             other = found.get(int(step))
             if other is None or rated.games > other.games:
                 found[int(step)] = rated

@@ -20,6 +20,7 @@ from scipy.optimize import brentq
 from arena.rating.elo import ELO
 
 PAIR_SCORES = np.arange(5) / 4  # of 0, 1/2, 1, 3/2 and 2 points
+MOST_ELO = 4000.0  # of a hypothesis: a score of 1 - 1e-10
 REGULAR = 1e-3  # pairs added to each of the five counts, so that none is impossible
 
 Decision = Literal["elo0", "elo1", "undecided"]
@@ -53,8 +54,11 @@ class Sprt:
     beta: float = 0.05
 
     def __post_init__(self) -> None:
-        if not -math.inf < self.elo0 < self.elo1 < math.inf:
-            raise ValueError(f"elo0 = {self.elo0:g}, elo1 = {self.elo1:g}: expected elo0 < elo1")
+        if not -MOST_ELO <= self.elo0 < self.elo1 <= MOST_ELO:
+            raise ValueError(
+                f"elo0 = {self.elo0:g}, elo1 = {self.elo1:g}: expected elo0 < elo1, "
+                f"{-MOST_ELO:g} to {MOST_ELO:g}"
+            )
         for name, rate in (("alpha", self.alpha), ("beta", self.beta)):
             if not 0.0 < rate < 0.5:
                 raise ValueError(f"{name} = {rate:g}: expected a rate between 0 and 0.5")

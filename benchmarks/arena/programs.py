@@ -25,7 +25,7 @@ from envs.registry import find_game
 GAME = "chess"
 AGENTS = ("mcts:100", "uci:stockfish?nodes=20000")
 QUICK_AGENTS = ("mcts:1", "uci:stockfish?nodes=1")  # to load and compile what the others need
-GAMES, WORKERS = 16, 2
+GAMES, WORKERS = 32, 2
 STORE = "nowhere"  # these agents have no run
 LOOK_S = 0.25  # a process that ends loses its time since the last look
 

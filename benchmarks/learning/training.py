@@ -228,6 +228,7 @@ def _settings(preset: str, config: DQNConfig) -> dict[str, Any]:
         "game": config.game,
         "protocol": config.environment.protocol,
         "environments": config.environment.environments,
+        "threads": config.environment.threads,
         "batch_size": config.learner.batch_size,
         "replay_rows": config.replay.rows,
         "filled_rows": config.learner.start_rows,

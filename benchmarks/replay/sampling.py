@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from benchmarks.answering import Answering
-from benchmarks.machine import machine_facts
+from benchmarks.machine import machine_facts, write_result
 from benchmarks.turns import Rate, medians, take_turns
 from store.memory.frame_ring import FrameRing
 from store.memory.frames import GOES_ON, TERMINATED, frames_schema
@@ -162,8 +162,10 @@ def _ratios(rates: dict[str, float]) -> dict[str, float]:
 
 
 def run(seconds: float, peer_python: str | None) -> None:
-    """Measure, and print the result as JSON."""
-    print(json.dumps(measure(seconds, peer_python), indent=2))
+    """Measure, print the result as JSON, and store it."""
+    result = measure(seconds, peer_python)
+    print(json.dumps(result, indent=2))
+    write_result("replay_sampling", result)
 
 
 def main() -> None:

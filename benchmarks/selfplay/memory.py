@@ -2,9 +2,10 @@
 
 `python -m benchmarks memory`. The great games have the preset's network and GAMES games of
 SIMULATIONS simulations, played by the actor that training uses. Its networks evaluate one batch
-each; the games are played with even policies, which fill the trees as fast as they can. The wide
-game of the tests is trained by `ludens train` for some minutes. A figure is the largest resident
-size of the process, in bytes.
+each; the games are played with even policies, which fill the trees as fast as they can. They begin
+after up to MOST_OPENING_PLIES random moves, as positions of the middle have more legal moves than
+the first. The wide game of the tests is trained by `ludens train` for some minutes. A figure is the
+largest resident size of the process, in bytes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from benchmarks.machine import machine_facts, write_result
 HERE = Path(__file__).resolve().parent.parent.parent
 PRESETS = ("chess", "shogi", "go19")
 GAMES, SIMULATIONS = 256, 400
+MOST_OPENING_PLIES = 200
 WIDE = HERE / "tests" / "wide_game.py"  # 12,000 actions, up to 600 of them legal, 500 plies
 WIDE_SETTINGS = {
     "selfplay.games": 128,
@@ -46,7 +48,10 @@ def play(preset: str, seconds: float) -> dict[str, Any]:
 
     config = load_config_of(AlphaZeroConfig, preset)
     search = replace(config.search, simulations=SIMULATIONS)
-    config = replace(config, search=search, selfplay=replace(config.selfplay, games=GAMES))
+    played = replace(
+        config.selfplay, games=GAMES, opening_share=1.0, opening_plies=MOST_OPENING_PLIES
+    )
+    config = replace(config, search=search, selfplay=played)
     game = game_of(config)
     warm_up_playing(game, search)
     weights = dump_state(build_network(game, config.network, config.seed).state_dict())

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from store import checkpoints
 from store.errors import (
+    UNREADABLE,
     AlreadyStoredError,
     CheckpointError,
     CheckpointNotFoundError,
@@ -224,7 +225,7 @@ def _read_note(
     try:
         data = files.read(_best_key(kind, *noted[-1]), MOST_JSON_BYTES)
         return decoded(KEPT.read(json.loads(data)))
-    except (StoreError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except UNREADABLE as error:
         _logger.warning("the note of the best checkpoint is skipped: %s", error)
         return None
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from store.errors import AlreadyStoredError, StoreError
+from store.errors import UNREADABLE, AlreadyStoredError
 from store.files.protocol import MOST_JSON_BYTES, Files
 from store.upgrades import KEPT
 from store.upkeep.keeps import KEPT_FOLDER, encode_note
@@ -73,7 +73,7 @@ def read_ratings(files: Files) -> NotedRatings | None:
         return None
     try:
         return _decode(KEPT.read(json.loads(files.read(_key(max(numbers)), MOST_JSON_BYTES))))
-    except (StoreError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except UNREADABLE as error:
         _logger.warning("the note of the ratings is skipped: %s", error)
         return None
 

@@ -15,6 +15,7 @@ from arena.play.lanes import panels
 from arena.play.lanes.painting import TILES, characters
 from arena.play.lanes.person import KEYS as PLAY_KEYS
 from arena.play.lanes.session import LanesSession
+from arena.play.leaving import handlers_afterwards, leave_by_signals
 from arena.play.pictures.blocks import Depth, Size
 from arena.play.pictures.widget import CellsView
 from arena.play.screen.help_screen import HelpScreen
@@ -155,6 +156,7 @@ class LanesApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the clock."""
+        leave_by_signals(lambda status: self.exit(return_code=status))
         self.set_interval(FRAME_S, self._tick)
         self.call_after_refresh(self._show)
 
@@ -210,5 +212,6 @@ class LanesApp(App[None]):
 def show(session: LanesSession, notice: str = "") -> int:
     """Show the session until it is left; returns the exit status."""
     app = LanesApp(session, notice)
-    app.run()
+    with handlers_afterwards():
+        app.run()
     return app.return_code or 0

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key
 
+from arena.play.leaving import handlers_afterwards, leave_by_signals
 from arena.play.pictures import panels
 from arena.play.pictures.blocks import Depth
 from arena.play.pictures.session import PictureSession
@@ -90,6 +91,7 @@ class PictureApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the clocks of the session and of the drawing."""
+        leave_by_signals(lambda status: self.exit(return_code=status))
         self.set_interval(TICK_S, self.session.tick)
         self.set_interval(DRAWN_S, lambda: self._show(asked=False))
         self.call_after_refresh(self._show)
@@ -130,5 +132,6 @@ class PictureApp(App[None]):
 def show(session: PictureSession, notice: str = "") -> int:
     """Show the session until it is left; returns the exit status."""
     app = PictureApp(session, notice)
-    app.run()
+    with handlers_afterwards():
+        app.run()
     return app.return_code or 0

@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 
 from arena.engine.snapshot import Snapshot
 from arena.engine.threads import all_threads_end
+from arena.play.leaving import handlers_afterwards, leave_by_signals
 from arena.play.screen import panels
 from arena.play.screen.board import (
     Cell,
@@ -136,6 +137,7 @@ class PlayApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the session's clock and the redrawing."""
+        leave_by_signals(self._leave)
         self.set_interval(TICK_S, lambda: self._tick(asked=False))
         self._tick()
 
@@ -363,10 +365,13 @@ class PlayApp(App[None]):
 
     def action_leave(self) -> None:
         """Leave; searching threads end after their slice, without being waited for."""
+        self._leave(0)
+
+    def _leave(self, status: int) -> None:
         self.session.cancel()
         if self.review is not None:
             self.review.cancel()
-        self.exit()
+        self.exit(return_code=status)
 
     # --- analysis and the tree ---
 
@@ -476,7 +481,8 @@ def show(session: GameSession, notice: str = "", plain: bool = False) -> int:
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
-        app.run()
+        with handlers_afterwards():
+            app.run()
     finally:
         sys.setswitchinterval(usual)
     session.cancel()

@@ -41,6 +41,8 @@ class LocalServer(served.Server):
 def is_ours(host: str | None, origin: str | None, port: int) -> bool:
     """Whether a request's headers name this machine and, if any page, one of ours."""
     here = {f"{HOST}:{port}", f"localhost:{port}"}
+    if port == 80:  # which browsers leave out
+        here |= {HOST, "localhost"}
     return host in here and (origin is None or origin in {f"http://{name}" for name in here})
 
 

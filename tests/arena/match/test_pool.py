@@ -13,14 +13,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ludens
 from agents.alphazero.config import NetworkConfig
 from agents.alphazero.network import build_network
-from agents.players import Player, RandomPlayer
+from agents.players import ForfeitError, Player, RandomPlayer
 from agents.torch_state import dump_state
-from arena.match.match import MatchResult, play_match
+from arena.match import workers
+from arena.match.match import Match, MatchResult, play_match
+from arena.match.openings import random_openings
 from arena.match.pool import MatchPool
 from arena.match.records import MatchKey, MatchLog
 from arena.match.workers import LocalPool, RayPool
@@ -231,3 +234,18 @@ def test_ctrl_c_ends_a_match_soon_with_its_records(store: Path) -> None:
     _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (130, "")
     assert len(set((store / "r").glob("matches/*")) - before) >= 3
+
+
+def test_an_agent_that_forfeits_its_first_question_loses_a_game_and_not_the_match(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Forfeits(RandomPlayer):
+        def choose(self, *_: Any) -> Any:
+            raise ForfeitError(self.name, np.array([-1]), {0: "it resigned"})
+
+    player = Forfeits(GAME)
+    player.name = "gives up"
+    monkeypatch.setattr(workers, "find_agent", lambda *_, **__: player)
+    openings = random_openings(GAME, 0)
+    planned = Match(MatchKey(GAME.name, ("gives up",) * 2, 0, openings.label), openings).plan(0, 1)
+    workers.LoadedAgents(GAME, "nowhere").warm(planned)

@@ -102,6 +102,10 @@ def test_a_damaged_file_is_told_passed_over_and_its_pairs_not_played_again(
         ('"opening_ids": ["ab", "cd"]', '"opening_ids": ["ab"]'),
         ('"opening_ids": ["ab", "cd"]', '"opening_ids": ["ab", 7]'),
         ('"seed": 3', '"seed": 4'),  # not what its name says
+        ('"seed": 3', '"seed": -1'),
+        ('"seed": 3', '"seed": 1e999'),
+        ('"first_pair": 0', '"first_pair": 1e999'),
+        ('"first_pair": 0', '"first_pair": 0.0'),
     ],
 )
 def test_a_record_that_makes_no_sense_does_not_count(tmp_path: Path, old: str, new: str) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import shlex
+import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -26,6 +28,7 @@ from arena.match.records import Batch, MatchKey
 from arena.match.text import summary
 from arena.match.timed import play_timed
 from arena.names import find_agent
+from arena.opponents.opponent import find_opponent
 from arena.opponents.process import find_program
 from envs.notation.records import MoveNote
 from envs.registry import find_game
@@ -188,3 +191,17 @@ def test_the_command_plays_a_program_by_the_clock(
     timed = [move for move in moves if move.clock() is not None]
     assert all(move.eval() is not None for move in timed)
     assert timed
+
+
+def test_a_program_pays_for_its_own_time_alone() -> None:
+    """A look at the clock takes a second here, so our agent is late at its third move."""
+    fake = Path(__file__).parents[1] / "opponents" / "fake_engine.py"
+    chess_game = find_game("chess")
+    program = find_opponent(f"uci:{sys.executable} {shlex.quote(str(fake))} good", chess_game)
+    openings = random_openings(chess_game, 0)
+    key = MatchKey("chess", ("random", program.name), 0, openings.label)
+    batch = Match(key, openings, TimeControl(2.5)).plan(0, 1)
+    found = play_timed(chess_game, (RandomPlayer(chess_game), program), batch, now=ticking(1.0))
+    program.stop()
+    assert found.late is not None
+    assert found.late.tolist() == [[1, 1]]

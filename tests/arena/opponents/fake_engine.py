@@ -1,7 +1,7 @@
 """A chess program of a few lines, whose first argument says how it behaves.
 
-good, crash-once FILE, crash, hang, cheat, flood (of standard error), chatter (endless output),
-long-line, wont-start.
+good, crash-once FILE, crash, hang, cheat, resign, flood (of standard error), chatter (endless
+output), long-line, wont-start.
 """
 
 import sys
@@ -32,6 +32,9 @@ def move(board: chess.Board) -> None:
         say("info string still here")
     if HOW == "long-line":
         say("y" * 200_000)
+    if HOW == "resign":
+        say("bestmove resign")
+        return
     say(f"info depth 1 score cp 90 string {board.fen()} {len(board.move_stack)}")
     say("bestmove " + ("a1a8" if HOW == "cheat" else min(map(str, board.legal_moves))))
 

@@ -87,7 +87,27 @@ def test_a_program_forgets_earlier_games(tmp_path: Path) -> None:
     words = [line.split()[0] for line in log.read_text().splitlines()]
     assert words[-6:] == ["ucinewgame", "isready", "ucinewgame", "isready", "position", "go"]
     player.stop()
-    player.forget()  # of one that does not run there is nothing to forget
+
+
+def test_one_that_resigns_runs_on_and_one_that_was_killed_starts_before_the_clock_runs(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "lines.log"
+
+    def starts() -> int:
+        return log.read_text().splitlines().count("uci")
+
+    player = find_opponent(fake(f"resign {log}"), CHESS)
+    for _ in range(2):
+        assert reason(player) == "it resigned"
+        with pytest.raises(ForfeitError, match="it resigned"):
+            player.choose_by_clock(CHESS.new_states(1), None, Clocks(Clock(60.0), Clock(60.0)))
+        player.forget()
+    assert starts() == 1
+    player.stop()
+    player.forget()
+    assert starts() == 2
+    player.stop()
 
 
 def test_a_program_is_told_both_clocks_and_its_own_limits(tmp_path: Path) -> None:
@@ -97,8 +117,10 @@ def test_a_program_is_told_both_clocks_and_its_own_limits(tmp_path: Path) -> Non
     asked = []
     for query in ("nodes=7", "elo=1500"):
         player = find_opponent(fake(f"good {log}", query), CHESS)
-        action, value, mate = player.choose_by_clock(line[-1:], past_of(CHESS, [line]), clocks)
+        past = past_of(CHESS, [line])
+        action, value, mate, seconds = player.choose_by_clock(line[-1:], past, clocks)
         assert CHESS.written(line[-1], action) == "a7a5"
+        assert 0.0 < seconds < 60.0
         assert (value, mate) == (pytest.approx(math.atan(1) / 1.5637541897), 0)
         player.stop()
         asked = [text for text in log.read_text().splitlines() if text.startswith("go")]

@@ -209,11 +209,27 @@ def test_records_with_other_openings_games_or_players_do_not_count(tmp_path: Pat
         replace(known, agents=("r@90:sims=64", "r@10")),
         replace(known, agents=("r@90:sims=64", "mcts:100")),
         replace(known, agents=("r@90:sims=64", "r@90:sims=64")),
+        replace(known, agents=("r@090:sims=64,\r\x1c\x85", "r@10:sims=64")),
+        replace(known, agents=(f"r@{'9' * 5000}:sims=64", "r@10:sims=64")),
     ):
         MatchLog(run.files, key).write(wins)
     results = make_ladder(tmp_path).results
+    assert results.agents() == ["r@10:sims=64", "r@90:sims=64"]
     assert results.games_and_score("r@90:sims=64") == (8, 1.0)
     assert results.games_and_score("r@10:sims=64") == (8, 0.0)
+
+
+def test_games_that_two_runs_have_recorded_count_once(tmp_path: Path) -> None:
+    """As those of two anchors that both runs were rated with, or of a run and its copy."""
+    one, other = make_run(tmp_path, "a", 10), make_run(tmp_path, "b", 10)
+    wins = Batch(0, np.full((4, 2), 2), np.full((4, 2), 9))
+    key = MatchKey("tic_tac_toe", ("mcts:100", "random"), 0, "random:3")
+    anchors = {"mcts:100": None, "random": 0.0}
+    for run in (one, other):
+        MatchLog(run.files, key).write(wins)
+    MatchLog(other.files, replace(key, seed=1)).write(wins)  # others
+    ladder = make_ladder(tmp_path, "a", "b", anchors=anchors)
+    assert ladder.results.games_and_score("mcts:100") == (16, 1.0)
 
 
 @pytest.mark.parametrize("room", [1, 3])

@@ -84,7 +84,7 @@ def test_a_run_that_nobody_trains_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_what_is_known_at_an_interruption_is_told(tmp_path: Path) -> None:
-    make_run(tmp_path, "r", 10, 90)
+    run = make_run(tmp_path, "r", 10, 90)
     told: list[LadderState] = []
 
     def interrupt(state: LadderState) -> None:
@@ -93,6 +93,7 @@ def test_what_is_known_at_an_interruption_is_told(tmp_path: Path) -> None:
 
     assert not rate(make_ladder(tmp_path, width=1.0), progress=interrupt, settled=told.append)
     assert [state.new_games for state in told] == [64]
+    assert kept_names(run.files).steps == {90}
 
 
 def counting(store: Path, *steps: int) -> tuple[Ladder, CountingFiles]:

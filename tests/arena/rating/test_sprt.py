@@ -75,6 +75,8 @@ def test_it_errs_as_often_as_it_says() -> None:
     [
         (20, 0, 0.05, 0.05, "elo0 = 20, elo1 = 0"),
         (0, math.nan, 0.05, 0.05, "elo0 < elo1"),
+        (0, 7000, 0.05, 0.05, "elo0 < elo1, -4000 to 4000"),
+        (-200_000, 0, 0.05, 0.05, "elo0 < elo1, -4000 to 4000"),
         (0, 20, 0.0, 0.05, "alpha = 0: expected"),
         (0, 20, 0.05, 0.7, "beta = 0.7: expected"),
     ],

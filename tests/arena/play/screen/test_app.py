@@ -1,5 +1,7 @@
 import asyncio
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Tree
 
 from agents.players import ROLLOUT_CONFIG, SearchPlayer, rollout_player
+from arena.play.leaving import handlers_afterwards
 from arena.play.screen.app import PlayApp, show
 from arena.play.screen.board import fit
 from arena.play.screen.help_screen import HelpScreen
@@ -468,6 +471,7 @@ STUCK = """
 import sys, threading
 from arena.engine.threads import start_thread
 from arena.play.terminal import HumanPlayer
+from arena.play.leaving import handlers_afterwards
 from arena.play.screen.app import PlayApp, show
 from arena.play.screen.session import GameSession
 from envs.registry import find_game
@@ -483,3 +487,21 @@ def test_a_thread_that_does_not_end_does_not_keep_the_program() -> None:
         [sys.executable, "-c", STUCK], cwd=ROOT, capture_output=True, timeout=120
     )
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_the_screen_with_its_status(number: signal.Signals) -> None:
+    """An exception that a handler raises in a callback could hang the loop, terminal and all."""
+
+    async def scene(pilot: Pilot[None], app: PlayApp) -> None:
+        os.kill(os.getpid(), number)
+        await pilot.pause(0.2)
+
+    before = signal.signal(number, lambda *_: pytest.fail("not by the loop"))
+    try:
+        with handlers_afterwards():
+            app = act(scene)
+        assert app.return_code == 128 + number
+        assert signal.getsignal(number) is not signal.SIG_DFL  # given back
+    finally:
+        signal.signal(number, before)

@@ -15,6 +15,12 @@ from arena.play.screen.web import HOST, LocalServer, is_ours, serve
 ROOT = Path(__file__).resolve().parents[4]
 
 
+def test_browsers_leave_the_usual_port_out() -> None:
+    assert is_ours("127.0.0.1", "http://127.0.0.1", 80)
+    assert not is_ours("127.0.0.1", None, 8000)
+    assert not is_ours("example.org", None, 80)
+
+
 @pytest.mark.parametrize(
     ("host", "origin", "ours"),
     [

@@ -1,0 +1,34 @@
+"""Leave a screen by SIGTERM or SIGHUP.
+
+An exception that a handler raises within one of Textual's callbacks can leave its loop running and
+the terminal without echo, so the loop itself is told, between two callbacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def leave_by_signals(leave: Callable[[int], object]) -> None:
+    """Have the running loop call `leave` with the exit status of a process that a signal ends."""
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        with suppress(ValueError, RuntimeError):  # not in the main thread
+            loop.add_signal_handler(number, leave, 128 + number)
+
+
+@contextmanager
+def handlers_afterwards() -> Iterator[None]:
+    """Give the signals back to those who had them: a loop that ends leaves them to the system."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # not in the main thread
+            for number, handler in before.items():
+                signal.signal(number, handler)
