@@ -132,7 +132,7 @@ class XboardEngine(Client):
                 raise ProgramError(f"{self._shown}: it ended the game: {line!r:.200}")
 
     def _refuse_refusal(self, line: str) -> None:
-        if _REFUSAL.match(line):
+        if _REFUSAL.match(line) and "protover" not in line:  # which a slow one refuses late
             raise ProgramError(f"{self._shown}: it answered {line!r:.200}")
 
     @property

@@ -258,7 +258,11 @@ def test_evidence_is_shared_by_seeds_and_by_both_orders_of_two_agents() -> None:
     assert (found.opening_ids, found.points.tolist()) == (("d",), [NINE[1].tolist()])
     assert evidence.take(replace(key, agents=("r@5", AGENTS[0])), other).opening_ids == ("b", "d")
     by_chance = replace(key, agents=("random", AGENTS[0]))
-    assert [len(evidence.take(by_chance, batch).points) for _ in range(2)] == [3, 3]
+    assert len(evidence.take(by_chance, batch).points) == 3
+    assert len(evidence.take(replace(by_chance, seed=1), batch).points) == 3
+    later = replace(batch, first_pair=2)  # pairs 2 to 4, of which number 2 was counted
+    assert len(evidence.take(by_chance, later).points) == 2
+    assert len(evidence.take(by_chance, batch).points) == 0  # as another run recorded it
 
 
 # --- ratings --------------------------------------------------------------------------------------
