@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+
+from textual.app import App
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -22,13 +24,16 @@ def leave_by_signals(leave: Callable[[int], object]) -> None:
             loop.add_signal_handler(number, leave, 128 + number)
 
 
-@contextmanager
-def handlers_afterwards() -> Iterator[None]:
-    """Give the signals back to those who had them: a loop that ends leaves them to the system."""
+def run_until_left(app: App[None]) -> int:
+    """Run an app; return the exit status that it was left with.
+
+    The signals go back to those who had them: a loop that ends leaves them to the system.
+    """
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
-        yield
+        app.run()
     finally:
         with suppress(ValueError):  # not in the main thread
             for number, handler in before.items():
                 signal.signal(number, handler)
+    return app.return_code or 0

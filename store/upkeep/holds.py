@@ -76,11 +76,16 @@ class Hold:
         return f"{HOLD_FOLDER}/{self._name}-{renewal:09d}.json"
 
     def renew(self) -> None:
-        """Renew the hold; raises OSError or StoreWriteError."""
-        before = self._key
+        """Renew the hold; raises OSError or StoreWriteError.
+
+        The file before the new one stays until the next time: a listing that is made meanwhile may
+        miss one that comes and one that goes.
+        """
+        before = self._renewal - 1
         self._files.create(self._key_of(self._renewal + 1), self._data)
         self._renewal += 1
-        self._files.remove(before)
+        if before >= 0:
+            self._files.remove(self._key_of(before))
 
     def release(self) -> None:
         """Release the hold; harmless when repeated."""
@@ -88,12 +93,7 @@ class Hold:
             return
         self._released.set()
         self._thread.join()
-        self._remove()
-
-    def _remove(self) -> None:
-        for name in self._files.names(HOLD_FOLDER):
-            if name.startswith(self._name):
-                _remove_quietly(self._files, f"{HOLD_FOLDER}/{name}")
+        _remove_hold(self._files, self._name)
 
     def _renew_until_released(self, seconds: float) -> None:
         while not self._released.wait(seconds):
@@ -132,11 +132,6 @@ class HeldThings:
     segments: Mapping[str, int]
     checkpoints: frozenset[int]
     holds_all: bool = False
-
-    @property
-    def key(self) -> str:
-        """Return the key of the hold's file in the run."""
-        return f"{HOLD_FOLDER}/{self.name}-{self.renewal:09d}.json"
 
 
 def read_holds(files: Files) -> list[HeldThings]:
@@ -206,7 +201,7 @@ class HoldWatch:
         looked = self._look()
         for hold, is_dead in looked:
             if is_dead:
-                _remove_quietly(self._files, hold.key)
+                _remove_hold(self._files, hold.name)
         return [hold for hold, is_dead in looked if not is_dead]
 
     def _look(self) -> list[tuple[HeldThings, bool]]:
@@ -218,6 +213,13 @@ class HoldWatch:
         }
         ages = [now - self._first_seen[hold.name, hold.renewal] for hold in holds]
         return [(hold, age >= HOLD_SECONDS) for hold, age in zip(holds, ages, strict=True)]
+
+
+def _remove_hold(files: Files, name: str) -> None:
+    """Remove the files of a hold, with a warning where that fails."""
+    for file in files.names(HOLD_FOLDER):
+        if file.startswith(name):
+            _remove_quietly(files, f"{HOLD_FOLDER}/{file}")
 
 
 def _remove_quietly(files: Files, key: str) -> None:

@@ -24,6 +24,8 @@ from ray.scripts.symmetric_run import curate_and_validate_ray_start_args
 
 import ludens
 from agents.alphazero.config import AlphaZeroConfig
+from agents.dqn.config import DQNConfig
+from agents.ppo.config import PPOConfig
 from agents.registry import BUILT_IN, find_metrics
 from configs import grafana
 from configs.command_line import UsageError, read_words
@@ -131,7 +133,11 @@ def test_a_command_that_does_not_exist_is_noticed() -> None:
 
 def test_settings_and_options_named_in_the_prose_exist() -> None:
     prose = re.sub(r"```.*?```", "", GUIDE, flags=re.DOTALL)
-    fields = train_fields(AlphaZeroConfig)
+    fields = {
+        name: field
+        for config in (AlphaZeroConfig, DQNConfig, PPOConfig)
+        for name, field in train_fields(config).items()
+    }
     tables = {name.partition(".")[0] for name in fields if "." in name}
     settings = re.findall(r"`(?:--)?((?:\w+)\.[\w-]+)`", prose)
     named = [n.replace("-", "_") for n in settings if n.partition(".")[0] in tables]

@@ -15,7 +15,7 @@ from arena.play.lanes import panels
 from arena.play.lanes.painting import TILES, characters
 from arena.play.lanes.person import KEYS as PLAY_KEYS
 from arena.play.lanes.session import LanesSession
-from arena.play.leaving import handlers_afterwards, leave_by_signals
+from arena.play.leaving import leave_by_signals, run_until_left
 from arena.play.pictures.blocks import Depth, Size
 from arena.play.pictures.widget import CellsView
 from arena.play.screen.help_screen import HelpScreen
@@ -212,6 +212,4 @@ class LanesApp(App[None]):
 def show(session: LanesSession, notice: str = "") -> int:
     """Show the session until it is left; returns the exit status."""
     app = LanesApp(session, notice)
-    with handlers_afterwards():
-        app.run()
-    return app.return_code or 0
+    return run_until_left(app)

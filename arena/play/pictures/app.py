@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Key
 
-from arena.play.leaving import handlers_afterwards, leave_by_signals
+from arena.play.leaving import leave_by_signals, run_until_left
 from arena.play.pictures import panels
 from arena.play.pictures.blocks import Depth
 from arena.play.pictures.session import PictureSession
@@ -132,6 +132,4 @@ class PictureApp(App[None]):
 def show(session: PictureSession, notice: str = "") -> int:
     """Show the session until it is left; returns the exit status."""
     app = PictureApp(session, notice)
-    with handlers_afterwards():
-        app.run()
-    return app.return_code or 0
+    return run_until_left(app)

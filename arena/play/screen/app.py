@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 
 from arena.engine.snapshot import Snapshot
 from arena.engine.threads import all_threads_end
-from arena.play.leaving import handlers_afterwards, leave_by_signals
+from arena.play.leaving import leave_by_signals, run_until_left
 from arena.play.screen import panels
 from arena.play.screen.board import (
     Cell,
@@ -481,13 +481,11 @@ def show(session: GameSession, notice: str = "", plain: bool = False) -> int:
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
-        with handlers_afterwards():
-            app.run()
+        status = run_until_left(app)
     finally:
         sys.setswitchinterval(usual)
     session.cancel()
     session.keep_game()
-    status = app.return_code or 0
     if not all_threads_end(LAST_WAIT_S):
         # Python cannot end a thread in compiled code in an orderly way: it would abort the program.
         sys.stdout.flush()

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Tree
 
 from agents.players import ROLLOUT_CONFIG, SearchPlayer, rollout_player
-from arena.play.leaving import handlers_afterwards
+from arena.play.leaving import run_until_left
 from arena.play.screen.app import PlayApp, show
 from arena.play.screen.board import fit
 from arena.play.screen.help_screen import HelpScreen
@@ -471,7 +471,6 @@ STUCK = """
 import sys, threading
 from arena.engine.threads import start_thread
 from arena.play.terminal import HumanPlayer
-from arena.play.leaving import handlers_afterwards
 from arena.play.screen.app import PlayApp, show
 from arena.play.screen.session import GameSession
 from envs.registry import find_game
@@ -499,9 +498,26 @@ def test_a_signal_leaves_the_screen_with_its_status(number: signal.Signals) -> N
 
     before = signal.signal(number, lambda *_: pytest.fail("not by the loop"))
     try:
-        with handlers_afterwards():
-            app = act(scene)
-        assert app.return_code == 128 + number
-        assert signal.getsignal(number) is not signal.SIG_DFL  # given back
+        assert act(scene).return_code == 128 + number
     finally:
         signal.signal(number, before)
+
+
+def test_the_signals_go_back_to_those_who_had_them() -> None:
+    def handler(*_: Any) -> None:
+        pass
+
+    class Left:
+        return_code = 143
+
+        def run(self) -> None:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)  # as a loop that ends
+
+    before = [signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGHUP)]
+    try:
+        assert run_until_left(cast(Any, Left())) == 143
+        assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGHUP) is handler
+    finally:
+        for number, handled in zip((signal.SIGTERM, signal.SIGHUP), before, strict=True):
+            signal.signal(number, handled)
