@@ -11,7 +11,8 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ from benchmarks.machine import machine_facts, write_result
 
 HERE = Path(__file__).resolve().parent.parent
 ROUNDS = 7
-SEARCHED = ("connect_four", "othello")
+WIDE_GAME = "wide game"
+SEARCHED = ("connect_four", "othello", WIDE_GAME)
 SEARCH_FIGURES = ("ours_puct", "ours_puct_batches", "ours_gumbel", "ours_gumbel_batches")
 PLAYED = "connect_four"
-Measurement = Callable[[Path, float], dict[str, float]]
 WIDE, MASKED_WIDE = "tests/wide_game.py", "benchmarks/selfplay/masked_leap.py"
 
 
@@ -36,18 +37,15 @@ def _bench(checkout: Path, what: str, of: str, seconds: float) -> dict[str, Any]
     return measured
 
 
-def _searched(game: str) -> Measurement:
-    """Return what measures the search of a game: simulations per core second."""
-
-    def measure(checkout: Path, seconds: float) -> dict[str, float]:
-        path = _wide_game(checkout) if game == "wide game" else game
-        measured = _bench(checkout, "search", path, seconds)["simulations_per_core_s"]
-        return {f"{game} {figure}": measured[figure] for figure in SEARCH_FIGURES}
-
-    return measure
+def _searched(game: str, checkout: Path, seconds: float) -> dict[str, float]:
+    """Measure the search of a game: simulations per core second."""
+    path = _wide_game(checkout) if game == WIDE_GAME else game
+    measured = _bench(checkout, "search", path, seconds)["simulations_per_core_s"]
+    return {f"{game} {figure}": measured[figure] for figure in SEARCH_FIGURES}
 
 
 def _wide_game(checkout: Path) -> str:
+    """Return the path of the checkout's wide game, or of one with masks where it has none."""
     wide = checkout / WIDE
     return str(wide if wide.exists() else HERE / MASKED_WIDE)
 
@@ -58,7 +56,10 @@ def _played(checkout: Path, seconds: float) -> dict[str, float]:
     return {f"{PLAYED} selfplay": played["simulations_per_s"]}
 
 
-MEASUREMENTS = (*map(_searched, (*SEARCHED, "wide game")), _played)
+MEASUREMENTS: Sequence[Callable[[Path, float], dict[str, float]]] = (
+    *(partial(_searched, game) for game in SEARCHED),
+    _played,
+)
 
 
 def _commit(checkout: Path) -> str:

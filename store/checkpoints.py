@@ -33,7 +33,7 @@ MANIFEST_FILE = "MANIFEST.json"
 MODEL_FILE = "model.safetensors"
 
 MOST_STEP_DIGITS = 18
-_STEP = re.compile(r"\d{9,18}")
+_STEP = re.compile(rf"\d{{9,{MOST_STEP_DIGITS}}}")
 _MANIFEST_KEY = re.compile(rf"{CHECKPOINT_FOLDER}/(\d{{9,18}})/{re.escape(MANIFEST_FILE)}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _logger = logging.getLogger("ludens.store")

@@ -96,6 +96,6 @@ class CheckpointNotFoundError(StoreError):
 
 UNREADABLE = (
     *(StoreError, OSError, ValueError, KeyError, TypeError),
-    *(OverflowError, RecursionError),
+    *(AttributeError, OverflowError, RecursionError),
 )
 """What reading a stored document can raise that is damaged, or that no program of ours wrote."""

@@ -6,8 +6,8 @@ batch or the day (but for the last bits of a network's answer, which are no new 
 a pair of games from an opening counts once over all that is recorded of them.
 The solver's choice among equally good moves changes no result that it can force, so it is no new
 evidence either. Where an agent plays by chance in every game (`PLAY_BY_CHANCE`) each pair of games
-is a new sample and counts: pairs of one opening then measure that opening alone. But a pair of one
-number of one match is the same wherever it is recorded: two runs can both have that of two anchors.
+is a new sample and counts: pairs of one opening then measure that opening alone. Such a pair is
+identified by its match and its number, and counts once if several runs have recorded it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Leave a screen by SIGTERM or SIGHUP.
 
-An exception that a handler raises within one of Textual's callbacks can leave its loop running and
-the terminal without echo, so the loop itself is told, between two callbacks.
+An exception that a signal handler raises in one of Textual's callbacks can leave the event loop
+running and the terminal without echo. So the event loop handles the signals, between callbacks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def leave_by_signals(leave: Callable[[int], object]) -> None:
-    """Have the running loop call `leave` with the exit status of a process that a signal ends."""
+    """Have the event loop call `leave` with the exit status, 128 plus the signal's number."""
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         with suppress(ValueError, RuntimeError):  # not in the main thread
@@ -27,7 +27,7 @@ def leave_by_signals(leave: Callable[[int], object]) -> None:
 def run_until_left(app: App[None]) -> int:
     """Run an app; return the exit status that it was left with.
 
-    The signals go back to those who had them: a loop that ends leaves them to the system.
+    Afterwards the signals have the handlers of before; the event loop would reset them.
     """
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:

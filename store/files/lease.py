@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.errors import (
+    UNREADABLE,
     AlreadyStoredError,
     RunLockedError,
     RunLostError,
@@ -346,7 +347,7 @@ class Lease:
             claim = json.loads(self._files.read(f"{generation:08d}.json", MOST_CLAIM_BYTES))
             pid = int(claim["pid"])
             return pid, f"process {pid} on host {claim['host']!r}"
-        except (OSError, StoreError, ValueError, KeyError, TypeError, RecursionError):
+        except UNREADABLE:
             return None, "a process of unknown id"
 
     def _locked_error(self, generation: int, sign_of_life: str) -> RunLockedError:

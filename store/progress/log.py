@@ -34,7 +34,10 @@ LISTINGS = 4  # a reader lists again when files were merged while it read
 
 _FILE = re.compile(r"(\d{1,2})-(\d{9})-(\d{9})\.json")
 _SESSION = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
-_UNUSABLE = (VersionError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_UNUSABLE = (
+    *(VersionError, ValueError, KeyError, TypeError),
+    *(AttributeError, OverflowError, RecursionError),
+)
 _logger = logging.getLogger("ludens.store")
 
 Record = Mapping[str, Any]  # JSON values by name

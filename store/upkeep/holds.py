@@ -2,9 +2,10 @@
 
     <run>/holds/<uuid>-<renewal>.json    the oldest segment per writer, and checkpoints
 
-Nothing in a store is replaced, so a hold is renewed by its next file; the one before is removed
-after that. Clocks of different machines are not compared: a hold counts until its owner releases
-it, or until the pruner itself has watched it for HOLD_SECONDS without seeing a renewal.
+Nothing in a store is replaced, so a hold is renewed by its next file, and the last but one is
+removed: a listing made meanwhile sees the last. Clocks of different machines are not compared: a
+hold counts until its owner releases it, or until the pruner itself has watched it for HOLD_SECONDS
+without seeing a renewal.
 """
 
 import json
@@ -18,7 +19,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from store.errors import StoreError
+from store.errors import UNREADABLE, StoreError
 from store.files.protocol import MOST_JSON_BYTES, Files
 from store.printable import printable
 from store.run import Run
@@ -61,26 +62,18 @@ class Hold:
         self._renewal = 0
         owner = f"process {os.getpid()} on {platform.node()}"
         self._data = _encode(owner, segments or {}, checkpoints)
-        self._files.create(self._key, self._data)
+        self._files.create(self._key_of(0), self._data)
         self._released = threading.Event()
         self._thread = threading.Thread(
             target=self._renew_until_released, args=(renew_seconds,), name="hold", daemon=True
         )
         self._thread.start()
 
-    @property
-    def _key(self) -> str:
-        return self._key_of(self._renewal)
-
     def _key_of(self, renewal: int) -> str:
         return f"{HOLD_FOLDER}/{self._name}-{renewal:09d}.json"
 
     def renew(self) -> None:
-        """Renew the hold; raises OSError or StoreWriteError.
-
-        The file before the new one stays until the next time: a listing that is made meanwhile may
-        miss one that comes and one that goes.
-        """
+        """Renew the hold; raises OSError or StoreWriteError."""
         before = self._renewal - 1
         self._files.create(self._key_of(self._renewal + 1), self._data)
         self._renewal += 1
@@ -158,7 +151,7 @@ def _read_hold(files: Files, name: str, renewal: int) -> HeldThings | None:
         return _read_hold(files, name, max(renewals)) if renewals else None
     except VersionError as error:
         return HeldThings(name, renewal, f"a hold of {error}", {}, frozenset(), holds_all=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except UNREADABLE:
         return HeldThings(name, renewal, "an unreadable hold", {}, frozenset(), holds_all=True)
 
 

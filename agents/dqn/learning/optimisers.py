@@ -25,7 +25,7 @@ def _move_by_rmsprop(
     decay: np.float32,
     epsilon: np.float32,
 ) -> None:
-    """Take a step of `CentredRMSprop`, [n] of everything, in one pass over the memory."""
+    """Take a step of `CentredRMSprop` on n weights in one pass; the arrays are [n]."""
     new = np.float32(1.0) - decay
     for i in range(len(weights)):
         gradient = gradients[i]
@@ -86,11 +86,11 @@ class CentredRMSprop(torch.optim.Optimizer):
         rate, decay, epsilon = (np.float32(group[name]) for name in ("lr", "decay", "epsilon"))
         for parameter in trained:
             state = self.state[parameter]
-            for name in ("mean", "square"):  # what was loaded may lie in another order
-                state[name] = _laid_as(parameter, state[name])
+            for name in ("mean", "square"):  # a loaded state may have another layout
+                state[name] = _in_layout_of(parameter, state[name])
             _move_by_rmsprop(
                 _flat(parameter),
-                _flat(_laid_as(parameter, parameter.grad)),
+                _flat(_in_layout_of(parameter, parameter.grad)),
                 *(_flat(state["mean"]), _flat(state["square"])),
                 *(rate, decay, epsilon),
             )
@@ -117,15 +117,15 @@ class CentredRMSprop(torch.optim.Optimizer):
 
 
 def _is_plain(parameter: Tensor) -> bool:
-    """Return whether its numbers are float32 side by side in the memory of a processor."""
+    """Return whether it is dense float32 in a processor's memory."""
     is_dense = parameter.is_contiguous() or (
         parameter.ndim == 4 and parameter.is_contiguous(memory_format=torch.channels_last)
     )
     return parameter.device.type == "cpu" and parameter.dtype == torch.float32 and is_dense
 
 
-def _laid_as(parameter: Tensor, tensor: Tensor | None) -> Tensor:
-    """Return a tensor of the parameter's shape with its numbers in the parameter's order."""
+def _in_layout_of(parameter: Tensor, tensor: Tensor | None) -> Tensor:
+    """Return a tensor of the parameter's shape in the parameter's memory layout."""
     assert tensor is not None
     if tensor.stride() == parameter.stride():
         return tensor
@@ -133,7 +133,7 @@ def _laid_as(parameter: Tensor, tensor: Tensor | None) -> Tensor:
 
 
 def _flat(tensor: Tensor) -> NDArray[np.float32]:
-    """Return the numbers of a dense tensor in the order of memory, a view."""
+    """Return a view of a dense tensor's n numbers in memory order, [n]."""
     found: NDArray[np.float32] = tensor.detach().as_strided((tensor.numel(),), (1,)).numpy()
     return found
 

@@ -128,21 +128,22 @@ def test_waiting_for_nobody_takes_no_time(run):
 
 def test_a_hold_that_cannot_be_read_holds_everything(run):
     run.files.create(f"holds/{'b' * 32}-000000000.json", b"{")
+    forged = b'{"format": "ludens-hold/2", "owner": "", "segments": {}, "checkpoints": [1e999]}'
+    run.files.create(f"holds/{'d' * 32}-000000000.json", forged)
     run.files.create(f"holds/{'c' * 32}-000000000.json", json.dumps({"segments": 1}).encode())
     run.files.create("holds/notes.txt", b"")
     found = read_holds(run.files)
-    assert [hold.holds_all for hold in found] == [True, True]
+    assert [hold.holds_all for hold in found] == [True, True, True]
 
 
 def test_a_hold_renewed_while_it_is_read_is_found(run, monkeypatch):
     hold = forever(run, checkpoints=[7])
-    listed = names(run)
-    hold.renew()
-    stale = iter([listed])
-    fresh = run.files.names
-    monkeypatch.setattr(run.files, "names", lambda folder: next(stale, None) or fresh(folder))
+    stale = run.files.tree("holds")
+    for _ in range(2):
+        hold.renew()
+    monkeypatch.setattr(run.files, "tree", lambda folder: stale)
     (read,) = read_holds(run.files)
-    assert (read.checkpoints, read.renewal) == ({7}, 1)
+    assert (read.checkpoints, read.renewal) == ({7}, 2)
     hold.release()
 
 
