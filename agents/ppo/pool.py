@@ -76,7 +76,7 @@ class Pool:
         they were chosen before any of them was known; and no match counts for more than MOST_FALL.
         One that has left the pool is passed over.
         """
-        chances = probabilities([*self.qualities.values()])
+        chances = probabilities([*self.qualities.values()]).tolist()
         chosen = dict(zip(self.qualities, chances, strict=True))
         for result in results:
             if result.score > 0.5 and result.opponent in self.qualities:

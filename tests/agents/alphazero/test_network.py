@@ -137,7 +137,27 @@ def test_weights_survive_their_bytes():
 def test_trainer_state_is_not_unpickled():
     assert load_trainer(dump_trainer({"steps": 3}))["steps"] == 3
     with pytest.raises(CheckpointError, match=r"not a trainer's state.*UnpicklingError"):
-        load_trainer(dump_trainer({"evil": NetworkEvaluator}))
+        load_trainer(_saved({"evil": NetworkEvaluator}))
+
+
+@pytest.mark.parametrize("value", [NetworkEvaluator, np.zeros(3), object(), {1, 2}])
+def test_what_could_not_be_read_back_is_not_saved(value):
+    with pytest.raises(TypeError, match="expected tensors, numbers, strings and containers"):
+        dump_trainer({"one": [{"two": value}]})
+
+
+@pytest.mark.parametrize("value", [np.float64(-0.05), np.float32(0.5), np.int64(7), np.True_])
+def test_numbers_of_numpy_are_saved_as_python_s(value):
+    loaded = load_trainer(dump_trainer({"pool": {3: value}}))["pool"][3]
+    assert loaded == value
+    assert type(loaded) in (float, int, bool)
+
+
+@pytest.mark.parametrize("value", [np.float64(-0.05), np.float32(0.5), np.int64(7), np.int32(-7)])
+def test_numbers_of_numpy_that_older_programs_saved_are_read(value):
+    loaded = load_trainer(_saved({"format": "ludens-trainer/1", "pool": {3: value}}))["pool"][3]
+    assert loaded == value
+    assert type(loaded) in (float, int)
 
 
 class _Evil:
@@ -148,6 +168,27 @@ class _Evil:
 
     def __reduce__(self):
         return os.mkdir, (self.folder,)
+
+
+class _NumberOf:
+    """Is stored as one of NumPy's numbers."""
+
+    def __init__(self, dtype, data):
+        self.parts = (dtype, data)
+
+    def __reduce__(self):
+        dtype, data = self.parts
+        return np.float64(0).__reduce__()[0], (_NamedType(dtype), data)
+
+
+class _NamedType:
+    """Is stored as a dtype of this name."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __reduce__(self):
+        return np.dtype, (self.name, False, True)
 
 
 def _saved(state, **options):
@@ -175,6 +216,8 @@ def test_a_forged_trainer_runs_nothing_and_fills_no_memory(tmp_path):
         "a bare pickle": pickle.dumps(_Evil(folder)),
         "a compressed archive": _compressed(_saved({"zeros": torch.zeros(10**6)})),
         "a tensor repeated by its stride": _saved({"wide": torch.zeros(1).expand(10**15)}),
+        "a number of an object": _saved({"evil": _NumberOf("O8", _Evil(folder))}),
+        "a number as long as memory": _saved({"long": _NumberOf("V1000000000000", b"")}),
         "no dict": _saved([1, 2]),
         "no archive": b"PK\3\4" + bytes(100),
         "nothing": b"",

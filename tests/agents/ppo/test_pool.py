@@ -7,6 +7,7 @@ import pytest
 
 from agents.ppo.config import PoolConfig
 from agents.ppo.pool import Opponents, Pool, Result, probabilities
+from agents.torch_state import dump_trainer, load_trainer
 
 
 def test_a_beaten_opponent_s_quality_falls_by_the_formula() -> None:
@@ -57,8 +58,9 @@ def test_a_pool_goes_on_from_its_state() -> None:
     pool = Pool(PoolConfig(size=2))
     for _ in range(3):
         pool.add()
+    pool.update([Result(2, 1.0)])
     other = Pool(PoolConfig(size=2))
-    other.load_state(pool.state())
+    other.load_state(load_trainer(dump_trainer(pool.state())))
     assert other.add() == pool.add()
     assert other.qualities == pool.qualities
 

@@ -18,6 +18,7 @@ from agents.ppo.config import (
     PPOConfig,
     TrajectoriesConfig,
 )
+from agents.ppo.pool import Result
 from agents.ppo.training import Training
 from agents.running.trajectories import Trajectory, stored_trajectories
 from agents.torch_state import load_trainer
@@ -80,6 +81,21 @@ def test_a_resumed_run_has_the_weights_optimiser_and_pool_that_were_saved(store:
     numbers = {name.partition("/")[0] for name in checkpoints.tensors_from_bytes(files[POOL_FILE])}
     assert numbers == {str(number) for number in pool["qualities"]}
     assert len(numbers) == LANES.pool.size  # the oldest have left
+
+
+def test_a_run_that_has_beaten_past_opponents_is_resumed(store: Path) -> None:
+    saved = checkpoints.latest_valid(open_run(store, "run"))
+    assert saved is not None
+    training = Training(LANES, PPO.environment(LANES))
+    training.load(saved)
+    pool = training._algorithm.pool
+    pool.update([Result(number, 1.0) for number in pool.qualities])
+    files, qualities = training.files(), dict(pool.qualities)
+    training.load(replace(saved, files=files))
+    assert pool.qualities == qualities
+    assert max(qualities.values()) < 0.0
+    assert training.files()[TRAINER_FILE] == files[TRAINER_FILE]
+    training.close()
 
 
 def test_a_run_is_not_resumed_in_an_environment_that_has_changed(store: Path) -> None:
