@@ -109,8 +109,9 @@ def _evaluate_agent(
 
 def evaluate_runs(environments: Mapping[str, str], store: str) -> None:
     """Evaluate and print the newest checkpoint of each run, {name: environment as typed}."""
-    from arena.evaluation.text import EvaluationProgress, clear_line, evaluation_text
+    from arena.evaluation.text import EvaluationProgress, evaluation_text
     from arena.match.contenders import newest_step
+    from arena.status_line import clear_line
 
     settings = _settings_of_all_cores(GAMES)
     with EvaluationProgress() as progress:
@@ -162,7 +163,8 @@ def _parsed(text: str) -> tuple[str, int | None, float | None]:
 
 
 def _show(agent: str, found: Evaluation, args: Namespace) -> None:
-    from arena.evaluation.text import clear_line, evaluation_text
+    from arena.evaluation.text import evaluation_text
+    from arena.status_line import clear_line
 
     clear_line()
     if args.json:
@@ -211,7 +213,8 @@ def rate_scores(args: Namespace, runs: Sequence[Run], plot: Path | None) -> int:
     from arena.evaluation.plot import write_plot
     from arena.evaluation.sweep import check_distinct
     from arena.evaluation.table import table_of
-    from arena.evaluation.text import EvaluationProgress, clear_line, table_text
+    from arena.evaluation.text import EvaluationProgress, table_text
+    from arena.status_line import clear_line
     from store import checkpoints
     from store.errors import StoreError
 
@@ -251,7 +254,8 @@ def scores_comparison(args: Namespace, environment: str) -> Callable[[Mapping[st
     """
     from arena.evaluation.ablation import score_ablation, score_ablation_text
     from arena.evaluation.following import evaluate_chosen
-    from arena.evaluation.text import EvaluationProgress, clear_line
+    from arena.evaluation.text import EvaluationProgress
+    from arena.status_line import clear_line
 
     settings = _settings_of_all_cores(GAMES if args.rating_games is None else args.rating_games)
 

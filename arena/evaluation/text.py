@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Mapping, Sequence
 
 from arena.evaluation.records import Evaluation, EvaluationKey
 from arena.evaluation.table import ScoreRow, ScoreTable, published_scores
 from arena.rating.ladder_text import aligned
+from arena.status_line import StatusLine
 from envs.atari.measures import measures_of
 
-TERMINAL_INTERVAL_S, PLAIN_INTERVAL_S = 0.2, 30.0
 HEADER = ("step", "minutes", "rows", "mean", "+-", "deviation", "median", "games", "human")
 HOW_TO_READ = (
     "+-: half of the mean's 95% interval. human: 0 is random play, 1 a person, by protocol nature."
@@ -22,34 +20,12 @@ PLAYERS = {"random": "random play", "human": "a person", "dqn": "DQN of 2015"}
 """Who has published scores, in words."""
 
 
-class EvaluationProgress:
-    """Shows one changing line on a terminal, prints lines elsewhere; on standard error."""
-
-    def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
-        self._due = 0.0 if self._is_terminal else time.monotonic() + PLAIN_INTERVAL_S
+class EvaluationProgress(StatusLine):
+    """Shows how many games the agent that plays now has finished."""
 
     def __call__(self, agent: str, finished: int, games: int) -> None:
-        """Print the games that an agent has finished, if it is time to."""
-        if time.monotonic() < self._due:
-            return
-        interval = TERMINAL_INTERVAL_S if self._is_terminal else PLAIN_INTERVAL_S
-        self._due = time.monotonic() + interval
-        text = f"{agent}: {finished} of {games} games"
-        line = f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n"
-        print(line, end="", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> EvaluationProgress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        clear_line()
-
-
-def clear_line() -> None:
-    """Clear the line of progress before other output."""
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        """Show the games that an agent has finished, if it is time to."""
+        self.show(f"{agent}: {finished} of {games} games")
 
 
 def evaluation_text(agent: str, found: Evaluation) -> str:

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import time
-
 from arena.match.match import MatchResult, Tally
 from arena.rating.sprt import Sprt
+from arena.status_line import StatusLine
 
-UPDATE_INTERVAL_S = 0.2
 
-
-class MatchProgress:
-    """Counts finished games in the last line of a terminal; silent elsewhere."""
-
-    def __init__(self) -> None:
-        self._shows = sys.stderr.isatty()
-        self._due = 0.0
+class MatchProgress(StatusLine):
+    """Shows how many games are finished; see `arena.match.match.Report`."""
 
     def __call__(self, finished: int, games: int) -> None:
-        """See `arena.match.match.Report`."""
-        if self._shows and time.monotonic() >= self._due:
-            self._due = time.monotonic() + UPDATE_INTERVAL_S
-            print(f"\r{finished} of {games} games", end="", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> MatchProgress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shows:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        """Show the finished games of a match, if it is time to."""
+        self.show(f"{finished} of {games} games")
 
 
 def summary(result: MatchResult, sprt: Sprt | None = None) -> str:

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Collection, Sequence
 
 from arena.rating.ladder import LadderState
 from arena.rating.table import RatingTable, Row, Trend
+from arena.status_line import StatusLine
 
-TERMINAL_INTERVAL_S, PLAIN_INTERVAL_S = 0.2, 30.0
 HEADER = ("rank", "agent", "Elo", "+-", "games", "score", "LOS")
 LEFT = (1,)  # the agents
 
 
-class LadderProgress:
-    """Shows one changing line on a terminal, prints lines elsewhere; on standard error."""
-
-    def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
-        self._due = 0.0
+class LadderProgress(StatusLine):
+    """Shows how far a ladder is."""
 
     def __call__(self, state: LadderState) -> None:
-        """Print the progress of the ladder, if it is time to."""
-        if time.monotonic() < self._due:
-            return
-        interval = TERMINAL_INTERVAL_S if self._is_terminal else PLAIN_INTERVAL_S
-        self._due = time.monotonic() + interval
+        """Show the games and the widest bar, if it is time to."""
         waiting = f", {len(state.waited_for)} agents to go" if state.waited_for else ""
-        text = f"{state.new_games:,} games, widest bar +-{state.widest:.0f} Elo{waiting}"
-        line = f"\r\x1b[K{text}" if self._is_terminal else f"{text}\n"
-        print(line, end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Clear the line before other output."""
-        if self._is_terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        self._due = 0.0
+        self.show(f"{state.new_games:,} games, widest bar +-{state.widest:.0f} Elo{waiting}")
 
 
 def table_text(table: RatingTable) -> str:

@@ -9,12 +9,22 @@ from typing import Any
 
 from arena.rating.ladder_text import aligned
 from arena.rating.table import how_trained
-from arena.teams.ladder import TeamLadder
+from arena.status_line import StatusLine
+from arena.teams.ladder import TeamLadder, TeamLadderState
 from arena.teams.skill import CrossPlay, Skill, TeamResults, cross_play, superiority
 from store.run import Run
 
 HEADER = ("rank", "agent", "skill", "+-", "matches", "score", "LOS")
 MODEL = "OpenSkill, Plackett-Luce"
+
+
+class TeamLadderProgress(StatusLine):
+    """Shows how far a ladder of teams is."""
+
+    def __call__(self, state: TeamLadderState) -> None:
+        """Show the finished pairings, if it is time to."""
+        done = f"{state.finished} of {state.pairings} pairings"
+        self.show(f"{done}, {state.new_games:,} new matches")
 
 
 @dataclass(frozen=True)

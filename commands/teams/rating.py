@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +60,7 @@ def rate_teams(args: Namespace, names: Sequence[str], plot: Path | None) -> int:
     from arena.rating.rate import rate
     from arena.teams.ladder import TeamLadder, TeamLadderSettings, open_team_runs
     from arena.teams.plot import write_plot
-    from arena.teams.table import table_of, table_text
+    from arena.teams.table import TeamLadderProgress, table_of, table_text
 
     threads = 1 if args.follow else allowed_cores()
     use_threads(threads)
@@ -70,7 +68,7 @@ def rate_teams(args: Namespace, names: Sequence[str], plot: Path | None) -> int:
     settings = TeamLadderSettings(games, args.checkpoints, args.seed, threads)
     game, runs = open_team_runs(args.store, names)
     ladder = TeamLadder(game, args.store, runs, settings)
-    progress = _Progress()
+    progress = TeamLadderProgress()
 
     def settled(state: TeamLadderState) -> None:
         table = table_of(ladder)
@@ -94,6 +92,7 @@ def teams_comparison(args: Namespace, seed: int) -> Callable[[Mapping[str, str]]
     from arena.rating.rate import rate
     from arena.teams.ablation import team_ablation, team_ablation_text
     from arena.teams.ladder import TeamLadder, TeamLadderSettings, open_team_runs
+    from arena.teams.table import TeamLadderProgress
 
     games = GAMES if args.rating_games is None else args.rating_games
     settings = TeamLadderSettings(games, most=1, seed=seed, threads=allowed_cores())
@@ -102,7 +101,7 @@ def teams_comparison(args: Namespace, seed: int) -> Callable[[Mapping[str, str]]
         use_threads(settings.threads)
         game, runs = open_team_runs(args.store, [*labels])
         ladder = TeamLadder(game, args.store, runs, settings)
-        progress = _Progress()
+        progress = TeamLadderProgress()
 
         def settled(state: TeamLadderState) -> None:
             progress.clear()
@@ -119,23 +118,3 @@ def team_game_of_runs(runs: Sequence[Run]) -> TeamGame | None:
     from arena.teams.names import team_game_of
 
     return team_game_of(runs[0].info)
-
-
-class _Progress:
-    """Shows one changing line on a terminal; silent elsewhere."""
-
-    def __init__(self) -> None:
-        self._shows = sys.stderr.isatty()
-        self._due = 0.0
-
-    def __call__(self, state: TeamLadderState) -> None:
-        """Print how far the ladder is, if it is time to."""
-        if self._shows and time.monotonic() >= self._due:
-            self._due = time.monotonic() + 0.2
-            text = f"{state.finished} of {state.pairings} pairings, {state.new_games:,} new matches"
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Clear the line before other output."""
-        if self._shows:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
