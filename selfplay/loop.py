@@ -32,7 +32,7 @@ from agents.progress import Elapsed, Event, Progress
 from agents.registry import algorithm_of, method_of
 from agents.running.budget import Budget, start_notice
 from agents.running.compiling import one_at_a_time
-from agents.running.episode_log import fresh_number
+from agents.running.episode_log import fresh_number, writer_name
 from agents.running.reporting import Reports
 from agents.running.run_game import source_of
 from agents.self_driven import SelfDriven
@@ -151,6 +151,11 @@ class Training:
         has_begun = bool(saved) or self.trainer.rows_read > 0
         number = fresh_number() if has_begun and not is_resumed else 0
         if self.writes_through:
+            # A run imported under another name has none of this writer's segments: as actor 0 it
+            # would name its streams as its first session did.
+            cursor = self.trainer.checkpoint.metadata["cursor"] if self.trainer.checkpoint else {}
+            if is_resumed and writer_name(run.name, self.config.seed, 0) not in cursor:
+                number = fresh_number()
             actor = WritingThrough(run, self.config, number=number)
         else:
             next_seq = saved["actor"]["next_seq"] if is_resumed else None if number else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -136,6 +137,10 @@ class TeamPPO(PPO):
         self.updates = 0
         super().setup(config)
         self._pass_weights()
+
+    def _setup_logdir(self) -> None:
+        """Make no folder of RLlib's own, of which each start would leave an empty one."""
+        self._logdir = tempfile.gettempdir()
 
     def training_step(self) -> None:
         """Run one iteration; `last` says what it did."""

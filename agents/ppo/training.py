@@ -12,7 +12,7 @@ import numpy as np
 from agents.ppo.checkpoint_files import POOL_FILE, TRAINER_FILE, past_opponents, pool_tensors
 from agents.ppo.config import PPOConfig
 from agents.ppo.learning.sequences import Sample
-from agents.ppo.rllib_algorithm import TeamPPO, rllib_config
+from agents.ppo.rllib_algorithm import RESTART_SECONDS, TeamPPO, rllib_config
 from agents.ppo.schedules import gamma_at, team_spirit_at
 from agents.running.trajectories import Arrays
 from agents.torch_state import dump_trainer, load_trainer
@@ -20,6 +20,12 @@ from envs.teams import TeamSpec, TeamVector, make_team_vector
 from envs.vector import typed_environment
 from store.checkpoints import MODEL_FILE, Checkpoint, tensors_from_bytes, tensors_to_bytes
 from store.errors import CheckpointError
+
+UNANSWERED_S = 600.0  # a cluster may need minutes to replace its nodes
+
+
+class NoRunnerError(RuntimeError):
+    """No runner has answered for long, though Ray starts them again."""
 
 
 class Done(NamedTuple):
@@ -50,6 +56,7 @@ class Training:
         self._config, self._spec = config, spec
         logging.getLogger("ray.rllib").setLevel(logging.ERROR)  # advice on how to use it
         self._algorithm = TeamPPO(config=rllib_config(config, spec, make_matches))
+        self._answered = time.monotonic()
 
     @property
     def updates(self) -> int:
@@ -74,7 +81,8 @@ class Training:
     def iterate(self, share: float) -> Done:
         """Play, learn and pass on the weights once, at a used share of the budget.
 
-        An iteration in which no runner answered does nothing, and says so.
+        An iteration in which no runner answered does nothing, and says so. Raises NoRunnerError
+        when none has for UNANSWERED_S.
         """
         algorithm, config = self._algorithm, self._config
         began = time.perf_counter()
@@ -83,7 +91,9 @@ class Training:
         algorithm.train()
         notices, last = _notices(algorithm), algorithm.last
         if last is None:
+            self._wait_for_runners()
             return Done({}, {"games": 0, "rows": 0}, (*notices, "no runner answered"))
+        self._answered = time.monotonic()
         seconds = time.perf_counter() - began
         gamma = gamma_at(config, self._spec.seconds, share)
         metrics = {
@@ -97,6 +107,18 @@ class Training:
         }
         recorded = tuple(one for sample in last.samples for one in sample.trajectories)
         return Done(metrics, _counted(last.samples, self._spec), notices, recorded)
+
+    def _wait_for_runners(self) -> None:
+        """Give runners time to start; raise NoRunnerError after UNANSWERED_S."""
+        silent = time.monotonic() - self._answered
+        if silent > UNANSWERED_S:
+            raise NoRunnerError(
+                f"no runner has answered for {silent / 60:.0f} minutes: Ray starts them again, and "
+                "they end before they have played a rollout. Its logs (`ray logs`) say why; often "
+                f"memory is short: expected {self._config.workers} with --environment.matches "
+                f"{self._config.environment.matches} to fit"
+            )
+        time.sleep(RESTART_SECONDS)
 
     def files(self) -> Mapping[str, bytes]:
         """Return the files of a checkpoint of now."""

@@ -19,6 +19,7 @@ from ray.exceptions import (
 from store.errors import RunLockedError, RunMismatchError, StoreWriteError
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
+MOST_DOUBLINGS = 16  # a worker may fail for days beside others: 2 to the 1,024th is no float
 FAILURES_OF_A_LOOP = 5  # in a row, without a success between them
 
 Kind = Literal["died", "preempted", "unavailable", "raised", "refused", "silent"]
@@ -104,7 +105,8 @@ class Backoff:
     def failed(self) -> float:
         """Record a failure and return the seconds to wait."""
         self.failures += 1
-        return float(min(FIRST_DELAY_S * 2.0 ** (self.failures - 1), LONGEST_DELAY_S))
+        doublings = min(self.failures - 1, MOST_DOUBLINGS)
+        return float(min(FIRST_DELAY_S * 2.0**doublings, LONGEST_DELAY_S))
 
     def succeeded(self) -> None:
         """Reset the delay."""

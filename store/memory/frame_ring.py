@@ -253,7 +253,7 @@ class FrameRing:
         given = {} if self.priorities is None else self.priorities.state()
         return {
             **rows,
-            **{f"streams.{name}": array for name, array in self.streams.state().items()},
+            **{f"streams.{name}": array for name, array in self.streams.state(ring.oldest).items()},
             **{f"priorities.{name}": array for name, array in given.items()},
         }
 

@@ -71,9 +71,14 @@ class FrameStreams:
             self.advance(stream, newest, ended=ending != GOES_ON)
         return before
 
-    def state(self) -> dict[str, npt.NDArray[np.int64]]:
-        """Return the state as arrays int64 [streams], for a checkpoint."""
-        streams = sorted({*self._open, *self._next})
+    def state(self, oldest: int = 0) -> dict[str, npt.NDArray[np.int64]]:
+        """Return the state as arrays int64 [streams], for a checkpoint.
+
+        Streams whose newest frame is before row `oldest` are left out: every start of an actor
+        leaves some, and nothing continues them.
+        """
+        gone = {stream for stream, opened in self._open.items() if opened.row < oldest}
+        streams = sorted({*self._open, *self._next} - gone)
         opened = [self._open.get(stream, OpenEpisode(NO_ROW, NO_ROW, -1)) for stream in streams]
         columns = np.array(opened, np.int64).reshape(-1, 3).T
         return {

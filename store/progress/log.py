@@ -73,6 +73,20 @@ def session_name(now: float) -> str:
     return f"{begun}-{uuid.uuid4().hex[:8]}"
 
 
+def _after_newest(files: Files) -> float:
+    """Return a time after the beginning of every session there is, in seconds since 1970.
+
+    A clock may have gone back, or be another host's: a session must not sort before the one that it
+    continues.
+    """
+    try:
+        names = [name for name in files.folders(PROGRESS_FOLDER) if _SESSION.fullmatch(name)]
+        newest = datetime.strptime(max(names)[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except (OSError, ValueError):  # nothing can be listed, or there is none
+        return 0.0
+    return newest.timestamp() + 1.0
+
+
 # --- writing ------------------------------------------------------------------------------------
 
 
@@ -98,7 +112,7 @@ class ProgressWriter:
         stand_in: Thinner = newest_of,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.session = session_name(now())
+        self.session = session_name(max(now(), _after_newest(files)))
         self._files = files
         self._about: bytes | None = _encode({"format": PROGRESS.name, **about})
         self._stand_in = stand_in

@@ -1,6 +1,7 @@
 """Read a run's replay log: every episode of every writer, as segments appear."""
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -31,6 +32,7 @@ RECENT_EPISODES = 500_000
 
 BYTES_AHEAD = 2**26  # decoded, of the segments fetched ahead while a window is filled
 LEAST_AHEAD = 2  # segments, however large
+GIVE_UP_S = 3600.0  # of a segment that could not be read for as long
 
 _logger = logging.getLogger("ludens.store")
 
@@ -45,7 +47,8 @@ class ReplayLog:
 
     A damaged segment is moved to `<run>/quarantine/` with its reason beside it; an intact one that
     is not for this reader (newer version, other schema) stays in place. Either way one warning is
-    logged and reading goes on. A segment that cannot be read now is retried later.
+    logged and reading goes on. A segment that cannot be read now is retried later,
+    for an hour.
 
     A segment is read once by its name. An episode whose UUID is among the newest RECENT_EPISODES
     read (up to twice as many) is dropped. That is enough, because only an actor that resumes from a
@@ -83,6 +86,7 @@ class ReplayLog:
         self._known = {writer: KnownSegments(seq) for writer, seq in (start or {}).items()}
         self._noted: deque[Segment] = deque()
         self._failed: list[Segment] = []
+        self._failing_since: dict[Segment, float] = {}
         self._fetcher = Fetcher(self._files)
         self._warned: set[str] = set()
         self._uuids = RecentUuids(RECENT_EPISODES)
@@ -375,12 +379,26 @@ class ReplayLog:
         except FileNotFoundError:  # pruned since it was listed
             batch = None
         except OSError as error:  # may heal
-            self._warn_once(key, f"segment {key} skipped for now: {error}")
-            self._failed.append((writer, name))
-            batch = None
+            self._note_failure(writer, name, error)
+            return None
+        self._failing_since.pop((writer, name), None)
         if batch is not None and self._on_segment is not None:
             self._on_segment(writer, name, batch)
         return batch
+
+    def _note_failure(self, writer: str, name: SegmentName, error: OSError) -> None:
+        """Keep a segment to be read later, but not for ever.
+
+        Nothing of its writer after the reader's position is pruned, so a file that never heals
+        would let the replay grow with the run.
+        """
+        key, now = segment_key(writer, name), time.monotonic()
+        if now - self._failing_since.setdefault((writer, name), now) < GIVE_UP_S:
+            self._warn_once(key, f"segment {key} skipped for now: {error}")
+            self._failed.append((writer, name))
+            return
+        del self._failing_since[writer, name]
+        self._warn_once(f"{key} lost", f"segment {key} left out, unreadable for too long: {error}")
 
     def _in_our_schema(self, batch: EpisodeBatch) -> EpisodeBatch:
         try:

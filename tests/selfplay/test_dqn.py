@@ -16,6 +16,8 @@ from configs.loader import load_config_of
 from selfplay.journal import Journal
 from selfplay.loop import Training, train
 from store.run import open_run
+from store.upkeep.archive import export_run, import_run
+from store.upkeep.verify import verify
 
 RUN = "pole"
 CONFIG = load_config_of(
@@ -98,6 +100,21 @@ def test_it_shows_in_the_commands(
     assert "score" in page.read_text()
     result = json.loads(told["evaluate"])
     assert {"mean", "deviation", "games", "protocol", "human_normalised"} <= result.keys()
+
+
+def test_a_run_imported_under_another_name_makes_streams_of_its_own(
+    trained: tuple[Path, Progress], tmp_path: Path
+) -> None:
+    store, last = trained
+    export_run(open_run(store, RUN), tmp_path / "pole.tar")
+    import_run(tmp_path, tmp_path / "pole.tar", "copy")
+    for games in (last.games + 10, last.games + 20):
+        config = replace(CONFIG, games=games)
+        for _ in train(config, store_url=str(tmp_path), run_name="copy"):
+            pass
+    found = verify(str(tmp_path), "copy")
+    assert found.episodes > 60
+    assert found.duplicates == 0
 
 
 def test_what_belongs_to_board_games_is_refused(

@@ -96,9 +96,14 @@ class Rollouts:
             return
         older = len(self._blocks) - min(self.new, len(self._blocks))
         kept = [block[0] >= oldest for block in self._blocks]
-        self.new = sum(kept[older:])
+        self.new = sum(map(int, kept[older:]))
         self._blocks = [block for block, held in zip(self._blocks, kept, strict=True) if held]
         self._first_row = min((int(block[0]) for block in self._blocks), default=oldest)
+        self._open = {  # without those of actors that are gone
+            stream: opened
+            for stream, opened in self._open.items()
+            if not opened.rows or opened.rows[-1] >= oldest
+        }
 
     def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
         """Draw `count` blocks: the new ones, or some of them, and else any older ones.

@@ -19,7 +19,7 @@ from agents.ppo.config import (
     TrajectoriesConfig,
 )
 from agents.ppo.pool import Result
-from agents.ppo.training import Training
+from agents.ppo.training import UNANSWERED_S, NoRunnerError, Training
 from agents.running.trajectories import Trajectory, stored_trajectories
 from agents.torch_state import load_trainer
 from envs.lanes.batch import LanesVector
@@ -96,6 +96,37 @@ def test_a_run_that_has_beaten_past_opponents_is_resumed(store: Path) -> None:
     assert max(qualities.values()) < 0.0
     assert training.files()[TRAINER_FILE] == files[TRAINER_FILE]
     training.close()
+
+
+def test_a_run_whose_runners_never_answer_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray starts them a thousand times; without a limit of minutes a run would never end."""
+    training = Training(CARTPOLE, PPO.environment(CARTPOLE))
+    training.iterate(0.0)
+    clock = [training._answered]
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    def train_nothing() -> None:
+        training._algorithm.last = None
+
+    monkeypatch.setattr("agents.ppo.training.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("agents.ppo.training.time.sleep", sleep)
+    monkeypatch.setattr(training._algorithm, "train", train_nothing)
+    for _ in range(int(UNANSWERED_S)):
+        assert training.iterate(0.0).notices == ("no runner answered",)
+    clock[0] += 1.0
+    with pytest.raises(NoRunnerError, match=r"no runner has answered for 10 minutes: .* memory"):
+        training.iterate(0.0)
+    training.close()
+
+
+def test_rllib_leaves_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.tune.trainable.trainable.DEFAULT_STORAGE_PATH", str(tmp_path))
+    training = Training(CARTPOLE, PPO.environment(CARTPOLE))
+    training.iterate(0.0)
+    training.close()
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_run_is_not_resumed_in_an_environment_that_has_changed(store: Path) -> None:

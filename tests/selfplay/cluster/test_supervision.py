@@ -215,3 +215,11 @@ def test_success_and_preemption_are_no_crash_loop():
     for _ in range(30):
         dog.failed(Failure("unavailable", "network"))
     assert dog.failures == 0
+
+
+def test_the_delay_stays_at_its_longest_however_often_one_fails():
+    """A worker may fail for days beside others that work."""
+    backoff = Backoff()
+    delays = [backoff.failed() for _ in range(2000)]
+    assert delays[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert set(delays[8:]) == {60.0}

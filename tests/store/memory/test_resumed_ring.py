@@ -278,6 +278,22 @@ def test_an_actor_that_starts_again_is_not_bridged_to_what_it_left():
     assert again.streams.next_episode(8) == 0
 
 
+def test_streams_that_the_ring_has_left_behind_are_not_saved():
+    """Each start of an actor has new ones."""
+    ring = FrameRing(40, SCHEMA, stack=2)
+    frame, action = np.zeros((4, 1), np.uint32), np.zeros(4, np.int32)
+    for start in range(30):
+        for _ in range(5):
+            ring.append(
+                [start * 4 + i for i in range(4)],
+                *(frame, action, np.ones(4, np.float32), np.zeros(4, np.uint8), frame[:0]),
+            )
+    state = ring.streams.state(ring.ring.oldest)
+    assert state["stream"].tolist() == [*range(112, 120)]
+    assert ring.state()["streams.stream"].tolist() == state["stream"].tolist()
+    assert state["row"].min() >= ring.ring.oldest
+
+
 def test_a_segment_that_is_gone_leaves_the_rows_after_it_in_place(caplog):
     life = Life(capacity=400, seed=3)
     for _ in range(20):

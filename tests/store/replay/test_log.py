@@ -14,7 +14,7 @@ from store.replay import segments
 from store.replay.dedupe import UuidSet
 from store.replay.episodes import Episode, EpisodeBatch, EpisodeSchema
 from store.replay.known_segments import REMEMBERED
-from store.replay.log import ReplayLog
+from store.replay.log import GIVE_UP_S, ReplayLog
 from store.replay.segments import SegmentName, SegmentWriter
 from store.run import create_run
 
@@ -295,6 +295,33 @@ def test_a_read_error_is_tried_again(run, caplog, monkeypatch):
         assert log.poll() == []
     assert len(caplog.records) == 1
     assert numbers(log.poll()) == [1]
+
+
+def test_a_segment_that_stays_unreadable_is_left_out_in_the_end(run, caplog, monkeypatch):
+    """Else nothing after it could ever be pruned."""
+    writer = SegmentWriter(run, SCHEMA)
+    key = write(writer, 1)
+    write(writer, 2)
+    original, clock = LocalFiles.read, [100.0]
+
+    def broken(self, wanted):
+        if wanted == key:
+            raise OSError(5, "Input/output error")
+        return original(self, wanted)
+
+    monkeypatch.setattr(LocalFiles, "read", broken)
+    monkeypatch.setattr("store.replay.log.time.monotonic", lambda: clock[0])
+    log = ReplayLog(run, SCHEMA)
+    assert numbers(log.poll()) == [2]
+    for clock[0] in (1000.0, 100.0 + GIVE_UP_S - 1.0):
+        assert log.poll() == []
+        assert log.cursor == {}
+    clock[0] = 100.0 + GIVE_UP_S
+    assert log.poll() == []
+    assert log.cursor == {writer.writer: 2}
+    assert "unreadable for too long" in caplog.text
+    monkeypatch.setattr(LocalFiles, "read", original)
+    assert log.poll() == []
 
 
 def test_a_segment_pruned_while_reading_is_no_problem(run, caplog, monkeypatch):

@@ -107,6 +107,18 @@ def test_a_block_leaves_with_its_first_row_whenever_it_was_complete():
     assert len(rollouts) == rollouts.new == 0
 
 
+def test_streams_of_actors_that_are_gone_are_forgotten():
+    rollouts = Rollouts(STEPS)
+    for start in range(50):  # of an actor, whose streams are new ones
+        row = start * 30
+        pieces = [piece(start * 3 + i, 0, 0, 10, GOES_ON) for i in range(3)]
+        rollouts.add(EpisodeBatch.of(SCHEMA, pieces), row)
+        rollouts.forget_before(max(0, row - 60))
+    assert len(rollouts._open) <= 9
+    assert rollouts.starts().min() >= 49 * 30 - 60
+    assert type(rollouts.new) is int
+
+
 def test_more_blocks_may_have_been_new_than_are_left():
     """As where a segment of a resumed run's window is gone."""
     rollouts = Rollouts(STEPS)
