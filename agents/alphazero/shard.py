@@ -96,7 +96,8 @@ class Shard:
         self.network_step = 0
         self.games_finished = 0
         self.rows_made = 0
-        self.plies_played = 0
+        self.plies_finished = 0  # of whole games, openings included
+        self.plies_played = 0  # since this object was made, of games that go on too
         self.resign = ResignStatistics()
         self.moves = np.zeros((games, game.max_plies), np.uint16)
         self.ply = np.zeros(games, np.int64)
@@ -359,6 +360,7 @@ class Shard:
         )
         name = f"{self.seed}/{self.number}/{self.games_finished}".encode()
         self.games_finished += 1
+        self.plies_finished += int(self.ply[slot])
         self.rows_made += int(rows)
         return to_episode(record, hashlib.blake2b(name, digest_size=16).digest())
 
@@ -372,11 +374,11 @@ class Shard:
         )
 
     def counters(self) -> dict[str, int]:
-        """Return the search's counters, and games, rows, plies and resignations so far."""
+        """Return the search's counters, and games, rows, their plies and resignations so far."""
         return self.search.counters() | {
             "games": self.games_finished,
             "rows": self.rows_made,
-            "plies": self.plies_played,
+            "plies": self.plies_finished,
             **asdict(self.resign),
         }
 
@@ -403,7 +405,7 @@ class Shard:
         arrays["start_bytes"] = np.array([len(text) for text in texts])
         arrays["streams"] = self.search.forest.info["stream"].copy()
         arrays["totals"] = np.array(
-            [self.games_finished, self.rows_made, self.plies_played, self.resign.resigned,
+            [self.games_finished, self.rows_made, self.plies_finished, self.resign.resigned,
              self.resign.played_on, self.resign.false_positives]
         )  # fmt: skip
         return arrays
@@ -464,7 +466,7 @@ class Shard:
         self._load_policies(arrays)
         self._load_starts(arrays)
         totals = [int(x) for x in arrays["totals"]]
-        self.games_finished, self.rows_made, self.plies_played = totals[:3]
+        self.games_finished, self.rows_made, self.plies_finished = totals[:3]
         self.resign = ResignStatistics(*totals[3:])
         slots = np.arange(len(self.ply))
         self._place(self._stored_positions(), slots)

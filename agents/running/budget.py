@@ -62,11 +62,14 @@ class Budget:
         return {"minutes": self.seconds / 60.0, "games": self.games, "rows": self.rows}
 
     def metadata(self, counters: Mapping[str, float]) -> dict[str, Any]:
-        """Return what a checkpoint stores of the budget's use, with the counters of the run."""
+        """Return what a checkpoint stores of the budget's use, with the counters of the run.
+
+        Whole ones are integers, as they are shown.
+        """
         return {
             "elapsed_s": self.elapsed(),
             "budget": self.limits(),
-            "counters": dict(counters),
+            "counters": {n: int(c) if c == int(c) else c for n, c in counters.items()},
         }
 
     def time_is_up(self) -> bool:

@@ -16,6 +16,9 @@ def one_at_a_time() -> Iterator[None]:
     Processes that compile at the same time would write the same files.
     """
     folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    # Other versions keep the folders used last, and may have deleted this one since the start.
+    folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder)
     with (folder / "compiling.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -15,7 +15,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -91,6 +91,12 @@ class Batch:
         """Return the batch without the match's pairs from number `pairs` on."""
         return self.only(range(min(len(self.points), max(0, pairs - self.first_pair))))
 
+    def after(self, pairs: int) -> Batch:
+        """Return the batch without the match's first `pairs` pairs."""
+        skipped = min(len(self.points), max(0, pairs - self.first_pair))
+        rest = self.only(range(skipped, len(self.points)))
+        return replace(rest, first_pair=self.first_pair + skipped)
+
     def only(self, kept: Sequence[int]) -> Batch:
         """Return a batch of these pairs alone, by their indices in the batch."""
         chosen = np.array(kept, np.int64)
@@ -129,7 +135,7 @@ class MatchLog:
         return found
 
     def write(self, batch: Batch) -> Batch:
-        """Commit a batch. If another process committed it first, that record counts.
+        """Commit a batch. If another process committed these pairs first, its record counts.
 
         Raises StoreWriteError when the store refuses, AlreadyStoredError for a damaged twin.
         """
@@ -137,10 +143,10 @@ class MatchLog:
         try:
             self._files.create(f"{MATCH_FOLDER}/{name}", _encode(self.key, batch))
         except AlreadyStoredError:
-            stored = [b for b in self.read() if b.first_pair == batch.first_pair]
-            if not stored:
+            found = _read(self._files, f"{MATCH_FOLDER}/{name}")
+            if found is None or found[0] != self.key:
                 raise
-            return stored[0]
+            return found[1]
         return batch
 
 
@@ -159,7 +165,9 @@ def read_matches(
 ) -> Iterator[tuple[MatchKey, Batch]]:
     """Read the recorded batches of a run, or of one match, without repeated pairs.
 
-    Unreadable files are skipped with a warning; other kinds of record are ignored.
+    Two processes that play one match may record overlapping batches of unequal length: of the later
+    one come the pairs that are new. Unreadable files are skipped with a warning; other kinds of
+    record are ignored.
     """
     ends: dict[str, int] = {}
     for name in files.names(MATCH_FOLDER):  # sorted: by match, then by pair
@@ -170,9 +178,10 @@ def read_matches(
         if found is None:
             continue
         key, batch = found
-        if key.id == named["id"] and batch.first_pair >= ends.get(key.id, 0):
+        end = ends.get(key.id, 0)
+        if key.id == named["id"] and batch.end > end:
             ends[key.id] = batch.end
-            yield found
+            yield key, batch.after(end)
 
 
 def _read(files: ReadableFiles, key: str) -> tuple[MatchKey, Batch] | None:

@@ -287,6 +287,7 @@ class ClusterTraining:
         if before is None:  # the first answer of this session
             self.budget.elapsed_before = float(report.saved.get("elapsed_s", 0.0))
             self.counts = dict(report.saved.get("counters", {}))
+            self.newest_games = RecentCounters()  # from those counts on, not from none
             self.steps_before = report.steps
             self.notices += extension_notice(self.config, self.run.info.config, report.saved)
             start_rows = self.algorithm.start_rows(self.config)

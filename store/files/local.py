@@ -21,22 +21,30 @@ from store.files.protocol import FileEntry
 
 
 class LocalFiles:
-    """`Files` on a local (or network-mounted) file system."""
+    """`Files` on a local (or network-mounted) file system.
 
-    def __init__(self, root: Path) -> None:
+    Those through which a lock was taken, and those within them, raise RunLostError at every change
+    once its file is gone.
+    """
+
+    def __init__(self, root: Path, parent: "LocalFiles | None" = None) -> None:
         self.root = root
+        self._parent = parent
+        self._lock: FileLock | None = None
 
     @property
     def url(self) -> str:
         return str(self.root)
 
     def within(self, folder: str) -> "LocalFiles":
-        return LocalFiles(self.root / folder)
+        return LocalFiles(self.root / folder, self)
 
     def create(self, key: str, data: bytes | memoryview) -> None:
+        self._check_lock()
         commit_new(self.root / key, data)
 
     def create_same(self, key: str, data: bytes | memoryview) -> bool:
+        self._check_lock()
         return commit_same(self.root / key, data)
 
     def read(self, key: str, most: int | None = None) -> bytes:
@@ -64,15 +72,18 @@ class LocalFiles:
         return (self.root / key).stat().st_size
 
     def move(self, key: str, new_key: str) -> None:
+        self._check_lock()
         ensure_folder((self.root / new_key).parent)
         rename_new(self.root / key, self.root / new_key)
 
     def remove(self, key: str) -> None:
+        self._check_lock()
         (self.root / key).unlink()
         sync_folder((self.root / key).parent)
 
     def remove_many(self, keys: Collection[str]) -> None:
         """Unlink files, then sync each folder once."""
+        self._check_lock()
         paths = [self.root / key for key in keys]
         try:
             for path in paths:
@@ -83,6 +94,7 @@ class LocalFiles:
                     sync_folder(folder)
 
     def remove_folder(self, folder: str) -> None:
+        self._check_lock()
         if (self.root / folder).is_dir():
             (self.root / folder).rmdir()
             sync_folder((self.root / folder).parent)
@@ -91,7 +103,14 @@ class LocalFiles:
         return remove_leftovers(self.root / folder)
 
     def lock(self, key: str) -> FileLock:
-        return FileLock(self.root / key)
+        self._lock = FileLock(self.root / key)
+        return self._lock
+
+    def _check_lock(self) -> None:
+        if self._lock is not None:
+            self._lock.check()
+        if self._parent is not None:
+            self._parent._check_lock()
 
     def _scan(self, folder: str) -> list[tuple[str, bool]]:
         try:

@@ -11,7 +11,7 @@ import weakref
 from pathlib import Path
 from typing import Protocol
 
-from store.errors import RunLockedError
+from store.errors import RunLockedError, RunLostError
 from store.files.commit import ensure_folder, write_error
 
 
@@ -64,6 +64,24 @@ class FileLock:
     def is_held(self) -> bool:
         """Whether this object holds the lock now."""
         return self._descriptor >= 0
+
+    def check(self) -> None:
+        """Raise RunLostError if the lock is held on a file that was deleted or replaced.
+
+        So it is when somebody deletes a run that is in training. Another trainer can then lock a
+        new run of that name, into which this one must not write.
+        """
+        if not self.is_held:
+            return
+        try:
+            found = self.path.stat().st_ino
+        except FileNotFoundError:
+            found = -1
+        if found != os.fstat(self._descriptor).st_ino:
+            raise RunLostError(
+                f"the folder of run {self.path.parent.name!r} was deleted while it was in training "
+                f"(its lock {str(self.path)!r} is gone): what was made since is not saved"
+            )
 
     def release(self) -> None:
         """Release the lock; harmless when it was released already."""

@@ -53,6 +53,7 @@ from store.upkeep.archive_files import (
 from store.upkeep.holds import Hold
 from store.upkeep.verify import RECORD_FOLDERS, record_problem, verify_files
 
+LISTINGS = 4  # of a folder in which files go while they are read
 NOT_ALLOWED = "its name is not allowed in an archive"
 _logger = logging.getLogger("ludens.store")
 
@@ -122,10 +123,7 @@ def _entries(run: Run, exported: Exported) -> Iterator[tuple[str, bytes]]:
     steps = checkpoints.steps(run)
     yield RUN_FILE, run.files.read(RUN_FILE)
     for folder in LOOSE_FOLDERS:
-        for key in walk(run.files, folder):
-            data = _read_if_there(run.files, key)
-            if data is None:
-                continue
+        for key, data in _loose_entries(run.files, folder):
             if why := _loose_problem(key, data):
                 exported.left_out[key] = why
             else:
@@ -134,6 +132,27 @@ def _entries(run: Run, exported: Exported) -> Iterator[tuple[str, bytes]]:
         yield from _checkpoint_entries(run, step, exported)
     for key, data in _segment_entries(run.files, exported):
         yield key, data
+
+
+def _loose_entries(files: Files, folder: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a folder that others write meanwhile.
+
+    One that is gone was merged into a new one, or replaced by it, so the folder is listed again.
+    """
+    read: set[str] = set()
+    for _ in range(LISTINGS):
+        has_changed = False
+        for key in walk(files, folder):
+            if key in read:
+                continue
+            data = _read_if_there(files, key)
+            if data is None:
+                has_changed = True
+                continue
+            read.add(key)
+            yield key, data
+        if not has_changed:
+            return
 
 
 def _loose_problem(key: str, data: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from store.errors import (
     RunExistsError,
     RunLockedError,
+    RunLostError,
     RunMismatchError,
     RunNameError,
     RunNotFoundError,
@@ -209,6 +211,26 @@ def test_the_lock_survives_a_fork_of_its_holder(tmp_path):
         os.waitpid(child, 0)
         with pytest.raises(RunLockedError):
             run.lock_trainer()
+
+
+def test_a_trainer_whose_run_was_deleted_writes_nothing_into_the_next_one(tmp_path):
+    run = create_run(tmp_path, "first", **SETTINGS)
+    with run.lock_trainer():
+        run.files.within("replay").create("a", b"1")
+        shutil.rmtree(tmp_path / "first")
+        with pytest.raises(RunLostError, match="'first' was deleted while it was in training"):
+            run.files.create("checkpoints/1/a", b"1")
+        assert not (tmp_path / "first").exists()
+        again = create_run(tmp_path, "first", **SETTINGS)
+        with again.lock_trainer():
+            for write in (run.files.create, run.files.create_same):
+                with pytest.raises(RunLostError):
+                    write("checkpoints/1/a", b"1")
+            for remove in (run.files.remove, run.files.within("x").remove):
+                with pytest.raises(RunLostError):
+                    remove("run.json")
+            again.files.create("checkpoints/1/a", b"2")
+    assert (tmp_path / "first/checkpoints/1/a").read_bytes() == b"2"
 
 
 def test_a_trainer_removes_what_killed_ones_left(tmp_path):

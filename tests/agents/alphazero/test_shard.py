@@ -229,3 +229,12 @@ def test_policies_that_do_not_fit_their_rows_are_refused():
     ):
         with pytest.raises(CheckpointError, match="policies that were stored for"):
             _shard("othello6").load_state({**arrays, name: wrong}, shard.state_dict())
+
+
+def test_plies_are_those_of_the_games_that_have_ended():
+    for opening_share in (0.0, 1.0):
+        shard = _shard(opening_share=opening_share)
+        episodes = _play(shard, 300)
+        played = sum(len(episode.arrays["move"]) for episode in episodes)
+        counted = shard.counters()
+        assert (counted["games"], counted["plies"]) == (len(episodes), played)

@@ -107,3 +107,9 @@ def test_a_run_that_ends_before_it_learns_is_told_so(rows: int, is_told: bool) -
     assert all(
         notice.startswith(f"rows = {rows:,}: ") and "than 1,000" in notice for notice in told
     )
+
+
+def test_whole_counters_are_stored_as_integers(clock):
+    budget = Budget(AlphaZeroConfig(minutes=2), clock=clock)
+    stored = budget.metadata({"games": 3.0, "rows": 7, "score": 1.5})["counters"]
+    assert repr(stored) == "{'games': 3, 'rows': 7, 'score': 1.5}"

@@ -57,9 +57,24 @@ def test_a_batch_counts_once_whoever_wrote_it_first(tmp_path: Path) -> None:
     mine, theirs = batch(0, (2, 2)), batch(0, (0, 0))
     log.write(theirs)
     assert log.write(mine).points.tolist() == [[0, 0]]
-    log.write(batch(0, (1, 1), (1, 1)))  # the same pair in a batch of another size
-    assert sum(len(b.points) for b in log.read()) in (1, 2)
-    assert len({b.first_pair for b in log.read()}) == 1
+    log.write(batch(0, (1, 1), (1, 2)))  # the same pair in a batch of another size
+    assert [(b.first_pair, b.points.tolist()) for b in log.read()] == [
+        (0, [[0, 0]]),
+        (1, [[1, 2]]),
+    ]
+
+
+def test_no_pair_is_lost_where_batches_overlap(tmp_path: Path) -> None:
+    """As of two matches of 80 and 180 games at the same time."""
+    log = MatchLog(LocalFiles(tmp_path), KEY)
+    for first, end in ((0, 40), (0, 50), (40, 80), (50, 100), (60, 70), (0, 7)):
+        made = batch(first, *[(number % 3, 2) for number in range(first, end)])
+        assert log.write(made).points.tolist() == made.points.tolist()
+    assert log.gaps(100) == []
+    read = log.read()
+    assert [pair for b in read for pair in range(b.first_pair, b.end)] == [*range(100)]
+    points = np.concatenate([b.points for b in read])
+    assert points[:, 0].tolist() == [number % 3 for number in range(100)]
 
 
 def test_gaps_are_what_is_neither_recorded_nor_taken(tmp_path: Path) -> None:

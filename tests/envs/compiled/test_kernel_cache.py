@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from agents.running.compiling import one_at_a_time
 from envs.compiled import kernel_cache
 
 
@@ -193,3 +194,14 @@ def test_kernels_of_two_boards_that_two_processes_compiled_meet_in_a_third(tmp_p
         command = [sys.executable, "-c", TRACING, *names]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+def test_a_cache_that_other_versions_deleted_is_made_again(tmp_path, monkeypatch):
+    """A run in turns enters again, long after it began."""
+    folder = tmp_path / "cache" / "0123"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder))
+    with one_at_a_time():
+        assert folder.is_dir()
+    os.utime(folder, (1.0, 1.0))
+    with one_at_a_time():
+        assert folder.stat().st_mtime > 1.0  # it counts as used, which keeps it

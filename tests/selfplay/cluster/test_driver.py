@@ -9,6 +9,7 @@ import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,9 +17,11 @@ import ray
 
 from agents.alphazero.config import AlphaZeroConfig, LearnerConfig, NetworkConfig, SelfPlayConfig
 from agents.alphazero.episodes import SCHEMA
+from agents.metrics import RecentCounters
 from agents.training import ClusterConfig
 from mcts.config import SearchConfig
-from selfplay.cluster import placement
+from selfplay.cluster import driver, placement
+from selfplay.cluster.driver import ClusterTraining
 from selfplay.cluster.placement import PlacementError
 from selfplay.cluster.ray_session import worker_environment
 from selfplay.cluster.supervision import CrashLoopError
@@ -109,6 +112,20 @@ def test_two_workers_train_to_the_end_of_their_budget_and_go_on(cluster, tmp_pat
     assert alone.games >= again.games + 200
     assert len(list((tmp_path / "run" / "replay").iterdir())) == 2 + 1 + 1
     _check_store(tmp_path, alone)
+
+
+def test_means_of_the_newest_games_begin_where_a_resumed_run_has_come(monkeypatch):
+    """The first report is made before the learner says what was before: else old games count."""
+    for notice in ("extension_notice", "start_notice"):
+        monkeypatch.setattr(driver, notice, lambda *_: ())
+    training = Mock(learned=None, counts={}, notices=[], newest_games=RecentCounters())
+    training.newest_games.add({})
+    before = {"games": 10_000, "score": 50_000.0}
+    saved = {"counters": before, "elapsed_s": 60.0}
+    ClusterTraining._take_learned(training, Mock(saved=saved, trained=0, version=0))
+    assert training.newest_games.add(training.counts) == {"games": 0, "score": 0.0}
+    later = {"games": 10_050, "score": 50_000.0 + 50 * 300.0}
+    assert training.newest_games.add(later) == {"games": 50, "score": 15_000.0}
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from store.errors import (
 )
 from store.files.local import LocalFiles
 from store.files.opening import open_files
+from store.progress.log import FAN_IN, ProgressReader, ProgressWriter
 from store.replay.log import ReplayLog
 from store.replay.walk import walk
 from store.run import list_runs, open_run
@@ -182,6 +183,35 @@ def test_a_run_in_training_gives_a_snapshot_that_resumes(small, tmp_path, monkey
     step = checkpoints.latest(run)
     assert step == 1
     assert [sorted(part) for part in resumed(run, step, 99)] == [[1, 2], [3, 4, 5, 6]]
+
+
+def test_records_that_are_merged_while_they_are_read_are_not_lost(small, tmp_path, monkeypatch):
+    """The parts are gone after they were listed, and the whole was not there yet."""
+    writer = ProgressWriter(small.run.files, {})
+    for number in range(FAN_IN):
+        if number == FAN_IN - 1:
+            writer.append({"games": number})
+            break
+        writer.append({"games": number})
+        writer.flush()
+    original, is_merged = LocalFiles.read, []
+
+    def read(self, key, most=None):
+        if key.startswith("progress/") and not is_merged:
+            is_merged.append(True)
+            writer.flush()
+        return original(self, key, most)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFiles, "read", read)
+        done = export_run(small.run, tmp_path / "x.tar")
+    assert is_merged
+    assert done.left_out == {}
+    import_run(tmp_path / "new", tmp_path / "x.tar")
+    reader = ProgressReader(open_run(tmp_path / "new", "r").files)
+    reader.poll()
+    (session,) = reader.sessions
+    assert [record["games"] for record in session.records] == [*range(FAN_IN)]
 
 
 # --- what is refused ------------------------------------------------------------------------------
