@@ -115,8 +115,8 @@ class Training:
             raise NoRunnerError(
                 f"no runner has answered for {silent / 60:.0f} minutes: Ray starts them again, and "
                 "they end before they have played a rollout. Its logs (`ray logs`) say why; often "
-                f"memory is short: expected {self._config.workers} with --environment.matches "
-                f"{self._config.environment.matches} to fit"
+                f"memory is short: expected it to hold {self._config.workers} runners of "
+                f"--environment.matches {self._config.environment.matches}"
             )
         time.sleep(RESTART_SECONDS)
 

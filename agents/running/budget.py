@@ -69,7 +69,7 @@ class Budget:
         return {
             "elapsed_s": self.elapsed(),
             "budget": self.limits(),
-            "counters": {n: int(c) if c == int(c) else c for n, c in counters.items()},
+            "counters": {n: int(c) if float(c).is_integer() else c for n, c in counters.items()},
         }
 
     def time_is_up(self) -> bool:

@@ -16,11 +16,11 @@ from store.files.commit import (
     rename_new,
     sync_folder,
 )
-from store.files.lock import FileLock
+from store.files.lock import FileLock, GuardedFiles
 from store.files.protocol import FileEntry
 
 
-class LocalFiles:
+class LocalFiles(GuardedFiles):
     """`Files` on a local (or network-mounted) file system.
 
     Those through which a lock was taken, and those within them, raise RunLostError at every change
@@ -28,9 +28,8 @@ class LocalFiles:
     """
 
     def __init__(self, root: Path, parent: "LocalFiles | None" = None) -> None:
+        super().__init__(parent)
         self.root = root
-        self._parent = parent
-        self._lock: FileLock | None = None
 
     @property
     def url(self) -> str:
@@ -103,14 +102,9 @@ class LocalFiles:
         return remove_leftovers(self.root / folder)
 
     def lock(self, key: str) -> FileLock:
-        self._lock = FileLock(self.root / key)
-        return self._lock
-
-    def _check_lock(self) -> None:
-        if self._lock is not None:
-            self._lock.check()
-        if self._parent is not None:
-            self._parent._check_lock()
+        lock = FileLock(self.root / key)
+        self._lock = lock
+        return lock
 
     def _scan(self, folder: str) -> list[tuple[str, bool]]:
         try:

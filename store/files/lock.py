@@ -22,12 +22,34 @@ class TrainerLock(Protocol):
     def is_held(self) -> bool:
         """Whether this object holds the lock now."""
 
+    def check(self) -> None:
+        """Raise RunLostError if the lock was lost; not if it was released."""
+
     def release(self) -> None:
         """Release the lock; harmless when it was released or lost already."""
 
     def __enter__(self) -> "TrainerLock": ...
 
     def __exit__(self, *_: object) -> None: ...
+
+
+class GuardedFiles:
+    """Files with which a trainer changes its run: not once it has lost the lock.
+
+    Args:
+        parent: those that these are within, whose lock guards these too.
+    """
+
+    def __init__(self, parent: "GuardedFiles | None") -> None:
+        self._parent = parent
+        self._lock: TrainerLock | None = None  # that was taken through these files
+
+    def _check_lock(self) -> None:
+        """Raise RunLostError if the lock taken through these files or a parent was lost."""
+        if self._lock is not None:
+            self._lock.check()
+        if self._parent is not None:
+            self._parent._check_lock()
 
 
 class FileLock:

@@ -32,6 +32,7 @@ from store.errors import (
 )
 from store.files.driver_errors import translated
 from store.files.lease import Lease
+from store.files.lock import GuardedFiles
 from store.files.protocol import FileEntry
 
 ATTEMPTS = 3
@@ -60,7 +61,7 @@ class _RefusedDeletionError(OSError):
         super().__init__(errno.EIO, reason, f"s3://{bucket}/{refused.get('Key')}")
 
 
-class ObjectFiles:
+class ObjectFiles(GuardedFiles):
     """`Files` under a prefix of an fsspec filesystem that can create a file exclusively.
 
     A request that fails in passing (a broken connection, a busy server) is repeated with back-off;
@@ -86,12 +87,11 @@ class ObjectFiles:
         sleep: Callable[[float], None] = time.sleep,
         parent: "ObjectFiles | None" = None,
     ) -> None:
+        super().__init__(parent)
         self.root = root
         self._filesystem = filesystem
         self._attempts = attempts
         self._sleep = sleep
-        self._parent = parent
-        self._lease: Lease | None = None
 
     @property
     def url(self) -> str:
@@ -118,7 +118,7 @@ class ObjectFiles:
             RunLostError: the lease taken through these files was lost.
             StoreWriteError: no credentials, no such bucket, no connection, ...
         """
-        self._check_lease()
+        self._check_lock()
         payload = bytes(data)
         try:
             self._put_new(key, payload)
@@ -216,7 +216,7 @@ class ObjectFiles:
             RunLostError: the lease taken through these files was lost.
             OSError: the store refuses it.
         """
-        self._check_lease()
+        self._check_lock()
         path = self._path(key)
         tries = 0
 
@@ -237,7 +237,7 @@ class ObjectFiles:
         """
         ordered = sorted(keys)
         for first in range(0, len(ordered), DELETED_AT_ONCE):
-            self._check_lease()
+            self._check_lock()
             part = ordered[first : first + DELETED_AT_ONCE]
             if self._is_s3:
                 self._call(part[0], partial(self._delete_on_s3, part))
@@ -258,7 +258,7 @@ class ObjectFiles:
 
     def remove_folder(self, folder: str) -> None:
         """Do nothing: a folder exists only while it has files."""
-        self._check_lease()
+        self._check_lock()
 
     def remove_leftovers(self, folder: str) -> int:
         """Return 0: object stores have no leftovers, since nothing is written aside."""
@@ -274,14 +274,9 @@ class ObjectFiles:
         # The next heartbeat is the repetition of one that failed, so the lease's own files do not
         # wait; nor are they guarded by the lease itself.
         once = ObjectFiles(self._filesystem, self.root, attempts=1)
-        self._lease = Lease(once, key)
-        return self._lease
-
-    def _check_lease(self) -> None:
-        if self._lease is not None:
-            self._lease.check()
-        if self._parent is not None:
-            self._parent._check_lease()
+        lease = Lease(once, key)
+        self._lock = lease
+        return lease
 
     def _path(self, key: str) -> str:
         return f"{self.root}/{key}" if key else self.root

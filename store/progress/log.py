@@ -30,6 +30,7 @@ PROGRESS_FOLDER = "progress"
 ABOUT_FILE = "about.json"
 FAN_IN = 16
 MOST_WAITING = 128  # records, when nothing can be written
+LATEST = 253_402_300_799.0  # the last second that a session's name can hold
 LISTINGS = 4  # a reader lists again when files were merged while it read
 
 _FILE = re.compile(r"(\d{1,2})-(\d{9})-(\d{9})\.json")
@@ -84,7 +85,7 @@ def _after_newest(files: Files) -> float:
         newest = datetime.strptime(max(names)[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     except (OSError, ValueError):  # nothing can be listed, or there is none
         return 0.0
-    return newest.timestamp() + 1.0
+    return min(newest.timestamp() + 1.0, LATEST)
 
 
 # --- writing ------------------------------------------------------------------------------------

@@ -47,8 +47,8 @@ class ReplayLog:
 
     A damaged segment is moved to `<run>/quarantine/` with its reason beside it; an intact one that
     is not for this reader (newer version, other schema) stays in place. Either way one warning is
-    logged and reading goes on. A segment that cannot be read now is retried later,
-    for an hour.
+    logged and reading goes on. A segment that cannot be read now is retried for
+    GIVE_UP_S.
 
     A segment is read once by its name. An episode whose UUID is among the newest RECENT_EPISODES
     read (up to twice as many) is dropped. That is enough, because only an actor that resumes from a

@@ -9,7 +9,7 @@ from arena.status_line import StatusLine
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that stands still until a test moves it."""
 
     now = 100.0
 

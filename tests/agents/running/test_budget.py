@@ -1,5 +1,7 @@
 """When a training ends."""
 
+import math
+
 import pytest
 
 from agents.alphazero.config import AlphaZeroConfig
@@ -112,4 +114,5 @@ def test_a_run_that_ends_before_it_learns_is_told_so(rows: int, is_told: bool) -
 def test_whole_counters_are_stored_as_integers(clock):
     budget = Budget(AlphaZeroConfig(minutes=2), clock=clock)
     stored = budget.metadata({"games": 3.0, "rows": 7, "score": 1.5})["counters"]
+    assert budget.metadata({"score": math.inf})["counters"] == {"score": math.inf}
     assert repr(stored) == "{'games': 3, 'rows': 7, 'score': 1.5}"

@@ -187,7 +187,9 @@ def test_a_session_comes_after_those_before_it_whatever_the_clock_says(files: Fi
         writer.append({"games": number})
         writer.flush()
     assert games_read(files) == [0, 1, 2, 3]
-    names = files.folders(PROGRESS_FOLDER)
+    files.create(f"{PROGRESS_FOLDER}/99991231T235959-00000000/about.json", b"{}")  # a damaged name
+    assert ProgressWriter(files, {}).session.startswith("99991231T235959-")
+    names = files.folders(PROGRESS_FOLDER)[:-1]
     assert [name[:15] for name in names][-1] == "20650124T052000"
 
 
