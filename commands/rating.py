@@ -124,7 +124,8 @@ def _match_boards(
     from arena.match.contenders import exact_name, home_of
     from arena.match.kept_games import KeptGames
     from arena.match.match import play_match
-    from arena.match.records import MatchKey, MatchLog
+    from arena.match.origins import Origins
+    from arena.match.records import MatchLog
     from arena.match.text import MatchProgress, summary
     from arena.names import find_agent
     from arena.rating.recorded import note_best_checkpoint
@@ -134,7 +135,7 @@ def _match_boards(
     first, second = (find_agent(name, game, args.store, programs=True) for name in names)
     is_recorded = clock is None and not args.no_record
     home = home_of([*names], game, args.store) if is_recorded else None
-    key = MatchKey(game.name, names, args.seed, openings.label)
+    key = Origins(args.store).key(game.name, names, args.seed, openings.label)
     log = MatchLog(home.files, key) if home else None
     kept = None if file is None else KeptGames(game, file)
     with _match_pool(args.game, args, names) as pool, MatchProgress() as report:

@@ -284,6 +284,12 @@ def _openings_named_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "opening_ids": None}
 
 
+@MATCH.step(2)
+def _dated_runs_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 says when the agents' runs were created."""
+    return {**document, "created": ["", ""]}
+
+
 @ACTOR.step(2)
 def _policies_as_entries_from_now_on(document: dict[str, Any]) -> dict[str, Any]:
     """Version 3 has the actions with weight of each row's policy, version 2 all actions."""

@@ -3,9 +3,12 @@
     <store>/<run>/matches/<id>-<first pair>-<pairs>.jsonl
 
 Files in a store are never appended to or replaced (an object store could not), so a match grows by
-files. Its id comes from what decides its games: game, agents, seed and openings; so the same match
-finds its own files and goes on after them. A file has one line: agents, total, score, the result of
-each game, and the opening of each pair.
+files. Its id comes from what decides its games: game, agents and their runs, seed and openings; so
+the same match finds its own files and goes on after them. A file has one line: agents, total,
+score, the result of each game, and the opening of each pair.
+
+A run may be deleted and its name be given to another. Games of the one are not games of the other,
+so a record says when each agent's run was created.
 """
 
 from __future__ import annotations
@@ -14,9 +17,10 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +33,7 @@ from store.upgrades import MATCH
 from store.upkeep.verify import MATCH_FOLDER
 
 MOST_PAIRS = 10**7  # of one match, by the names of its files
+NOT_SAID = ("", "")
 
 _NAME = re.compile(r"(?P<id>[0-9a-f]{16})-(?P<first>\d{7})-(?P<pairs>\d{1,7})\.jsonl")
 _logger = logging.getLogger("ludens.arena")
@@ -36,19 +41,40 @@ _logger = logging.getLogger("ludens.arena")
 
 @dataclass(frozen=True)
 class MatchKey:
-    """What decides the games of a match, so that the same key is the same match."""
+    """What decides the games of a match, so that the same key is the same match.
+
+    Attributes:
+        game: its name.
+        agents: exact names.
+        seed: of openings and chances.
+        openings: their label.
+        created: when each agent's run was created (`RunInfo.created`); "" for an agent of no run,
+            and in records that do not say it.
+    """
 
     game: str
     agents: tuple[str, str]
     seed: int
-    openings: str  # their label
+    openings: str
+    created: tuple[str, str] = NOT_SAID
 
     @cached_property
     def id(self) -> str:
         """16 hexadecimal digits."""
         # Not today's format: a match must find the records of before a change of it.
-        text = json.dumps(["ludens-match/1", self.game, *self.agents, self.seed, self.openings])
+        parts = ["ludens-match/1", self.game, *self.agents, self.seed, self.openings]
+        text = json.dumps([*parts, *(self.created if any(self.created) else ())])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def not_dated(self) -> MatchKey:
+        """Return the key of the same match in records that do not say when runs were created."""
+        return replace(self, created=NOT_SAID)
+
+    def created_runs(self) -> Iterator[tuple[str, str]]:
+        """Yield name and time of creation of the agents' runs, as far as they are known."""
+        for agent, created in zip(self.agents, self.created, strict=True):
+            if created:
+                yield agent.partition("@")[0], created
 
 
 @dataclass(frozen=True)
@@ -110,10 +136,13 @@ class MatchLog:
     def __init__(self, files: Files, key: MatchKey) -> None:
         self._files = files
         self.key = key
+        self._keys = {key, key.not_dated()}
+        self._ids = {key.id for key in self._keys}
 
     def read(self) -> list[Batch]:
         """Read the recorded batches in the order of their pairs, without repeated pairs."""
-        return [batch for key, batch in read_matches(self._files, self.key.id) if key == self.key]
+        found = [batch for key, batch in read_matches(self._files, self._ids) if key in self._keys]
+        return sorted(found, key=lambda batch: batch.first_pair)
 
     def gaps(self, pairs: int, taken: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         """List the ranges [first, end) of the first `pairs` pairs neither played nor `taken`.
@@ -125,7 +154,7 @@ class MatchLog:
         played = [
             (int(name["first"]), int(name["first"]) + int(name["pairs"]))
             for name in names
-            if name["id"] == self.key.id
+            if name["id"] in self._ids
         ]
         found, reached = [], 0
         for first, end in sorted([*played, *taken, (pairs, pairs)]):
@@ -161,18 +190,30 @@ class ReadableFiles(Protocol):
 
 
 def read_matches(
-    files: ReadableFiles, match_id: str | None = None
+    files: ReadableFiles, ids: Collection[str] | None = None
 ) -> Iterator[tuple[MatchKey, Batch]]:
-    """Read the recorded batches of a run, or of one match, without repeated pairs.
+    """Read the recorded batches of a run, or of the matches with these ids, without repeated pairs.
 
     Two processes that play one match may record overlapping batches of unequal length: of the later
     one come the pairs that are new. Unreadable files are skipped with a warning; other kinds of
-    record are ignored.
+    record are ignored, and so are games of a run whose name another one has by now.
     """
+    found = list(_read_all(files, ids))
+    newest: dict[str, str] = {}
+    for run, created in chain.from_iterable(key.created_runs() for key, _ in found):
+        newest[run] = max(newest.get(run, ""), created)
+    for key, batch in found:
+        if all(created == newest[run] for run, created in key.created_runs()):
+            yield key, batch
+
+
+def _read_all(
+    files: ReadableFiles, ids: Collection[str] | None
+) -> Iterator[tuple[MatchKey, Batch]]:
     ends: dict[str, int] = {}
     for name in files.names(MATCH_FOLDER):  # sorted: by match, then by pair
         named = _NAME.fullmatch(name)
-        if named is None or match_id not in (None, named["id"]):
+        if named is None or (ids is not None and named["id"] not in ids):
             continue
         found = _read(files, f"{MATCH_FOLDER}/{name}")
         if found is None:
@@ -198,6 +239,7 @@ def _encode(key: MatchKey, batch: Batch) -> bytes:
         "format": MATCH.name,
         "game": key.game,
         "agents": key.agents,
+        "created": key.created,
         "seed": key.seed,
         "openings": key.openings,
         "first_pair": batch.first_pair,
@@ -219,7 +261,11 @@ def _decode(data: bytes) -> tuple[MatchKey, Batch]:
     seed, first = document["seed"], document["first_pair"]
     if not all(type(number) is int and number >= 0 for number in (seed, first)):
         raise ValueError(f"its seed is {seed!r:.80}, its first pair {first!r:.80}")
-    key = MatchKey(str(document["game"]), (str(one), str(other)), seed, openings)
+    dates = document["created"]
+    if not (isinstance(dates, list) and [type(date) for date in dates] == [str, str]):
+        raise ValueError(f"its runs were created {dates!r:.80}, expected two times")
+    agents, created = (str(one), str(other)), (dates[0], dates[1])
+    key = MatchKey(str(document["game"]), agents, seed, openings, created)
     points, plies = (_whole_numbers(document[name]) for name in ("points", "plies"))
     if points.shape != plies.shape or points.min() < 0 or points.max() > 2:
         raise ValueError("its points are not pairs of 0, 1 or 2")

@@ -21,6 +21,7 @@ from arena.match.contenders import written
 from arena.match.evidence import Evidence, repeat_themselves
 from arena.match.match import PROGRAM_PAIRS_AT_ONCE, Match
 from arena.match.openings import Openings
+from arena.match.origins import Origins
 from arena.match.pool import MatchPool, PlannedBatch, UnplayableError, fill
 from arena.match.records import MOST_PAIRS, Batch, MatchKey, MatchLog, read_matches
 from arena.match.workers import LocalPool
@@ -234,12 +235,14 @@ class Ladder:
 
     def __post_init__(self) -> None:
         programs = frozenset(filter(is_opponent, self.anchors))
+        self._origins = Origins(self.store_url, self.runs)
         self._pool: MatchPool = self.pool or LocalPool(self.game, self.store_url, programs)
         for run in self.runs:
             for key, batch in read_matches(run.files):
                 same = (key.game, key.openings) == (self.game.name, self.openings.label)
                 if same and len({*key.agents}) == 2 and all(map(self.place_of, key.agents)):
-                    self._count(key, batch)
+                    if self._origins.are_of(key):
+                        self._count(key, batch)
         for name in self.anchors:  # an agent that cannot play fails before the first game
             if not self._may_be_missing(name):
                 find_agent(name, self.game, self.store_url, programs=name in programs)
@@ -380,7 +383,7 @@ class Ladder:
         are a whole batch; a few among new ones are played again and do not count.
         """
         seed = zlib.crc32(f"{self.settings.seed} {one} {other}".encode())
-        key = MatchKey(self.game.name, (one, other), seed, self.openings.label)
+        key = self._origins.key(self.game.name, (one, other), seed, self.openings.label)
         match = self._matches.setdefault(key, Match(key, self.openings))
         most = MOST_PAIRS
         if self.openings.count is not None and repeat_themselves(key.agents):

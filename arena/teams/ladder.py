@@ -15,7 +15,8 @@ from itertools import combinations
 
 from arena.match.evidence import Evidence
 from arena.match.match import PAIRS_AT_ONCE, Match
-from arena.match.records import MOST_PAIRS, MatchKey, MatchLog, read_matches
+from arena.match.origins import Origins
+from arena.match.records import MOST_PAIRS, MatchLog, read_matches
 from arena.names import AgentNameError
 from arena.rating.ladder import thinned
 from arena.teams.names import find_team_agent, team_game_of
@@ -120,9 +121,10 @@ class TeamLadder:
     _agents: OrderedDict[str, TeamAgent] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
+        self._origins = Origins(self.store_url, self.runs)
         for run in self.runs:
             for key, batch in read_matches(run.files):
-                if key.game == self.game.name:
+                if key.game == self.game.name and self._origins.are_of(key):
                     self.results.add(key, self._evidence.take(key, batch))
         self.refresh()
 
@@ -178,7 +180,7 @@ class TeamLadder:
         seed = REFERENCE_SEED if is_reference else self.settings.seed
         seeds = seeds_as_openings()
         mixed = zlib.crc32(f"{seed} {one} {other}".encode())
-        key = MatchKey(self.game.name, (one, other), mixed, SEEDS)
+        key = self._origins.key(self.game.name, (one, other), mixed, SEEDS)
         log = MatchLog(self._home(one, other).files, key)
         loaded = self._loaded(one), self._loaded(other)
         if loaded[0] is None or loaded[1] is None:

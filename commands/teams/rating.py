@@ -22,7 +22,8 @@ GAMES = 40  # of each pairing
 def match_teams(args: Namespace, game: TeamGame, sprt: Sprt | None) -> int:
     """Play a match between two agents of a game of teams."""
     from agents.cores import allowed_cores, use_threads
-    from arena.match.records import MatchKey, MatchLog
+    from arena.match.origins import Origins
+    from arena.match.records import MatchLog
     from arena.match.text import MatchProgress
     from arena.rating.recorded import note_best_checkpoint
     from arena.teams.match import play_team_match
@@ -35,7 +36,7 @@ def match_teams(args: Namespace, game: TeamGame, sprt: Sprt | None) -> int:
         use_threads(threads)
     first, second = (find_team_agent(name, game, args.store) for name in names)
     home = None if args.no_record else home_of_match(names, game, args.store)
-    key = MatchKey(game.name, (names[0], names[1]), args.seed, SEEDS)
+    key = Origins(args.store).key(game.name, (names[0], names[1]), args.seed, SEEDS)
     with MatchProgress() as report:
         result, text = play_team_match(
             game,

@@ -12,6 +12,8 @@ from store.files.opening import open_files
 from store.upkeep.verify import record_problem
 
 KEY = MatchKey("tic_tac_toe", ("r@7:sims=64", "mcts:100"), 3, "random:1")
+FIRST = replace(KEY, created=("2026-01-02T03:04:05+00:00", ""))
+SECOND = replace(KEY, created=("2026-02-03T04:05:06+00:00", ""))
 
 
 def batch(first: int, *points: tuple[int, int]) -> Batch:
@@ -50,6 +52,27 @@ def test_another_match_has_another_record(tmp_path: Path, other: MatchKey) -> No
     MatchLog(files, KEY).write(batch(0, (2, 2)))
     assert MatchLog(files, other).read() == []
     assert MatchLog(files, other).gaps(1) == [(0, 1)]
+
+
+def test_a_match_goes_on_after_records_that_do_not_say_when_runs_were_created(
+    tmp_path: Path,
+) -> None:
+    files = LocalFiles(tmp_path)
+    MatchLog(files, KEY).write(batch(2, (0, 0)))
+    log = MatchLog(files, FIRST)
+    assert log.gaps(4) == [(0, 2), (3, 4)]
+    log.write(batch(0, (2, 2), (2, 2)))
+    assert [b.first_pair for b in log.read()] == [0, 2]
+
+
+def test_games_of_a_run_do_not_count_for_the_next_of_its_name(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    MatchLog(files, FIRST).write(batch(0, (2, 2)))
+    assert [key for key, _ in read_matches(files)] == [FIRST]
+    log = MatchLog(files, SECOND)
+    assert (log.read(), log.gaps(1)) == ([], [(0, 1)])
+    log.write(batch(0, (0, 0)))
+    assert [key for key, _ in read_matches(files)] == [SECOND]
 
 
 def test_a_batch_counts_once_whoever_wrote_it_first(tmp_path: Path) -> None:
@@ -112,7 +135,8 @@ def test_a_damaged_file_is_told_passed_over_and_its_pairs_not_played_again(
         ('"points": [[0, 1]', '"points": [[0, 3]'),
         ('"points": [[0, 1]', '"points": [[0, 0.5]'),
         ('"plies": [[9, 9], ', '"plies": ['),
-        ("ludens-match/2", "ludens-match/9"),
+        ("ludens-match/3", "ludens-match/9"),
+        ('"created": ["", ""]', '"created": ["", 7]'),
         ('"openings": "random:1"', '"openings": ["random:1"]'),
         ('"opening_ids": ["ab", "cd"]', '"opening_ids": ["ab"]'),
         ('"opening_ids": ["ab", "cd"]', '"opening_ids": ["ab", 7]'),
