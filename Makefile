@@ -6,6 +6,7 @@
 #   make test WORKERS=4               ... in 4 processes instead of two; 0 for a debugger
 #   make test-all                     the slow ones too            (ARGS="--cov" for coverage)
 #   make setup PYTHON=python3.12      .venv with another Python than the newest of 3.11 to 3.13
+#   make format                       what ruff can mend by itself
 #   make lint                         ruff and mypy
 #   make bench                        the measurements of docs/benchmarks.md
 #   make clean                        .venv and caches; runs/ is kept

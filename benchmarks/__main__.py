@@ -69,7 +69,7 @@ def main() -> None:
         help="a Python with the `peers` extra, or stable-baselines3 for `learning`",
     )
     parser.add_argument("--sets", help="a folder of solved Connect Four positions, for `gpu`")
-    parser.add_argument("--games", type=int, help="of `clock` (default: 6) and `programs` (16)")
+    parser.add_argument("--games", type=int, help="of `clock` (default: 6) and `programs` (32)")
     parser.add_argument("--clock", help="of `clock`, seconds and increment (default: 2+0.05)")
     parser.add_argument("--other", help="another checkout of the project, for `versions`")
     parser.add_argument("--rounds", type=int, help=f"of `versions` (default: {versions.ROUNDS})")

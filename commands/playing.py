@@ -47,7 +47,9 @@ def play_arguments(parser: ArgumentParser) -> None:
         help="a game, the .py file of your own, an environment, or a .replay file",
     )
     parser.add_argument(
-        "--agent", metavar="A", help="who plays (default: the newest run); see ludens --help"
+        "--agent",
+        metavar="A",
+        help="who plays (default: the newest run, in Lanes fighter); see ludens --help",
     )
     parser.add_argument(
         "--agent2", metavar="B", default="human", help="the opponent (default: you)"
@@ -176,6 +178,7 @@ def analyze_arguments(parser: ArgumentParser) -> None:
 
 
 def analyze(args: Namespace) -> int:
+    from agents.players import SearchPlayer
     from arena.game_records import read_games
     from arena.names import find_agent
     from arena.play.analysis import analyze_lines, analyze_positions
@@ -188,6 +191,8 @@ def analyze(args: Namespace) -> int:
     moves = moves or game.parse_moves(args.moves)
     games = [] if args.record is None else read_games(game, Path(args.record))
     player = find_agent(args.agent, game, args.store, simulations=args.simulations, programs=True)
+    if args.lines > 1 and not isinstance(player, SearchPlayer):
+        raise UsageError(f"--lines {args.lines}: {args.agent} does not search, expected 1")
     if games:
         think = partial(_each_position, game, player, limit, args.lines)
         verdicts = (verdict for found in games for verdict in think(found.record))

@@ -82,7 +82,9 @@ def play_from(game: Game, start: Any, moves: Sequence[int]) -> NDArray[Any]:
         if play_moves(game, now, past, row, np.array([action])) >= 0:
             over = bool(game.rules.is_terminal(now[0]))
             why = "the game is over there" if over else "it is not legal"
-            raise GameError(f"move {ply + 1}, {game.format_action(int(action))!r}: {why}")
+            is_action = 0 <= action < game.num_actions
+            said = game.format_action(int(action)) if is_action else int(action)
+            raise GameError(f"move {ply + 1}, {said!r}: {why}")
         states[ply + 1] = now[0]
     return states
 

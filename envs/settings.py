@@ -72,7 +72,7 @@ def check_value(name: str, value: Any, kind: Any) -> Any:
         if plain_type(kind) is float and not math.isfinite(value):
             raise TypeError
         return msgspec.convert(value, kind)
-    except (TypeError, msgspec.ValidationError):
+    except (TypeError, OverflowError, msgspec.ValidationError):
         raise ValueError(f"{name} = {value!r}: expected {expected_value(kind)}") from None
 
 
@@ -93,6 +93,8 @@ def expected_bounds(kind: Any) -> str:
     """Describe the bounds of a setting's type: "0 to 1", "1 or more", "above 0"; "" for none."""
     for bound in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
         if isinstance(bound, Meta):
+            if bound.ge is None and bound.gt is None:
+                return f"up to {bound.le}"
             least = f"above {bound.gt}" if bound.ge is None else f"{bound.ge}"
             if bound.le is not None:
                 return f"{least}{' and up' if bound.ge is None else ''} to {bound.le}"

@@ -76,11 +76,13 @@ def analyze_positions(
 
     Each begins at its one of `starts`, or at the initial position where that is None or missing. A
     search analyses one position, or those with a limit, one after the other and with as many
-    principal variations as `lines`; several to its own simulations together, without variations.
+    principal variations as `lines`, and also several if there are to be more lines than one; else
+    it analyses several to its own simulations together, without variations.
     """
     begun = [*starts, *[None] * (len(positions) - len(starts))]
     games = list(zip(begun, positions, strict=True))
-    if isinstance(player, SearchPlayer) and (limit is not None or len(positions) == 1):
+    alone = limit is not None or len(positions) == 1 or lines > 1
+    if isinstance(player, SearchPlayer) and alone:
         return _think(game, player, games, limit, lines)
     return _analyze_together(game, player, games)
 

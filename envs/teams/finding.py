@@ -20,6 +20,7 @@ from envs.lanes.rules import MODES, RewardWeights
 from envs.teams.steps import TeamSpec, TeamVector
 from envs.vector.finding import (
     EnvironmentClass,
+    check_counts,
     gymnasium_ids,
     make_one,
     newest_version,
@@ -70,9 +71,7 @@ def make_team_vector(
     others have rewards of their own. Raises as `find_team` does, and
     ValueError for a count or a number of threads below 1.
     """
-    for word, number in (("count", count), ("threads", threads)):
-        if number < 1:
-            raise ValueError(f"{word} = {number}: expected 1 or more")
+    check_counts(count, threads)
     if name in MODES:
         from envs.lanes.batch import LanesVector
 

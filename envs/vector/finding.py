@@ -91,6 +91,7 @@ def make_vector(
     number of threads below 1.
     """
     settings = find_protocol(protocol)
+    check_counts(count, threads)
     if isinstance(name, str) and (game := find_atari(name)):
         from envs.atari.vector import AtariVector
 
@@ -101,6 +102,13 @@ def make_vector(
 
     maker = _maker(name)
     return GymnasiumVector(str(name), lambda: _made(str(name), maker), count, seed=seed)
+
+
+def check_counts(count: int, threads: int) -> None:
+    """Raise ValueError for a number of environments, or of threads for them, below 1."""
+    for what, number in (("count", count), ("threads", threads)):
+        if number < 1:
+            raise ValueError(f"{what} = {number}: expected 1 or more")
 
 
 def make_one(name: str | EnvironmentClass, **options: Any) -> gymnasium.Env[Any, Any]:

@@ -15,7 +15,7 @@ from envs.pictures.pictured import Measure
 
 
 class EnvironmentNameError(ValueError):
-    """A name, or a protocol's name, that leads to no environment."""
+    """A name that leads to no environment."""
 
 
 class UnsupportedEnvironmentError(ValueError):

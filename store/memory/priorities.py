@@ -254,7 +254,7 @@ class PrioritizedSampler:
         """Restore `state`, after the ring was filled again up to the same row number.
 
         Raises:
-            ValueError: the ring is at another row number, or has another capacity.
+            ValueError: the ring is at another row number, or too small for its rows.
         """
         followed = int(state["followed"][0])
         if followed != self.ring.total_added:

@@ -42,6 +42,7 @@ PRESETS = {  # each technique is in one of its algorithm's
 ADDED = {  # what no preset has
     "spectral_norm": {"network.encoder": "impala", "network.spectral_norm": "true"},
     "munchausen": {"target.munchausen": "true"},
+    "sample_reuse": {"learner.epochs": "2"},
 }
 
 

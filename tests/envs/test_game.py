@@ -9,6 +9,7 @@ from envs import game as generic
 from envs import tic_tac_toe
 from envs.game import GameError, NotationError, game_of
 from envs.game_file import file_of, find_or_load, load_game_file, typed_game
+from envs.positions import play_from
 from envs.registry import BUILT_IN, find_game
 
 
@@ -193,3 +194,10 @@ def test_a_board_that_turns_shows_each_player_what_the_other_saw(name, kinds):
 def test_planes_that_are_none_are_refused(changes, told):
     with pytest.raises(GameError, match=told):
         replace(tic_tac_toe.GAME, name="wrong", **changes)
+
+
+@pytest.mark.parametrize("name", ["tic_tac_toe", "chess", "shogi", "go9"])
+@pytest.mark.parametrize("action", [-1, 10**6])
+def test_a_move_that_no_action_is_is_told_by_its_number(name: str, action: int) -> None:
+    with pytest.raises(GameError, match=f"move 1, {action}: it is not legal"):
+        play_from(find_game(name), None, [action])

@@ -26,6 +26,7 @@ class Inner(Settings):
     rate: PositiveFloat = 0.5
     kind: Literal["a", "b"] = "a"
     on: bool = True
+    clip: Annotated[float, Meta(le=0)] = -1.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Outer(Settings):
         (Inner, {"rate": float("nan")}, "inner.rate = nan: expected a number, above 0"),
         (Inner, {"rate": float("inf")}, "inner.rate = inf: expected a number, above 0"),
         (Inner, {"rate": "1"}, "inner.rate = '1': expected a number, above 0"),
+        (Inner, {"rate": 10**400}, f"inner.rate = {10**400}: expected a number, above 0"),
+        (Inner, {"clip": 1}, "inner.clip = 1: expected a number, up to 0"),
         (Inner, {"kind": "c"}, "inner.kind = 'c': expected one of 'a', 'b'"),
         (Inner, {"on": 1}, "inner.on = 1: expected true or false"),
         (Outer, {"share": 1.5}, "share = 1.5: expected a number, 0 to 1"),

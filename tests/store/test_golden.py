@@ -153,6 +153,7 @@ DIGESTS = {
     "lanes-1": "ca2c97d46695b018",
     "match-1": "73a32064901d1fb2",
     "match-2": "457826e38fe95ecb",
+    "match-3": "2f5dd518d52f1428",
     "progress-1": "fa8d042623a50cd5",
     "run-1": "1243ba16d90d61f1",
     "run-2": "aff5991c856918c8",

@@ -92,6 +92,13 @@ def test_moves_are_listed_from_the_likeliest_on() -> None:
     ]
 
 
+def test_each_of_several_positions_has_its_lines() -> None:
+    player = rollout_player(GAME, SearchConfig(simulations=60))
+    for found in analyze_positions(GAME, player, [[4], [4, 0]], lines=2):
+        assert len(found.lines) == 2
+    assert all(not found.lines for found in analyze_positions(GAME, player, [[4], [4, 0]]))
+
+
 @pytest.mark.slow
 def test_lines_may_be_positions_of_the_games_own_text() -> None:
     chess = find_game("chess")

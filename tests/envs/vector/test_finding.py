@@ -80,6 +80,13 @@ def test_a_wrong_name_is_answered_with_the_nearest(name: str, told: str) -> None
         make_vector(name, 1, seed=0)
 
 
+@pytest.mark.parametrize("name", ["CartPole-v1", "pong"])
+@pytest.mark.parametrize("numbers", [{"count": 0}, {"threads": 0}, {"count": -1, "threads": 2}])
+def test_numbers_below_one_are_refused(name: str, numbers: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"(count|threads) = (0|-1): expected 1 or more"):
+        make_vector(name, **{"count": 2, **numbers}, seed=0)
+
+
 def test_an_id_of_ale_is_refused_also_when_ale_has_registered_it() -> None:
     import ale_py  # noqa: F401
 
